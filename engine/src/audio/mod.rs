@@ -1,0 +1,1 @@
+//! Audio: files, resampling, front ends, segments.

@@ -1,0 +1,1 @@
+//! Notes: peak picking, onset refinement, leakage filters, metrics.
