@@ -38,6 +38,16 @@ pub enum Error {
         /// Why it cannot be used.
         reason: String,
     },
+    /// A setting is outside of what is possible.
+    #[error("{name} {value}: {reason}")]
+    Setting {
+        /// Name of the setting.
+        name: &'static str,
+        /// The value that was given.
+        value: String,
+        /// What is possible.
+        reason: String,
+    },
     /// A MIDI file could not be made or read.
     #[error("{path}: {reason}", path = .path.display())]
     Midi {
