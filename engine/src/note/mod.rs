@@ -1,1 +1,2 @@
 //! Notes: peak picking, onset refinement, leakage filters, metrics.
+pub mod take;
