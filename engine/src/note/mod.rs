@@ -1,2 +1,2 @@
 //! Notes: peak picking, onset refinement, leakage filters, metrics.
-pub mod take;
+pub mod metrics;
