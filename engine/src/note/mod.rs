@@ -1,2 +1,3 @@
 //! Notes: peak picking, onset refinement, leakage filters, metrics.
+pub mod leakage;
 pub mod metrics;
