@@ -1,3 +1,4 @@
 //! Notes: peak picking, onset refinement, leakage filters, metrics.
 pub mod leakage;
 pub mod metrics;
+pub mod take;

@@ -1,0 +1,352 @@
+//! Everything that was heard, where it lies on the host's timeline.
+//!
+//! A take is a row of passages. Within a passage the audio is continuous; a jump, a loop, a stop
+//! or a new tempo map starts another. Times inside are frames, exact at the rate of the passage.
+
+mod codec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::Note;
+
+/// Notes that a take holds; the oldest go first.
+pub const MAX_NOTES: usize = 100_000;
+/// Passages that a take holds; the oldest go first.
+pub const MAX_PASSAGES: usize = 2_000;
+/// Steps of the loudness overview that a take holds, over all passages: three hours.
+const MAX_PEAKS: usize = 3 * 3600 * PEAKS_PER_SECOND;
+/// Steps of the loudness overview in a second.
+pub const PEAKS_PER_SECOND: usize = 25;
+/// Tempo changes that a passage holds.
+const MAX_TEMPO_CHANGES: usize = 4_096;
+
+/// A tempo and meter that hold from some frame of a passage on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TempoChange {
+    /// Frames since the start of the passage.
+    pub offset_frames: u64,
+    /// Quarter notes per minute.
+    pub bpm: f64,
+    /// Beats in a bar.
+    pub beats_per_bar: u8,
+    /// Note value of a beat: 4 for quarters.
+    pub beat_unit: u8,
+}
+
+impl Default for TempoChange {
+    fn default() -> Self {
+        Self {
+            offset_frames: 0,
+            bpm: 120.0,
+            beats_per_bar: 4,
+            beat_unit: 4,
+        }
+    }
+}
+
+/// A note of a take.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TakeNote {
+    /// Onset in frames since the start of the passage.
+    pub offset_frames: u64,
+    /// Length in frames.
+    pub length_frames: u32,
+    /// MIDI key.
+    pub key: u8,
+    /// MIDI velocity 1..=127.
+    pub velocity: u8,
+    /// General MIDI program of a pitched note.
+    pub program: u8,
+    /// Whether `key` is a percussion key.
+    pub is_drum: bool,
+    /// Whether the leakage filter takes the note away when it is on.
+    pub is_leakage: bool,
+    /// Confidence of the model, 0..=255 for 0 to 1.
+    pub confidence: u8,
+}
+
+/// A stretch of continuous audio.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Passage {
+    /// Frames per second.
+    pub sample_rate_hz: f64,
+    /// Whether the host's transport ran.
+    pub was_playing: bool,
+    /// Where the passage starts on the host's timeline, in samples, if the host said so.
+    pub host_start_samples: Option<i64>,
+    /// The same in quarter notes.
+    pub host_start_beats: Option<f64>,
+    /// At least one, the first at offset 0, in order.
+    pub tempo: Vec<TempoChange>,
+    /// In the order of onset.
+    pub notes: Vec<TakeNote>,
+    /// Greatest level in each step of 1 / [`PEAKS_PER_SECOND`] seconds, 255 for full scale.
+    pub peaks: Vec<u8>,
+}
+
+/// Everything that was heard.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Take {
+    /// In the order in which they were heard.
+    pub passages: Vec<Passage>,
+}
+
+impl Passage {
+    /// An empty passage at `sample_rate_hz`, at 120 quarters per minute until a tempo is known.
+    pub fn new(sample_rate_hz: f64) -> Self {
+        Self {
+            sample_rate_hz,
+            was_playing: false,
+            host_start_samples: None,
+            host_start_beats: None,
+            tempo: vec![TempoChange::default()],
+            notes: Vec::new(),
+            peaks: Vec::new(),
+        }
+    }
+
+    /// Notes with or without what the leakage filter takes away.
+    pub fn notes_filtered(&self, without_leakage: bool) -> impl Iterator<Item = &TakeNote> {
+        self.notes
+            .iter()
+            .filter(move |note| !(without_leakage && note.is_leakage))
+    }
+
+    /// Quarter notes from the start of the passage to `offset_frames`, by its tempo map.
+    pub fn beats_at(&self, offset_frames: u64) -> f64 {
+        let mut beats = 0.0;
+        for (index, change) in self.tempo.iter().enumerate() {
+            let next = self
+                .tempo
+                .get(index + 1)
+                .map_or(u64::MAX, |next| next.offset_frames);
+            let end = next.min(offset_frames);
+            if end > change.offset_frames {
+                let seconds = (end - change.offset_frames) as f64 / self.sample_rate_hz;
+                beats += seconds * change.bpm / 60.0;
+            }
+            if next >= offset_frames {
+                break;
+            }
+        }
+        beats
+    }
+
+    /// Quarter notes between the start of the bar in which the passage starts, and the passage.
+    pub fn beats_into_bar(&self) -> f64 {
+        let first = self.tempo.first().copied().unwrap_or_default();
+        let bar_beats =
+            f64::from(first.beats_per_bar.max(1)) * 4.0 / f64::from(first.beat_unit.max(1));
+        self.host_start_beats
+            .map_or(0.0, |beats| beats.rem_euclid(bar_beats))
+    }
+
+    /// Adds a note in the order of onset, then key.
+    pub fn insert(&mut self, note: TakeNote) {
+        let order = |n: &TakeNote| (n.offset_frames, n.key);
+        let index = self
+            .notes
+            .partition_point(|other| order(other) <= order(&note));
+        self.notes.insert(index, note);
+    }
+
+    /// Adds a tempo or meter that holds from its offset on, if it is a change.
+    pub fn change_tempo(&mut self, change: TempoChange) {
+        if !change.bpm.is_finite() || change.bpm <= 0.0 || self.tempo.len() >= MAX_TEMPO_CHANGES {
+            return;
+        }
+        match self.tempo.last_mut() {
+            Some(last) if last.offset_frames >= change.offset_frames => {
+                *last = TempoChange {
+                    offset_frames: last.offset_frames,
+                    ..change
+                };
+            }
+            Some(last)
+                if TempoChange {
+                    offset_frames: change.offset_frames,
+                    ..*last
+                } == change => {}
+            _ => self.tempo.push(change),
+        }
+    }
+
+    /// Length in frames: of the audio where it is known, of the notes otherwise.
+    pub fn length_frames(&self) -> u64 {
+        let step = self.sample_rate_hz / PEAKS_PER_SECOND as f64;
+        let notes = self
+            .notes
+            .last()
+            .map_or(0, |n| n.offset_frames + u64::from(n.length_frames));
+        notes.max((self.peaks.len() as f64 * step) as u64)
+    }
+}
+
+impl Take {
+    /// Number of notes.
+    pub fn note_count(&self) -> usize {
+        self.passages
+            .iter()
+            .map(|passage| passage.notes.len())
+            .sum()
+    }
+
+    /// The passage that is worth most to the user now: the last one with notes.
+    pub fn latest(&self) -> Option<&Passage> {
+        self.passages
+            .iter()
+            .rev()
+            .find(|passage| !passage.notes.is_empty())
+    }
+
+    /// Starts a passage. A last passage without notes that the transport did not run for is
+    /// replaced: silence between two plays is not worth remembering.
+    pub fn start_passage(&mut self, passage: Passage) {
+        if self
+            .passages
+            .last()
+            .is_some_and(|last| last.notes.is_empty() && !last.was_playing)
+        {
+            self.passages.pop();
+        }
+        self.passages.push(passage);
+        self.trim();
+    }
+
+    /// Keeps memory flat however long the plugin runs.
+    pub fn trim(&mut self) {
+        let mut notes = self.note_count();
+        let mut peaks: usize = self
+            .passages
+            .iter()
+            .map(|passage| passage.peaks.len())
+            .sum();
+        while self.passages.len() > 1
+            && (notes > MAX_NOTES || peaks > MAX_PEAKS || self.passages.len() > MAX_PASSAGES)
+        {
+            let oldest = self.passages.remove(0);
+            notes -= oldest.notes.len();
+            peaks -= oldest.peaks.len();
+        }
+        if let Some(only) = self.passages.first_mut() {
+            if notes > MAX_NOTES {
+                only.notes.drain(..MAX_NOTES / 10);
+            }
+            if peaks > MAX_PEAKS {
+                // A single passage of many hours: the overview stops, the notes go on.
+                only.peaks.truncate(MAX_PEAKS);
+            }
+        }
+    }
+}
+
+impl TakeNote {
+    /// A note of the engine that starts `offset_frames` into its passage.
+    pub fn from_note(
+        note: &Note,
+        offset_frames: u64,
+        sample_rate_hz: f64,
+        is_leakage: bool,
+    ) -> Self {
+        let seconds = (note.offset_seconds - note.onset_seconds).clamp(0.0, 3600.0);
+        Self {
+            offset_frames,
+            length_frames: ((seconds * sample_rate_hz).round() as u32).max(1),
+            key: note.pitch & 127,
+            velocity: note.velocity.clamp(1, 127),
+            program: note.program & 127,
+            is_drum: note.is_drum,
+            is_leakage,
+            confidence: (note.confidence.clamp(0.0, 1.0) * 255.0).round() as u8,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn note(offset_frames: u64, key: u8) -> TakeNote {
+        TakeNote {
+            offset_frames,
+            length_frames: 2400,
+            key,
+            velocity: 100,
+            program: 0,
+            is_drum: true,
+            is_leakage: false,
+            confidence: 200,
+        }
+    }
+
+    #[test]
+    fn beats_follow_the_tempo_map() {
+        let mut passage = Passage::new(48_000.0);
+        passage.change_tempo(TempoChange {
+            bpm: 60.0,
+            ..TempoChange::default()
+        });
+        passage.change_tempo(TempoChange {
+            offset_frames: 96_000,
+            bpm: 120.0,
+            ..Default::default()
+        });
+        assert_eq!(passage.tempo.len(), 2);
+        assert_eq!(passage.beats_at(0), 0.0);
+        assert_eq!(passage.beats_at(48_000), 1.0);
+        assert_eq!(passage.beats_at(96_000), 2.0);
+        assert_eq!(passage.beats_at(144_000), 4.0);
+    }
+
+    #[test]
+    fn a_repeated_tempo_is_no_change_and_nonsense_is_ignored() {
+        let mut passage = Passage::new(48_000.0);
+        passage.change_tempo(TempoChange {
+            offset_frames: 10,
+            ..TempoChange::default()
+        });
+        passage.change_tempo(TempoChange {
+            offset_frames: 20,
+            bpm: f64::NAN,
+            ..Default::default()
+        });
+        passage.change_tempo(TempoChange {
+            offset_frames: 30,
+            bpm: 0.0,
+            ..Default::default()
+        });
+        assert_eq!(passage.tempo, [TempoChange::default()]);
+    }
+
+    #[test]
+    fn the_bar_line_before_the_passage_is_found() {
+        let mut passage = Passage::new(48_000.0);
+        passage.host_start_beats = Some(9.5);
+        assert_eq!(passage.beats_into_bar(), 1.5);
+        passage.tempo[0].beats_per_bar = 6;
+        passage.tempo[0].beat_unit = 8;
+        assert_eq!(passage.beats_into_bar(), 0.5);
+    }
+
+    #[test]
+    fn silence_between_plays_is_forgotten_and_memory_stays_bounded() {
+        let mut take = Take::default();
+        take.start_passage(Passage::new(48_000.0));
+        take.start_passage(Passage {
+            was_playing: true,
+            ..Passage::new(48_000.0)
+        });
+        assert_eq!(take.passages.len(), 1);
+        for index in 0..MAX_PASSAGES as u64 + 50 {
+            let mut passage = Passage::new(48_000.0);
+            passage.insert(note(index, 36));
+            take.start_passage(passage);
+        }
+        assert_eq!(take.passages.len(), MAX_PASSAGES);
+        let mut long = Passage::new(48_000.0);
+        long.notes = (0..MAX_NOTES as u64 + 1).map(|i| note(i, 36)).collect();
+        take.start_passage(long);
+        assert_eq!(take.passages.len(), 1);
+        assert!(take.note_count() <= MAX_NOTES);
+    }
+}

@@ -1,0 +1,320 @@
+//! Takes as bytes: small, versioned, and harmless whatever the bytes are.
+//!
+//! Layout of version 1, all integers as LEB128 unless said otherwise: the magic `HSTK`, the
+//! version, the number of passages, then for each passage its sample rate (f64, little endian), a
+//! byte of flags (1 playing, 2 host samples, 4 host beats), the host's samples (zigzag) and beats
+//! (f64) where flagged, and three counted lists: tempo changes (offset difference, f64 tempo, two
+//! bytes of meter), notes (offset difference, length, key, velocity, program, a byte of flags,
+//! confidence) and peaks (bytes).
+
+use crate::error::{Error, Result};
+
+use super::{
+    MAX_NOTES, MAX_PASSAGES, MAX_PEAKS, MAX_TEMPO_CHANGES, Passage, Take, TakeNote, TempoChange,
+};
+
+const MAGIC: &[u8; 4] = b"HSTK";
+/// The version that is written. Every earlier one is read.
+pub const VERSION: u64 = 1;
+
+const PLAYING: u8 = 1;
+const HOST_SAMPLES: u8 = 2;
+const HOST_BEATS: u8 = 4;
+const DRUM: u8 = 1;
+const LEAKAGE: u8 = 2;
+
+impl Take {
+    /// The take as bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Writer(MAGIC.to_vec());
+        out.number(VERSION);
+        out.number(self.passages.len() as u64);
+        for passage in &self.passages {
+            write_passage(&mut out, passage);
+        }
+        out.0
+    }
+
+    /// The take that `bytes` hold. Never costs more memory than the limits of a take allow.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let rest = bytes
+            .strip_prefix(MAGIC)
+            .ok_or(Error::TakeDamaged { at_byte: 0 })?;
+        let mut input = Reader { bytes: rest, at: 0 };
+        let read = |input: &mut Reader| -> Option<Self> {
+            let count = input.count(MAX_PASSAGES)?;
+            let passages = (0..count)
+                .map(|_| read_passage(input))
+                .collect::<Option<Vec<_>>>()?;
+            Some(Self { passages })
+        };
+        match input.number() {
+            Some(VERSION) => {}
+            Some(found) if found > VERSION => {
+                return Err(Error::TakeTooNew {
+                    found,
+                    newest: VERSION,
+                });
+            }
+            _ => {
+                return Err(Error::TakeDamaged {
+                    at_byte: input.at + MAGIC.len(),
+                });
+            }
+        }
+        let mut take = read(&mut input).ok_or(Error::TakeDamaged {
+            at_byte: input.at + MAGIC.len(),
+        })?;
+        take.trim();
+        Ok(take)
+    }
+}
+
+fn write_passage(out: &mut Writer, passage: &Passage) {
+    out.0.extend(passage.sample_rate_hz.to_le_bytes());
+    let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+    out.0.push(
+        flag(passage.was_playing, PLAYING)
+            | flag(passage.host_start_samples.is_some(), HOST_SAMPLES)
+            | flag(passage.host_start_beats.is_some(), HOST_BEATS),
+    );
+    if let Some(samples) = passage.host_start_samples {
+        out.number(((samples << 1) ^ (samples >> 63)) as u64);
+    }
+    if let Some(beats) = passage.host_start_beats {
+        out.0.extend(beats.to_le_bytes());
+    }
+    out.number(passage.tempo.len() as u64);
+    let mut last = 0;
+    for change in &passage.tempo {
+        out.number(change.offset_frames.wrapping_sub(last));
+        last = change.offset_frames;
+        out.0.extend(change.bpm.to_le_bytes());
+        out.0.extend([change.beats_per_bar, change.beat_unit]);
+    }
+    out.number(passage.notes.len() as u64);
+    let mut last = 0;
+    for note in &passage.notes {
+        out.number(note.offset_frames.wrapping_sub(last));
+        last = note.offset_frames;
+        out.number(u64::from(note.length_frames));
+        let flags = flag(note.is_drum, DRUM) | flag(note.is_leakage, LEAKAGE);
+        out.0.extend([
+            note.key,
+            note.velocity,
+            note.program,
+            flags,
+            note.confidence,
+        ]);
+    }
+    out.number(passage.peaks.len() as u64);
+    out.0.extend(&passage.peaks);
+}
+
+fn read_passage(input: &mut Reader) -> Option<Passage> {
+    let sample_rate_hz = input
+        .float()
+        .filter(|rate| (1_000.0..=10_000_000.0).contains(rate))?;
+    let flags = input.byte()?;
+    let mut passage = Passage::new(sample_rate_hz);
+    passage.was_playing = flags & PLAYING != 0;
+    if flags & HOST_SAMPLES != 0 {
+        let zigzag = input.number()?;
+        passage.host_start_samples = Some((zigzag >> 1) as i64 ^ -((zigzag & 1) as i64));
+    }
+    if flags & HOST_BEATS != 0 {
+        passage.host_start_beats = Some(input.float()?);
+    }
+    let mut offset_frames = 0u64;
+    let changes = input.count(MAX_TEMPO_CHANGES)?;
+    let mut tempo = Vec::new();
+    for _ in 0..changes {
+        offset_frames = offset_frames.checked_add(input.number()?)?;
+        let bpm = input
+            .float()
+            .filter(|bpm| (0.1..=100_000.0).contains(bpm))?;
+        let (beats_per_bar, beat_unit) = (input.byte()?, input.byte()?);
+        tempo.push(TempoChange {
+            offset_frames,
+            bpm,
+            beats_per_bar,
+            beat_unit,
+        });
+    }
+    if tempo.first().is_some_and(|first| first.offset_frames == 0) {
+        passage.tempo = tempo;
+    } else {
+        return None;
+    }
+    let mut offset_frames = 0u64;
+    let notes = input.count(MAX_NOTES)?;
+    for _ in 0..notes {
+        offset_frames = offset_frames.checked_add(input.number()?)?;
+        let length_frames = u32::try_from(input.number()?).ok()?;
+        let (key, velocity) = (input.byte()?, input.byte()?);
+        let (program, flags, confidence) = (input.byte()?, input.byte()?, input.byte()?);
+        if key > 127 || program > 127 || !(1..=127).contains(&velocity) || length_frames == 0 {
+            return None;
+        }
+        passage.notes.push(TakeNote {
+            offset_frames,
+            length_frames,
+            key,
+            velocity,
+            program,
+            is_drum: flags & DRUM != 0,
+            is_leakage: flags & LEAKAGE != 0,
+            confidence,
+        });
+    }
+    let peaks = input.count(MAX_PEAKS)?;
+    passage.peaks = input.take(peaks)?.to_vec();
+    Some(passage)
+}
+
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn number(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.0.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.0.push(value as u8);
+    }
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let end = self.at.checked_add(count)?;
+        let slice = self.bytes.get(self.at..end)?;
+        self.at = end;
+        Some(slice)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.take(1).map(|slice| slice[0])
+    }
+
+    fn float(&mut self) -> Option<f64> {
+        let bytes: [u8; 8] = self.take(8)?.try_into().ok()?;
+        Some(f64::from_le_bytes(bytes)).filter(|value| value.is_finite())
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            let bits = u64::from(byte & 0x7f);
+            value |= bits.checked_shl(shift)?;
+            if shift == 63 && bits > 1 {
+                return None;
+            }
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    /// A count of things that take at least one byte each.
+    fn count(&mut self, limit: usize) -> Option<usize> {
+        let count = usize::try_from(self.number()?).ok()?;
+        (count <= limit && count <= self.bytes.len() - self.at).then_some(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::note;
+    use super::*;
+
+    fn take() -> Take {
+        let mut passage = Passage::new(44_100.0);
+        passage.was_playing = true;
+        passage.host_start_samples = Some(-12_345);
+        passage.host_start_beats = Some(17.25);
+        passage.change_tempo(TempoChange {
+            offset_frames: 900,
+            bpm: 93.5,
+            ..Default::default()
+        });
+        passage.notes = (0..500u64)
+            .map(|i| note(i * 3001, 36 + (i % 20) as u8))
+            .collect();
+        passage.notes[3].is_leakage = true;
+        passage.peaks = (0..=255).collect();
+        Take {
+            passages: vec![passage, Passage::new(96_000.0)],
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        assert_eq!(
+            Take::from_bytes(&take().to_bytes()).expect("a take"),
+            take()
+        );
+        assert_eq!(
+            Take::from_bytes(&Take::default().to_bytes()).expect("empty"),
+            Take::default()
+        );
+    }
+
+    #[test]
+    fn ten_busy_minutes_stay_below_a_quarter_of_a_megabyte() {
+        let mut passage = Passage::new(48_000.0);
+        passage.notes = (0..600 * 20u64).map(|i| note(i * 2400, 42)).collect();
+        passage.peaks = vec![128; 600 * super::super::PEAKS_PER_SECOND];
+        assert!(
+            Take {
+                passages: vec![passage]
+            }
+            .to_bytes()
+            .len()
+                < 250_000
+        );
+    }
+
+    #[test]
+    fn the_future_is_named_and_junk_is_refused() {
+        let future = Take::from_bytes(b"HSTK\x07...");
+        assert!(matches!(future, Err(Error::TakeTooNew { found: 7, .. })));
+        assert!(matches!(
+            Take::from_bytes(b"RIFF1234"),
+            Err(Error::TakeDamaged { at_byte: 0 })
+        ));
+        assert!(matches!(
+            Take::from_bytes(b""),
+            Err(Error::TakeDamaged { at_byte: 0 })
+        ));
+    }
+
+    #[test]
+    fn no_cut_and_no_flipped_bit_panics_or_breaks_a_limit() {
+        let bytes = take().to_bytes();
+        for length in 4..bytes.len() {
+            assert!(
+                Take::from_bytes(&bytes[..length]).is_err(),
+                "cut at {length}"
+            );
+        }
+        for index in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut damaged = bytes.clone();
+                damaged[index] ^= 1 << bit;
+                if let Ok(take) = Take::from_bytes(&damaged) {
+                    assert!(take.note_count() <= MAX_NOTES);
+                    for note in take.passages.iter().flat_map(|passage| &passage.notes) {
+                        assert!(note.key < 128 && (1..128).contains(&note.velocity));
+                    }
+                }
+            }
+        }
+    }
+}
