@@ -99,6 +99,11 @@ impl DrumClass {
         self as usize
     }
 
+    /// Whether this is one of the toms.
+    pub const fn is_tom(self) -> bool {
+        matches!(self, Self::HighTom | Self::MidTom | Self::LowTom | Self::FloorTom)
+    }
+
     /// The class that a General MIDI percussion key belongs to, if it is one of ours.
     pub const fn from_gm_note(note: u8) -> Option<Self> {
         Some(match note {

@@ -1,1 +1,15 @@
-//! train
+//! Synthesis of training data for the built-in model: drum takes as they are recorded, mixed and
+//! mastered, with exact labels. Deterministic by seed.
+
+pub mod band;
+pub mod bank;
+pub mod dsp;
+pub mod groove;
+pub mod kit;
+pub mod mixdown;
+pub mod procedural;
+pub mod segment;
+pub mod voice;
+
+/// Everything is rendered at this rate, in Hz: the built-in model's own.
+pub const SAMPLE_RATE: u32 = 32_000;

@@ -1,0 +1,1 @@
+"""The recipe of Hitscribe's built-in model."""

@@ -1,0 +1,128 @@
+"""Trains the drum network: python -m hitscribe_train.train --renderer ... --bank ... --pool ... --run DIR --minutes N
+
+Stops by the clock; starts again where it stopped (the run folder holds the last checkpoint). The
+learning rate falls over the minutes asked for, counted over all starts.
+"""
+
+import argparse
+import copy
+import math
+import os
+import time
+
+import torch
+import torch.nn.functional as F
+from torch.utils.data import DataLoader
+
+from .data import FRAMES, Segments
+from .model import FUTURE_FRAMES, DrumNet
+
+# Frames near the edges lack context that the network has in use: they are not judged.
+FIRST_FRAME, LAST_FRAME = 64, FRAMES - FUTURE_FRAMES
+POSITIVE_WEIGHT = 3.0
+
+
+def losses(outputs, targets):
+    onset, velocity, shift = (o[..., FIRST_FRAME:LAST_FRAME] for o in outputs)
+    target, weight, target_velocity, target_shift, hit = (t[..., FIRST_FRAME:LAST_FRAME] for t in targets)
+    weight = weight * torch.where(target > 0, POSITIVE_WEIGHT, 1.0)
+    onset_loss = (F.binary_cross_entropy_with_logits(onset, target, reduction="none") * weight).sum() / (hit.sum() + 50)
+    hits = hit.sum() + 1
+    velocity_loss = ((torch.sigmoid(velocity) - target_velocity).square() * hit).sum() / hits
+    shift_loss = (F.smooth_l1_loss(shift, target_shift, reduction="none", beta=0.1) * hit).sum() / hits
+    return onset_loss, velocity_loss, shift_loss
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--renderer", required=True, help="the hitscribe-train program")
+    parser.add_argument("--bank", required=True)
+    parser.add_argument("--pool")
+    parser.add_argument("--run", required=True, help="folder for checkpoints")
+    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--start", help="checkpoint whose weights to start from")
+    options = parser.parse_args()
+
+    torch.manual_seed(options.seed)
+    torch.set_num_threads(options.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    os.makedirs(options.run, exist_ok=True)
+    path = os.path.join(options.run, "checkpoint.pt")
+
+    net = DrumNet().to(device, memory_format=torch.channels_last)
+    average = copy.deepcopy(net)
+    optimizer = torch.optim.AdamW(net.parameters(), options.rate, betas=(0.9, 0.98), weight_decay=0.02)
+    step, spent = 0, 0.0
+    if os.path.exists(path):
+        saved = torch.load(path, map_location=device)
+        net.load_state_dict(saved["net"])
+        average.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+        step, spent = saved["step"], saved["seconds"]
+    elif options.start:
+        state = torch.load(options.start, map_location=device)["model"]
+        net.load_state_dict(state)
+        average.load_state_dict(state)
+
+    def save():
+        state = {
+            "net": net.state_dict(), "model": average.state_dict(), "optimizer": optimizer.state_dict(),
+            "step": step, "seconds": spent,
+        }  # fmt: skip
+        torch.save(state, path + ".new")
+        os.replace(path + ".new", path)
+
+    # Another stream after every start: segments are never seen twice.
+    dataset = Segments(options.renderer, options.bank, options.pool, options.seed + step, first=step * options.batch)
+    loader = DataLoader(dataset, options.batch, num_workers=options.workers, prefetch_factor=6, pin_memory=device.type == "cuda")
+    limit = options.minutes * 60
+    sums, counted, waited, mark = torch.zeros(3), 0, 0.0, time.monotonic()
+    begin = mark
+    for batch in loader:
+        waited += time.monotonic() - mark
+        audio, *targets = (t.to(device, non_blocking=True) for t in batch)
+        progress = min(spent / limit, 1.0)
+        rate = options.rate * min(1.0, (step + 1) / 300) * (0.5 * (1 + math.cos(math.pi * progress)) + 0.005)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        with torch.autocast(device.type, torch.bfloat16):
+            outputs = net(audio)
+        parts = losses(outputs, targets)
+        loss = parts[0] + 2.0 * parts[1] + 2.0 * parts[2]
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 2.0)
+        optimizer.step()
+        step += 1
+        keep = min(0.999, (step + 1) / (step + 10))
+        with torch.no_grad():
+            for a, b in zip(average.state_dict().values(), net.state_dict().values()):
+                a.lerp_(b, 1 - keep) if a.dtype.is_floating_point else a.copy_(b)
+        sums += torch.stack([p.detach() for p in parts]).cpu()
+        counted += 1
+        now = time.monotonic()
+        spent += now - begin
+        begin = mark = now
+        if step % 100 == 0:
+            onset, velocity, shift = (sums / counted).tolist()
+            print(
+                f"step {step}  {spent / 60:.1f} min  onset {onset:.4f}  velocity {velocity:.4f}  shift {shift:.4f}"
+                f"  {counted * options.batch / (waited + 1e-9):.0f} segments per second of waiting  rate {rate:.1e}",
+                flush=True,
+            )
+            sums.zero_()
+            counted, waited = 0, 0.0
+        if step % 500 == 0:
+            save()
+        if spent >= limit:
+            break
+    save()
+
+
+if __name__ == "__main__":
+    main()

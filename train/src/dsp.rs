@@ -1,0 +1,257 @@
+//! Small signal tools of the renderer: biquads, dynamics, reverberation, levels. Mono, in place.
+
+use std::f32::consts::PI;
+
+use rand::Rng;
+use realfft::RealFftPlanner;
+
+use crate::SAMPLE_RATE;
+
+const RATE: f32 = SAMPLE_RATE as f32;
+
+/// Decibels to amplitude.
+pub fn amplitude(db: f32) -> f32 {
+    10f32.powf(db / 20.0)
+}
+
+/// Largest absolute sample.
+pub fn peak(audio: &[f32]) -> f32 {
+    audio.iter().fold(0.0, |peak, x| peak.max(x.abs()))
+}
+
+/// Root mean square.
+pub fn rms(audio: &[f32]) -> f32 {
+    (audio.iter().map(|x| x * x).sum::<f32>() / audio.len().max(1) as f32).sqrt()
+}
+
+/// Multiplies by `gain`.
+pub fn scale(audio: &mut [f32], gain: f32) {
+    audio.iter_mut().for_each(|x| *x *= gain);
+}
+
+/// Adds `other * gain`.
+pub fn mix(audio: &mut [f32], other: &[f32], gain: f32) {
+    audio.iter_mut().zip(other).for_each(|(x, y)| *x += y * gain);
+}
+
+/// Uniform in `low..high`.
+pub fn uniform(rng: &mut impl Rng, low: f32, high: f32) -> f32 {
+    low + (high - low) * rng.random::<f32>()
+}
+
+/// Uniform in the logarithm.
+pub fn log_uniform(rng: &mut impl Rng, low: f32, high: f32) -> f32 {
+    (uniform(rng, low.ln(), high.ln())).exp()
+}
+
+/// Approximately normal with the given spread: the sum of four uniform numbers, bounded at 3.5 sigma.
+pub fn normal(rng: &mut impl Rng, sigma: f32) -> f32 {
+    let sum: f32 = (0..4).map(|_| rng.random::<f32>() - 0.5).sum();
+    sum * 3f32.sqrt() * sigma
+}
+
+/// True with the given probability.
+pub fn chance(rng: &mut impl Rng, probability: f32) -> bool {
+    rng.random::<f32>() < probability
+}
+
+/// A second-order section (R. Bristow-Johnson's cookbook), transposed direct form II.
+#[derive(Clone, Copy)]
+pub struct Biquad {
+    b: [f32; 3],
+    a: [f32; 2],
+}
+
+impl Biquad {
+    fn normalised(b: [f32; 3], a: [f32; 3]) -> Self {
+        Self { b: b.map(|x| x / a[0]), a: [a[1] / a[0], a[2] / a[0]] }
+    }
+
+    fn angle(hz: f32, q: f32) -> (f32, f32) {
+        let w = 2.0 * PI * hz.clamp(5.0, RATE * 0.49) / RATE;
+        (w.cos(), w.sin() / (2.0 * q))
+    }
+
+    /// Bell of `gain_db` around `hz`.
+    pub fn bell(hz: f32, q: f32, gain_db: f32) -> Self {
+        let (c, alpha) = Self::angle(hz, q);
+        let a = 10f32.powf(gain_db / 40.0);
+        Self::normalised([1.0 + alpha * a, -2.0 * c, 1.0 - alpha * a], [1.0 + alpha / a, -2.0 * c, 1.0 - alpha / a])
+    }
+
+    /// Everything above `hz` changed by `gain_db`.
+    pub fn high_shelf(hz: f32, gain_db: f32) -> Self {
+        let (c, alpha) = Self::angle(hz, 0.707);
+        let a = 10f32.powf(gain_db / 40.0);
+        let s = 2.0 * a.sqrt() * alpha;
+        Self::normalised(
+            [a * ((a + 1.0) + (a - 1.0) * c + s), -2.0 * a * ((a - 1.0) + (a + 1.0) * c), a * ((a + 1.0) + (a - 1.0) * c - s)],
+            [(a + 1.0) - (a - 1.0) * c + s, 2.0 * ((a - 1.0) - (a + 1.0) * c), (a + 1.0) - (a - 1.0) * c - s],
+        )
+    }
+
+    /// Everything below `hz` changed by `gain_db`.
+    pub fn low_shelf(hz: f32, gain_db: f32) -> Self {
+        let (c, alpha) = Self::angle(hz, 0.707);
+        let a = 10f32.powf(gain_db / 40.0);
+        let s = 2.0 * a.sqrt() * alpha;
+        Self::normalised(
+            [a * ((a + 1.0) - (a - 1.0) * c + s), 2.0 * a * ((a - 1.0) - (a + 1.0) * c), a * ((a + 1.0) - (a - 1.0) * c - s)],
+            [(a + 1.0) + (a - 1.0) * c + s, -2.0 * ((a - 1.0) + (a + 1.0) * c), (a + 1.0) + (a - 1.0) * c - s],
+        )
+    }
+
+    /// 12 dB per octave above `hz`.
+    pub fn low_pass(hz: f32, q: f32) -> Self {
+        let (c, alpha) = Self::angle(hz, q);
+        Self::normalised([(1.0 - c) / 2.0, 1.0 - c, (1.0 - c) / 2.0], [1.0 + alpha, -2.0 * c, 1.0 - alpha])
+    }
+
+    /// 12 dB per octave below `hz`.
+    pub fn high_pass(hz: f32, q: f32) -> Self {
+        let (c, alpha) = Self::angle(hz, q);
+        Self::normalised([(1.0 + c) / 2.0, -(1.0 + c), (1.0 + c) / 2.0], [1.0 + alpha, -2.0 * c, 1.0 - alpha])
+    }
+
+    /// Band around `hz`, 0 dB at its centre.
+    pub fn band_pass(hz: f32, q: f32) -> Self {
+        let (c, alpha) = Self::angle(hz, q);
+        Self::normalised([alpha, 0.0, -alpha], [1.0 + alpha, -2.0 * c, 1.0 - alpha])
+    }
+
+    /// Filters in place, from rest.
+    pub fn run(self, audio: &mut [f32]) {
+        let (mut s1, mut s2) = (0.0f32, 0.0f32);
+        for x in audio {
+            let y = self.b[0] * *x + s1;
+            s1 = self.b[1] * *x - self.a[0] * y + s2;
+            s2 = self.b[2] * *x - self.a[1] * y;
+            *x = y;
+        }
+    }
+}
+
+/// A steep low-pass: eighth-order Butterworth, as sample-rate limits and codecs leave it.
+pub fn brick_low_pass(audio: &mut [f32], hz: f32) {
+    for q in [0.509_8, 0.601_3, 0.899_9, 2.562_9] {
+        Biquad::low_pass(hz, q).run(audio);
+    }
+}
+
+/// Random tone: shelves and bells of up to `range_db`.
+pub fn random_eq(rng: &mut impl Rng, audio: &mut [f32], range_db: f32) {
+    for _ in 0..rng.random_range(1..=4) {
+        let hz = log_uniform(rng, 50.0, 12_000.0);
+        let (q, gain_db) = (log_uniform(rng, 0.4, 2.5), uniform(rng, -range_db, range_db));
+        Biquad::bell(hz, q, gain_db).run(audio);
+    }
+    if chance(rng, 0.5) {
+        let (hz, gain_db) = (log_uniform(rng, 3_000.0, 11_000.0), uniform(rng, -range_db, range_db));
+        Biquad::high_shelf(hz, gain_db).run(audio);
+    }
+    if chance(rng, 0.4) {
+        let (hz, gain_db) = (log_uniform(rng, 60.0, 300.0), uniform(rng, -range_db, range_db * 0.7));
+        Biquad::low_shelf(hz, gain_db).run(audio);
+    }
+}
+
+/// A feed-forward compressor with a peak detector; the threshold lies `depth_db` below the peak.
+pub fn compress(audio: &mut [f32], depth_db: f32, ratio: f32, attack_ms: f32, release_ms: f32) {
+    let threshold = peak(audio) * amplitude(-depth_db);
+    if threshold <= 1e-7 {
+        return;
+    }
+    let coefficient = |ms: f32| (-1.0 / (ms * 1e-3 * RATE)).exp();
+    let (attack, release) = (coefficient(attack_ms), coefficient(release_ms));
+    let slope = 1.0 - 1.0 / ratio;
+    let mut envelope = 0.0f32;
+    let mut gain = 1.0f32;
+    for (index, x) in audio.iter_mut().enumerate() {
+        let level = x.abs();
+        let c = if level > envelope { attack } else { release };
+        envelope = level + c * (envelope - level);
+        // The gain moves slowly against the sample rate: eight samples share one power.
+        if index % 8 == 0 {
+            gain = if envelope > threshold { (threshold / envelope).powf(slope) } else { 1.0 };
+        }
+        *x *= gain;
+    }
+}
+
+/// Soft clipping; `drive` 1 is gentle, 10 is harsh. The peak is kept.
+pub fn saturate(audio: &mut [f32], drive: f32) {
+    let top = peak(audio);
+    if top <= 1e-7 {
+        return;
+    }
+    let norm = top / drive.tanh();
+    for x in audio {
+        *x = (*x / top * drive).tanh() * norm;
+    }
+}
+
+/// Hard limit at `ceiling_db` below the peak.
+pub fn clip(audio: &mut [f32], ceiling_db: f32) {
+    let limit = peak(audio) * amplitude(-ceiling_db);
+    audio.iter_mut().for_each(|x| *x = x.clamp(-limit, limit));
+}
+
+/// Adds exponentially decaying, coloured noise reverberation. `wet` is relative to the dry energy.
+pub struct Room {
+    impulse: Vec<f32>,
+    pre_delay: usize,
+}
+
+impl Room {
+    /// A random space whose reverberation time is `t60` seconds at middle frequencies.
+    pub fn random(rng: &mut impl Rng, t60: f32, pre_delay_ms: f32) -> Self {
+        let length = ((t60.min(1.2)) * RATE) as usize;
+        let damp_hz = log_uniform(rng, 1_500.0, 12_000.0);
+        let mut dull: Vec<f32> = (0..length).map(|_| rng.random::<f32>() - 0.5).collect();
+        let mut bright = dull.clone();
+        Biquad::low_pass(damp_hz, 0.6).run(&mut dull);
+        // Early reflections: a few sparse echoes stand out of the tail.
+        for _ in 0..rng.random_range(2..9) {
+            let at = (log_uniform(rng, 0.001, 0.06) * RATE) as usize;
+            if at < length {
+                dull[at] += uniform(rng, -3.0, 3.0);
+            }
+        }
+        let decay = |t60: f32, i: usize| (-6.907 * i as f32 / RATE / t60).exp();
+        let bright_t60 = t60 * uniform(rng, 0.2, 0.7);
+        let share = uniform(rng, 0.2, 1.0);
+        for (i, (d, b)) in dull.iter_mut().zip(&mut bright).enumerate() {
+            *d = *d * decay(t60, i) + share * *b * decay(bright_t60, i);
+        }
+        Biquad::high_pass(log_uniform(rng, 40.0, 350.0), 0.7).run(&mut dull);
+        let energy = dull.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-9);
+        scale(&mut dull, 1.0 / energy);
+        Self { impulse: dull, pre_delay: (pre_delay_ms * 1e-3 * RATE) as usize }
+    }
+
+    /// `audio += wet * room(send)`.
+    pub fn add(&self, planner: &mut RealFftPlanner<f32>, send: &[f32], wet: f32, audio: &mut [f32]) {
+        let size = (send.len() + self.impulse.len()).next_power_of_two();
+        let (forward, inverse) = (planner.plan_fft_forward(size), planner.plan_fft_inverse(size));
+        let spectrum = |signal: &[f32]| {
+            let mut padded = forward.make_input_vec();
+            padded[..signal.len()].copy_from_slice(signal);
+            let mut output = forward.make_output_vec();
+            forward.process(&mut padded, &mut output).expect("lengths come from the plan");
+            output
+        };
+        let mut product = spectrum(send);
+        product.iter_mut().zip(spectrum(&self.impulse)).for_each(|(x, y)| *x *= y);
+        let mut wet_signal = inverse.make_output_vec();
+        // The real inverse wants purely real first and last bins; rounding may leave a trace.
+        product[0].im = 0.0;
+        if let Some(last) = product.last_mut() {
+            last.im = 0.0;
+        }
+        inverse.process(&mut product, &mut wet_signal).expect("lengths come from the plan");
+        let gain = wet / size as f32;
+        for (x, y) in audio.iter_mut().skip(self.pre_delay).zip(&wet_signal) {
+            *x += y * gain;
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! A kit for one segment: which instrument plays each class, how loud, how tuned, how varied.
+
+use std::collections::BTreeMap;
+
+use hitscribe_engine::DrumClass;
+use rand::Rng;
+
+use crate::bank::{Bank, Instrument, OneShot};
+use crate::dsp::{chance, normal, uniform};
+
+/// An instrument as it is used in one segment.
+pub struct Piece<'a> {
+    /// Where its sounds come from.
+    pub instrument: &'a Instrument,
+    /// Level of a full stroke in dB against the other pieces.
+    pub gain_db: f32,
+    /// Playback speed: above 1 is higher and shorter.
+    pub speed: f32,
+    /// Velocity to level: dB between the softest and the loudest stroke.
+    pub range_db: f32,
+    /// Seconds that it rings before it is damped; infinite where it rings out.
+    pub damping_seconds: f32,
+}
+
+/// The pieces of one segment's kit, chosen when they are first struck.
+pub struct Kit<'a> {
+    bank: &'a Bank,
+    base: String,
+    borrow: f32,
+    speed: f32,
+    range_db: f32,
+    mics: Vec<&'static str>,
+    spread_db: f32,
+    pieces: BTreeMap<DrumClass, Piece<'a>>,
+}
+
+/// Levels at which a kit is usually mixed, dB against the snare. Peaks of one-shots are all equal.
+fn usual_gain_db(class: DrumClass) -> f32 {
+    match class {
+        DrumClass::Kick | DrumClass::Snare => 0.0,
+        DrumClass::Clap | DrumClass::Crash | DrumClass::China => -5.0,
+        DrumClass::HighTom | DrumClass::MidTom | DrumClass::LowTom | DrumClass::FloorTom => -1.5,
+        DrumClass::SideStick | DrumClass::Cowbell | DrumClass::RideBell => -8.0,
+        DrumClass::OpenHat | DrumClass::Splash => -9.0,
+        DrumClass::Ride => -11.0,
+        DrumClass::ClosedHat | DrumClass::Tambourine => -11.0,
+        DrumClass::PedalHat | DrumClass::Shaker => -14.0,
+    }
+}
+
+impl<'a> Kit<'a> {
+    /// A random kit: one base kit, some pieces borrowed from others.
+    pub fn random(rng: &mut impl Rng, bank: &'a Bank, full_kits: &[String]) -> Self {
+        let mics = match rng.random_range(0..4) {
+            0 => vec!["overhead", "mix", "single"],
+            1 => vec!["close", "mix", "single"],
+            2 => vec!["room", "overhead", "mix", "single"],
+            _ => vec!["mix", "single"],
+        };
+        Self {
+            bank,
+            base: full_kits[rng.random_range(0..full_kits.len())].clone(),
+            borrow: if chance(rng, 0.4) { uniform(rng, 0.2, 1.0) } else { 0.0 },
+            speed: 2f32.powf(normal(rng, 0.1)),
+            range_db: uniform(rng, 16.0, 42.0),
+            mics,
+            spread_db: uniform(rng, 1.5, 6.0),
+            pieces: BTreeMap::new(),
+        }
+    }
+
+    /// The piece for a class; `None` when the whole bank has none.
+    pub fn piece(&mut self, rng: &mut impl Rng, class: DrumClass) -> Option<&Piece<'a>> {
+        if !self.pieces.contains_key(&class) {
+            let piece = self.choose(rng, class)?;
+            self.pieces.insert(class, piece);
+        }
+        self.pieces.get(&class)
+    }
+
+    fn choose(&self, rng: &mut impl Rng, class: DrumClass) -> Option<Piece<'a>> {
+        let all = self.bank.of(Some(class));
+        let own: Vec<&Instrument> =
+            if chance(rng, self.borrow) { Vec::new() } else { all.iter().filter(|i| i.kit == self.base).collect() };
+        let from = if own.is_empty() {
+            // Another kit, each kit alike, however many instruments it holds; recorded ones first.
+            let mut kits: Vec<&str> = all.iter().map(|i| i.kit.as_str()).collect();
+            kits.dedup();
+            let recorded: Vec<&str> = kits.iter().copied().filter(|k| !k.starts_with("procedural")).collect();
+            let pool = if !recorded.is_empty() && chance(rng, 0.7) { &recorded } else { &kits };
+            let kit = *pool.get(rng.random_range(0..pool.len().max(1)))?;
+            all.iter().filter(|i| i.kit == kit).collect()
+        } else {
+            own
+        };
+        let by_mic = self
+            .mics
+            .iter()
+            .map(|mic| from.iter().copied().filter(|i| i.mic == *mic).collect::<Vec<_>>())
+            .find(|found| !found.is_empty())
+            .unwrap_or(from);
+        let instrument = by_mic[rng.random_range(0..by_mic.len())];
+        let tunable = !matches!(class, DrumClass::Ride | DrumClass::RideBell);
+        let damped = match class {
+            // From nearly closed to fully open.
+            DrumClass::OpenHat => chance(rng, 0.5).then(|| uniform(rng, 0.12, 0.8)),
+            DrumClass::Crash | DrumClass::China | DrumClass::Ride => chance(rng, 0.15).then(|| uniform(rng, 0.3, 1.0)),
+            DrumClass::Kick | DrumClass::Snare => chance(rng, 0.2).then(|| uniform(rng, 0.06, 0.4)),
+            c if c.is_tom() => chance(rng, 0.25).then(|| uniform(rng, 0.12, 0.6)),
+            _ => None,
+        };
+        Some(Piece {
+            instrument,
+            gain_db: usual_gain_db(class) + normal(rng, self.spread_db),
+            speed: self.speed * 2f32.powf(normal(rng, if tunable { 0.08 } else { 0.03 })),
+            range_db: self.range_db * uniform(rng, 0.8, 1.2),
+            damping_seconds: damped.unwrap_or(f32::INFINITY),
+        })
+    }
+}
+
+impl Piece<'_> {
+    /// A recorded hit near `velocity`; repeated strokes get different ones where there are several.
+    pub fn hit(&self, rng: &mut impl Rng, velocity: f32) -> &OneShot {
+        let hits = &self.instrument.hits;
+        let wanted = velocity + uniform(rng, -0.15, 0.15);
+        let nearest = hits.partition_point(|h| h.velocity_rank < wanted).min(hits.len() - 1);
+        let jitter = if hits.len() > 4 { rng.random_range(-1i32..=1) } else { 0 };
+        &hits[nearest.saturating_add_signed(jitter as isize).min(hits.len() - 1)]
+    }
+
+    /// Level of a stroke in dB.
+    pub fn level_db(&self, velocity: f32) -> f32 {
+        self.gain_db - self.range_db * (1.0 - velocity.clamp(0.0, 1.0))
+    }
+}

@@ -1,0 +1,246 @@
+//! One training segment: drums, band, voice, noise, mastering, level, and the labels.
+
+use std::path::Path;
+
+use anyhow::Result;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use realfft::RealFftPlanner;
+
+use crate::SAMPLE_RATE;
+use crate::band::{Excerpt, load_pool};
+use crate::bank::{Bank, ONSET_SAMPLE, Split};
+use crate::dsp::{
+    Biquad, Room, amplitude, brick_low_pass, chance, clip, compress, log_uniform, mix, peak, random_eq, rms, saturate, scale, uniform,
+};
+use crate::groove::{Performance, Stroke, hand_percussion, invented, orchestrate, performances, window};
+use crate::mixdown::{Drums, Hit, play};
+use crate::procedural;
+use crate::voice::sing;
+
+/// Samples of a segment: 4.096 s, 512 frames of the model.
+pub const SEGMENT_SAMPLES: usize = 131_072;
+/// What sounds before the segment starts, so that it begins in the middle of music.
+const LEAD_SAMPLES: usize = 40_960;
+const LEAD_SECONDS: f64 = LEAD_SAMPLES as f64 / SAMPLE_RATE as f64;
+const SEGMENT_SECONDS: f64 = SEGMENT_SAMPLES as f64 / SAMPLE_RATE as f64;
+
+/// Everything that segments are made of.
+pub struct Studio {
+    bank: Bank,
+    full_kits: Vec<String>,
+    performances: Vec<Performance>,
+    band: Vec<Excerpt>,
+}
+
+/// A rendered segment.
+pub struct Segment {
+    /// [`SEGMENT_SAMPLES`] samples.
+    pub audio: Vec<f32>,
+    /// Labels in order of time.
+    pub hits: Vec<Hit>,
+}
+
+impl Studio {
+    /// Loads the bank at `root`, the pool at `pool` if given, and invents `procedural_kits` kits.
+    ///
+    /// # Errors
+    /// When something cannot be read.
+    pub fn open(root: &Path, pool: Option<&Path>, split: Split, procedural_kits: usize, seed: u64) -> Result<Self> {
+        let mut bank = Bank::load(root, split)?;
+        let kits: Vec<_> = (0..procedural_kits)
+            .into_par_iter()
+            .map(|index| {
+                let mut rng = ChaCha8Rng::seed_from_u64(seed);
+                rng.set_stream(index as u64);
+                procedural::kit(&mut rng, &format!("procedural {index}"), 3)
+            })
+            .collect();
+        for (class, instrument) in kits.into_iter().flatten() {
+            bank.add(Some(class), instrument);
+        }
+        let mut full_kits = bank.full_kits();
+        // Recorded kits are few against the invented ones: each stands in the list several times.
+        let recorded: Vec<String> = full_kits.iter().filter(|k| !k.starts_with("procedural")).cloned().collect();
+        let copies = (2 * procedural_kits).checked_div(recorded.len()).unwrap_or(0);
+        for _ in 0..copies {
+            full_kits.extend(recorded.iter().cloned());
+        }
+        let performances = performances(&root.join("midi/midi_main.zip"), split == Split::Train)?;
+        let band = pool.map(load_pool).transpose()?.unwrap_or_default();
+        Ok(Self { bank, full_kits, performances, band })
+    }
+
+    /// Segment number `index` of the stream that `seed` names; always the same.
+    pub fn segment(&self, planner: &mut RealFftPlanner<f32>, seed: u64, index: u64) -> Segment {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(index);
+        let rng = &mut rng;
+        let total = LEAD_SAMPLES + SEGMENT_SAMPLES;
+        let kind = rng.random::<f32>();
+        let with_drums = kind > 0.17;
+        let with_band = !self.band.is_empty() && if with_drums { chance(rng, 0.5) } else { kind > 0.03 };
+        let with_voice = if with_drums { chance(rng, 0.15) } else { kind > 0.01 && chance(rng, 0.45) };
+        let band = with_band.then(|| self.band_window(rng, total));
+
+        let Drums { mut audio, mut hits } = if with_drums {
+            let strokes = self.strokes(rng, band.as_ref().map_or(&[], |b| &b.1));
+            play(rng, planner, &self.bank, &self.full_kits, &strokes, LEAD_SAMPLES, SEGMENT_SAMPLES)
+        } else {
+            Drums { audio: vec![0.0; total], hits: Vec::new() }
+        };
+        if chance(rng, 0.05) {
+            self.distract(rng, &mut audio);
+        }
+        let drums_rms = rms(&audio).max(1e-4);
+        let mut others = vec![0.0f32; total];
+        if let Some((samples, _)) = &band {
+            let level = rms(samples).max(1e-6);
+            mix(&mut others, samples, 1.0 / level);
+        }
+        if with_voice {
+            let mut voice = sing(rng, total);
+            if chance(rng, 0.5) {
+                Room::random(rng, 0.8, 10.0).add(planner, &voice.clone(), 0.3, &mut voice);
+            }
+            if chance(rng, 0.5) {
+                compress(&mut voice, 15.0, 4.0, 3.0, 80.0);
+            }
+            let level = rms(&voice).max(1e-6);
+            mix(&mut others, &voice, amplitude(uniform(rng, -9.0, 6.0)) / level);
+        }
+        if chance(rng, 0.3) {
+            let (t60, wet) = (log_uniform(rng, 0.2, 1.5), amplitude(uniform(rng, -20.0, -4.0)));
+            Room::random(rng, t60, 5.0).add(planner, &others.clone(), wet, &mut others);
+        }
+        let gain = drums_rms * amplitude(uniform(rng, -22.0, 8.0));
+        scale(&mut others, gain);
+        mark_masked(&mut hits, &audio, &others);
+        mix(&mut audio, &others, 1.0);
+        master(rng, &mut audio);
+        Segment { audio: audio.split_off(LEAD_SAMPLES), hits }
+    }
+
+    fn strokes(&self, rng: &mut impl Rng, of_the_song: &[Stroke]) -> Vec<Stroke> {
+        let mut strokes = if of_the_song.len() >= 4 && chance(rng, 0.6) {
+            of_the_song.to_vec()
+        } else if chance(rng, 0.27) {
+            invented(rng, SEGMENT_SECONDS, LEAD_SECONDS)
+        } else {
+            let performance = &self.performances[rng.random_range(0..self.performances.len())];
+            let stretch = f64::from(uniform(rng, 0.75, 1.3));
+            let mut strokes = window(rng, performance, stretch, SEGMENT_SECONDS, LEAD_SECONDS);
+            orchestrate(rng, &mut strokes);
+            strokes
+        };
+        if chance(rng, 0.1) {
+            strokes.extend(hand_percussion(rng, SEGMENT_SECONDS, LEAD_SECONDS));
+        }
+        // Machines play at one strength, players at many.
+        if chance(rng, 0.1) {
+            let level = uniform(rng, 0.5, 1.0);
+            strokes.iter_mut().for_each(|s| s.velocity = level);
+        }
+        strokes.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+        strokes
+    }
+
+    /// A window of the pool's audio and the song's strokes in it, relative to the segment's start.
+    fn band_window(&self, rng: &mut impl Rng, total: usize) -> (Vec<f32>, Vec<Stroke>) {
+        let excerpt = &self.band[rng.random_range(0..self.band.len())];
+        let start = rng.random_range(0..excerpt.samples.len() - total);
+        let samples = excerpt.samples[start..start + total].iter().map(|x| f32::from(*x) / 32_768.0).collect();
+        let zero = (start + LEAD_SAMPLES) as f64 / f64::from(SAMPLE_RATE);
+        let strokes = excerpt
+            .strokes
+            .iter()
+            .map(|s| Stroke { seconds: s.seconds - zero, ..*s })
+            .filter(|s| s.seconds > -LEAD_SECONDS && s.seconds < SEGMENT_SECONDS)
+            .collect();
+        (samples, strokes)
+    }
+
+    /// Percussion that is no class of the model.
+    fn distract(&self, rng: &mut impl Rng, audio: &mut [f32]) {
+        let others = self.bank.of(None);
+        if others.is_empty() {
+            return;
+        }
+        let instrument = &others[rng.random_range(0..others.len())];
+        let gain = amplitude(uniform(rng, -25.0, -4.0)) / 32_768.0;
+        let step = (log_uniform(rng, 0.1, 0.8) * SAMPLE_RATE as f32) as usize;
+        let mut at = rng.random_range(0..step);
+        while at < audio.len() {
+            let hit = &instrument.hits[rng.random_range(0..instrument.hits.len())];
+            for (x, s) in audio[at..].iter_mut().zip(&hit.samples[ONSET_SAMPLE.min(hit.samples.len())..]) {
+                *x += gain * f32::from(*s);
+            }
+            at += step * rng.random_range(1..=3);
+        }
+    }
+}
+
+/// Lowers the audibility of hits that the rest of the band drowns.
+fn mark_masked(hits: &mut [Hit], drums: &[f32], others: &[f32]) {
+    const WINDOW: usize = SAMPLE_RATE as usize / 25;
+    let energies = |audio: &[f32]| {
+        let flat: f32 = audio.iter().map(|x| x * x).sum();
+        let bright: f32 = audio.windows(2).map(|w| (w[1] - w[0]).powi(2)).sum();
+        (flat + 1e-12, bright + 1e-12)
+    };
+    for hit in hits {
+        let at = LEAD_SAMPLES + (hit.stroke.seconds.max(0.0) * f64::from(SAMPLE_RATE)) as usize;
+        let range = at.min(drums.len())..(at + WINDOW).min(drums.len());
+        let (own, own_bright) = energies(&drums[range.clone()]);
+        let (sum, sum_bright) = energies(&others[range]);
+        let share = (own / (own + sum)).max(own_bright / (own_bright + sum_bright));
+        hit.audibility_db += 10.0 * share.log10();
+    }
+}
+
+/// The finished record: tone, loudness, dirt, bandwidth, noise, level.
+fn master(rng: &mut impl Rng, audio: &mut [f32]) {
+    if chance(rng, 0.3) {
+        random_eq(rng, audio, 5.0);
+    }
+    if chance(rng, 0.3) {
+        compress(audio, uniform(rng, 3.0, 15.0), uniform(rng, 1.5, 5.0), log_uniform(rng, 1.0, 40.0), log_uniform(rng, 40.0, 400.0));
+    }
+    if chance(rng, 0.12) {
+        saturate(audio, log_uniform(rng, 0.7, 6.0));
+    }
+    if chance(rng, 0.25) {
+        clip(audio, uniform(rng, 1.0, 8.0));
+    }
+    if chance(rng, 0.22) {
+        brick_low_pass(audio, log_uniform(rng, 4_000.0, 15_500.0));
+    }
+    if chance(rng, 0.08) {
+        Biquad::high_pass(log_uniform(rng, 40.0, 250.0), 0.7).run(audio);
+    }
+    let top = peak(audio);
+    if top > 1e-5 {
+        scale(audio, 1.0 / top);
+    } else {
+        audio.fill(0.0);
+    }
+    if chance(rng, 0.4) {
+        let (gain, tone) = (amplitude(uniform(rng, -90.0, -38.0)), log_uniform(rng, 500.0, 15_000.0));
+        let mut noise: Vec<f32> = audio.iter().map(|_| rng.random::<f32>() * 3.4 - 1.7).collect();
+        if chance(rng, 0.6) {
+            Biquad::low_pass(tone, 0.5).run(&mut noise);
+        }
+        mix(audio, &noise, gain);
+    }
+    if chance(rng, 0.04) {
+        let step = std::f32::consts::TAU * (if chance(rng, 0.5) { 50.0 } else { 60.0 }) / SAMPLE_RATE as f32;
+        let gain = amplitude(uniform(rng, -70.0, -35.0));
+        audio.iter_mut().enumerate().for_each(|(i, x)| {
+            let angle = step * i as f32;
+            *x += gain * (angle.sin() + 0.5 * (3.0 * angle).sin() + 0.3 * (5.0 * angle).sin());
+        });
+    }
+    let sign = if chance(rng, 0.5) { -1.0 } else { 1.0 };
+    scale(audio, sign * amplitude(uniform(rng, -40.0, 0.0)));
+}
