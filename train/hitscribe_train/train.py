@@ -117,7 +117,7 @@ def main():
             )
             sums.zero_()
             counted, waited = 0, 0.0
-        if step % 500 == 0:
+        if step % 250 == 0:
             save()
         if spent >= limit:
             break

@@ -16,7 +16,10 @@ use rustysynth::{SoundFont, Synthesizer, SynthesizerSettings};
 use serde::{Deserialize, Serialize};
 
 use crate::SAMPLE_RATE;
-use crate::dsp::{Biquad, amplitude, chance, compress, log_uniform, mix, normal, peak, random_eq, rms, saturate, scale, uniform};
+use crate::dsp::{
+    Biquad, amplitude, chance, compress, log_uniform, mix, normal, peak, random_eq, rms, saturate,
+    scale, uniform,
+};
 use crate::groove::{MidiNote, Stroke, midi_files, midi_notes};
 
 /// Length of one excerpt in the pool.
@@ -76,17 +79,30 @@ fn substitute(rng: &mut impl Rng, program: u8) -> u8 {
 ///
 /// # Errors
 /// When the archive or a SoundFont cannot be read, or the pool not written.
-pub fn render_pool(archive: &Path, sound_fonts: &[&Path], folder: &Path, count: usize, seed: u64) -> Result<()> {
+pub fn render_pool(
+    archive: &Path,
+    sound_fonts: &[&Path],
+    folder: &Path,
+    count: usize,
+    seed: u64,
+) -> Result<()> {
     let fonts: Vec<Arc<SoundFont>> = sound_fonts
         .iter()
         .map(|path| {
-            let mut file = BufReader::new(File::open(path).with_context(|| format!("reading {}", path.display()))?);
-            let font = SoundFont::new(&mut file).map_err(|e| anyhow::anyhow!("{}: {e:?}", path.display()))?;
+            let mut file = BufReader::new(
+                File::open(path).with_context(|| format!("reading {}", path.display()))?,
+            );
+            let font = SoundFont::new(&mut file)
+                .map_err(|e| anyhow::anyhow!("{}: {e:?}", path.display()))?;
             Ok(Arc::new(font))
         })
         .collect::<Result<_>>()?;
     let songs = songs(archive, "freedoom/")?;
-    let scores = [songs_of(archive, "openscore_lieder/")?, songs_of(archive, "openscore_quartets/")?].concat();
+    let scores = [
+        songs_of(archive, "openscore_lieder/")?,
+        songs_of(archive, "openscore_quartets/")?,
+    ]
+    .concat();
     std::fs::create_dir_all(folder)?;
     let mut pcm = BufWriter::new(File::create(folder.join("pool.pcm"))?);
     let mut index = BufWriter::new(File::create(folder.join("pool.jsonl"))?);
@@ -97,7 +113,11 @@ pub fn render_pool(archive: &Path, sound_fonts: &[&Path], folder: &Path, count: 
             .filter_map(|i| {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 rng.set_stream(i as u64);
-                let song = if chance(&mut rng, 0.65) { &songs[rng.random_range(0..songs.len())] } else { &scores[rng.random_range(0..scores.len())] };
+                let song = if chance(&mut rng, 0.65) {
+                    &songs[rng.random_range(0..songs.len())]
+                } else {
+                    &scores[rng.random_range(0..scores.len())]
+                };
                 let font = &fonts[rng.random_range(0..fonts.len())];
                 excerpt(&mut rng, song, font)
             })
@@ -116,18 +136,27 @@ pub fn render_pool(archive: &Path, sound_fonts: &[&Path], folder: &Path, count: 
 }
 
 fn songs(archive: &Path, prefix: &str) -> Result<Vec<Vec<MidiNote>>> {
-    let parsed = midi_files(archive, prefix)?.into_iter().filter_map(|(_, bytes)| midi_notes(&bytes).ok());
+    let parsed = midi_files(archive, prefix)?
+        .into_iter()
+        .filter_map(|(_, bytes)| midi_notes(&bytes).ok());
     Ok(parsed.filter(|notes| notes.len() > 20).collect())
 }
 
 /// As [`songs`], every ninth only: scores are many and alike.
 fn songs_of(archive: &Path, prefix: &str) -> Result<Vec<Vec<MidiNote>>> {
-    let parsed = midi_files(archive, prefix)?.into_iter().step_by(9).filter_map(|(_, bytes)| midi_notes(&bytes).ok());
+    let parsed = midi_files(archive, prefix)?
+        .into_iter()
+        .step_by(9)
+        .filter_map(|(_, bytes)| midi_notes(&bytes).ok());
     Ok(parsed.filter(|notes| notes.len() > 20).collect())
 }
 
 /// Renders one excerpt; `None` when it holds no pitched note.
-fn excerpt(rng: &mut ChaCha8Rng, song: &[MidiNote], font: &Arc<SoundFont>) -> Option<(Vec<f32>, Row)> {
+fn excerpt(
+    rng: &mut ChaCha8Rng,
+    song: &[MidiNote],
+    font: &Arc<SoundFont>,
+) -> Option<(Vec<f32>, Row)> {
     let end = song.last()?.onset;
     let stretch = uniform(rng, 0.8, 1.25);
     let start = f64::from(uniform(rng, 0.0, (end - EXCERPT_SECONDS).max(0.5) as f32));
@@ -140,9 +169,16 @@ fn excerpt(rng: &mut ChaCha8Rng, song: &[MidiNote], font: &Arc<SoundFont>) -> Op
         programs[channel] = 255;
     }
     // Some songs are played by one instrument only, some lose parts.
-    let keep = if chance(rng, 0.5) { 1.0 } else { uniform(rng, 0.25, 1.0) };
+    let keep = if chance(rng, 0.5) {
+        1.0
+    } else {
+        uniform(rng, 0.25, 1.0)
+    };
     let kept: Vec<bool> = (0..16).map(|_| chance(rng, keep)).collect();
-    let mut row = Row { strokes: Vec::new(), notes: Vec::new() };
+    let mut row = Row {
+        strokes: Vec::new(),
+        notes: Vec::new(),
+    };
     for note in song {
         let onset = ((note.onset - start) / f64::from(stretch)) as f32;
         if onset < 0.0 || f64::from(onset) > EXCERPT_SECONDS {
@@ -150,7 +186,8 @@ fn excerpt(rng: &mut ChaCha8Rng, song: &[MidiNote], font: &Arc<SoundFont>) -> Op
         }
         if note.channel == 9 {
             if let Some(class) = DrumClass::from_gm_note(note.key) {
-                row.strokes.push((onset, class as u8, f32::from(note.velocity) / 127.0));
+                row.strokes
+                    .push((onset, class as u8, f32::from(note.velocity) / 127.0));
             }
             continue;
         }
@@ -165,7 +202,13 @@ fn excerpt(rng: &mut ChaCha8Rng, song: &[MidiNote], font: &Arc<SoundFont>) -> Op
         let velocity = (f32::from(note.velocity) + normal(rng, 10.0)).clamp(15.0, 127.0) as u8;
         let onset = (onset + normal(rng, loose)).max(0.0);
         let length = ((note.offset - note.onset) as f32 / stretch).max(0.05);
-        row.notes.push(PoolNote { onset, offset: onset + length, key, velocity, program: programs[channel] });
+        row.notes.push(PoolNote {
+            onset,
+            offset: onset + length,
+            key,
+            velocity,
+            program: programs[channel],
+        });
     }
     if row.notes.is_empty() {
         return None;
@@ -177,7 +220,12 @@ fn excerpt(rng: &mut ChaCha8Rng, song: &[MidiNote], font: &Arc<SoundFont>) -> Op
     let basses: Member = |p| (32..40).contains(&p);
     let others: Member = |p| !(24..40).contains(&p);
     for (group, member) in [guitars, basses, others].into_iter().enumerate() {
-        let notes: Vec<PoolNote> = row.notes.iter().copied().filter(|n| member(n.program)).collect();
+        let notes: Vec<PoolNote> = row
+            .notes
+            .iter()
+            .copied()
+            .filter(|n| member(n.program))
+            .collect();
         if notes.is_empty() {
             continue;
         }
@@ -209,7 +257,12 @@ fn amplify(rng: &mut impl Rng, stem: &mut [f32]) {
         saturate(stem, log_uniform(rng, 3.0, 60.0));
     }
     Biquad::low_pass(log_uniform(rng, 2_800.0, 7_500.0), 1.0).run(stem);
-    Biquad::bell(log_uniform(rng, 500.0, 3_500.0), 1.0, uniform(rng, -6.0, 6.0)).run(stem);
+    Biquad::bell(
+        log_uniform(rng, 500.0, 3_500.0),
+        1.0,
+        uniform(rng, -6.0, 6.0),
+    )
+    .run(stem);
 }
 
 fn synthesize(font: &Arc<SoundFont>, notes: &[PoolNote], wet: bool) -> Option<Vec<f32>> {
@@ -250,7 +303,9 @@ fn synthesize(font: &Arc<SoundFont>, notes: &[PoolNote], wet: bool) -> Option<Ve
         }
     }
     synth.render(&mut left[done..], &mut right[done..]);
-    left.iter_mut().zip(&right).for_each(|(l, r)| *l = 0.5 * (*l + r));
+    left.iter_mut()
+        .zip(&right)
+        .for_each(|(l, r)| *l = 0.5 * (*l + r));
     Some(left)
 }
 
@@ -266,18 +321,30 @@ pub fn load_pool(folder: &Path) -> Result<Vec<Excerpt>> {
     index
         .lines()
         .map(|line| {
-            let row: Row = serde_json::from_str(&line.with_context(context)?).with_context(context)?;
+            let row: Row =
+                serde_json::from_str(&line.with_context(context)?).with_context(context)?;
             pcm.read_exact(&mut bytes).with_context(context)?;
-            let samples = bytes.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])).collect();
+            let samples = bytes
+                .chunks_exact(2)
+                .map(|b| i16::from_le_bytes([b[0], b[1]]))
+                .collect();
             let strokes = row
                 .strokes
                 .iter()
                 .filter_map(|(t, class, velocity)| {
                     let class = *DrumClass::ALL.get(usize::from(*class))?;
-                    Some(Stroke { seconds: f64::from(*t), class, velocity: *velocity })
+                    Some(Stroke {
+                        seconds: f64::from(*t),
+                        class,
+                        velocity: *velocity,
+                    })
                 })
                 .collect();
-            Ok(Excerpt { samples, strokes, notes: row.notes })
+            Ok(Excerpt {
+                samples,
+                strokes,
+                notes: row.notes,
+            })
         })
         .collect()
 }

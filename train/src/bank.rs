@@ -111,7 +111,8 @@ impl Bank {
             Split::HoldOut => "holdout_oneshots",
         });
         let index = folder.join("index.jsonl");
-        let text = std::fs::read_to_string(&index).with_context(|| format!("reading {}", index.display()))?;
+        let text = std::fs::read_to_string(&index)
+            .with_context(|| format!("reading {}", index.display()))?;
         let rows: Vec<Row> = text
             .lines()
             .map(serde_json::from_str)
@@ -126,22 +127,43 @@ impl Bank {
             })
             .collect::<Result<_>>()?;
 
-        let mut groups: BTreeMap<(Option<DrumClass>, String, String, String), Vec<OneShot>> = BTreeMap::new();
+        let mut groups: BTreeMap<(Option<DrumClass>, String, String, String), Vec<OneShot>> =
+            BTreeMap::new();
         for (row, samples) in loaded {
-            let key = (class_of(&row.class), row.kit.clone(), articulation_group(&row), row.mic.clone());
+            let key = (
+                class_of(&row.class),
+                row.kit.clone(),
+                articulation_group(&row),
+                row.mic.clone(),
+            );
             let velocity_rank = row.velocity_rank.unwrap_or(0.6);
-            groups.entry(key).or_default().push(OneShot { samples, velocity_rank });
+            groups.entry(key).or_default().push(OneShot {
+                samples,
+                velocity_rank,
+            });
         }
-        let mut bank = Self { instruments: BTreeMap::new() };
+        let mut bank = Self {
+            instruments: BTreeMap::new(),
+        };
         for ((class, kit, articulation, mic), hits) in groups {
-            bank.add(class, Instrument { kit, mic, articulation, hits });
+            bank.add(
+                class,
+                Instrument {
+                    kit,
+                    mic,
+                    articulation,
+                    hits,
+                },
+            );
         }
         Ok(bank)
     }
 
     /// Adds an instrument; its hits are sorted here.
     pub fn add(&mut self, class: Option<DrumClass>, mut instrument: Instrument) {
-        instrument.hits.sort_by(|a, b| a.velocity_rank.total_cmp(&b.velocity_rank));
+        instrument
+            .hits
+            .sort_by(|a, b| a.velocity_rank.total_cmp(&b.velocity_rank));
         self.instruments.entry(class).or_default().push(instrument);
     }
 
@@ -174,12 +196,28 @@ fn decode(path: &PathBuf) -> Result<Vec<i16>> {
     let file = File::open(path).with_context(context)?;
     let stream = MediaSourceStream::new(Box::new(file), MediaSourceStreamOptions::default());
     let mut format = symphonia::default::get_probe()
-        .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
+        .probe(
+            &Hint::new(),
+            stream,
+            FormatOptions::default(),
+            MetadataOptions::default(),
+        )
         .with_context(context)?;
-    let track = format.default_track(TrackType::Audio).with_context(context)?;
-    let params = track.codec_params.as_ref().and_then(|p| p.audio()).with_context(context)?.clone();
+    let track = format
+        .default_track(TrackType::Audio)
+        .with_context(context)?;
+    let params = track
+        .codec_params
+        .as_ref()
+        .and_then(|p| p.audio())
+        .with_context(context)?
+        .clone();
     if params.sample_rate != Some(SAMPLE_RATE) {
-        bail!("{}: {:?} Hz, the bank is at {SAMPLE_RATE} Hz", path.display(), params.sample_rate);
+        bail!(
+            "{}: {:?} Hz, the bank is at {SAMPLE_RATE} Hz",
+            path.display(),
+            params.sample_rate
+        );
     }
     let mut decoder = symphonia::default::get_codecs()
         .make_audio_decoder(&params, &AudioDecoderOptions::default())

@@ -31,7 +31,10 @@ pub fn scale(audio: &mut [f32], gain: f32) {
 
 /// Adds `other * gain`.
 pub fn mix(audio: &mut [f32], other: &[f32], gain: f32) {
-    audio.iter_mut().zip(other).for_each(|(x, y)| *x += y * gain);
+    audio
+        .iter_mut()
+        .zip(other)
+        .for_each(|(x, y)| *x += y * gain);
 }
 
 /// Uniform in `low..high`.
@@ -64,7 +67,10 @@ pub struct Biquad {
 
 impl Biquad {
     fn normalised(b: [f32; 3], a: [f32; 3]) -> Self {
-        Self { b: b.map(|x| x / a[0]), a: [a[1] / a[0], a[2] / a[0]] }
+        Self {
+            b: b.map(|x| x / a[0]),
+            a: [a[1] / a[0], a[2] / a[0]],
+        }
     }
 
     fn angle(hz: f32, q: f32) -> (f32, f32) {
@@ -76,7 +82,10 @@ impl Biquad {
     pub fn bell(hz: f32, q: f32, gain_db: f32) -> Self {
         let (c, alpha) = Self::angle(hz, q);
         let a = 10f32.powf(gain_db / 40.0);
-        Self::normalised([1.0 + alpha * a, -2.0 * c, 1.0 - alpha * a], [1.0 + alpha / a, -2.0 * c, 1.0 - alpha / a])
+        Self::normalised(
+            [1.0 + alpha * a, -2.0 * c, 1.0 - alpha * a],
+            [1.0 + alpha / a, -2.0 * c, 1.0 - alpha / a],
+        )
     }
 
     /// Everything above `hz` changed by `gain_db`.
@@ -85,8 +94,16 @@ impl Biquad {
         let a = 10f32.powf(gain_db / 40.0);
         let s = 2.0 * a.sqrt() * alpha;
         Self::normalised(
-            [a * ((a + 1.0) + (a - 1.0) * c + s), -2.0 * a * ((a - 1.0) + (a + 1.0) * c), a * ((a + 1.0) + (a - 1.0) * c - s)],
-            [(a + 1.0) - (a - 1.0) * c + s, 2.0 * ((a - 1.0) - (a + 1.0) * c), (a + 1.0) - (a - 1.0) * c - s],
+            [
+                a * ((a + 1.0) + (a - 1.0) * c + s),
+                -2.0 * a * ((a - 1.0) + (a + 1.0) * c),
+                a * ((a + 1.0) + (a - 1.0) * c - s),
+            ],
+            [
+                (a + 1.0) - (a - 1.0) * c + s,
+                2.0 * ((a - 1.0) - (a + 1.0) * c),
+                (a + 1.0) - (a - 1.0) * c - s,
+            ],
         )
     }
 
@@ -96,21 +113,35 @@ impl Biquad {
         let a = 10f32.powf(gain_db / 40.0);
         let s = 2.0 * a.sqrt() * alpha;
         Self::normalised(
-            [a * ((a + 1.0) - (a - 1.0) * c + s), 2.0 * a * ((a - 1.0) - (a + 1.0) * c), a * ((a + 1.0) - (a - 1.0) * c - s)],
-            [(a + 1.0) + (a - 1.0) * c + s, -2.0 * ((a - 1.0) + (a + 1.0) * c), (a + 1.0) + (a - 1.0) * c - s],
+            [
+                a * ((a + 1.0) - (a - 1.0) * c + s),
+                2.0 * a * ((a - 1.0) - (a + 1.0) * c),
+                a * ((a + 1.0) - (a - 1.0) * c - s),
+            ],
+            [
+                (a + 1.0) + (a - 1.0) * c + s,
+                -2.0 * ((a - 1.0) + (a + 1.0) * c),
+                (a + 1.0) + (a - 1.0) * c - s,
+            ],
         )
     }
 
     /// 12 dB per octave above `hz`.
     pub fn low_pass(hz: f32, q: f32) -> Self {
         let (c, alpha) = Self::angle(hz, q);
-        Self::normalised([(1.0 - c) / 2.0, 1.0 - c, (1.0 - c) / 2.0], [1.0 + alpha, -2.0 * c, 1.0 - alpha])
+        Self::normalised(
+            [(1.0 - c) / 2.0, 1.0 - c, (1.0 - c) / 2.0],
+            [1.0 + alpha, -2.0 * c, 1.0 - alpha],
+        )
     }
 
     /// 12 dB per octave below `hz`.
     pub fn high_pass(hz: f32, q: f32) -> Self {
         let (c, alpha) = Self::angle(hz, q);
-        Self::normalised([(1.0 + c) / 2.0, -(1.0 + c), (1.0 + c) / 2.0], [1.0 + alpha, -2.0 * c, 1.0 - alpha])
+        Self::normalised(
+            [(1.0 + c) / 2.0, -(1.0 + c), (1.0 + c) / 2.0],
+            [1.0 + alpha, -2.0 * c, 1.0 - alpha],
+        )
     }
 
     /// Band around `hz`, 0 dB at its centre.
@@ -142,15 +173,24 @@ pub fn brick_low_pass(audio: &mut [f32], hz: f32) {
 pub fn random_eq(rng: &mut impl Rng, audio: &mut [f32], range_db: f32) {
     for _ in 0..rng.random_range(1..=4) {
         let hz = log_uniform(rng, 50.0, 12_000.0);
-        let (q, gain_db) = (log_uniform(rng, 0.4, 2.5), uniform(rng, -range_db, range_db));
+        let (q, gain_db) = (
+            log_uniform(rng, 0.4, 2.5),
+            uniform(rng, -range_db, range_db),
+        );
         Biquad::bell(hz, q, gain_db).run(audio);
     }
     if chance(rng, 0.5) {
-        let (hz, gain_db) = (log_uniform(rng, 3_000.0, 11_000.0), uniform(rng, -range_db, range_db));
+        let (hz, gain_db) = (
+            log_uniform(rng, 3_000.0, 11_000.0),
+            uniform(rng, -range_db, range_db),
+        );
         Biquad::high_shelf(hz, gain_db).run(audio);
     }
     if chance(rng, 0.4) {
-        let (hz, gain_db) = (log_uniform(rng, 60.0, 300.0), uniform(rng, -range_db, range_db * 0.7));
+        let (hz, gain_db) = (
+            log_uniform(rng, 60.0, 300.0),
+            uniform(rng, -range_db, range_db * 0.7),
+        );
         Biquad::low_shelf(hz, gain_db).run(audio);
     }
 }
@@ -172,7 +212,11 @@ pub fn compress(audio: &mut [f32], depth_db: f32, ratio: f32, attack_ms: f32, re
         envelope = level + c * (envelope - level);
         // The gain moves slowly against the sample rate: eight samples share one power.
         if index % 8 == 0 {
-            gain = if envelope > threshold { (threshold / envelope).powf(slope) } else { 1.0 };
+            gain = if envelope > threshold {
+                (threshold / envelope).powf(slope)
+            } else {
+                1.0
+            };
         }
         *x *= gain;
     }
@@ -226,32 +270,106 @@ impl Room {
         Biquad::high_pass(log_uniform(rng, 40.0, 350.0), 0.7).run(&mut dull);
         let energy = dull.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-9);
         scale(&mut dull, 1.0 / energy);
-        Self { impulse: dull, pre_delay: (pre_delay_ms * 1e-3 * RATE) as usize }
+        Self {
+            impulse: dull,
+            pre_delay: (pre_delay_ms * 1e-3 * RATE) as usize,
+        }
     }
 
     /// `audio += wet * room(send)`.
-    pub fn add(&self, planner: &mut RealFftPlanner<f32>, send: &[f32], wet: f32, audio: &mut [f32]) {
+    pub fn add(
+        &self,
+        planner: &mut RealFftPlanner<f32>,
+        send: &[f32],
+        wet: f32,
+        audio: &mut [f32],
+    ) {
         let size = (send.len() + self.impulse.len()).next_power_of_two();
-        let (forward, inverse) = (planner.plan_fft_forward(size), planner.plan_fft_inverse(size));
+        let (forward, inverse) = (
+            planner.plan_fft_forward(size),
+            planner.plan_fft_inverse(size),
+        );
         let spectrum = |signal: &[f32]| {
             let mut padded = forward.make_input_vec();
             padded[..signal.len()].copy_from_slice(signal);
             let mut output = forward.make_output_vec();
-            forward.process(&mut padded, &mut output).expect("lengths come from the plan");
+            forward
+                .process(&mut padded, &mut output)
+                .expect("lengths come from the plan");
             output
         };
         let mut product = spectrum(send);
-        product.iter_mut().zip(spectrum(&self.impulse)).for_each(|(x, y)| *x *= y);
+        product
+            .iter_mut()
+            .zip(spectrum(&self.impulse))
+            .for_each(|(x, y)| *x *= y);
         let mut wet_signal = inverse.make_output_vec();
         // The real inverse wants purely real first and last bins; rounding may leave a trace.
         product[0].im = 0.0;
         if let Some(last) = product.last_mut() {
             last.im = 0.0;
         }
-        inverse.process(&mut product, &mut wet_signal).expect("lengths come from the plan");
+        inverse
+            .process(&mut product, &mut wet_signal)
+            .expect("lengths come from the plan");
         let gain = wet / size as f32;
         for (x, y) in audio.iter_mut().skip(self.pre_delay).zip(&wet_signal) {
             *x += y * gain;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sine(hz: f32) -> Vec<f32> {
+        (0..32_000)
+            .map(|i| (2.0 * PI * hz * i as f32 / RATE).sin())
+            .collect()
+    }
+
+    fn gain_db(filter: Biquad, hz: f32) -> f32 {
+        let mut audio = sine(hz);
+        filter.run(&mut audio);
+        20.0 * (rms(&audio[8_000..]) / rms(&sine(hz)[8_000..])).log10()
+    }
+
+    #[test]
+    fn filters_have_the_gain_that_they_name() {
+        assert!((gain_db(Biquad::bell(1_000.0, 1.0, 6.0), 1_000.0) - 6.0).abs() < 0.05);
+        assert!((gain_db(Biquad::high_shelf(1_000.0, -9.0), 12_000.0) + 9.0).abs() < 0.2);
+        assert!((gain_db(Biquad::low_shelf(1_000.0, 5.0), 60.0) - 5.0).abs() < 0.2);
+        assert!((gain_db(Biquad::low_pass(1_000.0, 0.707), 1_000.0) + 3.0).abs() < 0.1);
+        assert!(gain_db(Biquad::high_pass(1_000.0, 0.707), 100.0) < -35.0);
+        let mut audio = sine(12_000.0);
+        brick_low_pass(&mut audio, 6_000.0);
+        assert!(rms(&audio[8_000..]) < 1e-2);
+    }
+
+    #[test]
+    fn compression_narrows_and_saturation_keeps_the_peak() {
+        let mut audio = sine(200.0);
+        scale(&mut audio[..16_000], 0.1);
+        let before = rms(&audio[20_000..]) / rms(&audio[4_000..14_000]);
+        compress(&mut audio, 15.0, 8.0, 2.0, 50.0);
+        let after = rms(&audio[20_000..]) / rms(&audio[4_000..14_000]);
+        assert!(after < before * 0.6, "{before} {after}");
+        let top = peak(&audio);
+        saturate(&mut audio, 4.0);
+        assert!((peak(&audio) - top).abs() < 1e-3 * top);
+    }
+
+    #[test]
+    fn a_room_adds_its_energy_after_the_sound_and_never_before() {
+        use rand::SeedableRng;
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+        let mut send = vec![0.0; 32_000];
+        send[8_000] = 1.0;
+        let mut audio = send.clone();
+        Room::random(&mut rng, 0.5, 10.0).add(&mut RealFftPlanner::new(), &send, 0.5, &mut audio);
+        assert!(peak(&audio[..8_000]) < 1e-5);
+        let tail = audio[8_001..].iter().map(|x| x * x).sum::<f32>().sqrt();
+        assert!((tail - 0.5).abs() < 0.02, "{tail}");
     }
 }

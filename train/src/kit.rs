@@ -60,7 +60,11 @@ impl<'a> Kit<'a> {
         Self {
             bank,
             base: full_kits[rng.random_range(0..full_kits.len())].clone(),
-            borrow: if chance(rng, 0.4) { uniform(rng, 0.2, 1.0) } else { 0.0 },
+            borrow: if chance(rng, 0.4) {
+                uniform(rng, 0.2, 1.0)
+            } else {
+                0.0
+            },
             speed: 2f32.powf(normal(rng, 0.1)),
             range_db: uniform(rng, 16.0, 42.0),
             mics,
@@ -80,14 +84,25 @@ impl<'a> Kit<'a> {
 
     fn choose(&self, rng: &mut impl Rng, class: DrumClass) -> Option<Piece<'a>> {
         let all = self.bank.of(Some(class));
-        let own: Vec<&Instrument> =
-            if chance(rng, self.borrow) { Vec::new() } else { all.iter().filter(|i| i.kit == self.base).collect() };
+        let own: Vec<&Instrument> = if chance(rng, self.borrow) {
+            Vec::new()
+        } else {
+            all.iter().filter(|i| i.kit == self.base).collect()
+        };
         let from = if own.is_empty() {
             // Another kit, each kit alike, however many instruments it holds; recorded ones first.
             let mut kits: Vec<&str> = all.iter().map(|i| i.kit.as_str()).collect();
             kits.dedup();
-            let recorded: Vec<&str> = kits.iter().copied().filter(|k| !k.starts_with("procedural")).collect();
-            let pool = if !recorded.is_empty() && chance(rng, 0.7) { &recorded } else { &kits };
+            let recorded: Vec<&str> = kits
+                .iter()
+                .copied()
+                .filter(|k| !k.starts_with("procedural"))
+                .collect();
+            let pool = if !recorded.is_empty() && chance(rng, 0.7) {
+                &recorded
+            } else {
+                &kits
+            };
             let kit = *pool.get(rng.random_range(0..pool.len().max(1)))?;
             all.iter().filter(|i| i.kit == kit).collect()
         } else {
@@ -96,7 +111,12 @@ impl<'a> Kit<'a> {
         let by_mic = self
             .mics
             .iter()
-            .map(|mic| from.iter().copied().filter(|i| i.mic == *mic).collect::<Vec<_>>())
+            .map(|mic| {
+                from.iter()
+                    .copied()
+                    .filter(|i| i.mic == *mic)
+                    .collect::<Vec<_>>()
+            })
             .find(|found| !found.is_empty())
             .unwrap_or(from);
         let instrument = by_mic[rng.random_range(0..by_mic.len())];
@@ -104,7 +124,9 @@ impl<'a> Kit<'a> {
         let damped = match class {
             // From nearly closed to fully open.
             DrumClass::OpenHat => chance(rng, 0.5).then(|| uniform(rng, 0.12, 0.8)),
-            DrumClass::Crash | DrumClass::China | DrumClass::Ride => chance(rng, 0.15).then(|| uniform(rng, 0.3, 1.0)),
+            DrumClass::Crash | DrumClass::China | DrumClass::Ride => {
+                chance(rng, 0.15).then(|| uniform(rng, 0.3, 1.0))
+            }
             DrumClass::Kick | DrumClass::Snare => chance(rng, 0.2).then(|| uniform(rng, 0.06, 0.4)),
             c if c.is_tom() => chance(rng, 0.25).then(|| uniform(rng, 0.12, 0.6)),
             _ => None,
@@ -124,9 +146,17 @@ impl Piece<'_> {
     pub fn hit(&self, rng: &mut impl Rng, velocity: f32) -> &OneShot {
         let hits = &self.instrument.hits;
         let wanted = velocity + uniform(rng, -0.15, 0.15);
-        let nearest = hits.partition_point(|h| h.velocity_rank < wanted).min(hits.len() - 1);
-        let jitter = if hits.len() > 4 { rng.random_range(-1i32..=1) } else { 0 };
-        &hits[nearest.saturating_add_signed(jitter as isize).min(hits.len() - 1)]
+        let nearest = hits
+            .partition_point(|h| h.velocity_rank < wanted)
+            .min(hits.len() - 1);
+        let jitter = if hits.len() > 4 {
+            rng.random_range(-1i32..=1)
+        } else {
+            0
+        };
+        &hits[nearest
+            .saturating_add_signed(jitter as isize)
+            .min(hits.len() - 1)]
     }
 
     /// Level of a stroke in dB.

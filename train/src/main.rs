@@ -77,7 +77,12 @@ fn write_record(out: &mut impl Write, segment: &Segment) -> std::io::Result<()> 
     out.write_all(&(hits.len() as u32).to_le_bytes())?;
     for hit in hits {
         let class = f32::from(hit.stroke.class as u8);
-        for value in [hit.stroke.seconds as f32, class, hit.stroke.velocity, hit.audibility_db] {
+        for value in [
+            hit.stroke.seconds as f32,
+            class,
+            hit.stroke.velocity,
+            hit.audibility_db,
+        ] {
             out.write_all(&value.to_le_bytes())?;
         }
     }
@@ -89,12 +94,30 @@ fn write_record(out: &mut impl Write, segment: &Segment) -> std::io::Result<()> 
 
 fn main() -> Result<()> {
     match Arguments::parse().command {
-        Command::Pool { bank, sound_font, out, count, seed } => {
+        Command::Pool {
+            bank,
+            sound_font,
+            out,
+            count,
+            seed,
+        } => {
             let fonts: Vec<_> = sound_font.iter().map(PathBuf::as_path).collect();
             render_pool(&bank.join("midi/midi_main.zip"), &fonts, &out, count, seed)
         }
-        Command::Segments { bank, pool, hold_out, procedural_kits, seed, first, count } => {
-            let (split, kits) = if hold_out { (Split::HoldOut, 0) } else { (Split::Train, procedural_kits) };
+        Command::Segments {
+            bank,
+            pool,
+            hold_out,
+            procedural_kits,
+            seed,
+            first,
+            count,
+        } => {
+            let (split, kits) = if hold_out {
+                (Split::HoldOut, 0)
+            } else {
+                (Split::Train, procedural_kits)
+            };
             let studio = Studio::open(&bank, pool.as_deref(), split, kits, seed)?;
             let mut planner = RealFftPlanner::new();
             let mut out = BufWriter::with_capacity(1 << 20, stdout().lock());

@@ -9,7 +9,8 @@ use realfft::RealFftPlanner;
 use crate::SAMPLE_RATE;
 use crate::bank::{Bank, ONSET_SAMPLE};
 use crate::dsp::{
-    Biquad, Room, amplitude, chance, clip, compress, log_uniform, mix, normal, peak, random_eq, saturate, scale, uniform,
+    Biquad, Room, amplitude, chance, clip, compress, log_uniform, mix, normal, peak, random_eq,
+    saturate, scale, uniform,
 };
 use crate::groove::Stroke;
 use crate::kit::Kit;
@@ -54,7 +55,9 @@ pub fn play(
     let mut played: Vec<(Stroke, usize, f32)> = Vec::new();
     let wobble = uniform(rng, 0.0, 0.012);
     for (index, stroke) in strokes.iter().enumerate() {
-        let Some(piece) = kit.piece(rng, stroke.class) else { continue };
+        let Some(piece) = kit.piece(rng, stroke.class) else {
+            continue;
+        };
         let hit = piece.hit(rng, stroke.velocity);
         let level_db = piece.level_db(stroke.velocity) + normal(rng, 0.6);
         let speed = piece.speed * (1.0 + normal(rng, wobble));
@@ -63,13 +66,30 @@ pub fn play(
         let choked_at = strokes[index + 1..]
             .iter()
             .find(|next| damps(stroke.class, next.class) && next.seconds > stroke.seconds + 0.02)
-            .map_or(f64::INFINITY, |next| lead_samples as f64 + next.seconds * f64::from(SAMPLE_RATE));
+            .map_or(f64::INFINITY, |next| {
+                lead_samples as f64 + next.seconds * f64::from(SAMPLE_RATE)
+            });
         let damping = f64::from(piece.damping_seconds * RATE);
         let ring_until = choked_at.min(onset + damping);
-        let fade_samples = if choked_at < onset + damping { uniform(rng, 0.006, 0.03) * RATE } else { piece.damping_seconds * RATE * 0.5 };
-        let track = tracks.entry(stroke.class).or_insert_with(|| vec![0.0; total]);
-        lay(track, &hit.samples, onset, speed, amplitude(level_db), ring_until, fade_samples);
-        if stroke.seconds >= 0.0 && stroke.seconds * f64::from(SAMPLE_RATE) < length_samples as f64 {
+        let fade_samples = if choked_at < onset + damping {
+            uniform(rng, 0.006, 0.03) * RATE
+        } else {
+            piece.damping_seconds * RATE * 0.5
+        };
+        let track = tracks
+            .entry(stroke.class)
+            .or_insert_with(|| vec![0.0; total]);
+        lay(
+            track,
+            &hit.samples,
+            onset,
+            speed,
+            amplitude(level_db),
+            ring_until,
+            fade_samples,
+        );
+        if stroke.seconds >= 0.0 && stroke.seconds * f64::from(SAMPLE_RATE) < length_samples as f64
+        {
             played.push((*stroke, onset as usize, level_db));
         }
     }
@@ -77,10 +97,18 @@ pub fn play(
     let polish = uniform(rng, 0.0, 1.0);
     let (room_t60, room_delay_ms) = (log_uniform(rng, 0.12, 1.3), uniform(rng, 0.0, 18.0));
     let room = Room::random(rng, room_t60, room_delay_ms);
-    let room_wet = if chance(rng, 0.7) { amplitude(uniform(rng, -26.0, -3.0)) } else { 0.0 };
+    let room_wet = if chance(rng, 0.7) {
+        amplitude(uniform(rng, -26.0, -3.0))
+    } else {
+        0.0
+    };
     let (plate_t60, plate_delay_ms) = (log_uniform(rng, 0.4, 2.0), uniform(rng, 0.0, 40.0));
     let plate = Room::random(rng, plate_t60, plate_delay_ms);
-    let plate_wet = if chance(rng, 0.25) { amplitude(uniform(rng, -22.0, -8.0)) } else { 0.0 };
+    let plate_wet = if chance(rng, 0.25) {
+        amplitude(uniform(rng, -22.0, -8.0))
+    } else {
+        0.0
+    };
     let mut dry = vec![0.0f32; total];
     let mut send = vec![0.0f32; total];
     let mut plate_send = vec![0.0f32; total];
@@ -109,7 +137,13 @@ pub fn play(
     }
     if room_wet > 0.0 {
         if chance(rng, 0.3) {
-            compress(&mut send, uniform(rng, 15.0, 30.0), uniform(rng, 4.0, 20.0), 1.0, uniform(rng, 60.0, 250.0));
+            compress(
+                &mut send,
+                uniform(rng, 15.0, 30.0),
+                uniform(rng, 4.0, 20.0),
+                1.0,
+                uniform(rng, 60.0, 250.0),
+            );
         }
         room.add(planner, &send, room_wet, &mut audio);
     }
@@ -121,7 +155,15 @@ pub fn play(
 }
 
 /// Adds a one-shot at a fractional position and speed, with an exponential end.
-fn lay(track: &mut [f32], samples: &[i16], onset: f64, speed: f32, gain: f32, ring_until: f64, fade_samples: f32) {
+fn lay(
+    track: &mut [f32],
+    samples: &[i16],
+    onset: f64,
+    speed: f32,
+    gain: f32,
+    ring_until: f64,
+    fade_samples: f32,
+) {
     let gain = gain / 32_768.0;
     let start = onset - ONSET_SAMPLE as f64 / f64::from(speed);
     let first = start.ceil().max(0.0) as usize;
@@ -136,8 +178,15 @@ fn lay(track: &mut [f32], samples: &[i16], onset: f64, speed: f32, gain: f32, ri
         let t = (position - index as f64) as f32;
         let at = |i: usize| f32::from(samples[i]);
         // Catmull-Rom: bright enough at these small speed changes.
-        let (a, b, c, d) = (at(index.saturating_sub(1)), at(index), at(index + 1), at(index + 2));
-        let value = b + 0.5 * t * (c - a + t * (2.0 * a - 5.0 * b + 4.0 * c - d + t * (3.0 * (b - c) + d - a)));
+        let (a, b, c, d) = (
+            at(index.saturating_sub(1)),
+            at(index),
+            at(index + 1),
+            at(index + 2),
+        );
+        let value = b + 0.5
+            * t
+            * (c - a + t * (2.0 * a - 5.0 * b + 4.0 * c - d + t * (3.0 * (b - c) + d - a)));
         *out += gain * fade * value;
         if (first + offset) as f64 > ring_until {
             fade *= fade_rate;
@@ -152,7 +201,13 @@ fn shape_track(rng: &mut impl Rng, class: DrumClass, track: &mut [f32], polish: 
         random_eq(rng, track, 2.0 + 7.0 * polish);
     }
     if chance(rng, 0.35 * polish) {
-        compress(track, uniform(rng, 6.0, 20.0), uniform(rng, 2.0, 8.0), uniform(rng, 2.0, 30.0), uniform(rng, 40.0, 200.0));
+        compress(
+            track,
+            uniform(rng, 6.0, 20.0),
+            uniform(rng, 2.0, 8.0),
+            uniform(rng, 2.0, 30.0),
+            uniform(rng, 40.0, 200.0),
+        );
     }
     if chance(rng, 0.12) {
         let drive = log_uniform(rng, 1.0, 8.0);
@@ -170,7 +225,13 @@ fn bus(rng: &mut impl Rng, audio: &mut [f32]) {
         random_eq(rng, audio, range_db);
     }
     if chance(rng, 0.45) {
-        compress(audio, uniform(rng, 6.0, 24.0), log_uniform(rng, 1.5, 10.0), log_uniform(rng, 0.5, 40.0), log_uniform(rng, 30.0, 400.0));
+        compress(
+            audio,
+            uniform(rng, 6.0, 24.0),
+            log_uniform(rng, 1.5, 10.0),
+            log_uniform(rng, 0.5, 40.0),
+            log_uniform(rng, 30.0, 400.0),
+        );
     }
     if chance(rng, 0.35) {
         let drive = log_uniform(rng, 0.7, 8.0);
@@ -185,7 +246,11 @@ fn bus(rng: &mut impl Rng, audio: &mut [f32]) {
     }
 }
 
-fn audible(all: &[f32], tracks: &BTreeMap<DrumClass, Vec<f32>>, played: &[(Stroke, usize, f32)]) -> Vec<Hit> {
+fn audible(
+    all: &[f32],
+    tracks: &BTreeMap<DrumClass, Vec<f32>>,
+    played: &[(Stroke, usize, f32)],
+) -> Vec<Hit> {
     const WINDOW: usize = SAMPLE_RATE as usize / 25;
     // Energy as it is, and of the first difference, which weighs the top of the spectrum.
     let energies = |audio: &[f32]| {
@@ -200,9 +265,52 @@ fn audible(all: &[f32], tracks: &BTreeMap<DrumClass, Vec<f32>>, played: &[(Strok
             let (own, own_bright) = energies(&tracks[&stroke.class][range.clone()]);
             let (sum, sum_bright) = energies(&all[range]);
             let ratio = (own / sum).max(own_bright / sum_bright);
-            Hit { stroke: *stroke, audibility_db: 10.0 * ratio.log10() }
+            Hit {
+                stroke: *stroke,
+                audibility_db: 10.0 * ratio.log10(),
+            }
         })
         .collect();
     hits.sort_by(|a, b| a.stroke.seconds.total_cmp(&b.stroke.seconds));
     hits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hit_lies_at_its_fraction_of_a_sample_at_any_speed() {
+        // A ramp that starts at the onset: its height tells the time.
+        let samples: Vec<i16> = (0..2_000)
+            .map(|i| (i as i16 - ONSET_SAMPLE as i16).max(0) * 10)
+            .collect();
+        for (onset, speed) in [(1_000.0, 1.0), (1_000.25, 1.0), (1_000.5, 1.2), (40.0, 0.9)] {
+            let mut track = vec![0.0; 4_000];
+            lay(
+                &mut track,
+                &samples,
+                onset,
+                speed,
+                1.0,
+                f64::INFINITY,
+                100.0,
+            );
+            let at = onset as usize + 200;
+            let expected = (at as f64 - onset) * f64::from(speed) * 10.0 / 32_768.0;
+            assert!(
+                (f64::from(track[at]) - expected).abs() < 1e-4,
+                "{onset} {speed}: {} {expected}",
+                track[at]
+            );
+        }
+    }
+
+    #[test]
+    fn a_choked_hit_dies() {
+        let samples = vec![20_000i16; 32_000];
+        let mut track = vec![0.0; 32_000];
+        lay(&mut track, &samples, 200.0, 1.0, 1.0, 5_000.0, 320.0);
+        assert!(track[4_900] > 0.5 && track[7_000].abs() < 1e-3);
+    }
 }

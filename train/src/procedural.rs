@@ -43,13 +43,26 @@ fn add_mode(audio: &mut [f32], mode: &Mode, phase: f32) {
 }
 
 /// Noise around `hz` with its own decay.
-fn add_noise(rng: &mut impl Rng, audio: &mut [f32], hz: f32, q: f32, amplitude: f32, t60: f32, attack_seconds: f32) {
+fn add_noise(
+    rng: &mut impl Rng,
+    audio: &mut [f32],
+    hz: f32,
+    q: f32,
+    amplitude: f32,
+    t60: f32,
+    attack_seconds: f32,
+) {
     let length = ((t60 * 1.1 * RATE) as usize).clamp(16, audio.len());
-    let mut noise: Vec<f32> = (0..length).map(|_| rng.random::<f32>() * 2.0 - 1.0).collect();
+    let mut noise: Vec<f32> = (0..length)
+        .map(|_| rng.random::<f32>() * 2.0 - 1.0)
+        .collect();
     Biquad::band_pass(hz, q).run(&mut noise);
     let decay = (-6.907 / (t60 * RATE)).exp();
     let rise = 1.0 / (attack_seconds * RATE).max(1.0);
-    let (mut level, mut attack) = (amplitude * (hz / 1_000.0 / q).max(0.3).sqrt().recip(), 0.0f32);
+    let (mut level, mut attack) = (
+        amplitude * (hz / 1_000.0 / q).max(0.3).sqrt().recip(),
+        0.0f32,
+    );
     for (x, n) in audio.iter_mut().zip(noise) {
         attack = (attack + rise).min(1.0);
         *x += level * attack * n;
@@ -73,7 +86,11 @@ pub fn kit(rng: &mut impl Rng, kit: &str, layers: usize) -> Vec<(DrumClass, Inst
         machine: chance(rng, 0.4),
         tuning: log_uniform(rng, 0.75, 1.35),
         damping: log_uniform(rng, 0.4, 1.6),
-        drive: if chance(rng, 0.3) { uniform(rng, 0.5, 4.0) } else { 0.0 },
+        drive: if chance(rng, 0.3) {
+            uniform(rng, 0.5, 4.0)
+        } else {
+            0.0
+        },
         metal: log_uniform(rng, 0.7, 1.4),
     };
     DrumClass::ALL
@@ -83,10 +100,18 @@ pub fn kit(rng: &mut impl Rng, kit: &str, layers: usize) -> Vec<(DrumClass, Inst
             let hits = (0..layers)
                 .map(|layer| {
                     let velocity_rank = (layer as f32 + 0.5) / layers as f32;
-                    OneShot { samples: voice.strike(rng, velocity_rank, &character), velocity_rank }
+                    OneShot {
+                        samples: voice.strike(rng, velocity_rank, &character),
+                        velocity_rank,
+                    }
                 })
                 .collect();
-            let instrument = Instrument { kit: kit.to_owned(), mic: "single".to_owned(), articulation: String::new(), hits };
+            let instrument = Instrument {
+                kit: kit.to_owned(),
+                mic: "single".to_owned(),
+                articulation: String::new(),
+                hits,
+            };
             (layers > 0).then_some((class, instrument))
         })
         .collect()
@@ -112,9 +137,20 @@ struct Voice {
 }
 
 impl Voice {
-    fn membrane(rng: &mut impl Rng, hz: f32, t60: f32, bend: f32, attack: f32, machine: bool) -> Self {
+    fn membrane(
+        rng: &mut impl Rng,
+        hz: f32,
+        t60: f32,
+        bend: f32,
+        attack: f32,
+        machine: bool,
+    ) -> Self {
         let bend_seconds = log_uniform(rng, 0.01, 0.06);
-        let count = if machine { 1 + usize::from(chance(rng, 0.4)) } else { rng.random_range(3..=8) };
+        let count = if machine {
+            1 + usize::from(chance(rng, 0.4))
+        } else {
+            rng.random_range(3..=8)
+        };
         let tilt = uniform(rng, 0.8, 2.2);
         let modes = MEMBRANE[..count]
             .iter()
@@ -127,14 +163,45 @@ impl Voice {
             })
             .collect();
         let noise = vec![
-            NoiseBand { hz: log_uniform(rng, 1_500.0, 6_000.0), q: 0.7, amplitude: attack, t60: uniform(rng, 0.008, 0.04), attack_seconds: 0.0003 },
-            NoiseBand { hz: log_uniform(rng, 200.0, 900.0), q: 0.7, amplitude: attack * 0.6, t60: uniform(rng, 0.02, 0.12), attack_seconds: 0.0005 },
+            NoiseBand {
+                hz: log_uniform(rng, 1_500.0, 6_000.0),
+                q: 0.7,
+                amplitude: attack,
+                t60: uniform(rng, 0.008, 0.04),
+                attack_seconds: 0.0003,
+            },
+            NoiseBand {
+                hz: log_uniform(rng, 200.0, 900.0),
+                q: 0.7,
+                amplitude: attack * 0.6,
+                t60: uniform(rng, 0.02, 0.12),
+                attack_seconds: 0.0005,
+            },
         ];
-        Self { seconds: (t60 * 1.1).min(2.5), modes, noise, dulling_octaves: uniform(rng, 0.5, 2.5), bursts: Vec::new() }
+        Self {
+            seconds: (t60 * 1.1).min(2.5),
+            modes,
+            noise,
+            dulling_octaves: uniform(rng, 0.5, 2.5),
+            bursts: Vec::new(),
+        }
     }
 
-    fn plate(rng: &mut impl Rng, low_hz: f32, t60: f32, wash: f32, modes: usize, character: &Character) -> Self {
-        let mut voice = Self { seconds: (t60 * 1.05).min(3.0), modes: Vec::new(), noise: Vec::new(), dulling_octaves: uniform(rng, 0.3, 1.5), bursts: Vec::new() };
+    fn plate(
+        rng: &mut impl Rng,
+        low_hz: f32,
+        t60: f32,
+        wash: f32,
+        modes: usize,
+        character: &Character,
+    ) -> Self {
+        let mut voice = Self {
+            seconds: (t60 * 1.05).min(3.0),
+            modes: Vec::new(),
+            noise: Vec::new(),
+            dulling_octaves: uniform(rng, 0.3, 1.5),
+            bursts: Vec::new(),
+        };
         for _ in 0..modes {
             let hz = log_uniform(rng, low_hz, 14_000.0) * character.metal;
             voice.modes.push(Mode {
@@ -145,7 +212,9 @@ impl Voice {
                 bend_seconds: 0.01,
             });
         }
-        for hz in [700.0, 1_500.0, 3_000.0, 5_000.0, 7_500.0, 10_500.0, 13_500.0] {
+        for hz in [
+            700.0, 1_500.0, 3_000.0, 5_000.0, 7_500.0, 10_500.0, 13_500.0,
+        ] {
             if hz < low_hz {
                 continue;
             }
@@ -154,7 +223,11 @@ impl Voice {
                 q: 1.4,
                 amplitude: wash * uniform(rng, 0.2, 1.0),
                 t60: t60 * (hz / 3_000.0f32).powf(-uniform(rng, 0.1, 0.5)) * uniform(rng, 0.6, 1.0),
-                attack_seconds: if hz < 4_000.0 { log_uniform(rng, 0.001, 0.03) } else { 0.0005 },
+                attack_seconds: if hz < 4_000.0 {
+                    log_uniform(rng, 0.001, 0.03)
+                } else {
+                    0.0005
+                },
             });
         }
         voice
@@ -163,24 +236,40 @@ impl Voice {
     fn invent(rng: &mut impl Rng, class: DrumClass, c: &Character) -> Self {
         let machine = c.machine;
         let tom = |rng: &mut _, low, high| {
-            let (t60, bend, attack) = (c.damping * uniform(rng, 0.3, 1.2), uniform(rng, 0.02, if machine { 0.8 } else { 0.25 }), uniform(rng, 0.1, 0.5));
+            let (t60, bend, attack) = (
+                c.damping * uniform(rng, 0.3, 1.2),
+                uniform(rng, 0.02, if machine { 0.8 } else { 0.25 }),
+                uniform(rng, 0.1, 0.5),
+            );
             let hz = c.tuning * uniform(rng, low, high);
             Self::membrane(rng, hz, t60, bend, attack, machine)
         };
         match class {
             DrumClass::Kick => {
-                let (hz, t60) = (uniform(rng, 40.0, 70.0), c.damping * log_uniform(rng, 0.2, if machine { 1.3 } else { 0.6 }));
+                let (hz, t60) = (
+                    uniform(rng, 40.0, 70.0),
+                    c.damping * log_uniform(rng, 0.2, if machine { 1.3 } else { 0.6 }),
+                );
                 let (bend, attack) = (log_uniform(rng, 0.5, 5.0), log_uniform(rng, 0.05, 0.9));
                 let mut voice = Self::membrane(rng, hz, t60, bend, attack, machine);
                 voice.modes.truncate(rng.random_range(1..=3));
                 voice
             }
             DrumClass::Snare => {
-                let (hz, t60) = (c.tuning * uniform(rng, 150.0, 280.0), uniform(rng, 0.1, 0.4) * c.damping);
+                let (hz, t60) = (
+                    c.tuning * uniform(rng, 150.0, 280.0),
+                    uniform(rng, 0.1, 0.4) * c.damping,
+                );
                 let mut voice = Self::membrane(rng, hz, t60, 0.15, 0.4, machine);
                 let wires = log_uniform(rng, 0.4, 2.0);
                 for hz in [1_800.0, 4_000.0, 7_500.0, 11_000.0] {
-                    voice.noise.push(NoiseBand { hz, q: 0.8, amplitude: wires * uniform(rng, 0.3, 1.0), t60: uniform(rng, 0.1, 0.45), attack_seconds: 0.0008 });
+                    voice.noise.push(NoiseBand {
+                        hz,
+                        q: 0.8,
+                        amplitude: wires * uniform(rng, 0.3, 1.0),
+                        t60: uniform(rng, 0.1, 0.45),
+                        attack_seconds: 0.0008,
+                    });
                 }
                 voice.seconds = voice.seconds.max(0.5);
                 voice
@@ -188,18 +277,44 @@ impl Voice {
             DrumClass::SideStick => {
                 let (hz, t60) = (log_uniform(rng, 380.0, 1_100.0), uniform(rng, 0.03, 0.09));
                 let mut voice = Self::membrane(rng, hz, t60, 0.0, 0.8, machine);
-                voice.modes.push(Mode { hz: log_uniform(rng, 1_400.0, 2_800.0), amplitude: 0.8, t60: uniform(rng, 0.02, 0.06), bend: 0.0, bend_seconds: 0.01 });
+                voice.modes.push(Mode {
+                    hz: log_uniform(rng, 1_400.0, 2_800.0),
+                    amplitude: 0.8,
+                    t60: uniform(rng, 0.02, 0.06),
+                    bend: 0.0,
+                    bend_seconds: 0.01,
+                });
                 voice.seconds = 0.2;
                 voice
             }
             DrumClass::Clap => {
                 let (hz, t60) = (uniform(rng, 900.0, 1_600.0), uniform(rng, 0.1, 0.4));
                 let noise = vec![
-                    NoiseBand { hz, q: 1.2, amplitude: 1.0, t60, attack_seconds: 0.0005 },
-                    NoiseBand { hz: hz * 3.0, q: 0.8, amplitude: 0.5, t60: t60 * 0.6, attack_seconds: 0.0005 },
+                    NoiseBand {
+                        hz,
+                        q: 1.2,
+                        amplitude: 1.0,
+                        t60,
+                        attack_seconds: 0.0005,
+                    },
+                    NoiseBand {
+                        hz: hz * 3.0,
+                        q: 0.8,
+                        amplitude: 0.5,
+                        t60: t60 * 0.6,
+                        attack_seconds: 0.0005,
+                    },
                 ];
-                let bursts = (0..rng.random_range(1..4)).map(|i| i as f32 * 0.01 + uniform(rng, 0.0, 0.003)).collect();
-                Self { seconds: 0.5, modes: Vec::new(), noise, dulling_octaves: 1.0, bursts }
+                let bursts = (0..rng.random_range(1..4))
+                    .map(|i| i as f32 * 0.01 + uniform(rng, 0.0, 0.003))
+                    .collect();
+                Self {
+                    seconds: 0.5,
+                    modes: Vec::new(),
+                    noise,
+                    dulling_octaves: 1.0,
+                    bursts,
+                }
             }
             DrumClass::HighTom => tom(rng, 150.0, 230.0),
             DrumClass::MidTom => tom(rng, 115.0, 165.0),
@@ -212,7 +327,10 @@ impl Voice {
             DrumClass::PedalHat => {
                 let (t60, wash) = (log_uniform(rng, 0.06, 0.25), uniform(rng, 0.6, 1.0));
                 let mut voice = Self::plate(rng, 1_800.0, t60, wash, 12, c);
-                voice.noise.iter_mut().for_each(|n| n.attack_seconds = n.attack_seconds.max(0.004));
+                voice
+                    .noise
+                    .iter_mut()
+                    .for_each(|n| n.attack_seconds = n.attack_seconds.max(0.004));
                 voice
             }
             DrumClass::OpenHat => {
@@ -220,8 +338,19 @@ impl Voice {
                 Self::plate(rng, 2_000.0, t60, wash, 20, c)
             }
             DrumClass::Crash | DrumClass::China | DrumClass::Splash => {
-                let t60 = if class == DrumClass::Splash { uniform(rng, 0.4, 1.0) } else { uniform(rng, 1.2, 3.0) };
-                let (low_hz, wash) = (if class == DrumClass::China { 300.0 } else { 450.0 }, uniform(rng, 0.7, 1.0));
+                let t60 = if class == DrumClass::Splash {
+                    uniform(rng, 0.4, 1.0)
+                } else {
+                    uniform(rng, 1.2, 3.0)
+                };
+                let (low_hz, wash) = (
+                    if class == DrumClass::China {
+                        300.0
+                    } else {
+                        450.0
+                    },
+                    uniform(rng, 0.7, 1.0),
+                );
                 let mut voice = Self::plate(rng, low_hz, t60, wash, 30, c);
                 if class == DrumClass::China {
                     voice.noise.iter_mut().for_each(|n| n.t60 *= 0.6);
@@ -231,7 +360,13 @@ impl Voice {
             DrumClass::Ride => {
                 let (t60, wash) = (uniform(rng, 1.5, 3.0), uniform(rng, 0.15, 0.5));
                 let mut voice = Self::plate(rng, 400.0, t60, wash, 40, c);
-                voice.noise.push(NoiseBand { hz: log_uniform(rng, 3_500.0, 8_000.0), q: 1.0, amplitude: uniform(rng, 0.5, 1.5), t60: 0.04, attack_seconds: 0.0003 });
+                voice.noise.push(NoiseBand {
+                    hz: log_uniform(rng, 3_500.0, 8_000.0),
+                    q: 1.0,
+                    amplitude: uniform(rng, 0.5, 1.5),
+                    t60: 0.04,
+                    attack_seconds: 0.0003,
+                });
                 voice
             }
             DrumClass::RideBell => {
@@ -239,29 +374,68 @@ impl Voice {
                 let mut voice = Self::plate(rng, 600.0, t60, 0.15, 20, c);
                 let hz = log_uniform(rng, 600.0, 1_300.0);
                 for ratio in [1.0, 1.52, 2.41, 3.13, 4.2] {
-                    voice.modes.push(Mode { hz: hz * ratio * uniform(rng, 0.97, 1.03), amplitude: 0.5 / ratio, t60: uniform(rng, 0.5, 1.6), bend: 0.0, bend_seconds: 0.01 });
+                    voice.modes.push(Mode {
+                        hz: hz * ratio * uniform(rng, 0.97, 1.03),
+                        amplitude: 0.5 / ratio,
+                        t60: uniform(rng, 0.5, 1.6),
+                        bend: 0.0,
+                        bend_seconds: 0.01,
+                    });
                 }
                 voice
             }
             DrumClass::Cowbell => {
                 let (hz, t60) = (log_uniform(rng, 480.0, 850.0), uniform(rng, 0.15, 0.6));
                 let mut voice = Self::membrane(rng, hz, t60, 0.0, 0.4, false);
-                voice.modes = [1.0, 1.5, 2.55, 3.6, 5.1].iter().map(|r| Mode { hz: hz * r * uniform(rng, 0.96, 1.04), amplitude: 0.7 / r, t60: t60 / r.sqrt(), bend: 0.0, bend_seconds: 0.01 }).collect();
+                voice.modes = [1.0, 1.5, 2.55, 3.6, 5.1]
+                    .iter()
+                    .map(|r| Mode {
+                        hz: hz * r * uniform(rng, 0.96, 1.04),
+                        amplitude: 0.7 / r,
+                        t60: t60 / r.sqrt(),
+                        bend: 0.0,
+                        bend_seconds: 0.01,
+                    })
+                    .collect();
                 voice
             }
             DrumClass::Tambourine => {
                 let t60 = uniform(rng, 0.1, 0.35);
                 let mut voice = Self::plate(rng, 4_000.0, t60, 0.7, 24, c);
-                voice.bursts = (0..rng.random_range(0..4)).map(|i| (i + 1) as f32 * uniform(rng, 0.008, 0.025)).collect();
+                voice.bursts = (0..rng.random_range(0..4))
+                    .map(|i| (i + 1) as f32 * uniform(rng, 0.008, 0.025))
+                    .collect();
                 voice
             }
             DrumClass::Shaker => {
-                let (hz, t60, attack) = (log_uniform(rng, 4_000.0, 9_000.0), uniform(rng, 0.05, 0.16), uniform(rng, 0.004, 0.03));
+                let (hz, t60, attack) = (
+                    log_uniform(rng, 4_000.0, 9_000.0),
+                    uniform(rng, 0.05, 0.16),
+                    uniform(rng, 0.004, 0.03),
+                );
                 let noise = vec![
-                    NoiseBand { hz, q: 1.0, amplitude: 1.0, t60, attack_seconds: attack },
-                    NoiseBand { hz: hz * 1.5, q: 1.0, amplitude: 0.6, t60, attack_seconds: attack },
+                    NoiseBand {
+                        hz,
+                        q: 1.0,
+                        amplitude: 1.0,
+                        t60,
+                        attack_seconds: attack,
+                    },
+                    NoiseBand {
+                        hz: hz * 1.5,
+                        q: 1.0,
+                        amplitude: 0.6,
+                        t60,
+                        attack_seconds: attack,
+                    },
                 ];
-                Self { seconds: 0.3, modes: Vec::new(), noise, dulling_octaves: 0.5, bursts: Vec::new() }
+                Self {
+                    seconds: 0.3,
+                    modes: Vec::new(),
+                    noise,
+                    dulling_octaves: 0.5,
+                    bursts: Vec::new(),
+                }
             }
         }
     }
@@ -275,7 +449,11 @@ impl Voice {
                 bend: mode.bend * (0.4 + 0.6 * strength),
                 ..*mode
             };
-            let phase = if self.modes.len() > 10 { uniform(rng, 0.0, TAU) } else { uniform(rng, 0.0, 0.6) };
+            let phase = if self.modes.len() > 10 {
+                uniform(rng, 0.0, TAU)
+            } else {
+                uniform(rng, 0.0, 0.6)
+            };
             add_mode(&mut audio, &varied, phase);
         }
         let brightness = 0.35 + 0.65 * strength;
@@ -284,11 +462,27 @@ impl Voice {
             for start in std::iter::once(&0.0).chain(&self.bursts) {
                 let at = (start * RATE) as usize;
                 // All bursts but the last are cut short.
-                let t60 = if at > 0 || self.bursts.is_empty() { band.t60 } else { band.t60.min(0.02) };
-                add_noise(rng, &mut audio[at..], band.hz, band.q, amplitude, t60, band.attack_seconds);
+                let t60 = if at > 0 || self.bursts.is_empty() {
+                    band.t60
+                } else {
+                    band.t60.min(0.02)
+                };
+                add_noise(
+                    rng,
+                    &mut audio[at..],
+                    band.hz,
+                    band.q,
+                    amplitude,
+                    t60,
+                    band.attack_seconds,
+                );
             }
         }
-        Biquad::low_pass(15_000.0 * 2f32.powf(-self.dulling_octaves * (1.0 - strength)), 0.6).run(&mut audio);
+        Biquad::low_pass(
+            15_000.0 * 2f32.powf(-self.dulling_octaves * (1.0 - strength)),
+            0.6,
+        )
+        .run(&mut audio);
         Biquad::high_pass(25.0, 0.7).run(&mut audio);
         if c.drive > 0.0 {
             saturate(&mut audio, c.drive);
@@ -298,6 +492,29 @@ impl Voice {
             *x *= 1.0 - i as f32 / fade as f32;
         }
         let gain = 29_000.0 / peak(&audio).max(1e-6);
-        std::iter::repeat_n(0i16, ONSET_SAMPLE).chain(audio.iter().map(|x| (x * gain) as i16)).collect()
+        std::iter::repeat_n(0i16, ONSET_SAMPLE)
+            .chain(audio.iter().map(|x| (x * gain) as i16))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+
+    #[test]
+    fn every_drum_starts_at_the_onset_sample_and_sounds() {
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(9);
+        for (class, instrument) in kit(&mut rng, "test", 2) {
+            for hit in &instrument.hits {
+                assert!(
+                    hit.samples[..ONSET_SAMPLE].iter().all(|x| *x == 0),
+                    "{class:?}"
+                );
+                let attack = &hit.samples[ONSET_SAMPLE..ONSET_SAMPLE + 1_600];
+                assert!(attack.iter().any(|x| x.unsigned_abs() > 3_000), "{class:?}");
+            }
+        }
     }
 }

@@ -12,9 +12,12 @@ use crate::SAMPLE_RATE;
 use crate::band::{Excerpt, load_pool};
 use crate::bank::{Bank, ONSET_SAMPLE, Split};
 use crate::dsp::{
-    Biquad, Room, amplitude, brick_low_pass, chance, clip, compress, log_uniform, mix, peak, random_eq, rms, saturate, scale, uniform,
+    Biquad, Room, amplitude, brick_low_pass, chance, clip, compress, log_uniform, mix, peak,
+    random_eq, rms, saturate, scale, uniform,
 };
-use crate::groove::{Performance, Stroke, hand_percussion, invented, orchestrate, performances, window};
+use crate::groove::{
+    Performance, Stroke, hand_percussion, invented, orchestrate, performances, window,
+};
 use crate::mixdown::{Drums, Hit, play};
 use crate::procedural;
 use crate::voice::sing;
@@ -47,8 +50,27 @@ impl Studio {
     ///
     /// # Errors
     /// When something cannot be read.
-    pub fn open(root: &Path, pool: Option<&Path>, split: Split, procedural_kits: usize, seed: u64) -> Result<Self> {
-        let mut bank = Bank::load(root, split)?;
+    pub fn open(
+        root: &Path,
+        pool: Option<&Path>,
+        split: Split,
+        procedural_kits: usize,
+        seed: u64,
+    ) -> Result<Self> {
+        let bank = Bank::load(root, split)?;
+        let performances = performances(&root.join("midi/midi_main.zip"), split == Split::Train)?;
+        let band = pool.map(load_pool).transpose()?.unwrap_or_default();
+        Ok(Self::new(bank, performances, band, procedural_kits, seed))
+    }
+
+    /// As [`Studio::open`], from what is in memory. `bank` may be empty when kits are invented.
+    pub fn new(
+        mut bank: Bank,
+        performances: Vec<Performance>,
+        band: Vec<Excerpt>,
+        procedural_kits: usize,
+        seed: u64,
+    ) -> Self {
         let kits: Vec<_> = (0..procedural_kits)
             .into_par_iter()
             .map(|index| {
@@ -62,14 +84,23 @@ impl Studio {
         }
         let mut full_kits = bank.full_kits();
         // Recorded kits are few against the invented ones: each stands in the list several times.
-        let recorded: Vec<String> = full_kits.iter().filter(|k| !k.starts_with("procedural")).cloned().collect();
-        let copies = (2 * procedural_kits).checked_div(recorded.len()).unwrap_or(0);
+        let recorded: Vec<String> = full_kits
+            .iter()
+            .filter(|k| !k.starts_with("procedural"))
+            .cloned()
+            .collect();
+        let copies = (2 * procedural_kits)
+            .checked_div(recorded.len())
+            .unwrap_or(0);
         for _ in 0..copies {
             full_kits.extend(recorded.iter().cloned());
         }
-        let performances = performances(&root.join("midi/midi_main.zip"), split == Split::Train)?;
-        let band = pool.map(load_pool).transpose()?.unwrap_or_default();
-        Ok(Self { bank, full_kits, performances, band })
+        Self {
+            bank,
+            full_kits,
+            performances,
+            band,
+        }
     }
 
     /// Segment number `index` of the stream that `seed` names; always the same.
@@ -80,15 +111,38 @@ impl Studio {
         let total = LEAD_SAMPLES + SEGMENT_SAMPLES;
         let kind = rng.random::<f32>();
         let with_drums = kind > 0.17;
-        let with_band = !self.band.is_empty() && if with_drums { chance(rng, 0.5) } else { kind > 0.03 };
-        let with_voice = if with_drums { chance(rng, 0.15) } else { kind > 0.01 && chance(rng, 0.45) };
+        let with_band = !self.band.is_empty()
+            && if with_drums {
+                chance(rng, 0.5)
+            } else {
+                kind > 0.03
+            };
+        let with_voice = if with_drums {
+            chance(rng, 0.15)
+        } else {
+            kind > 0.01 && chance(rng, 0.45)
+        };
         let band = with_band.then(|| self.band_window(rng, total));
 
-        let Drums { mut audio, mut hits } = if with_drums {
+        let Drums {
+            mut audio,
+            mut hits,
+        } = if with_drums {
             let strokes = self.strokes(rng, band.as_ref().map_or(&[], |b| &b.1));
-            play(rng, planner, &self.bank, &self.full_kits, &strokes, LEAD_SAMPLES, SEGMENT_SAMPLES)
+            play(
+                rng,
+                planner,
+                &self.bank,
+                &self.full_kits,
+                &strokes,
+                LEAD_SAMPLES,
+                SEGMENT_SAMPLES,
+            )
         } else {
-            Drums { audio: vec![0.0; total], hits: Vec::new() }
+            Drums {
+                audio: vec![0.0; total],
+                hits: Vec::new(),
+            }
         };
         if chance(rng, 0.05) {
             self.distract(rng, &mut audio);
@@ -108,10 +162,17 @@ impl Studio {
                 compress(&mut voice, 15.0, 4.0, 3.0, 80.0);
             }
             let level = rms(&voice).max(1e-6);
-            mix(&mut others, &voice, amplitude(uniform(rng, -9.0, 6.0)) / level);
+            mix(
+                &mut others,
+                &voice,
+                amplitude(uniform(rng, -9.0, 6.0)) / level,
+            );
         }
         if chance(rng, 0.3) {
-            let (t60, wet) = (log_uniform(rng, 0.2, 1.5), amplitude(uniform(rng, -20.0, -4.0)));
+            let (t60, wet) = (
+                log_uniform(rng, 0.2, 1.5),
+                amplitude(uniform(rng, -20.0, -4.0)),
+            );
             Room::random(rng, t60, 5.0).add(planner, &others.clone(), wet, &mut others);
         }
         let gain = drums_rms * amplitude(uniform(rng, -22.0, 8.0));
@@ -119,13 +180,16 @@ impl Studio {
         mark_masked(&mut hits, &audio, &others);
         mix(&mut audio, &others, 1.0);
         master(rng, &mut audio);
-        Segment { audio: audio.split_off(LEAD_SAMPLES), hits }
+        Segment {
+            audio: audio.split_off(LEAD_SAMPLES),
+            hits,
+        }
     }
 
     fn strokes(&self, rng: &mut impl Rng, of_the_song: &[Stroke]) -> Vec<Stroke> {
         let mut strokes = if of_the_song.len() >= 4 && chance(rng, 0.6) {
             of_the_song.to_vec()
-        } else if chance(rng, 0.27) {
+        } else if self.performances.is_empty() || chance(rng, 0.27) {
             invented(rng, SEGMENT_SECONDS, LEAD_SECONDS)
         } else {
             let performance = &self.performances[rng.random_range(0..self.performances.len())];
@@ -150,12 +214,18 @@ impl Studio {
     fn band_window(&self, rng: &mut impl Rng, total: usize) -> (Vec<f32>, Vec<Stroke>) {
         let excerpt = &self.band[rng.random_range(0..self.band.len())];
         let start = rng.random_range(0..excerpt.samples.len() - total);
-        let samples = excerpt.samples[start..start + total].iter().map(|x| f32::from(*x) / 32_768.0).collect();
+        let samples = excerpt.samples[start..start + total]
+            .iter()
+            .map(|x| f32::from(*x) / 32_768.0)
+            .collect();
         let zero = (start + LEAD_SAMPLES) as f64 / f64::from(SAMPLE_RATE);
         let strokes = excerpt
             .strokes
             .iter()
-            .map(|s| Stroke { seconds: s.seconds - zero, ..*s })
+            .map(|s| Stroke {
+                seconds: s.seconds - zero,
+                ..*s
+            })
             .filter(|s| s.seconds > -LEAD_SECONDS && s.seconds < SEGMENT_SECONDS)
             .collect();
         (samples, strokes)
@@ -173,7 +243,10 @@ impl Studio {
         let mut at = rng.random_range(0..step);
         while at < audio.len() {
             let hit = &instrument.hits[rng.random_range(0..instrument.hits.len())];
-            for (x, s) in audio[at..].iter_mut().zip(&hit.samples[ONSET_SAMPLE.min(hit.samples.len())..]) {
+            for (x, s) in audio[at..]
+                .iter_mut()
+                .zip(&hit.samples[ONSET_SAMPLE.min(hit.samples.len())..])
+            {
                 *x += gain * f32::from(*s);
             }
             at += step * rng.random_range(1..=3);
@@ -205,7 +278,13 @@ fn master(rng: &mut impl Rng, audio: &mut [f32]) {
         random_eq(rng, audio, 5.0);
     }
     if chance(rng, 0.3) {
-        compress(audio, uniform(rng, 3.0, 15.0), uniform(rng, 1.5, 5.0), log_uniform(rng, 1.0, 40.0), log_uniform(rng, 40.0, 400.0));
+        compress(
+            audio,
+            uniform(rng, 3.0, 15.0),
+            uniform(rng, 1.5, 5.0),
+            log_uniform(rng, 1.0, 40.0),
+            log_uniform(rng, 40.0, 400.0),
+        );
     }
     if chance(rng, 0.12) {
         saturate(audio, log_uniform(rng, 0.7, 6.0));
@@ -226,15 +305,22 @@ fn master(rng: &mut impl Rng, audio: &mut [f32]) {
         audio.fill(0.0);
     }
     if chance(rng, 0.4) {
-        let (gain, tone) = (amplitude(uniform(rng, -90.0, -38.0)), log_uniform(rng, 500.0, 15_000.0));
-        let mut noise: Vec<f32> = audio.iter().map(|_| rng.random::<f32>() * 3.4 - 1.7).collect();
+        let (gain, tone) = (
+            amplitude(uniform(rng, -90.0, -38.0)),
+            log_uniform(rng, 500.0, 15_000.0),
+        );
+        let mut noise: Vec<f32> = audio
+            .iter()
+            .map(|_| rng.random::<f32>() * 3.4 - 1.7)
+            .collect();
         if chance(rng, 0.6) {
             Biquad::low_pass(tone, 0.5).run(&mut noise);
         }
         mix(audio, &noise, gain);
     }
     if chance(rng, 0.04) {
-        let step = std::f32::consts::TAU * (if chance(rng, 0.5) { 50.0 } else { 60.0 }) / SAMPLE_RATE as f32;
+        let step = std::f32::consts::TAU * (if chance(rng, 0.5) { 50.0 } else { 60.0 })
+            / SAMPLE_RATE as f32;
         let gain = amplitude(uniform(rng, -70.0, -35.0));
         audio.iter_mut().enumerate().for_each(|(i, x)| {
             let angle = step * i as f32;
@@ -243,4 +329,84 @@ fn master(rng: &mut impl Rng, audio: &mut [f32]) {
     }
     let sign = if chance(rng, 0.5) { -1.0 } else { 1.0 };
     scale(audio, sign * amplitude(uniform(rng, -40.0, 0.0)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn studio() -> Studio {
+        let bank = Bank {
+            instruments: BTreeMap::new(),
+        };
+        Studio::new(bank, Vec::new(), Vec::new(), 2, 7)
+    }
+
+    #[test]
+    fn a_segment_is_the_same_every_time_and_differs_from_the_next() {
+        let mut planner = RealFftPlanner::new();
+        let (first, again, next) = (
+            studio().segment(&mut planner, 3, 5),
+            studio().segment(&mut planner, 3, 5),
+            studio().segment(&mut planner, 3, 6),
+        );
+        assert_eq!(first.audio, again.audio);
+        assert_ne!(first.audio, next.audio);
+    }
+
+    #[test]
+    fn segments_are_finite_within_full_scale_and_labelled_in_order() {
+        let (studio, mut planner) = (studio(), RealFftPlanner::new());
+        let mut labelled = 0;
+        for index in 0..24 {
+            let segment = studio.segment(&mut planner, 1, index);
+            assert_eq!(segment.audio.len(), SEGMENT_SAMPLES);
+            assert!(
+                segment
+                    .audio
+                    .iter()
+                    .all(|x| x.is_finite() && x.abs() <= 1.1),
+                "segment {index}"
+            );
+            assert!(
+                segment
+                    .hits
+                    .is_sorted_by(|a, b| a.stroke.seconds <= b.stroke.seconds)
+            );
+            assert!(
+                segment
+                    .hits
+                    .iter()
+                    .all(|h| (0.0..SEGMENT_SECONDS).contains(&h.stroke.seconds))
+            );
+            labelled += segment.hits.len();
+        }
+        assert!(labelled > 100, "{labelled} hits in 24 segments");
+    }
+
+    #[test]
+    fn audio_rises_where_the_labels_say() {
+        let (studio, mut planner) = (studio(), RealFftPlanner::new());
+        let (mut louder, mut judged) = (0, 0);
+        for index in 0..24 {
+            let segment = studio.segment(&mut planner, 2, index);
+            for (i, hit) in segment.hits.iter().enumerate() {
+                let t = hit.stroke.seconds;
+                let alone = i == 0 || t - segment.hits[i - 1].stroke.seconds > 0.1;
+                let at = (t * f64::from(SAMPLE_RATE)) as usize;
+                if hit.audibility_db < -3.0 || !alone || at < 640 || at + 640 > SEGMENT_SAMPLES {
+                    continue;
+                }
+                judged += 1;
+                louder += usize::from(
+                    rms(&segment.audio[at..at + 640]) > rms(&segment.audio[at - 640..at]),
+                );
+            }
+        }
+        assert!(
+            judged > 30 && louder * 10 > judged * 9,
+            "{louder} of {judged}"
+        );
+    }
 }

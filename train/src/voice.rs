@@ -63,7 +63,11 @@ fn vowel(rng: &mut impl Rng, key: f32, seconds: f32, vibrato: f32, size: f32) ->
         phase += hz / RATE;
         phase -= phase.floor();
         // Glottal flow derivative, crudely: a slow rise and a fast closure.
-        let pulse = if phase < 0.6 { (phase / 0.6 * std::f32::consts::PI).sin() } else { -2.5 * (-(phase - 0.6) * 18.0).exp() };
+        let pulse = if phase < 0.6 {
+            (phase / 0.6 * std::f32::consts::PI).sin()
+        } else {
+            -2.5 * (-(phase - 0.6) * 18.0).exp()
+        };
         source.push(pulse + breath * (rng.random::<f32>() * 2.0 - 1.0));
     }
     let formants = VOWELS[rng.random_range(0..VOWELS.len())];
@@ -73,7 +77,10 @@ fn vowel(rng: &mut impl Rng, key: f32, seconds: f32, vibrato: f32, size: f32) ->
         Biquad::band_pass(hz * size, uniform(rng, 5.0, 11.0)).run(&mut band);
         mix(&mut out, &band, 0.6f32.powi(index as i32));
     }
-    let (attack, release) = (uniform(rng, 0.01, 0.05) * RATE, uniform(rng, 0.02, 0.12) * RATE);
+    let (attack, release) = (
+        uniform(rng, 0.01, 0.05) * RATE,
+        uniform(rng, 0.02, 0.12) * RATE,
+    );
     for (i, x) in out.iter_mut().enumerate() {
         *x *= (i as f32 / attack).min(1.0) * ((length - i) as f32 / release).min(1.0);
     }
@@ -85,16 +92,30 @@ fn vowel(rng: &mut impl Rng, key: f32, seconds: f32, vibrato: f32, size: f32) ->
 fn consonant(rng: &mut impl Rng, size: f32, sharpness: f32) -> Vec<f32> {
     let plosive = chance(rng, 0.45);
     let (seconds, hz, q) = if plosive {
-        (log_uniform(rng, 0.01, 0.05), log_uniform(rng, 400.0, 6_000.0), 0.8)
+        (
+            log_uniform(rng, 0.01, 0.05),
+            log_uniform(rng, 400.0, 6_000.0),
+            0.8,
+        )
     } else {
-        (log_uniform(rng, 0.05, 0.22), log_uniform(rng, 2_500.0, 9_500.0), uniform(rng, 0.8, 3.0))
+        (
+            log_uniform(rng, 0.05, 0.22),
+            log_uniform(rng, 2_500.0, 9_500.0),
+            uniform(rng, 0.8, 3.0),
+        )
     };
     let length = (seconds * RATE) as usize;
-    let mut noise: Vec<f32> = (0..length).map(|_| rng.random::<f32>() * 2.0 - 1.0).collect();
+    let mut noise: Vec<f32> = (0..length)
+        .map(|_| rng.random::<f32>() * 2.0 - 1.0)
+        .collect();
     Biquad::band_pass(hz * size, q).run(&mut noise);
     for (i, x) in noise.iter_mut().enumerate() {
         let t = i as f32 / length as f32;
-        *x *= if plosive { (-5.0 * t).exp() } else { (t * 4.0).min(1.0) * ((1.0 - t) * 4.0).min(1.0) };
+        *x *= if plosive {
+            (-5.0 * t).exp()
+        } else {
+            (t * 4.0).min(1.0) * ((1.0 - t) * 4.0).min(1.0)
+        };
     }
     let top = peak(&noise).max(1e-6);
     let loud = 0.1 + 0.7 * sharpness + normal(rng, 0.1).abs();
