@@ -13,7 +13,7 @@ MAX_HITS = 256
 RECORD_BYTES = SEGMENT_SAMPLES * 2 + 4 + MAX_HITS * 16
 
 # Hits that other sounds drown by more than this are neither asked for nor forbidden.
-INAUDIBLE_DB = -20.0
+INAUDIBLE_DB = -15.0
 IGNORED_FRAMES = 4  # on each side of an inaudible hit
 
 

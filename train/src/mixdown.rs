@@ -125,8 +125,17 @@ pub fn play(
         }
     }
     let hits = audible(&dry, &tracks, &played);
+    if chance(rng, 0.35) {
+        rattle(rng, &played, &mut dry, &mut send);
+    }
 
     let mut audio = dry;
+    for _ in 0..rng.random_range(0..=2) {
+        if chance(rng, 0.45) {
+            let spilled = spilled_microphone(rng, planner, &tracks, total);
+            mix(&mut audio, &spilled, amplitude(uniform(rng, -16.0, -1.0)));
+        }
+    }
     // Overheads: a later, brighter copy of everything.
     if chance(rng, 0.4) {
         let delay = (uniform(rng, 0.001, 0.007) * RATE) as usize;
@@ -192,6 +201,77 @@ fn lay(
             fade *= fade_rate;
         }
         position += f64::from(speed);
+    }
+}
+
+/// A close microphone that hears its own drum and, coloured and squashed, everything around it.
+fn spilled_microphone(
+    rng: &mut impl Rng,
+    planner: &mut RealFftPlanner<f32>,
+    tracks: &BTreeMap<DrumClass, Vec<f32>>,
+    total: usize,
+) -> Vec<f32> {
+    let own: &[DrumClass] = match rng.random_range(0..5) {
+        0 => &[DrumClass::Kick],
+        1 => &[
+            DrumClass::HighTom,
+            DrumClass::MidTom,
+            DrumClass::LowTom,
+            DrumClass::FloorTom,
+        ],
+        2 => &[
+            DrumClass::ClosedHat,
+            DrumClass::OpenHat,
+            DrumClass::PedalHat,
+        ],
+        _ => &[DrumClass::Snare],
+    };
+    let mut around = vec![0.0f32; total];
+    let mut microphone = vec![0.0f32; total];
+    for (class, track) in tracks {
+        let bus = if own.contains(class) {
+            &mut microphone
+        } else {
+            &mut around
+        };
+        mix(bus, track, 1.0);
+    }
+    let (t60, delay_ms) = (log_uniform(rng, 0.03, 0.25), uniform(rng, 0.3, 4.0));
+    let wet = amplitude(uniform(rng, -18.0, -3.0));
+    Room::random(rng, t60, delay_ms).add(planner, &around, wet, &mut microphone);
+    random_eq(rng, &mut microphone, 10.0);
+    if chance(rng, 0.6) {
+        let (depth_db, ratio) = (uniform(rng, 10.0, 30.0), log_uniform(rng, 3.0, 12.0));
+        let (attack_ms, release_ms) = (log_uniform(rng, 0.5, 20.0), log_uniform(rng, 40.0, 250.0));
+        let before = peak(&microphone);
+        compress(&mut microphone, depth_db, ratio, attack_ms, release_ms);
+        let after = peak(&microphone).max(1e-6);
+        scale(&mut microphone, before / after);
+    }
+    microphone
+}
+
+/// Snare wires answer every kick and tom: a soft buzz that is no stroke.
+fn rattle(rng: &mut impl Rng, played: &[(Stroke, usize, f32)], dry: &mut [f32], send: &mut [f32]) {
+    let gain_db = uniform(rng, -46.0, -24.0);
+    let (hz, q) = (log_uniform(rng, 1_500.0, 6_000.0), uniform(rng, 0.4, 1.0));
+    let (rise, t60) = (uniform(rng, 0.003, 0.015), uniform(rng, 0.08, 0.35));
+    let mut buzz: Vec<f32> = (0..(t60 * RATE) as usize)
+        .map(|_| rng.random::<f32>() * 2.0 - 1.0)
+        .collect();
+    Biquad::band_pass(hz, q).run(&mut buzz);
+    for (i, x) in buzz.iter_mut().enumerate() {
+        let t = i as f32 / RATE;
+        *x *= (t / rise).min(1.0) * (-6.907 * t / t60).exp();
+    }
+    for (stroke, onset, level_db) in played {
+        if stroke.class != DrumClass::Kick && !stroke.class.is_tom() {
+            continue;
+        }
+        let gain = amplitude(gain_db + level_db);
+        for bus in [&mut *dry, &mut *send] {
+            mix(&mut bus[*onset..], &buzz, gain);
+        }
     }
 }
 
