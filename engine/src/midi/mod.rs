@@ -1,1 +1,3 @@
 //! Standard MIDI files and live MIDI events.
+
+pub mod reference;

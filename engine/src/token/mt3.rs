@@ -1,0 +1,353 @@
+//! The vocabulary of MT3 with one velocity bin, and the two ways in which it is turned into notes.
+//!
+//! Magenta's way (also that of MT3-PyTorch), and that of the MR-MT3 adapter of mt3-infer, which
+//! keeps drums sounding until something ends them.
+
+use std::collections::HashSet;
+
+use super::{SegmentTokens, StateProbability};
+use crate::event::Note;
+
+/// Id of the start of a sequence and of padding.
+pub const PAD_ID: i32 = 0;
+/// Id of the end of a sequence.
+pub const EOS_ID: i32 = 1;
+/// Number of special ids before the events.
+pub const SPECIAL_IDS: i32 = 3;
+/// Number of model ids, unused ones included.
+pub const VOCABULARY_SIZE: usize = 1536;
+/// Largest shift in steps of 10 ms.
+pub const MAX_SHIFT_STEPS: i32 = 1000;
+/// Steps of time per second.
+pub const STEPS_PER_SECOND: f64 = 100.0;
+/// No note is shorter than this.
+pub const MIN_NOTE_SECONDS: f64 = 0.01;
+/// Velocity that holds before any velocity token.
+const INITIAL_VELOCITY: u8 = 100;
+/// Program number under which the MR-MT3 adapter keeps sounding drums.
+const DRUM_KEY_PROGRAM: u8 = 9;
+
+/// One event of the vocabulary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Time since the start of the segment in steps of 10 ms, 0..=1000.
+    Shift(i32),
+    /// Pitch 0..=127: a tied note, an onset or an offset, as the state says.
+    Pitch(u8),
+    /// 0 = what follows are offsets, 1 = onsets.
+    Velocity(u8),
+    /// End of the section of tied notes.
+    Tie,
+    /// Program 0..=127 of the pitches that follow.
+    Program(u8),
+    /// Percussion key 0..=127.
+    Drum(u8),
+}
+
+impl Event {
+    /// The event of a codec index (model id less [`SPECIAL_IDS`]), if there is one.
+    pub fn from_index(index: i32) -> Option<Self> {
+        Some(match index {
+            0..=1000 => Self::Shift(index),
+            1001..=1128 => Self::Pitch((index - 1001) as u8),
+            1129..=1130 => Self::Velocity((index - 1129) as u8),
+            1131 => Self::Tie,
+            1132..=1259 => Self::Program((index - 1132) as u8),
+            1260..=1387 => Self::Drum((index - 1260) as u8),
+            _ => return None,
+        })
+    }
+
+    /// The codec index of this event. Shifts outside 0..=1000 are clamped.
+    pub fn index(self) -> i32 {
+        match self {
+            Self::Shift(steps) => steps.clamp(0, MAX_SHIFT_STEPS),
+            Self::Pitch(pitch) => 1001 + i32::from(pitch & 127),
+            Self::Velocity(bin) => 1129 + i32::from(bin.min(1)),
+            Self::Tie => 1131,
+            Self::Program(program) => 1132 + i32::from(program & 127),
+            Self::Drum(pitch) => 1260 + i32::from(pitch & 127),
+        }
+    }
+
+    /// The model id of this event.
+    pub fn id(self) -> i32 {
+        self.index() + SPECIAL_IDS
+    }
+}
+
+/// How tokens become notes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecodePath {
+    /// Magenta's: segment starts on the 10-ms grid, drums of 10 ms, a segment may not reach beyond
+    /// the start of the next.
+    Mt3,
+    /// That of the MR-MT3 adapter: exact segment starts, drums sound until they are ended.
+    MrMt3,
+}
+
+/// Notes, and how much of what the network said was nonsense.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DecodedNotes {
+    /// In order of completion; velocity 0..=127, so a note can have velocity 0.
+    pub notes: Vec<Note>,
+    /// Tokens that are no event, or an event that makes no sense where it stands.
+    pub invalid_events: usize,
+    /// Tokens beyond the start of the next segment.
+    pub dropped_events: usize,
+}
+
+/// The codec indices of generated model ids: without the start id, up to the end of the sequence.
+///
+/// `ids` may begin with the start id. The unknown id (2) ends a sequence like EOS does: both are
+/// -1 once the special ids are taken off.
+pub fn codec_indices(ids: &[i32]) -> Vec<i32> {
+    let ids = ids.strip_prefix(&[PAD_ID]).unwrap_or(ids);
+    ids.iter()
+        .map_while(|&id| (id != EOS_ID && id != 2).then_some(id - SPECIAL_IDS))
+        .collect()
+}
+
+/// Turns the segments of one recording into notes. `ids` of the segments are model ids; they are
+/// read to the end, so cut them at EOS before. Segments may come in any order.
+pub fn decode(segments: &[SegmentTokens], path: DecodePath) -> DecodedNotes {
+    let grid = 1.0 / STEPS_PER_SECOND;
+    let mut order: Vec<(f64, &SegmentTokens)> = segments
+        .iter()
+        .map(|segment| match path {
+            DecodePath::Mt3 => (
+                segment.start_seconds - segment.start_seconds % grid,
+                segment,
+            ),
+            DecodePath::MrMt3 => (segment.start_seconds, segment),
+        })
+        .collect();
+    order.sort_by(|a, b| a.0.total_cmp(&b.0));
+
+    let mut state = State::new(path);
+    for (position, &(start_seconds, segment)) in order.iter().enumerate() {
+        let limit_seconds = match path {
+            DecodePath::Mt3 => order
+                .get(position + 1)
+                .map(|next| next.0)
+                .filter(|&next| next > 0.0),
+            DecodePath::MrMt3 => None,
+        };
+        state.segment(start_seconds, segment, limit_seconds);
+    }
+    state.finish()
+}
+
+/// A sounding note.
+#[derive(Clone, Copy)]
+struct Active {
+    pitch: u8,
+    program: u8,
+    onset_seconds: f64,
+    velocity: u8,
+    confidence: f32,
+}
+
+struct State {
+    path: DecodePath,
+    current_seconds: f64,
+    velocity: u8,
+    program: u8,
+    probability: StateProbability,
+    /// In order of onset.
+    active: Vec<Active>,
+    tied: HashSet<(u8, u8)>,
+    in_tie_section: bool,
+    out: DecodedNotes,
+}
+
+impl State {
+    fn new(path: DecodePath) -> Self {
+        Self {
+            path,
+            current_seconds: 0.0,
+            velocity: INITIAL_VELOCITY,
+            program: 0,
+            probability: StateProbability::CERTAIN,
+            active: Vec::new(),
+            tied: HashSet::new(),
+            in_tie_section: false,
+            out: DecodedNotes::default(),
+        }
+    }
+
+    fn segment(&mut self, start_seconds: f64, segment: &SegmentTokens, limit_seconds: Option<f64>) {
+        // The MR-MT3 adapter filters negative values and then skips what is empty.
+        if self.path == DecodePath::MrMt3 && segment.ids.iter().all(|&id| id < SPECIAL_IDS) {
+            return;
+        }
+        self.tied.clear();
+        self.in_tie_section = true;
+        let mut shift_steps = 0_i64;
+        let mut time_seconds = start_seconds;
+        for (position, &id) in segment.ids.iter().enumerate() {
+            if self.path == DecodePath::MrMt3 && id < SPECIAL_IDS {
+                continue;
+            }
+            let probability = segment.probability(position);
+            match Event::from_index(id.saturating_sub(SPECIAL_IDS)) {
+                None => self.out.invalid_events += 1,
+                Some(Event::Shift(steps)) => {
+                    shift_steps += i64::from(steps);
+                    time_seconds = start_seconds + shift_steps as f64 / STEPS_PER_SECOND;
+                    self.probability.shift = probability;
+                    if limit_seconds.is_some_and(|limit| time_seconds > limit) {
+                        self.out.dropped_events += segment.ids.len() - position;
+                        return;
+                    }
+                }
+                Some(event) => {
+                    shift_steps = 0;
+                    if self.event(time_seconds, event, probability).is_none() {
+                        self.out.invalid_events += 1;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Applies an event; `None` if it makes no sense here.
+    fn event(&mut self, time_seconds: f64, event: Event, probability: f32) -> Option<()> {
+        if time_seconds < self.current_seconds {
+            return None;
+        }
+        self.current_seconds = time_seconds;
+        match event {
+            Event::Shift(_) => {}
+            Event::Pitch(pitch) if self.in_tie_section => {
+                let key = (pitch, self.program);
+                self.position(key)?;
+                if !self.tied.insert(key) {
+                    return None;
+                }
+            }
+            Event::Pitch(pitch) => {
+                let key = (pitch, self.program);
+                let sounding = self.position(key);
+                if self.velocity == 0 {
+                    self.end(sounding?, time_seconds, false, self.program);
+                } else {
+                    if let Some(position) = sounding {
+                        self.end(position, time_seconds, false, self.program);
+                    }
+                    self.start(key, time_seconds, self.probability.pitched(probability));
+                }
+            }
+            Event::Drum(pitch) => self.drum(time_seconds, pitch, probability)?,
+            Event::Velocity(bin) => {
+                self.velocity = bin * 127;
+                self.probability.velocity = probability;
+            }
+            Event::Program(program) => {
+                self.program = program;
+                self.probability.program = probability;
+            }
+            Event::Tie => {
+                if !self.in_tie_section {
+                    return None;
+                }
+                self.in_tie_section = false;
+                let mut position = 0;
+                while let Some(active) = self.active.get(position) {
+                    if self.tied.contains(&(active.pitch, active.program)) {
+                        position += 1;
+                        continue;
+                    }
+                    let drum = self.is_drum_key(active.program);
+                    let program = if drum { 0 } else { active.program };
+                    self.end(position, self.current_seconds, drum, program);
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn drum(&mut self, time_seconds: f64, pitch: u8, probability: f32) -> Option<()> {
+        let confidence = self.probability.drum(probability);
+        match self.path {
+            DecodePath::Mt3 => {
+                if self.velocity == 0 {
+                    return None;
+                }
+                let hit = Active {
+                    pitch,
+                    program: 0,
+                    onset_seconds: time_seconds,
+                    velocity: self.velocity,
+                    confidence,
+                };
+                self.emit(hit, time_seconds, true, 0);
+            }
+            DecodePath::MrMt3 => {
+                let key = (pitch, DRUM_KEY_PROGRAM);
+                let sounding = self.position(key);
+                if self.velocity == 0 {
+                    self.end(sounding?, time_seconds, true, 0);
+                } else {
+                    if let Some(position) = sounding {
+                        self.end(position, time_seconds, true, 0);
+                    }
+                    self.start(key, time_seconds, confidence);
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn is_drum_key(&self, program: u8) -> bool {
+        self.path == DecodePath::MrMt3 && program == DRUM_KEY_PROGRAM
+    }
+
+    fn position(&self, (pitch, program): (u8, u8)) -> Option<usize> {
+        self.active
+            .iter()
+            .position(|note| (note.pitch, note.program) == (pitch, program))
+    }
+
+    fn start(&mut self, (pitch, program): (u8, u8), onset_seconds: f64, confidence: f32) {
+        self.active.push(Active {
+            pitch,
+            program,
+            onset_seconds,
+            velocity: self.velocity,
+            confidence,
+        });
+    }
+
+    fn end(&mut self, position: usize, end_seconds: f64, is_drum: bool, program: u8) {
+        let note = self.active.remove(position);
+        self.emit(note, end_seconds, is_drum, program);
+    }
+
+    fn emit(&mut self, note: Active, end_seconds: f64, is_drum: bool, program: u8) {
+        self.out.notes.push(Note {
+            onset_seconds: note.onset_seconds,
+            offset_seconds: end_seconds.max(note.onset_seconds + MIN_NOTE_SECONDS),
+            pitch: note.pitch,
+            velocity: note.velocity,
+            program,
+            is_drum,
+            confidence: note.confidence,
+        });
+    }
+
+    fn finish(mut self) -> DecodedNotes {
+        if self.path == DecodePath::Mt3 {
+            let last = self
+                .active
+                .iter()
+                .map(|note| note.onset_seconds + MIN_NOTE_SECONDS);
+            self.current_seconds = last.fold(self.current_seconds, f64::max);
+        }
+        for note in std::mem::take(&mut self.active) {
+            let drum = self.is_drum_key(note.program);
+            self.emit(note, self.current_seconds, drum, note.program);
+        }
+        self.out
+    }
+}
