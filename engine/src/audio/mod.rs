@@ -1,1 +1,3 @@
 //! Audio: files, resampling, front ends, segments.
+
+pub mod spectral;

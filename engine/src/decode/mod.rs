@@ -1,1 +1,4 @@
 //! Autoregressive decoding: caches, constraints, confidences.
+
+pub mod greedy;
+pub mod source;

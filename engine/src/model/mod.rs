@@ -1,1 +1,9 @@
 //! Networks and their weights.
+
+pub mod checkpoint;
+pub mod config;
+pub mod mt3;
+pub mod ops;
+pub mod perceiver;
+pub mod t5;
+pub mod yourmt3;

@@ -1,0 +1,149 @@
+//! Building blocks that the transformers share.
+
+use burn::tensor::activation::{sigmoid, softmax};
+use burn::tensor::backend::Backend;
+use burn::tensor::{Int, Tensor, TensorData};
+
+use super::checkpoint::Weights;
+
+/// A linear map `y = x W + b`; `W` is `[in, out]`.
+#[derive(Clone, Debug)]
+pub struct Linear<B: Backend> {
+    weight: Tensor<B, 2>,
+    bias: Option<Tensor<B, 1>>,
+}
+
+impl<B: Backend> Linear<B> {
+    /// Reads `name.weight` (`[out, in]`, as PyTorch stores it), without bias.
+    pub fn load(weights: &mut Weights<'_, B>, name: &str, inputs: usize, outputs: usize) -> Self {
+        let stored = weights.values(&format!("{name}.weight"), &[outputs, inputs]);
+        let mut values = vec![0.0; stored.len()];
+        for (output, row) in stored.chunks_exact(inputs.max(1)).enumerate() {
+            for (input, &value) in row.iter().enumerate() {
+                values[input * outputs + output] = value;
+            }
+        }
+        let weight =
+            Tensor::from_data(TensorData::new(values, [inputs, outputs]), weights.device());
+        Self { weight, bias: None }
+    }
+
+    /// Reads `name.weight` and `name.bias`.
+    pub fn load_with_bias(
+        weights: &mut Weights<'_, B>,
+        name: &str,
+        inputs: usize,
+        outputs: usize,
+    ) -> Self {
+        let bias = weights.tensor(&format!("{name}.bias"), [outputs]);
+        Self {
+            bias: Some(bias),
+            ..Self::load(weights, name, inputs, outputs)
+        }
+    }
+
+    /// `[rows, in]` to `[rows, out]`.
+    pub fn rows(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        let y = x.matmul(self.weight.clone());
+        match &self.bias {
+            Some(bias) => y + bias.clone().unsqueeze(),
+            None => y,
+        }
+    }
+
+    /// `[batch, rows, in]` to `[batch, rows, out]`: one product for the whole batch.
+    pub fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
+        let [batch, rows, inputs] = x.dims();
+        let y = self.rows(x.reshape([batch * rows, inputs]));
+        let outputs = self.weight.dims()[1];
+        y.reshape([batch, rows, outputs])
+    }
+
+    /// The same map with weights of another element type.
+    pub fn cast(self, dtype: burn::tensor::DType) -> Self {
+        Self {
+            weight: self.weight.cast(dtype),
+            bias: self.bias.map(|bias| bias.cast(dtype)),
+        }
+    }
+}
+
+/// Root-mean-square norm without mean and bias, as in T5.
+#[derive(Clone, Debug)]
+pub struct RmsNorm<B: Backend> {
+    weight: Tensor<B, 1>,
+    epsilon: f64,
+}
+
+impl<B: Backend> RmsNorm<B> {
+    /// Reads `name.weight`.
+    pub fn load(weights: &mut Weights<'_, B>, name: &str, size: usize, epsilon: f64) -> Self {
+        Self {
+            weight: weights.tensor(&format!("{name}.weight"), [size]),
+            epsilon,
+        }
+    }
+
+    /// Normalises over the last dimension, which has the size of the norm.
+    pub fn forward<const D: usize>(&self, x: Tensor<B, D>) -> Tensor<B, D> {
+        let mean_square = x.clone().powi_scalar(2).mean_dim(D - 1);
+        x * mean_square.add_scalar(self.epsilon).sqrt().recip() * self.weight.clone().unsqueeze()
+    }
+}
+
+/// `gelu(a) * b` with the tanh form of GELU, `0.5 a (1 + tanh(sqrt(2/pi) (a + 0.044715 a^3)))`,
+/// written with the logistic function: `(1 + tanh u) / 2 = sigmoid(2 u)`.
+pub fn gated_gelu<B: Backend, const D: usize>(a: Tensor<B, D>, b: Tensor<B, D>) -> Tensor<B, D> {
+    let twice_root = 2.0 * (2.0 / std::f64::consts::PI).sqrt();
+    let square = a.clone() * a.clone();
+    let inner = (square
+        .mul_scalar(0.044715 * twice_root)
+        .add_scalar(twice_root))
+        * a.clone();
+    sigmoid(inner) * a * b
+}
+
+/// Splits `[batch, rows, heads * size]` into `[batch, heads, rows, size]`.
+pub fn split_heads<B: Backend>(x: Tensor<B, 3>, heads: usize) -> Tensor<B, 4> {
+    let [batch, rows, width] = x.dims();
+    x.reshape([batch, rows, heads, width / heads.max(1)])
+        .swap_dims(1, 2)
+}
+
+/// The inverse of [`split_heads`].
+pub fn join_heads<B: Backend>(x: Tensor<B, 4>) -> Tensor<B, 3> {
+    let [batch, heads, rows, size] = x.dims();
+    x.swap_dims(1, 2).reshape([batch, rows, heads * size])
+}
+
+/// `softmax(q k^T) v` over `[batch, heads, rows, size]`, without scaling and mask.
+pub fn attend<B: Backend>(q: Tensor<B, 4>, k: Tensor<B, 4>, v: Tensor<B, 4>) -> Tensor<B, 4> {
+    softmax(q.matmul(k.swap_dims(2, 3)), 3).matmul(v)
+}
+
+/// Rows `ids` of an embedding table `[vocabulary, size]`.
+pub fn embed<B: Backend>(table: &Tensor<B, 2>, ids: &[i32]) -> Tensor<B, 2> {
+    let indices =
+        Tensor::<B, 1, Int>::from_data(TensorData::new(ids.to_vec(), [ids.len()]), &table.device());
+    table.clone().select(0, indices)
+}
+
+/// Sinusoidal positions `[rows, 2 * inv_freq.len()]`: sines first, then cosines.
+///
+/// The angles are rounded to f32 like the reference's, which matters for late rows.
+pub fn sinusoidal_positions<B: Backend>(
+    inv_freq: &[f32],
+    rows: usize,
+    device: &burn::tensor::Device<B>,
+) -> Tensor<B, 2> {
+    let half = inv_freq.len();
+    let mut values = vec![0.0; rows * half * 2];
+    for (row, out) in values.chunks_exact_mut((half * 2).max(1)).enumerate() {
+        for (i, &frequency) in inv_freq.iter().enumerate() {
+            let angle = f64::from(row as f32 * frequency);
+            out[i] = angle.sin() as f32;
+            out[half + i] = angle.cos() as f32;
+        }
+    }
+    Tensor::from_data(TensorData::new(values, [rows, half * 2]), device)
+}
