@@ -1,5 +1,6 @@
 //! Networks and their weights.
 
+pub mod builtin;
 pub mod checkpoint;
 pub mod config;
 pub mod mt3;
