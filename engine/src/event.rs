@@ -39,6 +39,50 @@ impl Note {
     }
 }
 
+/// A note at its exact place in a stream of samples.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PlacedNote {
+    /// Start in samples from the start of the passage.
+    pub onset_samples: u64,
+    /// Length in samples, at least 1.
+    pub length_samples: u64,
+    /// MIDI key 0..=127. For drums the General MIDI percussion key.
+    pub pitch: u8,
+    /// MIDI velocity 1..=127.
+    pub velocity: u8,
+    /// General MIDI program 0..=127 of a pitched note; 0 for drums.
+    pub program: u8,
+    /// Whether `pitch` is a percussion key.
+    pub is_drum: bool,
+    /// Probability 0..=1 that the model gives to this note.
+    pub confidence: f32,
+}
+
+impl PlacedNote {
+    /// The same note in seconds.
+    pub fn to_note(self, sample_rate_hz: u32) -> Note {
+        let seconds = |samples: u64| samples as f64 / f64::from(sample_rate_hz);
+        Note {
+            onset_seconds: seconds(self.onset_samples),
+            offset_seconds: seconds(self.onset_samples + self.length_samples),
+            pitch: self.pitch,
+            velocity: self.velocity,
+            program: self.program,
+            is_drum: self.is_drum,
+            confidence: self.confidence,
+        }
+    }
+
+    /// The drum that was struck, if this is a drum hit.
+    pub fn drum_class(self) -> Option<DrumClass> {
+        if self.is_drum {
+            DrumClass::from_gm_note(self.pitch)
+        } else {
+            None
+        }
+    }
+}
+
 macro_rules! drum_classes {
     ($($variant:ident, $note:literal, $key:literal, $label:literal;)*) => {
         /// The drums that the built-in model tells apart, in the order of its output channels.

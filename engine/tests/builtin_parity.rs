@@ -23,7 +23,10 @@ fn tensor(weights: &BuiltinWeights<'_>, name: &str, row: &[usize]) -> Vec<f32> {
 
 fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, f32::max)
 }
 
 #[test]
@@ -34,7 +37,10 @@ fn features_equal_pytorch() {
     let expected = tensor(
         &weights,
         "check.features",
-        &[weights.config.front_end.bands, weights.config.front_end.fft_sizes.len()],
+        &[
+            weights.config.front_end.bands,
+            weights.config.front_end.fft_sizes.len(),
+        ],
     );
     let mut features = Vec::new();
     let mut stream = FeatureStream::new(front_end);
@@ -57,7 +63,11 @@ fn outputs(model: &BuiltinModel, features: &[f32], hop: usize) -> Vec<f32> {
     let mut all = Vec::new();
     for features in padded.chunks(hop * frame_len) {
         let total_frames = Some(frames as u64);
-        let mut steps = [BuiltinStep { state: &mut state, features, total_frames }];
+        let mut steps = [BuiltinStep {
+            state: &mut state,
+            features,
+            total_frames,
+        }];
         all.append(&mut model.run(&mut steps).unwrap()[0]);
     }
     let first = config.future_frames() * config.outputs();
@@ -97,5 +107,8 @@ fn damaged_weights_are_errors() {
     let at = changed.windows(key.len()).position(|w| w == key).unwrap() + key.len();
     changed[at..at + 2].copy_from_slice(b"99");
     let error = load(&changed).unwrap_err().to_string();
-    assert!(error.starts_with("model built-in: tensor project.weight has shape"), "{error}");
+    assert!(
+        error.starts_with("model built-in: tensor project.weight has shape"),
+        "{error}"
+    );
 }

@@ -56,14 +56,16 @@ impl FrontEndConfig {
     pub(crate) fn check(&self) -> Result<(), String> {
         let nyquist = f64::from(self.sample_rate_hz) / 2.0;
         let sizes_valid = (1..=8).contains(&self.fft_sizes.len())
-            && self.fft_sizes.iter().all(|n| n % 2 == 0 && (4..=65_536).contains(n));
+            && self
+                .fft_sizes
+                .iter()
+                .all(|n| n % 2 == 0 && (4..=65_536).contains(n));
         let counts_valid = (1..=65_536).contains(&self.hop_samples)
             && (1..=4096).contains(&self.bands)
             && (1_000..=768_000).contains(&self.sample_rate_hz)
             && self.level_past_frames.max(self.level_future_frames) <= 1_000_000;
-        let edges_valid = 0.0 <= self.lowest_hz
-            && self.lowest_hz < self.highest_hz
-            && self.highest_hz <= nyquist;
+        let edges_valid =
+            0.0 <= self.lowest_hz && self.lowest_hz < self.highest_hz && self.highest_hz <= nyquist;
         let levels_valid = self.level_floor > 0.0
             && self.floor > 0.0
             && self.log_offset.is_finite()
@@ -96,7 +98,9 @@ impl MelFilters {
             let high = edge(band + 2).max(centre + width);
             let weight = |bin: usize| {
                 let f = bin as f64 * width;
-                ((f - low) / (centre - low)).min((high - f) / (high - centre)).max(0.0)
+                ((f - low) / (centre - low))
+                    .min((high - f) / (high - centre))
+                    .max(0.0)
             };
             let first = (low / width).floor().max(0.0) as usize;
             let last = ((high / width).ceil() as usize).min(fft_size / 2);
@@ -104,7 +108,9 @@ impl MelFilters {
             let sum: f64 = weights.iter().sum();
             (first, weights.iter().map(|w| (w / sum) as f32).collect())
         });
-        Self { bands: bands.collect() }
+        Self {
+            bands: bands.collect(),
+        }
     }
 }
 
@@ -144,8 +150,11 @@ impl FrontEnd {
     /// Plans transforms and filters.
     pub fn new(config: FrontEndConfig) -> Self {
         let mut planner = RealFftPlanner::new();
-        let analyses =
-            config.fft_sizes.iter().map(|&size| Analysis::new(&config, size, &mut planner)).collect();
+        let analyses = config
+            .fft_sizes
+            .iter()
+            .map(|&size| Analysis::new(&config, size, &mut planner))
+            .collect();
         Self { config, analyses }
     }
 
@@ -183,8 +192,18 @@ struct Scratch {
 impl FeatureStream {
     /// A stream before its first sample.
     pub fn new(front_end: Arc<FrontEnd>) -> Self {
-        let longest = front_end.config.fft_sizes.iter().copied().max().unwrap_or(0);
-        let scratch_len = front_end.analyses.iter().map(|a| a.fft.get_scratch_len()).max();
+        let longest = front_end
+            .config
+            .fft_sizes
+            .iter()
+            .copied()
+            .max()
+            .unwrap_or(0);
+        let scratch_len = front_end
+            .analyses
+            .iter()
+            .map(|a| a.fft.get_scratch_len())
+            .max();
         Self {
             audio: vec![0.0; longest / 2],
             audio_start: -((longest / 2) as i64),
@@ -224,7 +243,8 @@ impl FeatureStream {
             self.finished = true;
             let longest = self.scratch.windowed.len() as u64;
             let end = frames * hop + longest / 2;
-            self.audio.resize((end as i64 - self.audio_start) as usize, 0.0);
+            self.audio
+                .resize((end as i64 - self.audio_start) as usize, 0.0);
             self.advance(features);
         }
         frames
@@ -284,7 +304,8 @@ impl FeatureStream {
     fn level(&self, config: &FrontEndConfig, level_end: usize) -> f32 {
         let first = self.next_frame.saturating_sub(config.level_past_frames);
         let last = (self.next_frame + config.level_future_frames + 1).min(level_end);
-        let sum = self.level_sums[last - self.level_start] - self.level_sums[first - self.level_start];
+        let sum =
+            self.level_sums[last - self.level_start] - self.level_sums[first - self.level_start];
         let count = config.level_past_frames + config.level_future_frames + 1;
         (sum / count as f64).max(0.0) as f32 + config.level_floor
     }
@@ -298,12 +319,20 @@ impl FeatureStream {
             let size = analysis.window.len();
             let start = centre as usize - size / 2;
             let windowed = &mut self.scratch.windowed[..size];
-            for ((out, x), w) in windowed.iter_mut().zip(&self.audio[start..]).zip(&analysis.window) {
+            for ((out, x), w) in windowed
+                .iter_mut()
+                .zip(&self.audio[start..])
+                .zip(&analysis.window)
+            {
                 *out = x * w;
             }
             let spectrum = &mut self.scratch.spectrum[..size / 2 + 1];
             let scratch = &mut self.scratch.fft[..analysis.fft.get_scratch_len()];
-            if analysis.fft.process_with_scratch(windowed, spectrum, scratch).is_err() {
+            if analysis
+                .fft
+                .process_with_scratch(windowed, spectrum, scratch)
+                .is_err()
+            {
                 // Only wrong buffer lengths are an error, and these come from the plan itself.
                 unreachable!("buffer lengths follow from the transform");
             }
@@ -312,7 +341,11 @@ impl FeatureStream {
                 *out = x.norm_sqr() * analysis.power_scale;
             }
             for (band, (first, weights)) in analysis.filters.bands.iter().enumerate() {
-                let sum: f32 = weights.iter().zip(&power[*first..]).map(|(w, p)| w * p).sum();
+                let sum: f32 = weights
+                    .iter()
+                    .zip(&power[*first..])
+                    .map(|(w, p)| w * p)
+                    .sum();
                 self.powers[first_value + band * config.fft_sizes.len() + channel] = sum;
             }
         }
@@ -401,10 +434,19 @@ mod tests {
     fn level_does_not_matter_and_silence_is_finite() {
         let samples = noise(20_000);
         let quiet: Vec<f32> = samples.iter().map(|x| x * 0.01).collect();
-        for (a, b) in features(&samples, 999).0.iter().zip(features(&quiet, 999).0) {
+        for (a, b) in features(&samples, 999)
+            .0
+            .iter()
+            .zip(features(&quiet, 999).0)
+        {
             assert!((a - b).abs() < 1e-3, "{a} {b}");
         }
-        assert!(features(&vec![0.0; 5_000], 100).0.iter().all(|v| v.is_finite()));
+        assert!(
+            features(&vec![0.0; 5_000], 100)
+                .0
+                .iter()
+                .all(|v| v.is_finite())
+        );
     }
 
     #[test]

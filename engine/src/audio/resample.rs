@@ -47,7 +47,10 @@ impl Resampler {
         for rate in [from_hz, to_hz] {
             if !SAMPLE_RATES_HZ.contains(&rate) {
                 let (low, high) = (SAMPLE_RATES_HZ.start(), SAMPLE_RATES_HZ.end());
-                return Err(bad_rate(rate, format!("must lie between {low} and {high} Hz")));
+                return Err(bad_rate(
+                    rate,
+                    format!("must lie between {low} and {high} Hz"),
+                ));
             }
         }
         let inner = if from_hz == to_hz {
@@ -69,13 +72,21 @@ impl Resampler {
                 fft,
             })
         };
-        Ok(Self { inner, from_hz, to_hz, samples_in: 0, samples_out: 0 })
+        Ok(Self {
+            inner,
+            from_hz,
+            to_hz,
+            samples_in: 0,
+            samples_out: 0,
+        })
     }
 
     /// Input samples after the time of an output sample that must be in before it comes out, at most.
     pub fn lookahead_samples(&self) -> usize {
         // The block that the sample lies in must be full, and the filter reaches half a block on.
-        self.inner.as_ref().map_or(0, |inner| inner.block_len + inner.block_len / 2)
+        self.inner
+            .as_ref()
+            .map_or(0, |inner| inner.block_len + inner.block_len / 2)
     }
 
     /// Takes the next samples and appends what is ready to `out`.
@@ -116,7 +127,8 @@ impl Inner {
             samples = &samples[take..];
             if self.block.len() == self.block_len {
                 let Ok((_, count)) =
-                    self.fft.process_into_buffer(&[&self.block], &mut self.out, None)
+                    self.fft
+                        .process_into_buffer(&[&self.block], &mut self.out, None)
                 else {
                     // Only wrong buffer lengths are an error, and these come from the resampler.
                     unreachable!("buffer lengths follow from the resampler");
@@ -134,8 +146,9 @@ impl Inner {
 mod tests {
     use super::*;
 
-    const RATES_HZ: [u32; 9] =
-        [8_000, 11_025, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000];
+    const RATES_HZ: [u32; 9] = [
+        8_000, 11_025, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000,
+    ];
 
     fn resample(samples: &[f32], from_hz: u32, block: usize) -> Vec<f32> {
         let mut resampler = Resampler::new(from_hz, 32_000).unwrap();
@@ -151,7 +164,11 @@ mod tests {
     fn centre_seconds(samples: &[f32], rate_hz: u32) -> f64 {
         let weight = |x: f32| f64::from(x) * f64::from(x);
         let total: f64 = samples.iter().map(|&x| weight(x)).sum();
-        let moment: f64 = samples.iter().enumerate().map(|(n, &x)| n as f64 * weight(x)).sum();
+        let moment: f64 = samples
+            .iter()
+            .enumerate()
+            .map(|(n, &x)| n as f64 * weight(x))
+            .sum();
         moment / total / f64::from(rate_hz)
     }
 
@@ -163,8 +180,7 @@ mod tests {
                 let at = (at_seconds * f64::from(from_hz)).round() as usize;
                 samples[at] = 1.0;
                 let out = resample(&samples, from_hz, 4096);
-                let error =
-                    centre_seconds(&out, 32_000) - at as f64 / f64::from(from_hz);
+                let error = centre_seconds(&out, 32_000) - at as f64 / f64::from(from_hz);
                 assert!(error.abs() < 2e-5, "{from_hz} Hz: {} ms late", error * 1e3);
             }
         }
@@ -175,7 +191,9 @@ mod tests {
         for from_hz in RATES_HZ {
             let tone = |hz: f64| -> Vec<f32> {
                 let step = 2.0 * std::f64::consts::PI * hz / f64::from(from_hz);
-                (0..from_hz).map(|n| (step * f64::from(n)).sin() as f32).collect()
+                (0..from_hz)
+                    .map(|n| (step * f64::from(n)).sin() as f32)
+                    .collect()
             };
             let rms = |x: &[f32]| (x.iter().map(|v| v * v).sum::<f32>() / x.len() as f32).sqrt();
             let inner = |x: Vec<f32>| x[8_000..24_000].to_vec();
@@ -196,7 +214,10 @@ mod tests {
             let expected = (50_001u64 * 32_000).div_ceil(u64::from(from_hz));
             assert_eq!(whole.len() as u64, expected);
             for block in [1, 63, 1024] {
-                assert!(resample(&samples, from_hz, block) == whole, "{from_hz} Hz, {block}");
+                assert!(
+                    resample(&samples, from_hz, block) == whole,
+                    "{from_hz} Hz, {block}"
+                );
             }
         }
     }

@@ -83,13 +83,23 @@ pub struct BuiltinConfig {
 impl BuiltinConfig {
     /// Frames after frame `t` whose features the outputs of frame `t` depend on.
     pub fn future_frames(&self) -> usize {
-        let blocks: usize = self.blocks.iter().map(|b| b.context_frames() - b.past_frames()).sum();
+        let blocks: usize = self
+            .blocks
+            .iter()
+            .map(|b| b.context_frames() - b.past_frames())
+            .sum();
         self.stem.len() + 1 + blocks
     }
 
     /// Frames before frame `t` whose features the outputs of frame `t` depend on.
     pub fn past_frames(&self) -> usize {
-        self.stem.len() + 1 + self.blocks.iter().map(BlockConfig::past_frames).sum::<usize>()
+        self.stem.len()
+            + 1
+            + self
+                .blocks
+                .iter()
+                .map(BlockConfig::past_frames)
+                .sum::<usize>()
     }
 
     /// Values in one output frame: [`VALUES_PER_CLASS`] groups of one value per class.
@@ -103,18 +113,25 @@ impl BuiltinConfig {
             return Err(broken(format!("format {} is not {FORMAT}", self.format)));
         }
         if self.classes != ours {
-            return Err(broken("its drum classes are not those of this engine".to_owned()));
+            return Err(broken(
+                "its drum classes are not those of this engine".to_owned(),
+            ));
         }
         if self.thresholds.len() != ours.len()
             || self.thresholds.iter().any(|&t| !(t > 0.0 && t < 1.0))
         {
-            return Err(broken("thresholds must be one number in 0..1 per class".to_owned()));
+            return Err(broken(
+                "thresholds must be one number in 0..1 per class".to_owned(),
+            ));
         }
         let blocks_valid = self.blocks.iter().all(|b| {
             (1..=64).contains(&b.taps) && (1..=4096).contains(&b.dilation) && b.past_taps < b.taps
         });
         let stem_valid = (1..=16).contains(&self.stem.len())
-            && self.stem.iter().all(|s| (1..=4096).contains(&s.outputs) && (1..=8).contains(&s.stride));
+            && self
+                .stem
+                .iter()
+                .all(|s| (1..=4096).contains(&s.outputs) && (1..=8).contains(&s.stride));
         if !blocks_valid || !stem_valid || !(1..=65_536).contains(&self.channels) {
             return Err(broken("its shape makes no sense".to_owned()));
         }
@@ -123,7 +140,10 @@ impl BuiltinConfig {
 }
 
 fn broken(reason: String) -> Error {
-    Error::Model { model: NAME.to_owned(), reason }
+    Error::Model {
+        model: NAME.to_owned(),
+        reason,
+    }
 }
 
 /// A weights file: its configuration and its tensors as 32-bit floats.
@@ -146,7 +166,8 @@ impl<'a> BuiltinWeights<'a> {
             .as_ref()
             .and_then(|map| map.get("config"))
             .ok_or_else(|| broken("no configuration in the file's metadata".to_owned()))?;
-        let config: BuiltinConfig = serde_json::from_str(text).map_err(|e| broken(e.to_string()))?;
+        let config: BuiltinConfig =
+            serde_json::from_str(text).map_err(|e| broken(e.to_string()))?;
         config.check()?;
         Ok(Self { config, tensors })
     }
@@ -156,7 +177,10 @@ impl<'a> BuiltinWeights<'a> {
     /// # Errors
     /// [`Error::Model`] when there is no such tensor.
     pub fn shape(&self, name: &str) -> Result<Vec<usize>> {
-        let view = self.tensors.tensor(name).map_err(|_| broken(format!("no tensor {name}")))?;
+        let view = self
+            .tensors
+            .tensor(name)
+            .map_err(|_| broken(format!("no tensor {name}")))?;
         Ok(view.shape().to_vec())
     }
 
@@ -165,7 +189,10 @@ impl<'a> BuiltinWeights<'a> {
     /// # Errors
     /// [`Error::Model`] when it is missing, of another shape or type, or not finite.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        let view = self.tensors.tensor(name).map_err(|_| broken(format!("no tensor {name}")))?;
+        let view = self
+            .tensors
+            .tensor(name)
+            .map_err(|_| broken(format!("no tensor {name}")))?;
         if view.shape() != shape {
             return Err(broken(format!(
                 "tensor {name} has shape {:?}, not {shape:?}",
@@ -180,11 +207,19 @@ impl<'a> BuiltinWeights<'a> {
                 .iter()
                 .map(|&b| half::f16::from_le_bytes(b).to_f32())
                 .collect(),
-            Dtype::F32 => view.data().as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
+            Dtype::F32 => view
+                .data()
+                .as_chunks()
+                .0
+                .iter()
+                .map(|&b| f32::from_le_bytes(b))
+                .collect(),
             other => return Err(broken(format!("tensor {name} has the type {other:?}"))),
         };
         if values.iter().any(|v| !v.is_finite()) {
-            return Err(broken(format!("tensor {name} has values that are not numbers")));
+            return Err(broken(format!(
+                "tensor {name} has values that are not numbers"
+            )));
         }
         Ok(values)
     }
@@ -237,7 +272,10 @@ impl BuiltinModel {
             })?
             .map(|network| Runner::Cuda(network, device))?,
         };
-        Ok(Self { config: weights.config, runner })
+        Ok(Self {
+            config: weights.config,
+            runner,
+        })
     }
 
     /// What the weights file says about the model.
@@ -253,10 +291,11 @@ impl BuiltinModel {
         Ok(BuiltinState(match &self.runner {
             Runner::Cpu(network) => StateKind::Cpu(network.new_state()),
             #[cfg(feature = "cuda")]
-            Runner::Cuda(network, device) => StateKind::Cuda(device::guarded(
-                &device.to_string(),
-                || network.new_state(),
-            )?),
+            Runner::Cuda(network, device) => {
+                StateKind::Cuda(device::guarded(&device.to_string(), || {
+                    network.new_state()
+                })?)
+            }
         }))
     }
 
@@ -274,7 +313,9 @@ impl BuiltinModel {
         let frame_len = self.config.front_end.frame_len();
         let values = steps.first().map_or(0, |s| s.features.len());
         if values % frame_len != 0 || steps.iter().any(|s| s.features.len() != values) {
-            return Err(broken(format!("{values} feature values are not whole frames")));
+            return Err(broken(format!(
+                "{values} feature values are not whole frames"
+            )));
         }
         if values == 0 {
             return Ok(vec![Vec::new(); steps.len()]);
@@ -286,8 +327,11 @@ impl BuiltinModel {
                 .iter_mut()
                 .map(|step| match &mut step.state.0 {
                     StateKind::Cpu(state) => {
-                        let step =
-                            network::Step { state, features: step.features, total_frames: step.total_frames };
+                        let step = network::Step {
+                            state,
+                            features: step.features,
+                            total_frames: step.total_frames,
+                        };
                         Ok(network.run(&mut [step]).swap_remove(0))
                     }
                     #[cfg(feature = "cuda")]

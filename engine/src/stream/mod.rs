@@ -1,7 +1,9 @@
 //! Rings, the engine thread, sessions.
 
 mod ring;
+mod session;
 mod source;
 
 pub use ring::{CapturePort, HostTime, Listening, LiveNote, PortCounters};
+pub use session::{Engine, HOP_FRAMES, MIN_HOP_FRAMES, Session, SessionConfig};
 pub use source::Source;
