@@ -1,2 +1,58 @@
-//! cli
-fn main() {}
+//! The `hitscribe` command.
+
+mod transcribe;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Audio in, MIDI out: drum and note transcription.
+#[derive(Parser)]
+#[command(name = "hitscribe", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Transcribe(transcribe::Args),
+}
+
+fn main() -> ExitCode {
+    env_logger::Builder::new()
+        // Our own warnings; what libraries say in passing is for RUST_LOG.
+        .filter_level(log::LevelFilter::Off)
+        .filter_module("hitscribe", log::LevelFilter::Warn)
+        .parse_default_env()
+        .format(|out, record| writeln!(out, "hitscribe: {}", one_line(&record.args().to_string())))
+        .init();
+    let outcome = match Cli::parse().command {
+        Command::Transcribe(args) => transcribe::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says on standard error what went wrong, in one line.
+fn report(error: &anyhow::Error) {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // Errors of the engine name their cause themselves.
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    eprintln!("hitscribe: {}", one_line(&text));
+}
+
+/// One line, whatever a file name or a nested error brings in.
+fn one_line(text: &str) -> String {
+    text.replace(|c: char| c.is_control(), " ")
+}

@@ -31,13 +31,16 @@ mod cuda;
 pub type Cpu = burn::backend::Flex;
 
 /// The backend on NVIDIA GPUs, in 32-bit floats.
+///
+/// By way of burn's dispatching backend, which is compiled once, in its own crate: the CUDA backend
+/// itself is generic to the core, and every change here would compile its kernels again (minutes).
 #[cfg(feature = "cuda")]
-pub type Cuda = burn::backend::Cuda<f32, i32>;
+pub type Cuda = burn::Dispatch;
 
 /// The handle that tensors of the [`Cuda`] backend are made with, for a GPU that [`select`] returned.
 #[cfg(feature = "cuda")]
 pub fn cuda_device(index: usize) -> burn::tensor::Device<Cuda> {
-    burn::backend::cuda::CudaDevice::new(index)
+    burn::DispatchDevice::Cuda(burn::backend::cuda::CudaDevice::new(index))
 }
 
 /// What the user asked for: `auto`, `cpu` or `cuda:N` (`cuda` alone is `cuda:0`).

@@ -2,13 +2,14 @@
 //!
 //! No DAW, no GUI. The modules stand on each other in this order, each only on those before it:
 //! [`audio`] → [`token`] → [`model`] → [`decode`] → [`note`] → [`midi`] → [`stream`].
-//! [`error`], [`event`] (the note itself) and [`device`] stand below them all.
+//! [`error`], [`event`] (the note itself), [`device`] and [`files`] stand below them all.
 
 pub mod audio;
 pub mod decode;
 pub mod device;
 pub mod error;
 pub mod event;
+pub mod files;
 pub mod midi;
 pub mod model;
 pub mod note;

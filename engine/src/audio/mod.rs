@@ -1,5 +1,7 @@
 //! Audio: files, resampling, front ends, segments.
 
+pub mod decode;
+pub mod demo;
 pub mod mel;
 pub mod resample;
 pub mod spectral;
