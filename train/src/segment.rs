@@ -180,10 +180,11 @@ impl Studio {
         mark_masked(&mut hits, &audio, &others);
         mix(&mut audio, &others, 1.0);
         master(rng, &mut audio);
-        Segment {
-            audio: audio.split_off(LEAD_SAMPLES),
-            hits,
+        let mut audio = audio.split_off(LEAD_SAMPLES);
+        if chance(rng, 0.15) {
+            start_late(rng, &mut audio, &mut hits);
         }
+        Segment { audio, hits }
     }
 
     fn strokes(&self, rng: &mut impl Rng, of_the_song: &[Stroke]) -> Vec<Stroke> {
@@ -252,6 +253,26 @@ impl Studio {
             at += step * rng.random_range(1..=3);
         }
     }
+}
+
+/// Silence, then the recording begins: often a few milliseconds before a hit, as clips are cut.
+fn start_late(rng: &mut impl Rng, audio: &mut [f32], hits: &mut Vec<Hit>) {
+    let seconds = match hits.len() {
+        0 => uniform(rng, 0.3, 2.5),
+        count => {
+            let first = hits[rng.random_range(0..count)].stroke.seconds as f32;
+            let close = chance(rng, 0.7);
+            first
+                - if close {
+                    log_uniform(rng, 0.001, 0.03)
+                } else {
+                    uniform(rng, 0.03, 0.4)
+                }
+        }
+    };
+    let start = ((seconds.max(0.0) * SAMPLE_RATE as f32) as usize).min(audio.len());
+    audio[..start].fill(0.0);
+    hits.retain(|hit| hit.stroke.seconds >= f64::from(seconds));
 }
 
 /// Lowers the audibility of hits that the rest of the band drowns.
