@@ -301,7 +301,7 @@ pub fn orchestrate(rng: &mut impl Rng, strokes: &mut Vec<Stroke>) {
         }
     }
     // Accents of a crash together with a kick: common in songs, rare in exercises.
-    if chance(rng, 0.15) {
+    if chance(rng, 0.3) {
         let cymbal = if chance(rng, 0.8) {
             DrumClass::Crash
         } else {
@@ -309,7 +309,7 @@ pub fn orchestrate(rng: &mut impl Rng, strokes: &mut Vec<Stroke>) {
         };
         let extra: Vec<Stroke> = strokes
             .iter()
-            .filter(|s| s.class == DrumClass::Kick && chance(rng, 0.12))
+            .filter(|s| s.class == DrumClass::Kick && chance(rng, 0.2))
             .map(|s| Stroke {
                 class: cymbal,
                 ..*s

@@ -38,7 +38,7 @@ pub struct Kit<'a> {
 fn usual_gain_db(class: DrumClass) -> f32 {
     match class {
         DrumClass::Kick | DrumClass::Snare => 0.0,
-        DrumClass::Clap | DrumClass::Crash | DrumClass::China => -5.0,
+        DrumClass::Clap | DrumClass::Crash | DrumClass::China => -4.0,
         DrumClass::HighTom | DrumClass::MidTom | DrumClass::LowTom | DrumClass::FloorTom => -1.5,
         DrumClass::SideStick | DrumClass::Cowbell | DrumClass::RideBell => -8.0,
         DrumClass::OpenHat | DrumClass::Splash => -9.0,
