@@ -9,7 +9,7 @@ the engine multiplies with (channels last, taps before channels), in 16-bit floa
     project.weight  [3 time taps * bands * channels, CHANNELS]            project.bias
     block.N.spread.weight [taps * CHANNELS, CHANNELS]                     block.N.spread.bias
     block.N.mix.weight    [CHANNELS, CHANNELS]                            block.N.mix.bias
-    head.weight     [CHANNELS, 3 * classes]: onset, velocity, shift       head.bias
+    head.weight     [CHANNELS, 2 * classes]: onset, shift                 head.bias
 
 The metadata key "config" holds everything else as JSON: front end, shape of the network, classes and
 how hits are picked. PICKING.json overrides the defaults of the latter: {"thresholds": {"kick": 0.4}}.
@@ -72,8 +72,11 @@ def tensors(net):
         out[f"block.{index}.spread.bias"] = bias
         out[f"block.{index}.mix.weight"] = taps_first(block.mix.weight)
         out[f"block.{index}.mix.bias"] = block.mix.bias
-    out["head.weight"] = taps_first(net.head.weight)
-    out["head.bias"] = net.head.bias
+    # The velocity output helps the training; the engine measures velocities on the audio.
+    onset, _, shift = net.head.weight.chunk(3)
+    out["head.weight"] = taps_first(torch.cat([onset, shift]))
+    onset, _, shift = net.head.bias.chunk(3)
+    out["head.bias"] = torch.cat([onset, shift])
     return {name: value.contiguous() for name, value in out.items()}, stem
 
 

@@ -57,12 +57,12 @@ def main():
     net = random_network()
     audio = test_audio(int(SECONDS * m.SAMPLE_RATE) // m.HOP)
     features = net.front_end(audio[None])
-    onset, velocity, shift = net.from_features(features)
+    onset, _, shift = net.from_features(features)
     values, stem = export.tensors(net)
     values |= {
         "check.audio": audio,
         "check.features": features[0].permute(2, 1, 0).contiguous(),  # [frames, bands, FFT sizes]
-        "check.outputs": torch.stack([onset[0], velocity[0], shift[0]]).permute(2, 0, 1).contiguous(),
+        "check.outputs": torch.stack([onset[0], shift[0]]).permute(2, 0, 1).contiguous(),
     }
     metadata = {"config": json.dumps(export.config(stem, {}))}
     save_file(values, parser.parse_args().out, metadata=metadata)

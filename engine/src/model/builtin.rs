@@ -19,8 +19,8 @@ pub use network::Network;
 /// The weights that come with the engine.
 pub const BUILTIN_WEIGHTS: &[u8] = include_bytes!("../../weights/builtin.safetensors");
 
-/// Values per class in an output frame: onset logit, velocity logit, shift in frames.
-pub const VALUES_PER_CLASS: usize = 3;
+/// Values per class in an output frame: onset logit, shift in frames.
+pub const VALUES_PER_CLASS: usize = 2;
 
 const FORMAT: u32 = 1;
 const NAME: &str = "built-in";
@@ -301,7 +301,7 @@ impl BuiltinModel {
 
     /// Runs the next frames of several sources. For each source the outputs of as many frames come
     /// back, [`BuiltinConfig::future_frames`] earlier than its features, `[frames, outputs]` flat:
-    /// onset logits of all classes, velocity logits, shifts. Frames before the start are included
+    /// onset logits of all classes, then shifts. Frames before the start are included
     /// and mean nothing.
     ///
     /// On the CPU the outputs of a source do not depend on the other sources of the batch.

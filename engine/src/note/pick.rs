@@ -54,23 +54,24 @@ impl Default for PickRules {
             rivals: &[
                 RivalRule {
                     classes: &[ClosedHat, PedalHat, OpenHat],
-                    within_frames: 2,
+                    within_frames: 3,
+                    lead_logits: 0.0,
+                },
+                // An open hat is told from a cymbal by its tail, late and with doubt.
+                RivalRule {
+                    classes: &[OpenHat, Crash, Ride, RideBell, China, Splash],
+                    within_frames: 3,
                     lead_logits: 0.0,
                 },
                 RivalRule {
                     classes: &[HighTom, MidTom, LowTom, FloorTom],
-                    within_frames: 2,
-                    lead_logits: 1.5,
-                },
-                RivalRule {
-                    classes: &[Crash, Ride, RideBell, China, Splash],
-                    within_frames: 2,
-                    lead_logits: 1.5,
+                    within_frames: 3,
+                    lead_logits: 0.7,
                 },
                 RivalRule {
                     classes: &[Snare, SideStick, Clap],
-                    within_frames: 2,
-                    lead_logits: 1.5,
+                    within_frames: 3,
+                    lead_logits: 0.7,
                 },
             ],
             sensitivity_logits: 3.0,
@@ -106,8 +107,6 @@ pub struct Pick {
     pub class: DrumClass,
     /// When, in frames from the start of the passage, never negative.
     pub position_frames: f64,
-    /// MIDI velocity 1..=127.
-    pub velocity: u8,
     /// Probability 0..=1 that the model gives to it.
     pub confidence: f32,
 }
@@ -118,7 +117,7 @@ pub struct Picker {
     /// Calibrated thresholds as logits.
     thresholds: [f32; CLASSES],
     sensitivity: f32,
-    /// The frames around the next one to decide, `[onset, velocity, shift]` per class.
+    /// The frames around the next one to decide, `[onset, shift]` per class.
     window: VecDeque<[[f32; VALUES_PER_CLASS]; CLASSES]>,
     /// Index of the window's first frame.
     window_start: u64,
@@ -162,7 +161,7 @@ impl Picker {
         self.next_frame
     }
 
-    /// Takes one frame of the model's outputs (onset logits of all classes, velocity logits, shifts)
+    /// Takes one frame of the model's outputs (onset logits of all classes, then shifts)
     /// and appends the hits of the frame that is decided by it.
     pub fn push(&mut self, outputs: &[f32], hits: &mut Vec<Pick>) {
         let value = |kind: usize, class: usize| {
@@ -200,12 +199,11 @@ impl Picker {
                 && self.excess(frame, class) >= self.shifted_threshold()
                 && !self.is_beaten(frame, class)
             {
-                let [onset, velocity, shift] = self.at(frame)[class.index()];
+                let [onset, shift] = self.at(frame)[class.index()];
                 let shift = f64::from(shift).clamp(-MAX_SHIFT_FRAMES, MAX_SHIFT_FRAMES);
                 hits.push(Pick {
                     class,
                     position_frames: (frame as f64 + shift).max(0.0),
-                    velocity: (sigmoid(velocity) * 127.0).round().clamp(1.0, 127.0) as u8,
                     confidence: sigmoid(onset),
                 });
             }
@@ -322,14 +320,12 @@ mod tests {
     }
 
     #[test]
-    fn a_hit_is_one_peak_at_its_place_with_its_velocity() {
+    fn a_hit_is_one_peak_at_its_place() {
         let mut frames = curve(Snare, &[-5.0, -1.0, 2.0, 3.0, 2.9, -1.0, -5.0]);
-        frames[3][CLASSES + Snare.index()] = 1.0;
-        frames[3][2 * CLASSES + Snare.index()] = -0.25;
+        frames[3][CLASSES + Snare.index()] = -0.25;
         let hits = picks(&frames, 0.5);
         assert_eq!(hits.len(), 1);
         assert_eq!(hits[0].position_frames, 2.75);
-        assert_eq!(hits[0].velocity, 93);
         assert!((hits[0].confidence - 0.9526).abs() < 1e-4);
     }
 

@@ -35,9 +35,6 @@ const BEFORE_MS: u64 = 3;
 const PEAK_MS: u64 = 30;
 const BAND_MS: u64 = 60;
 
-/// Milliseconds after an onset that [`StrengthMeter::strength_db`] looks at.
-pub const STRENGTH_LOOKAHEAD_MS: u64 = BAND_MS;
-
 /// Hits that the starting value of the band's offset weighs, and the most that the past weighs.
 const OFFSET_PRIOR_HITS: f64 = 3.0;
 const OFFSET_MEMORY_HITS: f64 = 40.0;

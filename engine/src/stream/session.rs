@@ -37,6 +37,7 @@ use crate::error::{Error, Result};
 use crate::event::{DRUM_NOTE_SECONDS, PlacedNote};
 use crate::model::builtin::{BUILTIN_WEIGHTS, BuiltinModel, BuiltinState, BuiltinStep};
 use crate::note::pick::{MAX_SHIFT_FRAMES, Pick, PickRules, Picker};
+use crate::note::velocity::{StrengthMeter, VelocityScale};
 
 /// Frames of the model in one step unless asked otherwise: 2.048 s.
 pub const HOP_FRAMES: usize = 256;
@@ -83,6 +84,8 @@ pub struct Session {
     feature_stream: FeatureStream,
     state: BuiltinState,
     picker: Picker,
+    meter: StrengthMeter,
+    velocities: VelocityScale,
     /// Features that wait for the next step, `[frames, frame_len]`.
     features: Vec<f32>,
     frame_len: usize,
@@ -185,6 +188,8 @@ impl Engine {
             feature_stream: FeatureStream::new(Arc::clone(&self.front_end)),
             state: self.model.new_state()?,
             picker,
+            meter: StrengthMeter::new(front_end.sample_rate_hz),
+            velocities: VelocityScale::default(),
             features: Vec::new(),
             frame_len: front_end.frame_len(),
             frame_samples: front_end.hop_samples,
@@ -283,8 +288,7 @@ impl Session {
             let clean: Vec<f32> = samples.iter().map(clean).collect();
             self.resampler.push(&clean, &mut self.resampled);
         }
-        self.feature_stream
-            .push(&self.resampled, &mut self.features);
+        self.hear();
     }
 
     /// Ends the passage. What was pushed last comes out as the engine runs on.
@@ -292,8 +296,7 @@ impl Session {
         if self.total_frames.is_none() {
             self.resampled.clear();
             self.resampler.finish(&mut self.resampled);
-            self.feature_stream
-                .push(&self.resampled, &mut self.features);
+            self.hear();
             self.total_frames = Some(self.feature_stream.finish(&mut self.features));
         }
     }
@@ -338,6 +341,13 @@ impl Session {
         notes.append(&mut self.notes);
     }
 
+    /// Passes on what has been resampled.
+    fn hear(&mut self) {
+        self.meter.push(&self.resampled);
+        self.feature_stream
+            .push(&self.resampled, &mut self.features);
+    }
+
     /// Samples of the source between two frames of the model.
     fn samples_per_frame(&self) -> f64 {
         self.frame_samples as f64 * f64::from(self.config.sample_rate_hz)
@@ -375,18 +385,24 @@ impl Session {
         }
         let length = f64::from(self.config.sample_rate_hz) * DRUM_NOTE_SECONDS;
         let last_sample = self.samples_in.saturating_sub(1);
+        let frame_seconds = self.frame_samples as f64 / f64::from(self.model_rate_hz);
         for pick in &self.picks {
+            // All that the strength looks at is in: the model's context reaches further.
+            let onset_seconds = pick.position_frames * frame_seconds;
+            let strength_db = self.meter.strength_db(pick.class, onset_seconds);
             let onset = (pick.position_frames * self.samples_per_frame()).round() as u64;
             self.notes.push(PlacedNote {
                 onset_samples: onset.min(last_sample),
                 length_samples: length.round().max(1.0) as u64,
                 pitch: pick.class.gm_note(),
-                velocity: pick.velocity,
+                velocity: self.velocities.velocity(strength_db),
                 program: 0,
                 is_drum: true,
                 confidence: pick.confidence,
             });
         }
+        let settled_frames = self.picker.next_frame() as f64 - MAX_SHIFT_FRAMES;
+        self.meter.forget_before(settled_frames * frame_seconds);
     }
 }
 
