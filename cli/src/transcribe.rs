@@ -41,6 +41,9 @@ pub struct Args {
     /// Where to compute: auto, cpu or cuda:N
     #[arg(long, default_value_t)]
     device: DeviceChoice,
+    /// Weights of the built-in network to use instead of its own, such as a fine-tuned copy
+    #[arg(long, value_name = "FILE.safetensors")]
+    weights: Option<PathBuf>,
     /// Tempo of the MIDI file in quarter notes per minute
     #[arg(long, default_value_t = 120.0, value_name = "BPM", value_parser = parse_tempo)]
     tempo: f64,
@@ -90,7 +93,14 @@ pub fn run(args: &Args) -> Result<()> {
     let inputs = expand(&args.inputs);
     let total = inputs.len();
     let is_single = total == 1 && !args.inputs[0].is_dir();
-    let engine = Engine::builtin(args.device)?;
+    let engine = match &args.weights {
+        None => Engine::builtin(args.device)?,
+        Some(path) => {
+            let bytes = std::fs::read(path).with_context(|| format!("{}", path.display()))?;
+            Engine::with_weights(&bytes, args.device)
+                .with_context(|| format!("{}", path.display()))?
+        }
+    };
     let mut outputs: HashMap<PathBuf, PathBuf> = HashMap::new();
     let mut failed = 0;
     for input in inputs {
