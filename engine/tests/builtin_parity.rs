@@ -47,7 +47,7 @@ fn features_equal_pytorch() {
     stream.push(&audio, &mut features);
     stream.finish(&mut features);
     let difference = largest_difference(&features, &expected);
-    println!("features: largest difference {difference:e}");
+    eprintln!("features: largest difference {difference:e}");
     assert!(difference < FEATURE_TOLERANCE, "{difference}");
 }
 
@@ -87,11 +87,11 @@ fn outputs_equal_pytorch_whatever_the_step() {
     let expected = tensor(&weights, "check.outputs", &[3, config.classes.len()]);
     let whole = outputs(&model, &features, 256);
     let difference = largest_difference(&whole, &expected);
-    println!("outputs: largest difference {difference:e}");
+    eprintln!("outputs: largest difference {difference:e}");
     assert!(difference < OUTPUT_TOLERANCE, "{difference}");
     for hop in [7, 32, 64, 100, 400] {
         let difference = largest_difference(&outputs(&model, &features, hop), &whole);
-        println!("steps of {hop} frames: largest difference {difference:e}");
+        eprintln!("steps of {hop} frames: largest difference {difference:e}");
         assert!(difference < OUTPUT_TOLERANCE, "{difference}");
     }
 }

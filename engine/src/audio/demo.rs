@@ -27,7 +27,8 @@ pub fn hit(class: DrumClass, velocity: u8, sample_rate_hz: u32) -> Vec<f32> {
     // Harder strokes are brighter.
     let mut highpass = OnePole::new(sound.noise_low_hz, rate);
     let mut lowpass = OnePole::new(sound.noise_high_hz * (0.4 + 0.6 * loud), rate);
-    let count = (sound.decay_seconds * 5.0 * rate) as usize;
+    let longest_seconds = sound.decay_seconds.max(sound.tone_decay_seconds);
+    let count = (longest_seconds * 5.0 * rate) as usize;
     let mut phases = [0.0f32; MAX_PARTIALS];
     (0..count)
         .map(|n| {
@@ -167,7 +168,7 @@ struct Sound {
     noise: f32,
     noise_low_hz: f32,
     noise_high_hz: f32,
-    /// Decay of the noise; the whole sound ends five times later.
+    /// Decay of the noise. The sound ends after five times the longer decay.
     decay_seconds: f32,
     /// Starts of the noise: hands and beads strike more than once.
     bursts_seconds: &'static [f32],

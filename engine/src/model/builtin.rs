@@ -8,7 +8,9 @@ use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
 use crate::audio::mel::FrontEndConfig;
-use crate::device::{self, Cpu, Device};
+#[cfg(feature = "cuda")]
+use crate::device;
+use crate::device::{Cpu, Device};
 use crate::error::{Error, Result};
 use crate::event::DrumClass;
 
@@ -137,6 +139,11 @@ impl BuiltinConfig {
         }
         self.front_end.check().map_err(broken)
     }
+}
+
+#[cfg(feature = "cuda")]
+fn foreign() -> Error {
+    broken("a source's memory belongs to another device".to_owned())
 }
 
 fn broken(reason: String) -> Error {
@@ -312,7 +319,7 @@ impl BuiltinModel {
     pub fn run(&self, steps: &mut [BuiltinStep<'_>]) -> Result<Vec<Vec<f32>>> {
         let frame_len = self.config.front_end.frame_len();
         let values = steps.first().map_or(0, |s| s.features.len());
-        if values % frame_len != 0 || steps.iter().any(|s| s.features.len() != values) {
+        if !values.is_multiple_of(frame_len) || steps.iter().any(|s| s.features.len() != values) {
             return Err(broken(format!(
                 "{values} feature values are not whole frames"
             )));
@@ -320,7 +327,6 @@ impl BuiltinModel {
         if values == 0 {
             return Ok(vec![Vec::new(); steps.len()]);
         }
-        let foreign = || broken("a source's memory belongs to another device".to_owned());
         match &self.runner {
             // One by one: a batch would only grow past the cache.
             Runner::Cpu(network) => steps

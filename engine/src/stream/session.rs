@@ -274,7 +274,7 @@ impl Session {
             return;
         }
         self.samples_in += samples.len() as u64;
-        let is_bad = |x: &f32| !(x.abs() <= LOUDEST_SAMPLE);
+        let is_bad = |x: &f32| x.is_nan() || x.abs() > LOUDEST_SAMPLE;
         let bad = samples.iter().filter(|x| is_bad(x)).count();
         self.resampled.clear();
         if bad == 0 {

@@ -109,7 +109,11 @@ impl<B: Backend> Network<B> {
                 bias: Tensor::from_data(TensorData::new(bias, [1, 1, outputs]), device),
             })
         };
-        let project = dense("project", STEM_TAPS * band_count * channels, config.channels)?;
+        let project = dense(
+            "project",
+            STEM_TAPS * band_count * channels,
+            config.channels,
+        )?;
         let mut blocks = Vec::new();
         for (index, block) in config.blocks.iter().enumerate() {
             let width = config.channels;
@@ -120,7 +124,15 @@ impl<B: Backend> Network<B> {
             });
         }
         let head = dense("head", config.channels, config.outputs())?;
-        Ok(Self { stem, project, blocks, head, bands, inputs, device: device.clone() })
+        Ok(Self {
+            stem,
+            project,
+            blocks,
+            head,
+            bands,
+            inputs,
+            device: device.clone(),
+        })
     }
 
     /// The memory before the first frame.
@@ -128,12 +140,18 @@ impl<B: Backend> Network<B> {
         let (mut bands, mut channels) = (self.bands, self.inputs);
         let mut stem = Vec::new();
         for layer in &self.stem {
-            stem.push(Tensor::zeros([1, bands, STEM_TAPS - 1, channels], &self.device));
+            stem.push(Tensor::zeros(
+                [1, bands, STEM_TAPS - 1, channels],
+                &self.device,
+            ));
             channels = layer.outputs();
             bands = layer_bands(bands, layer.stride, layer.pooled);
         }
         let blocks = self.blocks.iter().map(|block| {
-            Tensor::zeros([1, block.config.context_frames(), block.mix.outputs()], &self.device)
+            Tensor::zeros(
+                [1, block.config.context_frames(), block.mix.outputs()],
+                &self.device,
+            )
         });
         State {
             stem,
@@ -147,7 +165,11 @@ impl<B: Backend> Network<B> {
     pub(super) fn run(&self, steps: &mut [Step<'_, B>]) -> Vec<Vec<f32>> {
         let batch = steps.len();
         let frames = steps[0].features.len() / (self.bands * self.inputs);
-        let values = steps.iter().flat_map(|s| s.features).copied().collect::<Vec<_>>();
+        let values = steps
+            .iter()
+            .flat_map(|s| s.features)
+            .copied()
+            .collect::<Vec<_>>();
         let features = TensorData::new(values, [batch, frames, self.bands, self.inputs]);
         let mut edges = Edges::new(steps, frames);
 
@@ -180,7 +202,10 @@ impl<B: Backend> Network<B> {
             step.state.next_frame += frames as u64;
         }
         let values = outputs.into_data().into_vec::<f32>().unwrap_or_default();
-        values.chunks(values.len() / batch).map(<[f32]>::to_vec).collect()
+        values
+            .chunks(values.len() / batch)
+            .map(<[f32]>::to_vec)
+            .collect()
     }
 }
 
@@ -220,7 +245,10 @@ struct Edges {
 impl Edges {
     fn new<B: Backend>(steps: &[Step<'_, B>], frames: usize) -> Self {
         let end = |step: &Step<'_, B>| step.total_frames.map_or(i64::MAX, |n| n as i64);
-        let sources = steps.iter().map(|s| (s.state.next_frame as i64, end(s))).collect();
+        let sources = steps
+            .iter()
+            .map(|s| (s.state.next_frame as i64, end(s)))
+            .collect();
         Self { sources, frames }
     }
 
@@ -233,7 +261,11 @@ impl Edges {
     /// Sets the rows outside to zero. Almost always there are none.
     fn clear<B: Backend, const D: usize>(&self, x: Tensor<B, D>, time_dim: usize) -> Tensor<B, D> {
         let frames = self.frames as i64;
-        if self.sources.iter().all(|&(first, end)| first >= 0 && first + frames <= end) {
+        if self
+            .sources
+            .iter()
+            .all(|&(first, end)| first >= 0 && first + frames <= end)
+        {
             return x;
         }
         let inside = self.sources.iter().flat_map(|&(first, end)| {
@@ -273,12 +305,21 @@ impl<B: Backend> StemConv<B> {
     }
 
     /// Output bands `first`, `first + step`, ... in units of input bands.
-    fn convolve(&self, windows: &Tensor<B, 4>, first: usize, step: usize, count: usize) -> Tensor<B, 4> {
+    fn convolve(
+        &self,
+        windows: &Tensor<B, 4>,
+        first: usize,
+        step: usize,
+        count: usize,
+    ) -> Tensor<B, 4> {
         let tap = |index: usize| {
             let start = first + index;
             let end = start + (count - 1) * step + 1;
             let range = Slice::new(start as isize, Some(end as isize), step as isize);
-            windows.clone().slice_dim(1, range).matmul(self.taps[index].clone())
+            windows
+                .clone()
+                .slice_dim(1, range)
+                .matmul(self.taps[index].clone())
         };
         tap(0) + tap(1) + tap(2)
     }
@@ -298,7 +339,9 @@ impl<B: Backend> Block<B> {
     /// `[batch, context + frames, channels]` -> `[batch, frames, channels]`
     fn forward(&self, joined: Tensor<B, 3>, frames: usize) -> Tensor<B, 3> {
         let rows = |first: usize| joined.clone().slice_dim(1, first..first + frames);
-        let taps = (0..self.config.taps).map(|tap| rows(tap * self.config.dilation)).collect();
+        let taps = (0..self.config.taps)
+            .map(|tap| rows(tap * self.config.dilation))
+            .collect();
         let spread = relu(self.spread.forward(Tensor::cat(taps, 2)));
         self.mix.forward(spread) + rows(self.config.past_frames())
     }
