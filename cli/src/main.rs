@@ -1,5 +1,10 @@
 //! The `hitscribe` command.
 
+mod eval;
+mod eval_set;
+mod models;
+mod notes_file;
+mod table;
 mod transcribe;
 
 use std::io::Write as _;
@@ -18,6 +23,9 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Transcribe(transcribe::Args),
+    Eval(eval::Args),
+    EvalSet(eval_set::Args),
+    Models(models::Args),
 }
 
 fn main() -> ExitCode {
@@ -30,6 +38,9 @@ fn main() -> ExitCode {
         .init();
     let outcome = match Cli::parse().command {
         Command::Transcribe(args) => transcribe::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::EvalSet(args) => eval_set::run(&args),
+        Command::Models(args) => models::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
