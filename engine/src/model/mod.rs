@@ -8,3 +8,5 @@ pub mod ops;
 pub mod perceiver;
 pub mod t5;
 pub mod yourmt3;
+pub mod advice;
+pub mod catalogue;
