@@ -11,6 +11,7 @@ use hitscribe_engine::note::metrics::{
 use serde_json::{Value, json};
 
 use crate::notes_file::{self, NotesFile};
+use crate::output::{out, outln};
 use crate::table::{score, table};
 
 /// Score a transcription against a reference: drums by class, note onsets and offsets, instruments and leakage.
@@ -44,12 +45,11 @@ pub fn run(args: &Args) -> Result<()> {
         report["reference"] = json!(args.reference);
         report["estimate"] = json!(args.estimate);
         report["notes"] = notes;
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        outln!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(());
     }
-    print_scores(&scores, false);
-    print_note_report(&notes);
-    Ok(())
+    print_scores(&scores, false)?;
+    print_note_report(&notes)
 }
 
 /// A recording without annotations still tells leakage or false drums.
@@ -114,7 +114,7 @@ fn note_report(reference: &NotesFile, estimate: &NotesFile) -> Value {
     })
 }
 
-fn print_note_report(notes: &Value) {
+fn print_note_report(notes: &Value) -> Result<()> {
     let row = |label: &str, key: &str| {
         let value = |name: &str| notes[key][name].as_f64().map_or("-".to_owned(), score);
         vec![
@@ -124,7 +124,7 @@ fn print_note_report(notes: &Value) {
             value("f1"),
         ]
     };
-    println!();
+    outln!();
     let rows = [
         row("onset", "onset"),
         row("onset + offset", "onset_offset"),
@@ -133,23 +133,25 @@ fn print_note_report(notes: &Value) {
         row("onset + instrument, program", "multi_full"),
         row("instruments detected", "instruments_program_and_drum"),
     ];
-    print!("{}", table(&["all notes", "P", "R", "F"], &rows));
+    out!("{}", table(&["all notes", "P", "R", "F"], &rows));
     let instruments = &notes["instruments_program_and_drum"];
     if let Some(ratio) = instruments["leakage_ratio"].as_f64() {
-        println!(
+        outln!(
             "instrument leakage ratio {ratio:.3} ({} instruments transcribed, {} in the reference)",
-            instruments["n_pred"], instruments["n_ref"]
+            instruments["n_pred"],
+            instruments["n_ref"]
         );
     }
+    Ok(())
 }
 
 /// Prints the scores of a set as tables.
-pub fn print_scores(scores: &SetScores, per_track: bool) {
+pub fn print_scores(scores: &SetScores, per_track: bool) -> Result<()> {
     if let Some(drums) = &scores.scores {
-        print_drums(drums, per_track);
+        print_drums(drums, per_track)?;
     }
     if let Some(leakage) = &scores.leakage {
-        println!(
+        outln!(
             "leakage: {} of {} notes are not drums ({:.1} %)",
             leakage.non_drum,
             leakage.total,
@@ -157,7 +159,7 @@ pub fn print_scores(scores: &SetScores, per_track: bool) {
         );
     }
     if let Some(f) = &scores.false_drums {
-        println!(
+        outln!(
             "false drums: {} of {} notes ({:.1} %), {:.1} per minute",
             f.drum,
             f.total,
@@ -166,15 +168,16 @@ pub fn print_scores(scores: &SetScores, per_track: bool) {
         );
     }
     if let Some(pitched) = &scores.pitched {
-        print_pitched(pitched, per_track);
+        print_pitched(pitched, per_track)?;
     }
+    Ok(())
 }
 
 fn signed(value: Option<f64>) -> String {
     value.map_or("-".to_owned(), |v| format!("{v:+.1}"))
 }
 
-fn print_drums(drums: &DrumScores, per_track: bool) {
+fn print_drums(drums: &DrumScores, per_track: bool) -> Result<()> {
     let mut rows = Vec::new();
     for grouping in Grouping::ALL {
         for tolerance in ["50ms", "30ms", "20ms"] {
@@ -200,7 +203,7 @@ fn print_drums(drums: &DrumScores, per_track: bool) {
             ]);
         }
     }
-    print!(
+    out!(
         "{}",
         table(
             &[
@@ -226,7 +229,7 @@ fn print_drums(drums: &DrumScores, per_track: bool) {
             ))
         })
         .collect();
-    println!(
+    outln!(
         "timing est-ref: mean {} median {} std {} ms (n={})  {}",
         signed(t.mean),
         signed(t.median),
@@ -235,10 +238,10 @@ fn print_drums(drums: &DrumScores, per_track: bool) {
         by_class.join(" ")
     );
     if let Some(spearman) = drums.velocity.mean_spearman {
-        println!("velocity: Spearman {spearman:.3} (mean over tracks)");
+        outln!("velocity: Spearman {spearman:.3} (mean over tracks)");
     }
     let Some(five) = drums.get(Grouping::Five, "50ms").filter(|_| per_track) else {
-        return;
+        return Ok(());
     };
     let row = |(name, s): (&String, &Scored)| {
         vec![
@@ -269,7 +272,8 @@ fn print_drums(drums: &DrumScores, per_track: bool) {
         "median ms",
         "velocity",
     ];
-    print!("{}", table(&heading, &rows));
+    out!("{}", table(&heading, &rows));
+    Ok(())
 }
 
 const PITCHED: [&str; 8] = [
@@ -283,7 +287,7 @@ const PITCHED: [&str; 8] = [
     "drum",
 ];
 
-fn print_pitched(pitched: &PitchedScores, per_track: bool) {
+fn print_pitched(pitched: &PitchedScores, per_track: bool) -> Result<()> {
     let mut rows = Vec::new();
     for name in PITCHED {
         let (Some(mean), Some(micro)) = (pitched.mean.get(name), pitched.micro.get(name)) else {
@@ -292,7 +296,7 @@ fn print_pitched(pitched: &PitchedScores, per_track: bool) {
         let cells = [mean.precision, mean.recall, mean.f1, micro.scores.f1].map(score);
         rows.push([vec![name.to_owned()], cells.to_vec()].concat());
     }
-    print!(
+    out!(
         "{}",
         table(
             &["metric (mean over tracks)", "P", "R", "F", "micro F"],
@@ -300,7 +304,7 @@ fn print_pitched(pitched: &PitchedScores, per_track: bool) {
         )
     );
     let t = &pitched.timing_ms;
-    println!(
+    outln!(
         "notes on channel 10: {:.1} %; onset est-ref mean {} median {} std {} ms",
         pitched.drum_any * 100.0,
         signed(t.mean),
@@ -308,7 +312,7 @@ fn print_pitched(pitched: &PitchedScores, per_track: bool) {
         t.std.map_or("-".to_owned(), |v| format!("{v:.1}"))
     );
     if !per_track {
-        return;
+        return Ok(());
     }
     let rows: Vec<Vec<String>> = pitched
         .tracks
@@ -324,8 +328,9 @@ fn print_pitched(pitched: &PitchedScores, per_track: bool) {
             [vec![name.clone()], PITCHED.map(cell).to_vec()].concat()
         })
         .collect();
-    print!(
+    out!(
         "{}",
         table(&[&["track F"][..], &PITCHED[..]].concat(), &rows)
     );
+    Ok(())
 }

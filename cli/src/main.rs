@@ -1,9 +1,13 @@
 //! The `hitscribe` command.
 
+mod audio_in;
+mod diagnose;
 mod eval;
 mod eval_set;
+mod filter;
 mod models;
 mod notes_file;
+mod output;
 mod table;
 mod transcribe;
 
@@ -26,6 +30,8 @@ enum Command {
     Eval(eval::Args),
     EvalSet(eval_set::Args),
     Models(models::Args),
+    Filter(filter::Args),
+    Diagnose(diagnose::Args),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +47,8 @@ fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::EvalSet(args) => eval_set::run(&args),
         Command::Models(args) => models::run(&args),
+        Command::Filter(args) => filter::run(&args),
+        Command::Diagnose(args) => diagnose::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

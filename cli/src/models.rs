@@ -10,6 +10,8 @@ use hitscribe_engine::model::catalogue::{
     Check, KNOWN_MODELS, Store, StoredModel, Transfer, known_by_name,
 };
 
+use crate::output::outln;
+
 /// List, import, check, remove and download models.
 #[derive(clap::Args)]
 pub struct Args {
@@ -48,13 +50,13 @@ pub fn run(args: &Args) -> Result<()> {
         Action::List => list(&store),
         Action::Add { file, name } => {
             let model = store.add(file, name.as_deref(), Transfer::Copy)?;
-            println!("added {}", describe(&model));
+            outln!("added {}", describe(&model));
             Ok(())
         }
         Action::Verify { name } => verify(&store, name.as_deref()),
         Action::Remove { name } => {
             store.remove(name)?;
-            println!("removed {name}");
+            outln!("removed {name}");
             Ok(())
         }
         Action::Fetch(args) => fetch::run(&store, args),
@@ -76,30 +78,32 @@ fn describe(model: &StoredModel) -> String {
 
 fn list(store: &Store) -> Result<()> {
     let stored = store.list()?;
-    println!("In {}:", store.folder().display());
+    outln!("In {}:", store.folder().display());
     if stored.is_empty() {
-        println!("  no models");
+        outln!("  no models");
     }
     for (name, model) in &stored {
         match model {
-            Ok(model) => println!("  {}", describe(model)),
-            Err(error) => println!("  {name}  damaged: {error}"),
+            Ok(model) => outln!("  {}", describe(model)),
+            Err(error) => outln!("  {name}  damaged: {error}"),
         }
     }
-    println!("Published, to be had with `hitscribe models fetch NAME`:");
+    outln!("Published, to be had with `hitscribe models fetch NAME`:");
     for known in &KNOWN_MODELS {
         let aliases = if known.aliases.is_empty() {
             String::new()
         } else {
             format!(" ({})", known.aliases.join(", "))
         };
-        println!(
+        outln!(
             "  {}{aliases}  {}  {}",
-            known.name, known.size_about, known.title
+            known.name,
+            known.size_about,
+            known.title
         );
-        println!("    {}", known.pages.join("  "));
-        println!("    licence: {}", known.licence);
-        println!("    sha256 {}", known.sha256);
+        outln!("    {}", known.pages.join("  "));
+        outln!("    licence: {}", known.licence);
+        outln!("    sha256 {}", known.sha256);
     }
     Ok(())
 }
@@ -112,13 +116,13 @@ fn verify(store: &Store, name: Option<&str>) -> Result<()> {
     let mut bad = Vec::new();
     for name in names {
         match store.verify(&name)? {
-            Check::Good => println!("{name}: good"),
+            Check::Good => outln!("{name}: good"),
             Check::Changed { sha256 } => {
-                println!("{name}: changed, its sha256 is now {sha256}");
+                outln!("{name}: changed, its sha256 is now {sha256}");
                 bad.push(name);
             }
             Check::Unreadable { reason } => {
-                println!("{name}: cannot be read: {reason}");
+                outln!("{name}: cannot be read: {reason}");
                 bad.push(name);
             }
         }

@@ -27,7 +27,13 @@ pub struct NotesFile {
 impl NotesFile {
     /// No notes at all.
     pub fn empty() -> Self {
-        finish(Vec::new(), Vec::new(), None)
+        Self::of_notes(Vec::new())
+    }
+
+    /// A transcription that is not in a file.
+    pub fn of_notes(notes: Vec<Note>) -> Self {
+        let hits = notes.iter().filter(|n| n.is_drum).map(Hit::from).collect();
+        finish(notes, hits, None)
     }
 
     /// The pitched notes.
@@ -127,9 +133,7 @@ pub fn read(path: &Path) -> Result<NotesFile> {
 }
 
 fn midi(path: &Path) -> Result<NotesFile> {
-    let notes = read_notes(path)?;
-    let hits = notes.iter().filter(|n| n.is_drum).map(Hit::from).collect();
-    Ok(finish(notes, hits, None))
+    Ok(NotesFile::of_notes(read_notes(path)?))
 }
 
 fn finish(notes: Vec<Note>, hits: Vec<Hit>, document: Option<&Document>) -> NotesFile {

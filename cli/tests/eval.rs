@@ -170,6 +170,45 @@ fn a_folder_of_sets_is_scored_and_gaps_are_named() {
     assert_eq!(json["scores"]["5"]["50ms"]["micro"]["R"], 0.5);
 }
 
+#[test]
+fn a_transcription_is_filtered() {
+    let folder = tempfile::tempdir().unwrap();
+    let (leaky, clean) = (
+        folder.path().join("leaky.mid"),
+        folder.path().join("clean.mid"),
+    );
+    write_midi(
+        &leaky,
+        &[(1000, 36), (2000, 38), (3000, 42), (3500, 36)],
+        &[(1500, 60), (2500, 64)],
+    );
+    let out = hitscribe(&[
+        "filter",
+        text(&leaky),
+        "-o",
+        text(&clean),
+        "--leakage",
+        "drums-only",
+        "--json",
+    ]);
+    assert!(
+        out.status.success(),
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    let json: Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(json["report"]["removed"], 2);
+    assert_eq!(json["changed"].as_array().unwrap().len(), 2);
+    let again = hitscribe(&["eval", text(&leaky), text(&clean), "--json"]);
+    let again: Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(again["scores"]["8"]["20ms"]["micro"]["F"], 1.0);
+    assert_eq!(again["pitched"]["mean"]["onset"]["R"], 0.0);
+    fails(
+        &["filter", text(&folder.path().join("none.mid"))],
+        "none.mid",
+    );
+}
+
 #[track_caller]
 fn fails(args: &[&str], says: &str) {
     let out = hitscribe(args);

@@ -11,6 +11,8 @@ use hitscribe_engine::model::catalogue::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::output::outln;
+
 /// Download a published model into the store. Nothing is downloaded unless you ask.
 #[derive(clap::Args)]
 pub struct Args {
@@ -52,7 +54,7 @@ pub fn run(store: &Store, args: &Args) -> Result<()> {
         .filter_map(|(_, m)| m.ok())
         .find(|m| m.sha256 == wanted.sha256)
     {
-        println!("{} is in the store as {}", wanted.name, model.name);
+        outln!("{} is in the store as {}", wanted.name, model.name);
         return Ok(());
     }
     store.create_folder()?;
@@ -128,7 +130,7 @@ fn finish(store: &Store, args: &Args, wanted: &Wanted, part: &Path, url: &str) -
         fs::rename(&named, part).with_context(|| named.display().to_string())?;
     }
     let model = added?;
-    println!(
+    outln!(
         "fetched {} ({:.1} MB, checksum good) into {}",
         model.name,
         size as f64 / 1e6,

@@ -1,6 +1,8 @@
 //! Networks and their weights.
 
+pub mod advice;
 pub mod builtin;
+pub mod catalogue;
 pub mod checkpoint;
 pub mod config;
 pub mod mt3;
@@ -8,5 +10,3 @@ pub mod ops;
 pub mod perceiver;
 pub mod t5;
 pub mod yourmt3;
-pub mod advice;
-pub mod catalogue;
