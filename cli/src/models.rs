@@ -1,5 +1,6 @@
 //! `hitscribe models`: the store of imported and downloaded checkpoints.
 
+#[cfg(feature = "fetch")]
 mod fetch;
 
 use std::path::PathBuf;
@@ -41,6 +42,7 @@ enum Action {
         /// Its name.
         name: String,
     },
+    #[cfg(feature = "fetch")]
     Fetch(fetch::Args),
 }
 
@@ -59,6 +61,7 @@ pub fn run(args: &Args) -> Result<()> {
             outln!("removed {name}");
             Ok(())
         }
+        #[cfg(feature = "fetch")]
         Action::Fetch(args) => fetch::run(&store, args),
     }
 }

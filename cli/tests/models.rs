@@ -1,4 +1,5 @@
 //! `hitscribe models` from outside, downloads against a server of our own that misbehaves.
+#![cfg(feature = "fetch")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};

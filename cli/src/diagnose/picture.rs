@@ -1,6 +1,10 @@
 //! The spectrogram with notes drawn over it.
 
+use std::io::Write as _;
+
 use anyhow::{Context, Result};
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
 use hitscribe_engine::Note;
 use hitscribe_engine::note::leakage::Verdict;
 use realfft::RealFftPlanner;
@@ -172,15 +176,34 @@ impl Canvas {
     }
 
     fn png(&self) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let mut encoder = png::Encoder::new(&mut bytes, self.columns as u32, self.rows as u32);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_depth(png::BitDepth::Eight);
-        let mut writer = encoder.write_header().context("picture")?;
-        writer.write_image_data(&self.pixels).context("picture")?;
-        writer.finish().context("picture")?;
-        Ok(bytes)
+        let mut rows = ZlibEncoder::new(Vec::new(), Compression::default());
+        for row in self.pixels.chunks_exact(self.columns * 3) {
+            // Filter type "none".
+            rows.write_all(&[0])?;
+            rows.write_all(row)?;
+        }
+        let mut header = Vec::new();
+        header.extend((self.columns as u32).to_be_bytes());
+        header.extend((self.rows as u32).to_be_bytes());
+        // Eight bits, RGB, deflate, adaptive filters, not interlaced.
+        header.extend([8, 2, 0, 0, 0]);
+        let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
+        chunk(&mut png, b"IHDR", &header);
+        chunk(&mut png, b"IDAT", &rows.finish()?);
+        chunk(&mut png, b"IEND", &[]);
+        Ok(png)
     }
+}
+
+/// A chunk of a PNG file: length, name, content, checksum of the two.
+fn chunk(png: &mut Vec<u8>, name: &[u8; 4], content: &[u8]) {
+    let mut checksum = crc32fast::Hasher::new();
+    checksum.update(name);
+    checksum.update(content);
+    png.extend((content.len() as u32).to_be_bytes());
+    png.extend(name);
+    png.extend(content);
+    png.extend(checksum.finalize().to_be_bytes());
 }
 
 /// From black over violet and orange to white.

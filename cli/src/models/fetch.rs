@@ -32,9 +32,8 @@ pub struct Args {
 /// Attempts without a single new byte before we give up.
 const FRUITLESS_ATTEMPTS: u32 = 4;
 const RETRY_PAUSE: Duration = Duration::from_millis(300);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-/// A server that says nothing for so long is gone.
-const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
+/// After so long a connection is given up and another one resumes, which is how a silent server is noticed.
+const CONNECTION_SECONDS: u64 = 300;
 /// No checkpoint that we can load is larger.
 const MAXIMUM_BYTES: u64 = 4 << 30;
 
@@ -146,16 +145,11 @@ fn extension(url: &str) -> PathBuf {
 
 /// Downloads `url` to the end of `part`, in as many connections as it takes.
 fn download(url: &str, part: &Path, expected_bytes: Option<u64>) -> Result<()> {
-    let agent = ureq::AgentBuilder::new()
-        .timeout_connect(CONNECT_TIMEOUT)
-        .timeout_read(SILENCE_TIMEOUT)
-        .user_agent(concat!("hitscribe/", env!("CARGO_PKG_VERSION")))
-        .build();
     let bar = ProgressBar::new(expected_bytes.unwrap_or_default()).with_style(style());
     let mut fruitless = 0;
     loop {
         let before = size_of(part)?;
-        let outcome = connection(&agent, url, part, before, expected_bytes, &bar);
+        let outcome = connection(url, part, before, expected_bytes, &bar);
         let error = match outcome {
             Ok(()) => {
                 bar.finish_and_clear();
@@ -199,7 +193,6 @@ enum Failure {
 }
 
 fn connection(
-    agent: &ureq::Agent,
     url: &str,
     part: &Path,
     have: u64,
@@ -209,40 +202,34 @@ fn connection(
     if have > 0 && expected_bytes == Some(have) {
         return Ok(());
     }
-    let mut request = agent.get(url);
+    let mut request = minreq::get(url)
+        .with_timeout(CONNECTION_SECONDS)
+        .with_header(
+            "User-Agent",
+            concat!("hitscribe/", env!("CARGO_PKG_VERSION")),
+        );
     if have > 0 {
-        request = request.set("Range", &format!("bytes={have}-"));
+        request = request.with_header("Range", format!("bytes={have}-"));
     }
-    let response = match request.call() {
-        Ok(response) => response,
-        Err(ureq::Error::Status(416, response)) if have > 0 => {
-            // Nothing behind what we have: it is complete, or it is not ours. The checksum tells.
-            return match range_total(&response) {
-                Some(total) if total == have => Ok(()),
-                _ => start_again(part),
-            };
+    let response = request
+        .send_lazy()
+        .map_err(|error| Failure::Transient(error.into()))?;
+    let is_resumed = match response.status_code {
+        200 => false,
+        206 if range_start(&response) == Some(have) => true,
+        206 => return start_again(part),
+        // Nothing behind what we have: it is complete, or it is not ours. The checksum tells.
+        416 if have > 0 && range_total(&response) == Some(have) => return Ok(()),
+        416 if have > 0 => return start_again(part),
+        code => {
+            let error = anyhow::anyhow!("the server answers {code} {}", response.reason_phrase);
+            return Err(match code {
+                408 | 429 | 500..=599 => Failure::Transient(error),
+                _ => Failure::Final(error),
+            });
         }
-        Err(ureq::Error::Status(code @ (408 | 429 | 500..=599), r)) => {
-            return Err(Failure::Transient(anyhow::anyhow!(
-                "the server answers {code} {}",
-                r.status_text()
-            )));
-        }
-        Err(ureq::Error::Status(code, r)) => {
-            return Err(Failure::Final(anyhow::anyhow!(
-                "the server answers {code} {}",
-                r.status_text()
-            )));
-        }
-        Err(ureq::Error::Transport(error)) => return Err(Failure::Transient(error.into())),
     };
-    let is_resumed = response.status() == 206 && range_start(&response) == Some(have);
-    if response.status() == 206 && !is_resumed {
-        return start_again(part);
-    }
-    let length = response
-        .header("Content-Length")
-        .and_then(|v| v.parse::<u64>().ok());
+    let length = header(&response, "Content-Length").and_then(|v| v.parse::<u64>().ok());
     let begin = if is_resumed { have } else { 0 };
     let total = length.map(|length| begin + length).or(expected_bytes);
     if total.is_some_and(|t| t > MAXIMUM_BYTES || expected_bytes.is_some_and(|e| e != t)) {
@@ -255,7 +242,7 @@ fn connection(
     let mut file = open(part, is_resumed).map_err(Failure::Final)?;
     bar.set_length(total.unwrap_or_default());
     bar.set_position(begin);
-    receive(response.into_reader(), &mut file, part, begin, total, bar)
+    receive(response, &mut file, part, begin, total, bar)
 }
 
 fn open(part: &Path, is_resumed: bool) -> Result<File> {
@@ -318,19 +305,21 @@ fn receive(
     }
 }
 
-fn range_start(response: &ureq::Response) -> Option<u64> {
-    response
-        .header("Content-Range")?
-        .strip_prefix("bytes ")?
-        .split('-')
-        .next()?
-        .parse()
-        .ok()
+fn header<'a>(response: &'a minreq::ResponseLazy, name: &str) -> Option<&'a str> {
+    let found = response
+        .headers
+        .iter()
+        .find(|(n, _)| n.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value.trim())
 }
 
-fn range_total(response: &ureq::Response) -> Option<u64> {
-    response
-        .header("Content-Range")?
+fn range_start(response: &minreq::ResponseLazy) -> Option<u64> {
+    let range = header(response, "Content-Range")?.strip_prefix("bytes ")?;
+    range.split('-').next()?.parse().ok()
+}
+
+fn range_total(response: &minreq::ResponseLazy) -> Option<u64> {
+    header(response, "Content-Range")?
         .rsplit('/')
         .next()?
         .parse()
