@@ -1,5 +1,14 @@
 //! The `hitscribe` command.
 
+mod audio_in;
+mod diagnose;
+mod eval;
+mod eval_set;
+mod filter;
+mod models;
+mod notes_file;
+mod output;
+mod table;
 mod transcribe;
 
 use std::io::Write as _;
@@ -18,6 +27,11 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Transcribe(transcribe::Args),
+    Eval(eval::Args),
+    EvalSet(eval_set::Args),
+    Models(models::Args),
+    Filter(filter::Args),
+    Diagnose(diagnose::Args),
 }
 
 fn main() -> ExitCode {
@@ -30,6 +44,11 @@ fn main() -> ExitCode {
         .init();
     let outcome = match Cli::parse().command {
         Command::Transcribe(args) => transcribe::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::EvalSet(args) => eval_set::run(&args),
+        Command::Models(args) => models::run(&args),
+        Command::Filter(args) => filter::run(&args),
+        Command::Diagnose(args) => diagnose::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

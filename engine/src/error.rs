@@ -48,6 +48,14 @@ pub enum Error {
         /// What is possible.
         reason: String,
     },
+    /// The store of models, or something that should go into it, is not as it must be.
+    #[error("{path}: {reason}", path = .path.display())]
+    Store {
+        /// The store, the model or the file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        reason: String,
+    },
     /// A MIDI file could not be made or read.
     #[error("{path}: {reason}", path = .path.display())]
     Midi {

@@ -1,6 +1,10 @@
 //! Standard MIDI files and live MIDI events.
 
+mod read;
 pub mod reference;
 mod write;
 
-pub use write::{DRUM_CHANNEL, MidiSettings, TEMPOS_BPM, TICKS_PER_QUARTER, midi_file, write_midi_file};
+pub use read::{parse_notes, read_notes};
+pub use write::{
+    DRUM_CHANNEL, MidiSettings, TEMPOS_BPM, TICKS_PER_QUARTER, midi_file, write_midi_file,
+};

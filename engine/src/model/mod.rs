@@ -1,6 +1,8 @@
 //! Networks and their weights.
 
+pub mod advice;
 pub mod builtin;
+pub mod catalogue;
 pub mod checkpoint;
 pub mod config;
 pub mod mt3;
