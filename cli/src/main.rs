@@ -1,6 +1,7 @@
 //! The `hitscribe` command.
 
 mod audio_in;
+mod bounce;
 mod diagnose;
 mod eval;
 mod eval_set;
@@ -32,6 +33,7 @@ enum Command {
     Models(models::Args),
     Filter(filter::Args),
     Diagnose(diagnose::Args),
+    Bounce(bounce::Args),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Command::Models(args) => models::run(&args),
         Command::Filter(args) => filter::run(&args),
         Command::Diagnose(args) => diagnose::run(&args),
+        Command::Bounce(args) => bounce::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,10 @@
 //! Chores of the developers. `cargo xtask help` lists them.
 
+mod bundle;
 mod eval;
+mod licences;
+mod patch;
+mod validate;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -17,10 +21,16 @@ struct Arguments {
 enum Chore {
     /// Scores the built-in model on the development recordings.
     Eval(eval::Arguments),
+    /// Builds the plugin and lays out Hitscribe.clap and Hitscribe.vst3.
+    Bundle(bundle::Arguments),
+    /// Runs the validators of the plugin standards on the bundles.
+    Validate(validate::Arguments),
 }
 
 fn main() -> Result<()> {
     match Arguments::parse().chore {
         Chore::Eval(arguments) => eval::run(&arguments),
+        Chore::Bundle(arguments) => bundle::run(&arguments),
+        Chore::Validate(arguments) => validate::run(&arguments),
     }
 }
