@@ -280,3 +280,54 @@ fn the_demo_is_transcribed_to_midi_and_json_the_same_every_time() {
     );
     assert_eq!(fs::read(folder.join("demo.mid")).unwrap(), midi);
 }
+
+/// Hits of one row of the kit: the hi-hat and the toms count as one each.
+fn family(pitch: u64) -> u64 {
+    match pitch {
+        42 | 44 | 46 => 42,
+        41 | 43 | 45 | 47 | 48 | 50 => 45,
+        other => other,
+    }
+}
+
+#[test]
+fn the_demo_is_heard_as_it_was_played() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = hitscribe(folder.path(), &["demo", "--json"]);
+    let document: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    let mut heard: Vec<(u64, f64)> = document["notes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|n| {
+            (
+                family(n["pitch"].as_u64().unwrap()),
+                n["onset_seconds"].as_f64().unwrap(),
+            )
+        })
+        .collect();
+    let (_, played) = demo::groove();
+    let count = heard.len();
+    let (mut found, mut error_seconds) = (0, 0.0);
+    for note in &played {
+        let error = |hit: &(u64, f64)| hit.1 - note.onset_seconds;
+        let is_it =
+            |hit: &(u64, f64)| hit.0 == family(u64::from(note.pitch)) && error(hit).abs() < 0.02;
+        if let Some(index) = heard.iter().position(is_it) {
+            found += 1;
+            error_seconds += error(&heard.swap_remove(index));
+        }
+    }
+    let f_measure = 2.0 * f64::from(found) / (count + played.len()) as f64;
+    let bias_ms = 1e3 * error_seconds / f64::from(found.max(1));
+    println!(
+        "{found} of {} hits among {count}: F {f_measure:.3}, {bias_ms:+.1} ms",
+        played.len()
+    );
+    for (pitch, at) in &heard {
+        println!("not played: {pitch} at {at:.3} s");
+    }
+    // The kit is synthetic and the model has never heard it.
+    assert!(f_measure > 0.75, "F {f_measure}");
+    assert!(bias_ms.abs() < 5.0, "{bias_ms} ms");
+}

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use hitscribe_engine::audio::mel::{FeatureStream, FrontEnd};
 use hitscribe_engine::device::Device;
-use hitscribe_engine::model::builtin::{BuiltinModel, BuiltinStep, BuiltinWeights};
+use hitscribe_engine::model::builtin::{
+    BuiltinModel, BuiltinStep, BuiltinWeights, VALUES_PER_CLASS,
+};
 
 const PACK: &[u8] = include_bytes!("data/builtin_parity.safetensors");
 
@@ -84,7 +86,11 @@ fn outputs_equal_pytorch_whatever_the_step() {
         "check.features",
         &[config.front_end.bands, config.front_end.fft_sizes.len()],
     );
-    let expected = tensor(&weights, "check.outputs", &[3, config.classes.len()]);
+    let expected = tensor(
+        &weights,
+        "check.outputs",
+        &[VALUES_PER_CLASS, config.classes.len()],
+    );
     let whole = outputs(&model, &features, 256);
     let difference = largest_difference(&whole, &expected);
     eprintln!("outputs: largest difference {difference:e}");
