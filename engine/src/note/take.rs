@@ -7,8 +7,6 @@ mod codec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::Note;
-
 /// Notes that a take holds; the oldest go first.
 pub const MAX_NOTES: usize = 100_000;
 /// Passages that a take holds; the oldest go first.
@@ -80,8 +78,11 @@ pub struct Passage {
     pub tempo: Vec<TempoChange>,
     /// In the order of onset.
     pub notes: Vec<TakeNote>,
-    /// Greatest level in each step of 1 / [`PEAKS_PER_SECOND`] seconds, 255 for full scale.
+    /// Greatest level in each step of 1 / [`PEAKS_PER_SECOND`] seconds, 255 for full scale; of the
+    /// first three hours.
     pub peaks: Vec<u8>,
+    /// Frames heard so far.
+    pub length_frames: u64,
 }
 
 /// Everything that was heard.
@@ -102,6 +103,7 @@ impl Passage {
             tempo: vec![TempoChange::default()],
             notes: Vec::new(),
             peaks: Vec::new(),
+            length_frames: 0,
         }
     }
 
@@ -171,14 +173,11 @@ impl Passage {
         }
     }
 
-    /// Length in frames: of the audio where it is known, of the notes otherwise.
-    pub fn length_frames(&self) -> u64 {
-        let step = self.sample_rate_hz / PEAKS_PER_SECOND as f64;
-        let notes = self
-            .notes
-            .last()
-            .map_or(0, |n| n.offset_frames + u64::from(n.length_frames));
-        notes.max((self.peaks.len() as f64 * step) as u64)
+    /// Adds what was heard next: its length and steps of the overview.
+    pub fn extend(&mut self, frames: u64, peaks: &[u8]) {
+        self.length_frames += frames;
+        let room = MAX_PEAKS.saturating_sub(self.peaks.len());
+        self.peaks.extend(&peaks[..peaks.len().min(room)]);
     }
 }
 
@@ -232,32 +231,6 @@ impl Take {
             if notes > MAX_NOTES {
                 only.notes.drain(..MAX_NOTES / 10);
             }
-            if peaks > MAX_PEAKS {
-                // A single passage of many hours: the overview stops, the notes go on.
-                only.peaks.truncate(MAX_PEAKS);
-            }
-        }
-    }
-}
-
-impl TakeNote {
-    /// A note of the engine that starts `offset_frames` into its passage.
-    pub fn from_note(
-        note: &Note,
-        offset_frames: u64,
-        sample_rate_hz: f64,
-        is_leakage: bool,
-    ) -> Self {
-        let seconds = (note.offset_seconds - note.onset_seconds).clamp(0.0, 3600.0);
-        Self {
-            offset_frames,
-            length_frames: ((seconds * sample_rate_hz).round() as u32).max(1),
-            key: note.pitch & 127,
-            velocity: note.velocity.clamp(1, 127),
-            program: note.program & 127,
-            is_drum: note.is_drum,
-            is_leakage,
-            confidence: (note.confidence.clamp(0.0, 1.0) * 255.0).round() as u8,
         }
     }
 }

@@ -1,11 +1,16 @@
 //! Rings, the engine thread, sessions.
 
+mod client;
+mod hub;
 mod offline;
 mod ring;
 mod session;
 mod source;
 
+pub use hub::{EngineStatus, Hub, Phase};
 pub use offline::{Transcription, transcribe_file, transcribe_samples};
 pub use ring::{CapturePort, HostTime, Listening, LiveNote, PortCounters};
-pub use session::{Engine, HOP_FRAMES, MIN_HOP_FRAMES, Session, SessionConfig};
+pub use session::{
+    Engine, HOP_FRAMES, MIN_HOP_FRAMES, Session, SessionConfig, builtin_latency_samples,
+};
 pub use source::Source;

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::source::Source;
+use crate::audio::downmix;
 
 /// Audio that the capture ring holds before samples are dropped, in seconds.
 const CAPTURE_SECONDS: f64 = 4.0;
@@ -350,30 +351,16 @@ impl EnginePort {
         let _ = self.marks.pop();
     }
 
-    /// Takes `frames` frames out as mono: the mean of the channels. What is not a number counts
-    /// as silence.
+    /// Takes `frames` frames out as mono.
     pub fn read_mono(&mut self, frames: usize, mono: &mut Vec<f32>) {
         mono.clear();
         let Ok(chunk) = self.samples.read_chunk(frames * self.channel_count) else {
             return;
         };
+        // The ring holds whole frames, so none of them is split between its end and its start.
         let (first, second) = chunk.as_slices();
-        let gain = 1.0 / self.channel_count as f32;
-        let clean = |sample: f32| if sample.is_finite() { sample } else { 0.0 };
-        if self.channel_count == 1 {
-            mono.extend(first.iter().chain(second).map(|sample| clean(*sample)));
-        } else {
-            let mut sum = 0.0;
-            let mut channel = 0;
-            for sample in first.iter().chain(second) {
-                sum += clean(*sample);
-                channel += 1;
-                if channel == self.channel_count {
-                    mono.push(sum * gain);
-                    (sum, channel) = (0.0, 0);
-                }
-            }
-        }
+        downmix(first, self.channel_count, mono);
+        downmix(second, self.channel_count, mono);
         chunk.commit_all();
         self.ring_frames += frames as u64;
         self.counters
@@ -453,18 +440,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_number_is_silence() {
-        let (mut capture, mut engine) = port(2, 48_000.0);
-        let mut left = [f32::NAN, 1.0, f32::INFINITY];
-        let mut right = [1.0, 1.0, f32::NEG_INFINITY];
-        capture.push(
-            &[&mut left, &mut right],
-            HostTime::default(),
-            Listening::default(),
-        );
-        engine.accept_mark();
+    fn frames_stay_whole_around_the_end_of_the_ring() {
+        let (mut capture, mut engine) = port(2, 1_000.0);
         let mut mono = Vec::new();
-        engine.read_mono(3, &mut mono);
-        assert_eq!(mono, vec![0.5, 1.0, 0.0]);
+        let mut next = 0.0;
+        for round in 0..40 {
+            let mut left: Vec<f32> = (0..997).map(|i| next + i as f32).collect();
+            let mut right: Vec<f32> = left.iter().map(|sample| sample + 2.0).collect();
+            capture.push(
+                &[&mut left, &mut right],
+                HostTime::default(),
+                Listening::default(),
+            );
+            if round == 0 {
+                engine.accept_mark();
+            }
+            engine.read_mono(997, &mut mono);
+            let expected: Vec<f32> = (0..997).map(|i| next + i as f32 + 1.0).collect();
+            assert_eq!(mono, expected, "round {round}");
+            next += 997.0;
+        }
     }
 }

@@ -35,7 +35,9 @@ use crate::audio::resample::Resampler;
 use crate::device::{self, Device, DeviceChoice, Selected};
 use crate::error::{Error, Result};
 use crate::event::{DRUM_NOTE_SECONDS, PlacedNote};
-use crate::model::builtin::{BUILTIN_WEIGHTS, BuiltinModel, BuiltinState, BuiltinStep};
+use crate::model::builtin::{
+    BUILTIN_WEIGHTS, BuiltinConfig, BuiltinModel, BuiltinState, BuiltinStep, BuiltinWeights,
+};
 use crate::note::pick::{MAX_SHIFT_FRAMES, Pick, PickRules, Picker};
 use crate::note::velocity::{StrengthMeter, VelocityScale};
 
@@ -169,17 +171,7 @@ impl Engine {
         let front_end = &model.front_end;
         let resampler = Resampler::new(config.sample_rate_hz, front_end.sample_rate_hz)?;
         let rules = PickRules::default();
-        // From a hit to the last sample that must be in: up to one frame of shift, the frames that
-        // decide whether it is a peak, the model's context, the rest of the step, the front end.
-        let frames = MAX_SHIFT_FRAMES.ceil() as usize
-            + rules.lookahead_frames()
-            + model.future_frames()
-            + config.hop_frames;
-        let model_samples = (frames * front_end.hop_samples + front_end.lookahead_samples()) as u64;
-        let latency_samples = (model_samples * u64::from(config.sample_rate_hz))
-            .div_ceil(u64::from(front_end.sample_rate_hz))
-            + resampler.lookahead_samples() as u64
-            + 1;
+        let latency_samples = latency_samples(model, &rules, &resampler, config);
         let mut picker = Picker::new(&model.thresholds, rules);
         picker.set_sensitivity(config.sensitivity);
         Ok(Session {
@@ -228,6 +220,41 @@ impl Engine {
         }
         Ok(count)
     }
+}
+
+/// [`Session::latency_samples`] of sessions of the built-in model, for who needs to know before the
+/// engine is loaded.
+///
+/// # Errors
+/// [`Error::Setting`] for a sample rate that is out of range.
+pub fn builtin_latency_samples(config: &SessionConfig) -> Result<u64> {
+    let model = BuiltinWeights::parse(BUILTIN_WEIGHTS)?.config;
+    let resampler = Resampler::new(config.sample_rate_hz, model.front_end.sample_rate_hz)?;
+    Ok(latency_samples(
+        &model,
+        &PickRules::default(),
+        &resampler,
+        config,
+    ))
+}
+
+/// From a hit to the last sample that must be in: up to one frame of shift, the frames that decide
+/// whether it is a peak, the model's context, the rest of the step, the front end.
+fn latency_samples(
+    model: &BuiltinConfig,
+    rules: &PickRules,
+    resampler: &Resampler,
+    config: &SessionConfig,
+) -> u64 {
+    let front_end = &model.front_end;
+    let frames = MAX_SHIFT_FRAMES.ceil() as usize
+        + rules.lookahead_frames()
+        + model.future_frames()
+        + config.hop_frames;
+    let model_samples = (frames * front_end.hop_samples + front_end.lookahead_samples()) as u64;
+    (model_samples * u64::from(config.sample_rate_hz)).div_ceil(u64::from(front_end.sample_rate_hz))
+        + resampler.lookahead_samples() as u64
+        + 1
 }
 
 /// Loads a model and, on a GPU, runs it once: only then is it known to work.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{DrumClass, Note};
+use crate::event::DrumClass;
 
 /// What the user says the track is. Hits of drums that cannot be on it are bleed and are not
 /// transcribed.
@@ -48,10 +48,10 @@ impl Source {
         }
     }
 
-    /// Whether `note` can be on such a track at all. Pitched notes pass: whether they are leakage
-    /// is the filter's question, not the microphone's.
-    pub fn admits(self, note: &Note) -> bool {
-        !note.is_drum || DrumClass::from_gm_note(note.pitch).is_none_or(|class| self.allows(class))
+    /// Whether a note with this MIDI key can be on such a track at all. Pitched notes pass: whether
+    /// they are leakage is the filter's question, not the microphone's.
+    pub fn admits(self, is_drum: bool, key: u8) -> bool {
+        !is_drum || DrumClass::from_gm_note(key).is_none_or(|class| self.allows(class))
     }
 }
 

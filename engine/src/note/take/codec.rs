@@ -3,9 +3,9 @@
 //! Layout of version 1, all integers as LEB128 unless said otherwise: the magic `HSTK`, the
 //! version, the number of passages, then for each passage its sample rate (f64, little endian), a
 //! byte of flags (1 playing, 2 host samples, 4 host beats), the host's samples (zigzag) and beats
-//! (f64) where flagged, and three counted lists: tempo changes (offset difference, f64 tempo, two
+//! (f64) where flagged, two counted lists: tempo changes (offset difference, f64 tempo, two
 //! bytes of meter), notes (offset difference, length, key, velocity, program, a byte of flags,
-//! confidence) and peaks (bytes).
+//! confidence), the length in frames, and the counted list of peaks (bytes).
 
 use crate::error::{Error, Result};
 
@@ -107,6 +107,7 @@ fn write_passage(out: &mut Writer, passage: &Passage) {
             note.confidence,
         ]);
     }
+    out.number(passage.length_frames);
     out.number(passage.peaks.len() as u64);
     out.0.extend(&passage.peaks);
 }
@@ -167,6 +168,7 @@ fn read_passage(input: &mut Reader) -> Option<Passage> {
             confidence,
         });
     }
+    passage.length_frames = input.number()?;
     let peaks = input.count(MAX_PEAKS)?;
     passage.peaks = input.take(peaks)?.to_vec();
     Some(passage)
@@ -249,6 +251,7 @@ mod tests {
             .collect();
         passage.notes[3].is_leakage = true;
         passage.peaks = (0..=255).collect();
+        passage.length_frames = 2_000_000;
         Take {
             passages: vec![passage, Passage::new(96_000.0)],
         }

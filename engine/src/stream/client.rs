@@ -1,0 +1,295 @@
+//! One plugin instance as the engine thread sees it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use parking_lot::Mutex;
+
+use super::ring::{EnginePort, LiveNote, Mark};
+use super::session::{Engine, Session, SessionConfig};
+use super::source::Source;
+use crate::error::Result;
+use crate::event::PlacedNote;
+use crate::note::take::{PEAKS_PER_SECOND, Passage, Take, TakeNote, TempoChange};
+
+/// Frames that are taken from the ring at once.
+const CHUNK_FRAMES: usize = 4096;
+/// A gap that is longer than this ends the passage; a shorter one is filled with silence.
+const LONGEST_GAP_SECONDS: f64 = 1.0;
+
+pub(super) struct Client {
+    port: EnginePort,
+    take: Arc<Mutex<Take>>,
+    config: SessionConfig,
+    sample_rate_hz: f64,
+    session: Option<Session>,
+    /// Position in the stream of the session's first frame.
+    session_start_frames: u64,
+    /// Position in the stream of the first frame of the take's last passage.
+    passage_start_frames: u64,
+    /// Position in the stream of the next frame that the session gets.
+    position_frames: u64,
+    source: Source,
+    backlog: VecDeque<LiveNote>,
+    peak: Peak,
+    mono: Vec<f32>,
+    found: Vec<PlacedNote>,
+    /// The session has heard its last frame and is being emptied.
+    is_ending: bool,
+}
+
+impl Client {
+    pub fn new(port: EnginePort, take: Arc<Mutex<Take>>, config: SessionConfig) -> Self {
+        let sample_rate_hz = f64::from(config.sample_rate_hz);
+        Self {
+            port,
+            take,
+            config,
+            sample_rate_hz,
+            session: None,
+            session_start_frames: 0,
+            passage_start_frames: 0,
+            position_frames: 0,
+            source: Source::default(),
+            backlog: VecDeque::new(),
+            peak: Peak::new(sample_rate_hz),
+            mono: Vec::new(),
+            found: Vec::new(),
+            is_ending: false,
+        }
+    }
+
+    /// Whether nothing is left to do and nobody listens any more.
+    pub fn is_gone(&mut self) -> bool {
+        self.port.is_closed() && self.session.is_none() && self.port.readable() == (0, None)
+    }
+
+    pub fn ready_session(&mut self) -> Option<&mut Session> {
+        self.session.as_mut().filter(|session| session.is_ready())
+    }
+
+    /// Moves audio from the ring to the session until it has enough for a run. Returns the frames
+    /// that were moved.
+    pub fn collect(&mut self, engine: &Engine) -> Result<usize> {
+        let mut moved = 0;
+        loop {
+            if self
+                .session
+                .as_ref()
+                .is_some_and(|session| session.is_ready())
+            {
+                return Ok(moved);
+            }
+            if self.is_ending {
+                self.session = None;
+                self.is_ending = false;
+            }
+            let (frames, mark) = self.port.readable();
+            if let Some(mark) = mark {
+                if !self.apply(engine, mark)? {
+                    continue;
+                }
+                self.port.accept_mark();
+                continue;
+            }
+            if frames == 0 {
+                if self.port.is_closed() {
+                    self.end();
+                    if self.is_ending {
+                        continue;
+                    }
+                }
+                return Ok(moved);
+            }
+            let frames = frames.min(CHUNK_FRAMES);
+            self.port.read_mono(frames, &mut self.mono);
+            moved += frames;
+            self.position_frames += frames as u64;
+            if let Some(session) = &mut self.session {
+                session.push(&self.mono);
+            }
+            self.peak.push(&self.mono, &self.take);
+        }
+    }
+
+    /// Carries a mark out; false if the session has to be emptied first.
+    fn apply(&mut self, engine: &Engine, mark: Mark) -> Result<bool> {
+        let gap_frames = mark.position_frames.saturating_sub(self.position_frames);
+        let long_gap = gap_frames as f64 > LONGEST_GAP_SECONDS * self.sample_rate_hz;
+        if self.session.is_none() || mark.starts_passage || long_gap {
+            if self.session.is_some() {
+                self.end();
+                return Ok(false);
+            }
+            self.start(engine, &mark)?;
+        } else if gap_frames > 0 {
+            self.mono.clear();
+            self.mono.resize(gap_frames as usize, 0.0);
+            if let Some(session) = &mut self.session {
+                session.push(&self.mono);
+            }
+            self.peak.push(&self.mono, &self.take);
+            self.position_frames += gap_frames;
+        }
+        self.source = mark.listening.source;
+        self.config.sensitivity = mark.listening.sensitivity;
+        if let Some(session) = &mut self.session {
+            session.set_sensitivity(self.config.sensitivity);
+        }
+        if let Some(bpm) = mark.host.tempo_bpm {
+            let (beats_per_bar, beat_unit) = mark.host.meter.unwrap_or((4, 4));
+            let offset_frames = mark.position_frames - self.passage_start_frames;
+            let change = TempoChange {
+                offset_frames,
+                bpm,
+                beats_per_bar,
+                beat_unit,
+            };
+            if let Some(passage) = self.take.lock().passages.last_mut() {
+                passage.change_tempo(change);
+            }
+        }
+        Ok(true)
+    }
+
+    fn start(&mut self, engine: &Engine, mark: &Mark) -> Result<()> {
+        self.session = Some(engine.session(&self.config)?);
+        self.session_start_frames = mark.position_frames;
+        self.passage_start_frames = mark.position_frames;
+        self.position_frames = mark.position_frames;
+        self.peak = Peak::new(self.sample_rate_hz);
+        let mut passage = Passage::new(self.sample_rate_hz);
+        passage.was_playing = mark.host.playing;
+        passage.host_start_samples = mark.host.position_samples;
+        passage.host_start_beats = mark.host.position_beats;
+        self.take.lock().start_passage(passage);
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.finish();
+            self.is_ending = true;
+        }
+    }
+
+    /// The engine failed in the middle of this session: go on with a new one at this point.
+    pub fn restart(&mut self, engine: &Engine) -> Result<()> {
+        self.is_ending = false;
+        if self.session.is_some() {
+            self.session = Some(engine.session(&self.config)?);
+            self.session_start_frames = self.position_frames;
+        }
+        Ok(())
+    }
+
+    /// Nothing will be transcribed any more: whoever waits must know.
+    pub fn give_up(&mut self) {
+        self.port.counters.failed.store(true, Ordering::Release);
+        self.session = None;
+        let (frames, mark) = self.port.readable();
+        if mark.is_some() {
+            self.port.accept_mark();
+        }
+        self.port.read_mono(frames, &mut self.mono);
+    }
+
+    /// Takes the hits of the last run over and hands notes to the audio thread, as far as there is
+    /// room; says how far the stream is settled.
+    pub fn deliver(&mut self) {
+        let mut settled_frames = self.position_frames;
+        if let Some(session) = &mut self.session {
+            session.take_notes(&mut self.found);
+            // A passage that is complete is settled up to its end, not for ever.
+            settled_frames = settled_frames.min(
+                self.session_start_frames
+                    .saturating_add(session.settled_samples()),
+            );
+            for index in 0..self.found.len() {
+                self.record(self.found[index]);
+            }
+            self.found.clear();
+        }
+        while let Some(note) = self.backlog.front() {
+            if self.port.notes.push(*note).is_err() {
+                settled_frames = settled_frames.min(note.position_frames);
+                break;
+            }
+            self.backlog.pop_front();
+        }
+        self.port
+            .counters
+            .settled_frames
+            .fetch_max(settled_frames, Ordering::AcqRel);
+    }
+
+    fn record(&mut self, note: PlacedNote) {
+        if !self.source.admits(note.is_drum, note.pitch) {
+            return;
+        }
+        let position_frames = self.session_start_frames + note.onset_samples;
+        let live = LiveNote {
+            position_frames,
+            length_frames: u32::try_from(note.length_samples)
+                .unwrap_or(u32::MAX)
+                .max(1),
+            key: note.pitch & 127,
+            velocity: note.velocity.clamp(1, 127),
+            program: note.program & 127,
+            is_drum: note.is_drum,
+            is_leakage: self.source.is_drums_only() && !note.is_drum,
+        };
+        self.backlog.push_back(live);
+        let mut take = self.take.lock();
+        if let Some(passage) = take.passages.last_mut() {
+            passage.insert(TakeNote {
+                offset_frames: position_frames.saturating_sub(self.passage_start_frames),
+                length_frames: live.length_frames,
+                key: live.key,
+                velocity: live.velocity,
+                program: live.program,
+                is_drum: live.is_drum,
+                is_leakage: live.is_leakage,
+                confidence: (note.confidence.clamp(0.0, 1.0) * 255.0).round() as u8,
+            });
+        }
+        take.trim();
+    }
+}
+
+/// The loudness overview of a take.
+struct Peak {
+    step_frames: f64,
+    position_frames: u64,
+    greatest: f32,
+    steps: u64,
+}
+
+impl Peak {
+    fn new(sample_rate_hz: f64) -> Self {
+        let step_frames = sample_rate_hz / PEAKS_PER_SECOND as f64;
+        Self {
+            step_frames,
+            position_frames: 0,
+            greatest: 0.0,
+            steps: 0,
+        }
+    }
+
+    fn push(&mut self, mono: &[f32], take: &Mutex<Take>) {
+        let mut done = Vec::new();
+        for sample in mono {
+            self.greatest = self.greatest.max(sample.abs());
+            self.position_frames += 1;
+            if self.position_frames as f64 >= (self.steps + 1) as f64 * self.step_frames {
+                done.push((self.greatest.min(1.0) * 255.0).round() as u8);
+                self.greatest = 0.0;
+                self.steps += 1;
+            }
+        }
+        if let Some(passage) = take.lock().passages.last_mut() {
+            passage.extend(mono.len() as u64, &done);
+        }
+    }
+}
