@@ -1,2 +1,32 @@
-//! xtask
-fn main() {}
+//! Chores of the developers. `cargo xtask help` lists them.
+
+mod bundle;
+mod licences;
+mod patch;
+mod validate;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Chores of the developers.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Builds the plugin and lays out Hitscribe.clap and Hitscribe.vst3.
+    Bundle(bundle::Arguments),
+    /// Runs the validators of the plugin standards on the bundles.
+    Validate(validate::Arguments),
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().chore {
+        Chore::Bundle(arguments) => bundle::run(&arguments),
+        Chore::Validate(arguments) => validate::run(&arguments),
+    }
+}
