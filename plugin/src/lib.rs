@@ -1,1 +1,291 @@
-//! plugin
+//! The Hitscribe plugin, CLAP and VST3: audio passes, drums leave as MIDI.
+//!
+//! The audio thread ([`live`]) hands samples to the engine thread of the process and sends the
+//! notes that come back, each at its exact sample. It never allocates, locks or waits while the
+//! host plays in real time.
+
+pub mod alloc;
+pub mod delay;
+pub mod drag;
+pub mod editor;
+pub mod export;
+pub mod live;
+pub mod note_map;
+pub mod pace;
+pub mod params;
+pub mod scheduler;
+pub mod state;
+pub mod telemetry;
+pub mod wait;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use hitscribe_engine::device::DeviceChoice;
+use hitscribe_engine::stream::{HostTime, Hub};
+use nice_plug::midi::{Channel, Key, VoiceID};
+use nice_plug::prelude::*;
+
+use crate::live::{Live, Setup, Wishes};
+use crate::params::{HitscribeParams, clean_state};
+use crate::scheduler::Message;
+use crate::telemetry::Telemetry;
+
+/// Environment variable that chooses the device: `auto` (the default), `cpu` or `cuda:N`.
+pub const DEVICE_VARIABLE: &str = "HITSCRIBE_DEVICE";
+
+/// The plugin.
+pub struct Hitscribe {
+    params: Arc<HitscribeParams>,
+    telemetry: Arc<Telemetry>,
+    repaint: nice_plug_egui::RepaintNotifier,
+    /// From activation to deactivation.
+    live: Option<Live>,
+    restart_is_asked: bool,
+}
+
+impl Default for Hitscribe {
+    fn default() -> Self {
+        Self {
+            params: Arc::new(HitscribeParams::default()),
+            telemetry: Arc::new(Telemetry::default()),
+            repaint: nice_plug_egui::RepaintNotifier::new(),
+            live: None,
+            restart_is_asked: false,
+        }
+    }
+}
+
+impl Hitscribe {
+    /// The engine thread of the process; kept from the first activation on, so that a restart of
+    /// the host's engine does not load the model again.
+    fn hub(&self) -> Option<Arc<Hub>> {
+        let mut links = self.telemetry.links.lock();
+        if links.hub.is_none() {
+            let choice = std::env::var(DEVICE_VARIABLE).unwrap_or_default();
+            let device = choice.parse().unwrap_or(DeviceChoice::Auto);
+            match Hub::shared(device) {
+                Ok(hub) => links.hub = Some(hub),
+                Err(error) => links.problem = Some(error.to_string()),
+            }
+        }
+        links.hub.clone()
+    }
+
+    /// Parameters that change the constant hold from the next activation on. It is asked for when
+    /// the transport stands, never while it runs.
+    fn restart_if_needed(&mut self, setup: &Setup, playing: bool, ask: impl FnOnce()) {
+        let wanted = (self.params.latency_mode.value(), self.params.hop.value());
+        if wanted == (setup.mode, setup.hop) {
+            self.restart_is_asked = false;
+        } else if !playing && !self.restart_is_asked {
+            self.restart_is_asked = true;
+            ask();
+        }
+    }
+}
+
+impl Plugin for Hitscribe {
+    const NAME: &'static str = "Hitscribe";
+    const VENDOR: &'static str = "Hitscribe";
+    const URL: &'static str = "";
+    const EMAIL: &'static str = "";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const AUDIO_IO_LAYOUTS: &'static [AudioIOLayout] = &[layout(2), layout(1)];
+    const MIDI_INPUT: MidiConfig = MidiConfig::None;
+    const MIDI_OUTPUT: MidiConfig = MidiConfig::Basic;
+
+    type Editor = nice_plug_egui::EguiEditor<editor::Window>;
+    type SysExMessage = ();
+    type BackgroundTask = ();
+
+    fn params(&self) -> Arc<dyn Params> {
+        self.params.clone()
+    }
+
+    fn editor(&mut self, _executor: AsyncExecutor<Self>) -> Option<Self::Editor> {
+        editor::create(
+            self.params.clone(),
+            self.telemetry.clone(),
+            self.repaint.clone(),
+        )
+    }
+
+    fn filter_state(state: &mut PluginState) {
+        clean_state(state);
+    }
+
+    fn activate(
+        &mut self,
+        layout: &AudioIOLayout,
+        config: &BufferConfig,
+        context: &mut impl ActivateContext<Self>,
+    ) -> bool {
+        self.restart_is_asked = false;
+        self.live = None;
+        let setup = Setup::new(
+            f64::from(config.sample_rate),
+            layout
+                .main_output_channels
+                .map_or(2, |count| count.get() as usize),
+            self.params.latency_mode.value(),
+            self.params.hop.value(),
+            config.process_mode == ProcessMode::Offline,
+        );
+        let telemetry = &self.telemetry;
+        telemetry
+            .sample_rate_bits
+            .store(config.sample_rate.to_bits(), Ordering::Relaxed);
+        telemetry.has_stalled.store(false, Ordering::Relaxed);
+        let setup = match setup {
+            Ok(setup) => setup,
+            Err(error) => {
+                telemetry.links.lock().problem = Some(error.to_string());
+                context.set_latency_samples(0);
+                return true;
+            }
+        };
+        context.set_latency_samples(setup.delay_frames() as u32);
+        telemetry
+            .constant_frames
+            .store(setup.constant_frames, Ordering::Relaxed);
+        telemetry
+            .is_aligned
+            .store(setup.delay_frames() > 0, Ordering::Relaxed);
+        // Without an engine thread the plugin still passes audio, and the editor says why.
+        if let Some(hub) = self.hub() {
+            let take = self.params.take.take().clone();
+            let port = hub.open(setup.channel_count, setup.session(), take);
+            let mut links = telemetry.links.lock();
+            links.port = Some(port.counters().clone());
+            links.problem = None;
+            drop(links);
+            self.live = Some(Live::new(setup, port, hub, telemetry.clone()));
+        }
+        true
+    }
+
+    fn reset(&mut self) {
+        if let Some(live) = &mut self.live {
+            live.reset();
+        }
+    }
+
+    fn process(
+        &mut self,
+        buffer: &mut Buffer,
+        _aux: &mut AuxiliaryBuffers,
+        context: &mut impl ProcessContext<Self>,
+    ) -> ProcessStatus {
+        let Some(mut live) = self.live.take() else {
+            return ProcessStatus::Normal;
+        };
+        let setup = *live.setup();
+        let host = host_time(context.transport());
+        self.restart_if_needed(&setup, host.playing, || context.request_restart());
+        let wishes = Wishes {
+            bypass: self.params.bypass.value(),
+            wait_always: self.params.wait_for_every_note.value(),
+            without_leakage: self.params.leakage_filter.value(),
+            listening: self.params.listening(),
+            map: &self.params.note_map,
+        };
+        {
+            let _guard = alloc::Guard::enter();
+            live.process(buffer.as_slice(), host, wishes, |offset, message| {
+                context.try_send_event(event(offset, message)).is_ok()
+            });
+        }
+        self.live = Some(live);
+        // A second beyond the constant covers the length of the last note.
+        let tail_frames = setup.constant_frames + setup.sample_rate_hz as u64;
+        ProcessStatus::Tail(tail_frames as u32)
+    }
+
+    fn deactivate(&mut self) {
+        self.live = None;
+        self.telemetry.links.lock().port = None;
+        self.telemetry.sample_rate_bits.store(0, Ordering::Relaxed);
+    }
+}
+
+const fn layout(channels: u32) -> AudioIOLayout {
+    AudioIOLayout {
+        main_input_channels: NonZeroU32::new(channels),
+        main_output_channels: NonZeroU32::new(channels),
+        ..AudioIOLayout::const_default()
+    }
+}
+
+fn host_time(transport: &Transport) -> HostTime {
+    let meter = transport
+        .time_sig_numerator
+        .zip(transport.time_sig_denominator);
+    HostTime {
+        playing: transport.playing,
+        // Beats and tempo say nothing about samples where the tempo changes: only what the host
+        // counts in samples or seconds is taken.
+        position_samples: transport.pos_samples.or_else(|| {
+            let samples = transport.pos_seconds? * f64::from(transport.sample_rate);
+            Some(samples.round() as i64)
+        }),
+        position_beats: transport.pos_beats,
+        tempo_bpm: transport
+            .tempo
+            .filter(|tempo| tempo.is_finite() && *tempo > 0.0),
+        meter: meter.and_then(|(beats, unit)| {
+            Some((
+                u8::try_from(beats).ok()?.max(1),
+                u8::try_from(unit).ok()?.max(1),
+            ))
+        }),
+    }
+}
+
+fn event(timing: u32, message: Message) -> NoteEvent<()> {
+    let voice_id = VoiceID::Wildcard;
+    match message {
+        Message::On(to, velocity) => NoteEvent::NoteOn {
+            timing,
+            voice_id,
+            channel: Channel::Number(to.channel),
+            key: Key::Number(to.key),
+            velocity: f32::from(velocity) / 127.0,
+        },
+        Message::Off(to) => NoteEvent::NoteOff {
+            timing,
+            voice_id,
+            channel: Channel::Number(to.channel),
+            key: Key::Number(to.key),
+            velocity: 0.0,
+        },
+    }
+}
+
+impl ClapPlugin for Hitscribe {
+    const CLAP_ID: &'static str = "org.hitscribe.hitscribe";
+    const CLAP_DESCRIPTION: Option<&'static str> =
+        Some("Transcribes drums to MIDI, live and when rendering");
+    const CLAP_MANUAL_URL: Option<&'static str> = None;
+    const CLAP_SUPPORT_URL: Option<&'static str> = None;
+    const CLAP_FEATURES: &'static [ClapFeature] = &[
+        ClapFeature::AudioEffect,
+        ClapFeature::NoteDetector,
+        ClapFeature::Analyzer,
+        ClapFeature::Drum,
+        ClapFeature::Stereo,
+        ClapFeature::Mono,
+    ];
+}
+
+impl Vst3Plugin for Hitscribe {
+    const VST3_CLASS_ID: [u8; 16] = *b"HitscribeDrumTr1";
+    const VST3_SUBCATEGORIES: &'static [Vst3SubCategory] = &[
+        Vst3SubCategory::Fx,
+        Vst3SubCategory::Analyzer,
+        Vst3SubCategory::Drum,
+    ];
+}
+
+nice_export_clap!(Hitscribe);
+nice_export_vst3!(Hitscribe);

@@ -1,0 +1,75 @@
+//! The parameters as widgets.
+
+use egui::{ComboBox, RichText, Slider, Ui};
+use nice_plug::prelude::*;
+
+use super::style;
+
+/// Sets a parameter as one gesture.
+fn set<P: Param>(setter: Option<&ParamSetter>, param: &P, value: P::Plain) {
+    if let Some(setter) = setter {
+        setter.begin_set_parameter(param);
+        setter.set_parameter(param, value);
+        setter.end_set_parameter(param);
+    }
+}
+
+/// A switch.
+pub fn switch(ui: &mut Ui, setter: Option<&ParamSetter>, param: &BoolParam, hint: &str) {
+    let mut value = param.value();
+    if ui
+        .checkbox(&mut value, param.name())
+        .on_hover_text(hint)
+        .changed()
+    {
+        set(setter, param, value);
+    }
+}
+
+/// A choice.
+pub fn choice<T: Enum + PartialEq + 'static>(
+    ui: &mut Ui,
+    setter: Option<&ParamSetter>,
+    param: &EnumParam<T>,
+    hint: &str,
+) {
+    ui.label(RichText::new(param.name()).color(style::FAINT));
+    let chosen = param.value().to_index();
+    let names = T::variants();
+    ComboBox::from_id_salt(param.name())
+        .selected_text(names.get(chosen).copied().unwrap_or_default())
+        .show_ui(ui, |ui| {
+            for (index, name) in names.iter().enumerate() {
+                if ui.selectable_label(index == chosen, *name).clicked() {
+                    set(setter, param, T::from_index(index));
+                }
+            }
+        })
+        .response
+        .on_hover_text(hint);
+}
+
+/// A share from 0 to 1, shown in per cent. A whole drag is one gesture.
+pub fn share(ui: &mut Ui, setter: Option<&ParamSetter>, param: &FloatParam, hint: &str) {
+    ui.label(RichText::new(param.name()).color(style::FAINT));
+    let mut percent = param.value() * 100.0;
+    let slider = Slider::new(&mut percent, 0.0..=100.0)
+        .suffix(" %")
+        .fixed_decimals(0);
+    let response = ui.add(slider).on_hover_text(hint);
+    let Some(setter) = setter else { return };
+    if response.drag_started() {
+        setter.begin_set_parameter(param);
+    }
+    if response.changed() {
+        let is_dragged = response.dragged() || response.drag_stopped();
+        if is_dragged {
+            setter.set_parameter(param, percent / 100.0);
+        } else {
+            set(Some(setter), param, percent / 100.0);
+        }
+    }
+    if response.drag_stopped() {
+        setter.end_set_parameter(param);
+    }
+}

@@ -1,0 +1,90 @@
+//! The editor window. Everything that is drawn is drawn by [`draw::draw`] from a [`view::View`],
+//! without any type of the window system, so that tests can look at it.
+
+pub mod controls;
+pub mod draw;
+pub mod lanes;
+pub mod map_window;
+pub mod style;
+pub mod take_bar;
+pub mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nice_plug::context::gui::GuiContext;
+use nice_plug::prelude::ResizeHint;
+use nice_plug_egui::baseview::{HandlerError, dpi::LogicalSize};
+use nice_plug_egui::{
+    EguiEditor, EguiEditorState, EguiNiceSettings, Frame, NiceEguiApp, RepaintNotifier,
+    create_egui_editor,
+};
+
+use crate::params::HitscribeParams;
+use crate::telemetry::Telemetry;
+use view::View;
+
+/// Size of a new window in logical pixels.
+pub const SIZE: [f32; 2] = [900.0, 560.0];
+/// The lanes scroll, so the window is drawn anew all the time it is open.
+const FRAME_TIME: Duration = Duration::from_millis(33);
+
+/// The application behind the window.
+pub struct Window {
+    params: Arc<HitscribeParams>,
+    telemetry: Arc<Telemetry>,
+    context: Option<GuiContext>,
+    memory: draw::Memory,
+}
+
+/// The editor of one instance.
+pub fn create(
+    params: Arc<HitscribeParams>,
+    telemetry: Arc<Telemetry>,
+    repaint: RepaintNotifier,
+) -> Option<EguiEditor<Window>> {
+    let [width, height] = SIZE;
+    let resize = ResizeHint {
+        can_resize: true,
+        can_resize_horizontally: true,
+        can_resize_vertically: true,
+        ..ResizeHint::NON_RESIZABLE
+    };
+    create_egui_editor(
+        EguiEditorState::from_size(LogicalSize { width, height }, 1.0),
+        repaint,
+        EguiNiceSettings::new()
+            .with_tile("Hitscribe")
+            .with_resize_hint(resize),
+        Window {
+            params,
+            telemetry,
+            context: None,
+            memory: draw::Memory::default(),
+        },
+    )
+}
+
+impl NiceEguiApp for Window {
+    fn build(
+        &mut self,
+        egui_context: egui::Context,
+        context: GuiContext,
+        _frame: &mut Frame,
+    ) -> Result<(), HandlerError> {
+        style::apply(&egui_context);
+        self.context = Some(context);
+        Ok(())
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut Frame) {
+        let view = View::of(&self.params, &self.telemetry);
+        let setter = self.context.as_ref().map(GuiContext::param_setter);
+        draw::draw(ui, &self.params, &view, setter.as_ref(), &mut self.memory);
+        ui.ctx().request_repaint_after(FRAME_TIME);
+    }
+
+    fn editor_closed(&mut self) {
+        self.context = None;
+    }
+}

@@ -1,0 +1,264 @@
+//! What runs on the audio thread between activation and deactivation.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use hitscribe_engine::error::Result;
+use hitscribe_engine::stream::{
+    CapturePort, HostTime, Hub, Listening, SessionConfig, builtin_latency_samples,
+};
+
+use crate::delay::DelayLine;
+use crate::note_map::{NoteMapField, Router};
+use crate::pace::PaceMeter;
+use crate::params::{Hop, LatencyMode};
+use crate::scheduler::{Message, Scheduler};
+use crate::telemetry::Telemetry;
+use crate::wait::{PATIENCE, wait_until};
+
+/// Time that the engine has for a run beyond its look-ahead: computing for all instances, sleep,
+/// and the host's blocks. Longer hops mean larger runs.
+fn allowance_seconds(hop: Hop) -> f64 {
+    0.15 + hop.seconds() / 4.0
+}
+
+/// What cannot change while the host's engine runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Setup {
+    /// Frames per second.
+    pub sample_rate_hz: f64,
+    /// Channels of the track.
+    pub channel_count: usize,
+    /// Direct or Aligned.
+    pub mode: LatencyMode,
+    /// Time between two runs.
+    pub hop: Hop,
+    /// Whether the host says that it renders.
+    pub host_says_offline: bool,
+    /// Frames between a sound and its MIDI: the same for any block size.
+    pub constant_frames: u64,
+}
+
+impl Setup {
+    /// Settles everything.
+    ///
+    /// # Errors
+    /// For sample rates that the engine does not take.
+    pub fn new(
+        sample_rate_hz: f64,
+        channel_count: usize,
+        mode: LatencyMode,
+        hop: Hop,
+        host_says_offline: bool,
+    ) -> Result<Self> {
+        let mut setup = Self {
+            sample_rate_hz,
+            channel_count,
+            mode,
+            hop,
+            host_says_offline,
+            constant_frames: 0,
+        };
+        let allowance_frames = (allowance_seconds(hop) * sample_rate_hz).ceil() as u64;
+        setup.constant_frames = builtin_latency_samples(&setup.session())? + allowance_frames;
+        Ok(setup)
+    }
+
+    /// What the engine is asked for.
+    pub fn session(&self) -> SessionConfig {
+        let mut config = SessionConfig::new(self.sample_rate_hz.round() as u32);
+        config.hop_frames = self.hop.frames();
+        config
+    }
+
+    /// Frames by which the audio is delayed.
+    pub fn delay_frames(&self) -> u64 {
+        match self.mode {
+            LatencyMode::Direct => 0,
+            LatencyMode::Aligned => self.constant_frames,
+        }
+    }
+}
+
+/// What the user asks for in this block.
+#[derive(Clone, Copy)]
+pub struct Wishes<'a> {
+    /// Audio passes, nothing else.
+    pub bypass: bool,
+    /// Wait for the engine whatever the host says.
+    pub wait_always: bool,
+    /// Notes that the leakage filter marks are not played.
+    pub without_leakage: bool,
+    /// For the engine.
+    pub listening: Listening,
+    /// Which note each drum becomes.
+    pub map: &'a NoteMapField,
+}
+
+/// The audio thread's half of an instance. Nothing in here allocates after [`Live::new`].
+pub struct Live {
+    setup: Setup,
+    port: CapturePort,
+    scheduler: Scheduler,
+    router: Router,
+    delay: DelayLine,
+    pace: PaceMeter,
+    hub: Arc<Hub>,
+    telemetry: Arc<Telemetry>,
+    waited: Duration,
+    was_playing: bool,
+    has_given_up: bool,
+}
+
+impl Live {
+    /// Ready for the first block.
+    pub fn new(setup: Setup, port: CapturePort, hub: Arc<Hub>, telemetry: Arc<Telemetry>) -> Self {
+        let constant_frames = setup.constant_frames;
+        Self {
+            setup,
+            port,
+            scheduler: Scheduler::new(constant_frames, setup.sample_rate_hz),
+            router: Router::new(setup.sample_rate_hz),
+            delay: DelayLine::new(setup.channel_count, setup.delay_frames() as usize),
+            pace: PaceMeter::new(setup.sample_rate_hz),
+            hub,
+            telemetry,
+            waited: Duration::ZERO,
+            was_playing: false,
+            has_given_up: false,
+        }
+    }
+
+    /// What was settled at activation.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// Forgets what was heard; what sounds ends with the next block.
+    pub fn reset(&mut self) {
+        self.scheduler.stop(self.port.position_frames());
+        self.port.start_passage();
+        self.router = Router::new(self.setup.sample_rate_hz);
+        self.delay.clear();
+        self.pace.reset();
+        self.waited = Duration::ZERO;
+        self.was_playing = false;
+        self.has_given_up = false;
+    }
+
+    /// One block: audio to the engine, audio out, notes out through `send`.
+    pub fn process(
+        &mut self,
+        channels: &mut [&mut [f32]],
+        host: HostTime,
+        wishes: Wishes<'_>,
+        send: impl FnMut(u32, Message) -> bool,
+    ) {
+        let frames = channels.first().map_or(0, |channel| channel.len());
+        if frames == 0 {
+            return;
+        }
+        self.pace
+            .block(Instant::now(), frames, std::mem::take(&mut self.waited));
+        let start_frames = self.port.position_frames();
+        let may_wait = !self.has_given_up
+            && self
+                .pace
+                .may_wait(wishes.wait_always, self.setup.host_says_offline);
+        // Live, a stopped transport is silent. A renderer that stops wants its last notes.
+        if self.was_playing && !host.playing && !may_wait {
+            self.scheduler.stop(start_frames);
+        }
+        self.was_playing = host.playing;
+
+        if wishes.bypass {
+            self.port.skip(frames);
+            self.scheduler.stop(self.port.position_frames());
+        } else {
+            if may_wait {
+                self.wait_for_room(frames);
+            }
+            self.port.push(channels, host, wishes.listening);
+            if may_wait {
+                self.wait_for_notes(start_frames + frames as u64);
+            }
+        }
+        self.delay.process(channels);
+        self.take_notes(start_frames, wishes.without_leakage, wishes.map);
+        let refused = self.scheduler.emit(start_frames, frames, send);
+
+        let telemetry = &self.telemetry;
+        telemetry
+            .refused_notes
+            .fetch_add(refused, Ordering::Relaxed);
+        telemetry
+            .position_frames
+            .store(self.port.position_frames(), Ordering::Relaxed);
+        telemetry.is_waiting.store(may_wait, Ordering::Relaxed);
+    }
+
+    fn take_notes(&mut self, start_frames: u64, without_leakage: bool, map: &NoteMapField) {
+        while let Some(note) = self.port.next_note() {
+            if without_leakage && note.is_leakage {
+                continue;
+            }
+            let to = self.router.route(
+                map,
+                note.position_frames,
+                note.is_drum,
+                note.key,
+                note.velocity,
+            );
+            let Some(to) = to else { continue };
+            let counter = if self.scheduler.accept(&note, to, start_frames) {
+                &self.telemetry.played_notes
+            } else {
+                &self.telemetry.late_notes
+            };
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn wait_for_room(&mut self, frames: usize) {
+        let port = &self.port;
+        if !port.has_room(frames) {
+            let counters = port.counters();
+            self.hub.wake();
+            let began = Instant::now();
+            let is_done = wait_until(
+                || port.has_room(frames),
+                || counters.failed(),
+                || counters.taken_frames(),
+                PATIENCE,
+            );
+            self.waited += began.elapsed();
+            self.note_outcome(is_done);
+        }
+    }
+
+    /// Waits until every note is known that belongs before `end_frames`.
+    fn wait_for_notes(&mut self, end_frames: u64) {
+        let needed_frames = end_frames.saturating_sub(self.setup.constant_frames);
+        let counters = self.port.counters();
+        if counters.settled_frames() < needed_frames && !self.has_given_up {
+            self.hub.wake();
+            let began = Instant::now();
+            let is_done = wait_until(
+                || counters.settled_frames() >= needed_frames,
+                || counters.failed(),
+                || counters.taken_frames() + counters.settled_frames(),
+                PATIENCE,
+            );
+            self.waited += began.elapsed();
+            self.note_outcome(is_done);
+        }
+    }
+
+    fn note_outcome(&mut self, is_done: bool) {
+        if !is_done {
+            self.has_given_up = true;
+            self.telemetry.has_stalled.store(true, Ordering::Relaxed);
+        }
+    }
+}

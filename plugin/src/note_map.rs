@@ -1,0 +1,340 @@
+//! Which note each drum becomes, and which hits are left out.
+//!
+//! Presets are the readable files in `presets/note-maps`. The map of an instance is saved with the
+//! project; the audio thread reads it without locks.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hitscribe_engine::DrumClass;
+use nice_plug::params::persist::PersistentField;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use crate::scheduler::Destination;
+
+/// Number of classes.
+const CLASSES: usize = DrumClass::ALL.len();
+/// Channel of drums, counted from 0.
+const DRUM_CHANNEL: u8 = 9;
+
+/// The presets that come with the plugin.
+const PRESETS: [&str; 4] = [
+    include_str!("../../presets/note-maps/general-midi.json"),
+    include_str!("../../presets/note-maps/roland-td.json"),
+    include_str!("../../presets/note-maps/pads-from-c1.json"),
+    include_str!("../../presets/note-maps/one-channel-per-piece.json"),
+];
+
+/// What becomes of the hits of one class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClassMap {
+    /// Whether hits of this class are sent at all.
+    pub on: bool,
+    /// MIDI key 0..=127.
+    pub key: u8,
+    /// MIDI channel 1..=16.
+    pub channel: u8,
+    /// Softer hits are left out; 1..=127.
+    pub min_velocity: u8,
+    /// A hit this soon after the last one of its class is left out; 0..=1000 ms.
+    pub retrigger_ms: u16,
+}
+
+impl Default for ClassMap {
+    fn default() -> Self {
+        Self {
+            on: true,
+            key: 36,
+            channel: DRUM_CHANNEL + 1,
+            min_velocity: 1,
+            retrigger_ms: 0,
+        }
+    }
+}
+
+/// A whole map.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoteMap {
+    /// Name as shown to people.
+    pub name: String,
+    /// By the class's key; General MIDI where one is missing.
+    pub classes: BTreeMap<String, ClassMap>,
+}
+
+impl ClassMap {
+    /// General MIDI.
+    pub fn gm(class: DrumClass) -> Self {
+        Self {
+            key: class.gm_note(),
+            ..Self::default()
+        }
+    }
+
+    fn clamped(self) -> Self {
+        Self {
+            on: self.on,
+            key: self.key.min(127),
+            channel: self.channel.clamp(1, 16),
+            min_velocity: self.min_velocity.clamp(1, 127),
+            retrigger_ms: self.retrigger_ms.min(1000),
+        }
+    }
+
+    fn packed(self) -> u64 {
+        u64::from(self.on)
+            | u64::from(self.key) << 8
+            | u64::from(self.channel) << 16
+            | u64::from(self.min_velocity) << 24
+            | u64::from(self.retrigger_ms) << 32
+    }
+
+    fn unpacked(word: u64) -> Self {
+        Self {
+            on: word & 1 != 0,
+            key: (word >> 8) as u8,
+            channel: (word >> 16) as u8,
+            min_velocity: (word >> 24) as u8,
+            retrigger_ms: (word >> 32) as u16,
+        }
+    }
+}
+
+impl NoteMap {
+    /// General MIDI.
+    pub fn gm() -> Self {
+        Self {
+            name: "General MIDI".to_owned(),
+            classes: BTreeMap::new(),
+        }
+    }
+
+    /// What becomes of a class.
+    pub fn class(&self, class: DrumClass) -> ClassMap {
+        self.classes
+            .get(class.key())
+            .map_or_else(|| ClassMap::gm(class), |map| map.clamped())
+    }
+
+    /// The presets that come with the plugin, the first of them General MIDI.
+    pub fn presets() -> Vec<Self> {
+        PRESETS
+            .iter()
+            .filter_map(|text| serde_json::from_str(text).ok())
+            .collect()
+    }
+}
+
+/// The map of an instance, as a field of its state.
+pub struct NoteMapField {
+    words: [AtomicU64; CLASSES],
+    name: Mutex<String>,
+}
+
+impl Default for NoteMapField {
+    fn default() -> Self {
+        let field = Self {
+            words: [const { AtomicU64::new(0) }; CLASSES],
+            name: Mutex::default(),
+        };
+        field.replace(&NoteMap::gm());
+        field
+    }
+}
+
+impl NoteMapField {
+    /// What becomes of a class. Real-time safe.
+    pub fn class(&self, class: DrumClass) -> ClassMap {
+        ClassMap::unpacked(self.words[class.index()].load(Ordering::Relaxed))
+    }
+
+    /// Changes what becomes of a class.
+    pub fn set_class(&self, class: DrumClass, map: ClassMap) {
+        self.words[class.index()].store(map.clamped().packed(), Ordering::Relaxed);
+    }
+
+    /// Name of the map that was chosen last.
+    pub fn name(&self) -> String {
+        self.name.lock().clone()
+    }
+
+    /// Takes a whole map over.
+    pub fn replace(&self, map: &NoteMap) {
+        for class in DrumClass::ALL {
+            self.set_class(class, map.class(class));
+        }
+        self.name.lock().clone_from(&map.name);
+    }
+
+    /// The map as it is now.
+    pub fn map_now(&self) -> NoteMap {
+        let classes = DrumClass::ALL.map(|class| (class.key().to_owned(), self.class(class)));
+        NoteMap {
+            name: self.name(),
+            classes: classes.into(),
+        }
+    }
+}
+
+impl<'a> PersistentField<'a, NoteMap> for NoteMapField {
+    fn set(&self, map: NoteMap) {
+        self.replace(&map);
+    }
+
+    fn map<F: Fn(&NoteMap) -> R, R>(&self, f: F) -> R {
+        f(&self.map_now())
+    }
+}
+
+/// Decides where each note goes, in the order in which notes come. One for live play, another for
+/// each export, so that both give the same.
+#[derive(Clone, Debug)]
+pub struct Router {
+    sample_rate_hz: f64,
+    last_frames: [Option<u64>; CLASSES],
+}
+
+impl Router {
+    /// A router that has seen no note.
+    pub fn new(sample_rate_hz: f64) -> Self {
+        Self {
+            sample_rate_hz,
+            last_frames: [None; CLASSES],
+        }
+    }
+
+    /// Where a note at `position_frames` goes; none if the map leaves it out. Pitched notes go to
+    /// channel 1, drums without a class to channel 10, both as they are. Real-time safe.
+    pub fn route(
+        &mut self,
+        map: &NoteMapField,
+        position_frames: u64,
+        is_drum: bool,
+        key: u8,
+        velocity: u8,
+    ) -> Option<Destination> {
+        let Some(class) = DrumClass::from_gm_note(key).filter(|_| is_drum) else {
+            return Some(Destination {
+                channel: if is_drum { DRUM_CHANNEL } else { 0 },
+                key,
+            });
+        };
+        let map = map.class(class);
+        if !map.on || velocity < map.min_velocity {
+            return None;
+        }
+        let wait_frames = f64::from(map.retrigger_ms) / 1000.0 * self.sample_rate_hz;
+        let last = &mut self.last_frames[class.index()];
+        if last.is_some_and(|last| (position_frames.abs_diff(last) as f64) < wait_frames) {
+            return None;
+        }
+        *last = Some(position_frames);
+        Some(Destination {
+            channel: map.channel - 1,
+            key: map.key,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_is_whole_and_its_notes_are_apart() {
+        let presets = NoteMap::presets();
+        assert_eq!(presets.len(), PRESETS.len(), "a preset cannot be read");
+        assert_eq!(
+            presets[0].class(DrumClass::Kick),
+            ClassMap::gm(DrumClass::Kick)
+        );
+        for preset in presets {
+            let known = DrumClass::ALL.map(DrumClass::key);
+            assert!(
+                preset
+                    .classes
+                    .keys()
+                    .all(|key| known.contains(&key.as_str()))
+            );
+            let mut places = DrumClass::ALL.map(|class| {
+                let map = preset.class(class);
+                (map.channel, map.key)
+            });
+            places.sort_unstable();
+            assert!(
+                places.windows(2).all(|pair| pair[0] != pair[1]),
+                "{}",
+                preset.name
+            );
+        }
+    }
+
+    #[test]
+    fn a_map_survives_the_state_and_nonsense_is_clamped() {
+        let field = NoteMapField::default();
+        let odd = ClassMap {
+            on: true,
+            key: 200,
+            channel: 0,
+            min_velocity: 0,
+            retrigger_ms: 9999,
+        };
+        field.set_class(DrumClass::Snare, odd);
+        let now = field.class(DrumClass::Snare);
+        assert_eq!(
+            (now.key, now.channel, now.min_velocity, now.retrigger_ms),
+            (127, 1, 1, 1000)
+        );
+        let other = NoteMapField::default();
+        let text = field.map(|map| serde_json::to_string(map).unwrap());
+        other.set(serde_json::from_str(&text).unwrap());
+        assert_eq!(other.map_now(), field.map_now());
+    }
+
+    #[test]
+    fn hits_are_left_out_by_class_by_velocity_and_by_time() {
+        let field = NoteMapField::default();
+        let snare = ClassMap {
+            min_velocity: 20,
+            retrigger_ms: 50,
+            key: 40,
+            ..ClassMap::default()
+        };
+        field.set_class(DrumClass::Snare, snare);
+        field.set_class(
+            DrumClass::Kick,
+            ClassMap {
+                on: false,
+                ..ClassMap::default()
+            },
+        );
+        let mut router = Router::new(48_000.0);
+        let mut route = |at, key, velocity| router.route(&field, at, true, key, velocity);
+        assert_eq!(route(0, 36, 100), None);
+        assert_eq!(route(0, 38, 19), None);
+        assert_eq!(
+            route(0, 38, 20),
+            Some(Destination {
+                channel: 9,
+                key: 40
+            })
+        );
+        assert_eq!(route(2399, 38, 127), None);
+        assert_eq!(
+            route(2400, 38, 127),
+            Some(Destination {
+                channel: 9,
+                key: 40
+            })
+        );
+        assert_eq!(
+            route(2400, 42, 1),
+            Some(Destination {
+                channel: 9,
+                key: 42
+            })
+        );
+    }
+}
