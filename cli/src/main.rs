@@ -1,5 +1,6 @@
 //! The `hitscribe` command.
 
+mod bounce;
 mod transcribe;
 
 use std::io::Write as _;
@@ -18,6 +19,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Transcribe(transcribe::Args),
+    Bounce(bounce::Args),
 }
 
 fn main() -> ExitCode {
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         .init();
     let outcome = match Cli::parse().command {
         Command::Transcribe(args) => transcribe::run(&args),
+        Command::Bounce(args) => bounce::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

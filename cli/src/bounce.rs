@@ -1,0 +1,190 @@
+//! `hitscribe bounce`: audio through a built plugin, as a host renders it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use hitscribe_cli::host::{Host, Library, NoteEvent, Transport};
+use hitscribe_engine::audio::decode::AudioFile;
+use hitscribe_engine::event::Note;
+use hitscribe_engine::midi::{MidiSettings, write_midi_file};
+
+/// Longest wait for what a plugin puts out after the audio, in seconds.
+const LONGEST_TAIL_SECONDS: f64 = 30.0;
+
+/// Render an audio file through a CLAP plugin without a DAW: its notes as MIDI, its audio as WAV.
+///
+/// Times are those of the audio file: the latency that the plugin reports is taken out.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The audio file, mono or stereo.
+    input: PathBuf,
+    /// The built plugin, such as target/bundles/Hitscribe.clap.
+    #[arg(long, value_name = "PATH")]
+    plugin: PathBuf,
+    /// The MIDI file to write.
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Also write the audio that comes out of the plugin, 32-bit float WAV.
+    #[arg(long, value_name = "FILE")]
+    audio: Option<PathBuf>,
+    /// Frames in a block.
+    #[arg(long, value_name = "FRAMES", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    block: u32,
+    /// Set a parameter, as in "Sensitivity=60 %"; can be given several times.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parse_setting)]
+    settings: Vec<(String, String)>,
+    /// Tempo of the transport and the MIDI file, in quarter notes per minute.
+    #[arg(long, value_name = "BPM", default_value_t = 120.0)]
+    tempo: f64,
+}
+
+fn parse_setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("use NAME=VALUE")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// Renders.
+pub fn run(args: &Args) -> Result<()> {
+    let midi = MidiSettings {
+        tempo_bpm: args.tempo,
+        ..MidiSettings::default()
+    };
+    ensure!(
+        args.tempo.is_finite() && args.tempo > 0.0,
+        "the tempo must be above 0"
+    );
+    let (channels, sample_rate_hz) = read(&args.input)?;
+    let library = Library::load(&args.plugin)?;
+    let mut host = library.instance(channels.len())?;
+    host.set_offline(true);
+    // Ours reports its latency in this mode. Other plugins have no such parameter, which is fine.
+    let _ = host.set("Latency mode", "Aligned (audio waits)");
+    for (name, value) in &args.settings {
+        host.set(name, value)?;
+    }
+    let rate = f64::from(sample_rate_hz);
+    host.start(rate, args.block as usize)?;
+    let latency_frames = host.latency_frames() as usize;
+    let (audio, events) = render(&mut host, &channels, rate, latency_frames, args)
+        .with_context(|| format!("{}", args.plugin.display()))?;
+    host.stop();
+    let notes = paired(&events, latency_frames as u64, rate);
+    write_midi_file(&args.output, &notes, &midi)?;
+    if let Some(path) = &args.audio {
+        write_wav(path, &audio, sample_rate_hz)?;
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<(Vec<Vec<f32>>, u32)> {
+    let mut file = AudioFile::open(path)?;
+    let count = file.channel_count();
+    if count > 2 {
+        bail!(
+            "{}: has {count} channels; the plugin takes one or two",
+            path.display()
+        );
+    }
+    let mut channels = vec![Vec::new(); count];
+    while let Some(block) = file.next_block()? {
+        for frame in block.chunks_exact(count) {
+            for (channel, sample) in channels.iter_mut().zip(frame) {
+                channel.push(*sample);
+            }
+        }
+    }
+    Ok((channels, file.sample_rate_hz()))
+}
+
+/// Feeds everything, and silence until the latency has passed and the last note has ended.
+fn render(
+    host: &mut Host,
+    channels: &[Vec<f32>],
+    rate: f64,
+    latency_frames: usize,
+    args: &Args,
+) -> Result<(Vec<Vec<f32>>, Vec<NoteEvent>)> {
+    let length = channels[0].len();
+    let at_least = length + latency_frames;
+    let at_most = at_least + (LONGEST_TAIL_SECONDS * rate) as usize;
+    let mut audio: Vec<Vec<f32>> = vec![Vec::with_capacity(at_least); channels.len()];
+    let mut events = Vec::new();
+    let mut start = 0;
+    loop {
+        let is_sounding = events
+            .iter()
+            .filter(|event: &&NoteEvent| event.is_on)
+            .count()
+            * 2
+            > events.len();
+        if start >= at_most || (start >= at_least && !is_sounding) {
+            break;
+        }
+        let end = start + args.block as usize;
+        let mut block: Vec<Vec<f32>> = channels
+            .iter()
+            .map(|channel| {
+                (start..end)
+                    .map(|at| channel.get(at).copied().unwrap_or_default())
+                    .collect()
+            })
+            .collect();
+        let seconds = start as f64 / rate;
+        let transport = Transport {
+            playing: true,
+            seconds,
+            beats: seconds * args.tempo / 60.0,
+            tempo_bpm: args.tempo,
+            meter: (4, 4),
+        };
+        host.process(&mut block, Some(transport), &mut events)?;
+        for (whole, block) in audio.iter_mut().zip(block) {
+            whole.extend(block);
+        }
+        start = end;
+    }
+    for channel in &mut audio {
+        channel.drain(..latency_frames);
+        channel.truncate(length);
+    }
+    Ok((audio, events))
+}
+
+/// Notes with their ends, on the time of the audio file.
+fn paired(events: &[NoteEvent], latency_frames: u64, rate: f64) -> Vec<Note> {
+    let seconds = |frame: u64| frame.saturating_sub(latency_frames) as f64 / rate;
+    let mut notes = Vec::new();
+    for (index, event) in events.iter().enumerate().filter(|(_, event)| event.is_on) {
+        let is_end = |other: &&NoteEvent| {
+            !other.is_on && (other.channel, other.key) == (event.channel, event.key)
+        };
+        let end = events[index + 1..].iter().find(is_end).unwrap_or(event);
+        notes.push(Note {
+            onset_seconds: seconds(event.frame),
+            offset_seconds: seconds(end.frame),
+            pitch: event.key as u8 & 127,
+            velocity: (event.velocity * 127.0).round().clamp(1.0, 127.0) as u8,
+            program: 0,
+            is_drum: event.channel == 9,
+            confidence: 1.0,
+        });
+    }
+    notes
+}
+
+fn write_wav(path: &Path, channels: &[Vec<f32>], sample_rate_hz: u32) -> Result<()> {
+    let spec = hound::WavSpec {
+        channels: channels.len() as u16,
+        sample_rate: sample_rate_hz,
+        bits_per_sample: 32,
+        sample_format: hound::SampleFormat::Float,
+    };
+    let named = || format!("{}", path.display());
+    let mut writer = hound::WavWriter::create(path, spec).with_context(named)?;
+    for at in 0..channels[0].len() {
+        for channel in channels {
+            writer.write_sample(channel[at]).with_context(named)?;
+        }
+    }
+    writer.finalize().with_context(named)
+}

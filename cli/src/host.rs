@@ -1,0 +1,558 @@
+//! A headless CLAP host: loads a plugin, feeds it audio in blocks, collects audio and notes.
+//!
+//! Used by `hitscribe bounce` and by the tests of the built bundle. One thread plays all of the
+//! host's roles, as renderers do.
+
+use std::io::Cursor;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use clack_extensions::audio_ports_config::{AudioPortsConfigBuffer, PluginAudioPortsConfig};
+use clack_extensions::gui::{
+    GuiApiType, GuiConfiguration, GuiSize, HostGui, HostGuiImpl, PluginGui, Window,
+};
+use clack_extensions::latency::{HostLatency, HostLatencyImpl, PluginLatency};
+use clack_extensions::log::{HostLog, HostLogImpl, LogSeverity};
+use clack_extensions::params::{
+    HostParams, HostParamsImplMainThread, HostParamsImplShared, ParamClearFlags, ParamInfoBuffer,
+    ParamRescanFlags, PluginParams,
+};
+use clack_extensions::render::{PluginRender, RenderMode};
+use clack_extensions::state::{HostState, HostStateImpl, PluginState};
+use clack_host::events::event_types::{ParamValueEvent, TransportEvent, TransportFlags};
+use clack_host::events::spaces::CoreEventSpace;
+use clack_host::events::{EventFlags, EventHeader, Pckn};
+use clack_host::prelude::*;
+use clack_host::utils::{BeatTime, SecondsTime};
+
+/// The host's clock at the start of a block.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Transport {
+    /// Whether it runs.
+    pub playing: bool,
+    /// Seconds on the timeline.
+    pub seconds: f64,
+    /// Quarter notes on the timeline.
+    pub beats: f64,
+    /// Quarter notes per minute.
+    pub tempo_bpm: f64,
+    /// Beats in a bar, and their note value.
+    pub meter: (u16, u16),
+}
+
+/// A note event of the plugin.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NoteEvent {
+    /// Frames since activation.
+    pub frame: u64,
+    /// On or off.
+    pub is_on: bool,
+    /// MIDI channel 0..=15.
+    pub channel: u16,
+    /// MIDI key.
+    pub key: u16,
+    /// 0..=1.
+    pub velocity: f64,
+}
+
+/// A parameter of the plugin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameter {
+    /// Its identifier.
+    pub id: ClapId,
+    /// Its name.
+    pub name: String,
+}
+
+struct Shared {
+    restart: AtomicU32,
+    callback: AtomicBool,
+}
+
+impl SharedHandler<'_> for Shared {
+    fn request_restart(&self) {
+        self.restart.fetch_add(1, Ordering::Relaxed);
+    }
+    fn request_process(&self) {}
+    fn request_callback(&self) {
+        self.callback.store(true, Ordering::Relaxed);
+    }
+}
+
+impl HostLogImpl for Shared {
+    fn log(&self, severity: LogSeverity, message: &str) {
+        log::debug!("plugin: {severity:?}: {message}");
+    }
+}
+
+impl HostParamsImplShared for Shared {
+    fn request_flush(&self) {}
+}
+
+impl HostGuiImpl for Shared {
+    fn resize_hints_changed(&self) {}
+    fn request_resize(&self, _size: GuiSize) -> std::result::Result<(), HostError> {
+        Ok(())
+    }
+    fn request_show(&self) -> std::result::Result<(), HostError> {
+        Ok(())
+    }
+    fn request_hide(&self) -> std::result::Result<(), HostError> {
+        Ok(())
+    }
+    fn closed(&self, _was_destroyed: bool) {}
+}
+
+struct MainThread;
+
+impl MainThreadHandler<'_> for MainThread {}
+
+impl HostLatencyImpl for MainThread {
+    fn changed(&self) {}
+}
+
+impl HostStateImpl for MainThread {
+    fn mark_dirty(&self) {}
+}
+
+impl HostParamsImplMainThread for MainThread {
+    fn rescan(&self, _flags: ParamRescanFlags) {}
+    fn clear(&self, _id: ClapId, _flags: ParamClearFlags) {}
+}
+
+struct Handlers;
+
+impl HostHandlers for Handlers {
+    type Shared<'a> = Shared;
+    type MainThread<'a> = MainThread;
+    type AudioProcessor<'a> = ();
+
+    fn declare_extensions(builder: &mut HostExtensions<Self>, _shared: &Shared) {
+        builder
+            .register::<HostGui>()
+            .register::<HostLatency>()
+            .register::<HostLog>()
+            .register::<HostState>()
+            .register::<HostParams>();
+    }
+}
+
+/// A loaded plugin with one instance.
+pub struct Host {
+    instance: PluginInstance<Handlers>,
+    processor: Option<StartedPluginAudioProcessor<Handlers>>,
+    channel_count: usize,
+    frame: u64,
+    changes: EventBuffer,
+    input_ports: AudioPorts,
+    output_ports: AudioPorts,
+    events: EventBuffer,
+}
+
+/// The library of a plugin; instances may be made from it as often as one likes.
+pub struct Library {
+    entry: PluginEntry,
+    name: String,
+}
+
+impl Library {
+    /// Loads the library of a `.clap`.
+    ///
+    /// # Errors
+    /// When it cannot be loaded or holds no plugin.
+    pub fn load(path: &Path) -> Result<Self> {
+        let name = path.display().to_string();
+        // SAFETY: loading a library runs its code; the user named this plugin.
+        let entry = unsafe { PluginEntry::load(path) }
+            .map_err(|error| anyhow!("{name}: not a CLAP plugin that can be loaded: {error}"))?;
+        Ok(Self { entry, name })
+    }
+
+    /// A new instance with `channel_count` channels of audio in and out.
+    ///
+    /// # Errors
+    /// When the plugin cannot be made or has no such layout.
+    pub fn instance(&self, channel_count: usize) -> Result<Host> {
+        let name = &self.name;
+        let factory = self
+            .entry
+            .get_plugin_factory()
+            .with_context(|| format!("{name}: holds no plugin"))?;
+        let descriptor = factory
+            .plugin_descriptors()
+            .next()
+            .with_context(|| format!("{name}: holds no plugin"))?;
+        let id = descriptor
+            .id()
+            .with_context(|| format!("{name}: the plugin has no name"))?;
+        let host = HostInfo::new(
+            "hitscribe",
+            "Hitscribe",
+            "https://localhost",
+            env!("CARGO_PKG_VERSION"),
+        )?;
+        let shared = |_: &_| Shared {
+            restart: 0.into(),
+            callback: false.into(),
+        };
+        let mut instance =
+            PluginInstance::<Handlers>::new(shared, |_| MainThread, &self.entry, id, &host)
+                .map_err(|error| anyhow!("{name}: cannot be made: {error}"))?;
+        select_layout(&mut instance, channel_count)
+            .with_context(|| format!("{name}: no layout with {channel_count} channels"))?;
+        Ok(Host {
+            instance,
+            processor: None,
+            channel_count,
+            frame: 0,
+            changes: EventBuffer::new(),
+            input_ports: AudioPorts::with_capacity(channel_count, 1),
+            output_ports: AudioPorts::with_capacity(channel_count, 1),
+            events: EventBuffer::new(),
+        })
+    }
+}
+
+fn select_layout(instance: &mut PluginInstance<Handlers>, channel_count: usize) -> Result<()> {
+    let handle = instance.plugin_handle();
+    let Some(layouts) = handle.get_extension::<PluginAudioPortsConfig>() else {
+        ensure!(channel_count == 2, "it has one layout only");
+        return Ok(());
+    };
+    let mut buffer = AudioPortsConfigBuffer::new();
+    for index in 0..layouts.count(&handle) {
+        let Some(layout) = layouts.get(&handle, index, &mut buffer) else {
+            continue;
+        };
+        let inputs = layout
+            .main_input
+            .as_ref()
+            .map_or(0, |port| port.channel_count);
+        if inputs as usize == channel_count {
+            let id = layout.id;
+            return layouts
+                .select(&handle, id)
+                .map_err(|error| anyhow!("{error}"));
+        }
+    }
+    Err(anyhow!("none fits"))
+}
+
+impl Host {
+    /// Tells the plugin whether it renders offline. Before [`Self::start`].
+    pub fn set_offline(&mut self, is_offline: bool) {
+        let handle = self.instance.plugin_handle();
+        if let Some(render) = handle.get_extension::<PluginRender>() {
+            let mode = if is_offline {
+                RenderMode::Offline
+            } else {
+                RenderMode::Realtime
+            };
+            // A plugin may refuse; it then renders as it plays.
+            let _ = render.set(&handle, mode);
+        }
+    }
+
+    /// The plugin's parameters.
+    pub fn parameters(&mut self) -> Vec<Parameter> {
+        let handle = self.instance.plugin_handle();
+        let Some(extension) = handle.get_extension::<PluginParams>() else {
+            return Vec::new();
+        };
+        let mut buffer = ParamInfoBuffer::new();
+        (0..extension.count(&handle))
+            .filter_map(|index| {
+                let info = extension.get_info(&handle, index, &mut buffer)?;
+                let name = String::from_utf8_lossy(info.name).into_owned();
+                Some(Parameter { id: info.id, name })
+            })
+            .collect()
+    }
+
+    /// Sets a parameter by its name to a value as the plugin writes it, such as `50 %`. Takes
+    /// effect at once while stopped, with the next block otherwise.
+    ///
+    /// # Errors
+    /// When there is no such parameter, or the plugin does not understand the value.
+    pub fn set(&mut self, name: &str, text: &str) -> Result<()> {
+        let parameter = self
+            .parameters()
+            .into_iter()
+            .find(|parameter| parameter.name == name)
+            .with_context(|| format!("the plugin has no parameter {name:?}"))?;
+        let text_c = std::ffi::CString::new(text)?;
+        let handle = self.instance.plugin_handle();
+        let extension = handle
+            .get_extension::<PluginParams>()
+            .context("the plugin has no parameters")?;
+        let value = extension
+            .text_to_value(&handle, parameter.id, &text_c)
+            .with_context(|| format!("parameter {name:?} does not understand {text:?}"))?;
+        self.changes.push(&ParamValueEvent::new(
+            0,
+            parameter.id,
+            Pckn::match_all(),
+            value,
+        ));
+        if self.processor.is_none()
+            && let Some(mut handle) = self.instance.inactive_plugin_handle()
+        {
+            let changes = std::mem::take(&mut self.changes);
+            let mut out = EventBuffer::new();
+            extension.flush(&mut handle, &changes.as_input(), &mut out.as_output());
+        }
+        Ok(())
+    }
+
+    /// Starts the plugin's engine.
+    ///
+    /// # Errors
+    /// When the plugin refuses.
+    pub fn start(&mut self, sample_rate_hz: f64, max_block_frames: usize) -> Result<()> {
+        let configuration = PluginAudioConfiguration {
+            sample_rate: sample_rate_hz,
+            min_frames_count: 1,
+            max_frames_count: max_block_frames as u32,
+        };
+        let stopped = self
+            .instance
+            .activate(|_, _| (), configuration)
+            .map_err(|error| anyhow!("the plugin cannot be activated: {error}"))?;
+        let started = stopped
+            .start_processing()
+            .map_err(|error| anyhow!("it does not start: {error}"))?;
+        self.processor = Some(started);
+        self.frame = 0;
+        Ok(())
+    }
+
+    /// Stops the plugin's engine.
+    pub fn stop(&mut self) {
+        if let Some(processor) = self.processor.take() {
+            self.instance.deactivate(processor.stop_processing());
+        }
+        self.run_callbacks();
+    }
+
+    /// Resets the running plugin, as hosts do after a jump.
+    pub fn reset(&mut self) {
+        if let Some(processor) = &mut self.processor {
+            processor.reset();
+        }
+    }
+
+    /// The latency that the plugin reports, in frames.
+    pub fn latency_frames(&mut self) -> u32 {
+        let handle = self.instance.plugin_handle();
+        handle
+            .get_extension::<PluginLatency>()
+            .map_or(0, |latency| latency.get(&handle))
+    }
+
+    /// How often the plugin has asked to be restarted.
+    pub fn restart_requests(&self) -> u32 {
+        self.instance
+            .access_shared_handler(|shared| shared.restart.load(Ordering::Relaxed))
+    }
+
+    /// The plugin's state.
+    ///
+    /// # Errors
+    /// When the plugin cannot save.
+    pub fn save(&mut self) -> Result<Vec<u8>> {
+        let handle = self.instance.plugin_handle();
+        let extension = handle
+            .get_extension::<PluginState>()
+            .context("it has no state")?;
+        let mut bytes = Vec::new();
+        extension
+            .save(&handle, &mut bytes)
+            .map_err(|error| anyhow!("the state cannot be saved: {error}"))?;
+        Ok(bytes)
+    }
+
+    /// Loads a state.
+    ///
+    /// # Errors
+    /// When the plugin refuses it.
+    pub fn load(&mut self, bytes: &[u8]) -> Result<()> {
+        let handle = self.instance.plugin_handle();
+        let extension = handle
+            .get_extension::<PluginState>()
+            .context("it has no state")?;
+        extension
+            .load(&handle, &mut Cursor::new(bytes))
+            .map_err(|error| anyhow!("the state is refused: {error}"))
+    }
+
+    /// Opens the plugin's editor inside an X11 window and returns its size in pixels.
+    ///
+    /// # Errors
+    /// When the plugin has no editor for X11 or cannot open it.
+    pub fn open_editor(&mut self, x11_window: u32) -> Result<(u32, u32)> {
+        let handle = self.instance.plugin_handle();
+        let gui = handle
+            .get_extension::<PluginGui>()
+            .context("it has no editor")?;
+        let configuration = GuiConfiguration {
+            api_type: GuiApiType::X11,
+            is_floating: false,
+        };
+        let failed = |error| anyhow!("the editor cannot be opened: {error}");
+        gui.create(&handle, configuration).map_err(failed)?;
+        let size = gui.get_size(&handle).context("the editor has no size")?;
+        let window = Window::from_x11_handle(x11_window.into());
+        // SAFETY: the caller keeps the window until the editor is closed.
+        unsafe { gui.set_parent(&handle, window) }.map_err(failed)?;
+        gui.show(&handle).map_err(failed)?;
+        Ok((size.width, size.height))
+    }
+
+    /// Closes the editor.
+    pub fn close_editor(&mut self) {
+        let handle = self.instance.plugin_handle();
+        if let Some(gui) = handle.get_extension::<PluginGui>() {
+            gui.destroy(&handle);
+        }
+    }
+
+    /// Processes one block of `channels`, which are replaced by what the plugin puts out. Notes
+    /// are added to `notes`.
+    ///
+    /// # Errors
+    /// When the plugin has not been started, or fails.
+    pub fn process(
+        &mut self,
+        channels: &mut [Vec<f32>],
+        transport: Option<Transport>,
+        notes: &mut Vec<NoteEvent>,
+    ) -> Result<()> {
+        ensure!(
+            channels.len() == self.channel_count,
+            "wrong number of channels"
+        );
+        let processor = self
+            .processor
+            .as_mut()
+            .context("the plugin has not been started")?;
+        let mut input: Vec<Vec<f32>> = channels.to_vec();
+        let inputs = self.input_ports.with_input_buffers([AudioPortBuffer {
+            latency: 0,
+            channels: AudioPortBufferType::f32_input_only(input.iter_mut().map(|channel| {
+                InputChannel {
+                    buffer: channel.as_mut_slice(),
+                    is_constant: false,
+                }
+            })),
+        }]);
+        let frames = channels.first().map_or(0, Vec::len);
+        let mut outputs = self.output_ports.with_output_buffers([AudioPortBuffer {
+            latency: 0,
+            channels: AudioPortBufferType::f32_output_only(
+                channels.iter_mut().map(|channel| channel.as_mut_slice()),
+            ),
+        }]);
+        let changes = std::mem::take(&mut self.changes);
+        self.events.clear();
+        let transport = transport.map(transport_event);
+        processor
+            .process(
+                &inputs,
+                &mut outputs,
+                &changes.as_input(),
+                &mut self.events.as_output(),
+                Some(self.frame),
+                transport.as_ref(),
+            )
+            .map_err(|error| anyhow!("the plugin failed: {error}"))?;
+        let mut last = 0;
+        for event in self.events.iter() {
+            let (is_on, note) = match event.as_core_event() {
+                Some(CoreEventSpace::NoteOn(note)) => (true, note.as_note_event()),
+                Some(CoreEventSpace::NoteOff(note)) => (false, note.as_note_event()),
+                _ => continue,
+            };
+            let (time, channel, key, velocity) = note;
+            ensure!(
+                time >= last && (time as usize) < frames,
+                "an event out of order or place"
+            );
+            last = time;
+            notes.push(NoteEvent {
+                frame: self.frame + u64::from(time),
+                is_on,
+                channel,
+                key,
+                velocity,
+            });
+        }
+        self.frame += frames as u64;
+        self.run_callbacks();
+        Ok(())
+    }
+
+    fn run_callbacks(&mut self) {
+        let is_asked = |shared: &Shared| shared.callback.swap(false, Ordering::Relaxed);
+        if self.instance.access_shared_handler(is_asked) {
+            self.instance.call_on_main_thread_callback();
+        }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+trait NoteParts {
+    /// Time, channel, key and velocity.
+    fn as_note_event(&self) -> (u32, u16, u16, f64);
+}
+
+macro_rules! note_parts {
+    ($($event:ty),*) => {
+        $(impl NoteParts for $event {
+            fn as_note_event(&self) -> (u32, u16, u16, f64) {
+                let channel = self.channel().into_specific().unwrap_or_default();
+                let key = self.key().into_specific().unwrap_or_default();
+                (self.header().time(), channel, key, self.velocity())
+            }
+        })*
+    };
+}
+
+note_parts!(
+    clack_host::events::event_types::NoteOnEvent,
+    clack_host::events::event_types::NoteOffEvent
+);
+
+fn transport_event(transport: Transport) -> TransportEvent {
+    let (numerator, denominator) = transport.meter;
+    let bar_beats = f64::from(numerator) * 4.0 / f64::from(denominator.max(1));
+    let bar = (transport.beats / bar_beats).floor();
+    let mut flags = TransportFlags::HAS_TEMPO
+        | TransportFlags::HAS_BEATS_TIMELINE
+        | TransportFlags::HAS_SECONDS_TIMELINE
+        | TransportFlags::HAS_TIME_SIGNATURE;
+    if transport.playing {
+        flags |= TransportFlags::IS_PLAYING;
+    }
+    TransportEvent {
+        header: EventHeader::new_core(0, EventFlags::empty()),
+        flags,
+        song_pos_beats: BeatTime::from_float(transport.beats),
+        song_pos_seconds: SecondsTime::from_float(transport.seconds),
+        tempo: transport.tempo_bpm,
+        tempo_inc: 0.0,
+        loop_start_beats: BeatTime::default(),
+        loop_end_beats: BeatTime::default(),
+        loop_start_seconds: SecondsTime::default(),
+        loop_end_seconds: SecondsTime::default(),
+        bar_start: BeatTime::from_float(bar * bar_beats),
+        bar_number: bar as i32,
+        time_signature_numerator: numerator,
+        time_signature_denominator: denominator,
+    }
+}

@@ -1,0 +1,3 @@
+//! Parts of the command that others use: the headless plugin host.
+
+pub mod host;
