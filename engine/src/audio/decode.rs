@@ -94,7 +94,12 @@ impl AudioFile {
             .ok_or_else(|| broken("has no audio track that can be decoded".to_owned()))?;
         let decoder = symphonia::default::get_codecs()
             .make_audio_decoder(codec, &AudioDecoderOptions::default())
-            .map_err(|error| broken(error.to_string()))?;
+            .map_err(|error| match error {
+                SymphoniaError::Unsupported(_) => broken(
+                    "has a codec that cannot be decoded; PCM, FLAC, MP3 and Vorbis can".to_owned(),
+                ),
+                other => broken(other.to_string()),
+            })?;
         let mut file = Self {
             path: path.to_owned(),
             track_id: track.id,

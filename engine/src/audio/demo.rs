@@ -193,12 +193,14 @@ impl Sound {
         };
         let tom = |partials_hz| Self {
             partials_hz,
-            sweep: 0.5,
-            sweep_seconds: 0.05,
-            tone: 0.9,
-            tone_decay_seconds: 0.16,
-            noise: 0.12,
-            decay_seconds: 0.09,
+            sweep: 0.35,
+            sweep_seconds: 0.06,
+            tone: 1.0,
+            tone_decay_seconds: 0.26,
+            noise: 0.1,
+            noise_low_hz: 300.0,
+            noise_high_hz: 3_000.0,
+            decay_seconds: 0.03,
             ..SOLID
         };
         let metal = |tone, noise, tone_decay_seconds, decay_seconds| Self {
@@ -253,10 +255,10 @@ impl Sound {
                 bursts_seconds: &[0.0, 0.011, 0.021, 0.03],
                 ..SOLID
             },
-            HighTom => tom(&[208.0, 356.0]),
-            MidTom => tom(&[158.0, 270.0]),
-            LowTom => tom(&[121.0, 207.0]),
-            FloorTom => tom(&[86.0, 147.0]),
+            HighTom => tom(&[172.0, 282.0]),
+            MidTom => tom(&[134.0, 220.0]),
+            LowTom => tom(&[104.0, 171.0]),
+            FloorTom => tom(&[84.0, 138.0]),
             ClosedHat => metal(0.2, 0.9, 0.025, 0.03),
             PedalHat => Self {
                 level: 0.22,
