@@ -6,6 +6,7 @@
 
 mod archive;
 pub mod pickle;
+mod safetensors_file;
 mod weights;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+pub use safetensors_file::{StoredTensor, write_safetensors};
 pub use weights::{LoadReport, Weights};
 
 use crate::error::{Error, Result};

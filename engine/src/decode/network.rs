@@ -1,0 +1,222 @@
+//! A network of the MT3 family on one backend: from features to token sequences.
+
+use burn::tensor::backend::Backend;
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::greedy::{GreedyOptions, START_ID, Sequence, greedy};
+use super::source::{Constraint, Sensitivity, Source, Vocabulary};
+use crate::audio::spectral::{Features, FrontEndKind};
+use crate::error::{Error, Result};
+use crate::model::checkpoint::{Checkpoint, LoadReport};
+use crate::model::config::Settings;
+use crate::model::mt3::{self, MEMORY_IDS, Mt3, Mt3Config};
+use crate::model::t5::Decoder;
+use crate::model::yourmt3::{self, YourMt3, YourMt3Config};
+
+/// One of the published architectures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// MT3, as MT3-PyTorch and mt3-infer's MR-MT3 load it.
+    Mt3,
+    /// MR-MT3 with its memory of the previous segment.
+    MrMt3,
+    /// YourMT3, YPTF.MoE+Multi.
+    YourMt3,
+}
+
+impl Family {
+    /// Name as shown to people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mt3 => "MT3",
+            Self::MrMt3 => "MR-MT3",
+            Self::YourMt3 => "YourMT3",
+        }
+    }
+
+    /// The front end that the published weights were trained with.
+    pub fn front_end(self) -> FrontEndKind {
+        match self {
+            Self::Mt3 => FrontEndKind::Mt3,
+            Self::MrMt3 => FrontEndKind::MrMt3Normalised,
+            Self::YourMt3 => FrontEndKind::YourMt3,
+        }
+    }
+
+    /// Whether a network of this family can take the features of `kind`.
+    pub fn takes(self, kind: FrontEndKind) -> bool {
+        (self == Self::YourMt3) == (kind == FrontEndKind::YourMt3)
+    }
+}
+
+/// What and how to decode.
+#[derive(Clone, Debug)]
+pub struct TokenOptions {
+    /// What can be in the signal.
+    pub source: Source,
+    /// Bias of classes.
+    pub sensitivity: Sensitivity,
+    /// Segments that are decoded together, at least 1.
+    pub batch_segments: usize,
+    /// Most ids per sequence; `None` for the model's own limit.
+    pub max_ids: Option<usize>,
+}
+
+impl Default for TokenOptions {
+    fn default() -> Self {
+        Self { source: Source::everything(), sensitivity: Sensitivity::default(), batch_segments: 8, max_ids: None }
+    }
+}
+
+/// A loaded network.
+pub(super) enum Network<B: Backend> {
+    /// With or without memory.
+    Mt3(Box<Mt3<B>>),
+    YourMt3(Box<YourMt3<B>>),
+}
+
+impl<B: Backend> Network<B> {
+    pub(super) fn load(checkpoint: &Checkpoint, settings: &Settings, device: &Device<B>) -> Result<(Self, LoadReport)> {
+        if let Some(prefix) = mt3::prefix_of(checkpoint) {
+            let config = Mt3Config::of(checkpoint, prefix, settings)?;
+            let (model, report) = Mt3::load(checkpoint, prefix, config, device)?;
+            Ok((Self::Mt3(Box::new(model)), report))
+        } else if let Some(prefix) = yourmt3::prefix_of(checkpoint) {
+            let config = YourMt3Config::of(checkpoint, prefix, settings)?;
+            let (model, report) = YourMt3::load(checkpoint, prefix, config, device)?;
+            Ok((Self::YourMt3(Box::new(model)), report))
+        } else {
+            Err(Error::Model {
+                model: checkpoint.path().display().to_string(),
+                reason: "is neither MT3, MR-MT3 nor YourMT3: it has no proj.weight and no pre_decoder.0.linear.weight".into(),
+            })
+        }
+    }
+
+    pub(super) fn family(&self) -> Family {
+        match self {
+            Self::Mt3(model) if model.has_memory() => Family::MrMt3,
+            Self::Mt3(_) => Family::Mt3,
+            Self::YourMt3(_) => Family::YourMt3,
+        }
+    }
+
+    /// Values per frame that the network takes.
+    pub(super) fn bands(&self) -> usize {
+        match self {
+            Self::Mt3(model) => model.config().bands,
+            Self::YourMt3(_) => yourmt3::BINS,
+        }
+    }
+
+    fn decoder(&self) -> &Decoder<B> {
+        match self {
+            Self::Mt3(model) => model.decoder(),
+            Self::YourMt3(model) => model.decoder(),
+        }
+    }
+
+    fn max_ids(&self) -> usize {
+        match self {
+            Self::Mt3(_) => mt3::MAX_NEW_IDS,
+            Self::YourMt3(_) => yourmt3::MAX_NEW_IDS,
+        }
+    }
+
+    /// Number of token streams per segment.
+    pub(super) fn channels(&self) -> usize {
+        match self {
+            Self::Mt3(_) => 1,
+            Self::YourMt3(model) => model.config().channels(),
+        }
+    }
+
+    /// The sequences of every segment: `[segment][channel]`. Channels in which nothing of the source
+    /// can occur stay empty. `on_segments` is told how many segments are done; `false` stops.
+    pub(super) fn tokens(
+        &self,
+        features: &Features,
+        options: &TokenOptions,
+        device: &Device<B>,
+        mut on_segments: impl FnMut(usize) -> bool,
+    ) -> Vec<Vec<Sequence>> {
+        let vocabulary = match self {
+            Self::Mt3(_) => Vocabulary::Mt3,
+            Self::YourMt3(_) => Vocabulary::YourMt3,
+        };
+        let size = self.decoder().vocabulary_size();
+        let constraint = Constraint::new(vocabulary, size, &options.source, &options.sensitivity);
+        let greedy_options = GreedyOptions {
+            max_ids: options.max_ids.unwrap_or(usize::MAX).min(self.max_ids()),
+            first_id_can_end: matches!(self, Self::Mt3(_)),
+            constraint: constraint.as_ref(),
+        };
+        let mut out = Vec::with_capacity(features.segments());
+        let mut memory_ids = Mt3::<B>::first_memory_ids();
+        while out.len() < features.segments() {
+            let first = out.len();
+            match self {
+                Self::Mt3(model) if model.has_memory() => {
+                    let context = model.encode(batch(features, first, 1, device));
+                    let (sequence, next) = with_memory(model, context, &memory_ids, greedy_options);
+                    memory_ids = next;
+                    out.push(vec![sequence]);
+                }
+                Self::Mt3(model) => {
+                    let count = options.batch_segments.clamp(1, features.segments() - first);
+                    let contexts = model.encode(batch(features, first, count, device));
+                    out.extend(greedy(model.decoder(), contexts, greedy_options).into_iter().map(|one| vec![one]));
+                }
+                Self::YourMt3(model) => {
+                    let count = options.batch_segments.clamp(1, features.segments() - first);
+                    let encoded = model.encode(batch(features, first, count, device), None);
+                    let mut channels = options.source.yourmt3_channels();
+                    channels.retain(|&channel| channel < self.channels());
+                    let sequences = if channels.is_empty() {
+                        Vec::new()
+                    } else {
+                        greedy(model.decoder(), model.contexts(encoded, &channels), greedy_options)
+                    };
+                    let mut sequences = sequences.into_iter();
+                    for _ in 0..count {
+                        let mut segment = vec![Sequence::default(); self.channels()];
+                        for &channel in &channels {
+                            segment[channel] = sequences.next().unwrap_or_default();
+                        }
+                        out.push(segment);
+                    }
+                }
+            }
+            if !on_segments(out.len()) {
+                break;
+            }
+        }
+        out
+    }
+}
+
+/// Decodes one segment of MR-MT3 after the segment whose result is `memory_ids`; also returns what is
+/// to be remembered of it.
+pub(super) fn with_memory<B: Backend>(
+    model: &Mt3<B>,
+    context: Tensor<B, 3>,
+    memory_ids: &[i32],
+    options: GreedyOptions<'_>,
+) -> (Sequence, Vec<i32>) {
+    let context = match model.memory(memory_ids) {
+        Some(memory) => Tensor::cat(vec![context, memory], 1),
+        None => context,
+    };
+    let sequence = greedy(model.decoder(), context, options).pop().unwrap_or_default();
+    let mut next = vec![START_ID];
+    next.extend_from_slice(&sequence.ids);
+    next.resize(MEMORY_IDS, START_ID);
+    (sequence, next)
+}
+
+/// Segments `first..first + count` as `[count, frames, bands]`.
+pub(super) fn batch<B: Backend>(features: &Features, first: usize, count: usize, device: &Device<B>) -> Tensor<B, 3> {
+    let size = features.frames * features.bands;
+    let values = features.values[first * size..(first + count) * size].to_vec();
+    Tensor::from_data(TensorData::new(values, [count, features.frames, features.bands]), device)
+}
