@@ -2,13 +2,17 @@
 
 mod audio_in;
 mod bounce;
+mod debug_tensors;
+mod debug_tokens;
 mod diagnose;
 mod eval;
 mod eval_set;
 mod filter;
+mod model;
 mod models;
 mod notes_file;
 mod output;
+mod reference_json;
 mod table;
 mod transcribe;
 
@@ -27,6 +31,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    DebugTensors(debug_tensors::Args),
+    DebugTokens(debug_tokens::Args),
     Transcribe(transcribe::Args),
     Eval(eval::Args),
     EvalSet(eval_set::Args),
@@ -45,6 +51,8 @@ fn main() -> ExitCode {
         .format(|out, record| writeln!(out, "hitscribe: {}", one_line(&record.args().to_string())))
         .init();
     let outcome = match Cli::parse().command {
+        Command::DebugTensors(args) => debug_tensors::run(&args),
+        Command::DebugTokens(args) => debug_tokens::run(&args),
         Command::Transcribe(args) => transcribe::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::EvalSet(args) => eval_set::run(&args),

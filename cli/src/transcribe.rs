@@ -11,8 +11,9 @@ use hitscribe_engine::audio::{decode, demo};
 use hitscribe_engine::device::DeviceChoice;
 use hitscribe_engine::files::write_atomically;
 use hitscribe_engine::midi::{MidiSettings, TEMPOS_BPM, midi_file};
-use hitscribe_engine::stream::{Engine, Transcription, transcribe_file, transcribe_samples};
+use hitscribe_engine::stream::Transcription;
 use hitscribe_engine::{DrumClass, Note};
+use super::model::{Model, PublishedArgs};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -38,6 +39,8 @@ pub struct Args {
     /// From 0 (only certain hits) to 1 (every suspicion)
     #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = parse_sensitivity)]
     sensitivity: f32,
+    #[command(flatten)]
+    published: PublishedArgs,
     /// Where to compute: auto, cpu or cuda:N
     #[arg(long, default_value_t)]
     device: DeviceChoice,
@@ -93,14 +96,7 @@ pub fn run(args: &Args) -> Result<()> {
     let inputs = expand(&args.inputs);
     let total = inputs.len();
     let is_single = total == 1 && !args.inputs[0].is_dir();
-    let engine = match &args.weights {
-        None => Engine::builtin(args.device)?,
-        Some(path) => {
-            let bytes = std::fs::read(path).with_context(|| format!("{}", path.display()))?;
-            Engine::with_weights(&bytes, args.device)
-                .with_context(|| format!("{}", path.display()))?
-        }
-    };
+    let model = Model::load(&args.published, args.weights.as_deref(), args.device)?;
     let mut outputs: HashMap<PathBuf, PathBuf> = HashMap::new();
     let mut failed = 0;
     for input in inputs {
@@ -115,7 +111,7 @@ pub fn run(args: &Args) -> Result<()> {
                     input.display()
                 );
             }
-            transcribe(args, &engine, &input, &target)
+            transcribe(args, &model, &input, &target)
         });
         match outcome {
             Ok(()) => {}
@@ -224,7 +220,7 @@ fn target(args: &Args, input: &Path, is_single: bool) -> Result<Target> {
     Ok(Target::File(path))
 }
 
-fn transcribe(args: &Args, engine: &Engine, input: &Path, target: &Target) -> Result<()> {
+fn transcribe(args: &Args, model: &Model, input: &Path, target: &Target) -> Result<()> {
     let progress = progress_bar(input);
     let transcription = if is_demo(input) {
         let (samples, _) = demo::groove();
@@ -233,15 +229,14 @@ fn transcribe(args: &Args, engine: &Engine, input: &Path, target: &Target) -> Re
             write_atomically(&path, &wav(&samples, 2, demo::DEMO_SAMPLE_RATE_HZ)?)?;
             say(&format!("{}: the demo groove as audio", path.display()))?;
         }
-        transcribe_samples(
-            engine,
+        model.transcribe_samples(
             &samples,
             2,
             demo::DEMO_SAMPLE_RATE_HZ,
             args.sensitivity,
         )?
     } else {
-        transcribe_file(engine, input, args.sensitivity, |done, length| {
+        model.transcribe_file(input, args.sensitivity, |done, length| {
             if let Some(length) = length {
                 progress.set_length((length * 1e3) as u64);
             }
@@ -253,7 +248,7 @@ fn transcribe(args: &Args, engine: &Engine, input: &Path, target: &Target) -> Re
         log::warn!("{}: {warning}", input.display());
     }
     let content = if args.json {
-        let mut line = serde_json::to_vec(&Document::new(input, engine, &transcription))?;
+        let mut line = serde_json::to_vec(&Document::new(input, model, &transcription))?;
         line.push(b'\n');
         line
     } else {
@@ -341,7 +336,7 @@ struct JsonNote {
 }
 
 impl<'a> Document<'a> {
-    fn new(input: &Path, engine: &'a Engine, transcription: &Transcription) -> Self {
+    fn new(input: &Path, model: &'a Model, transcription: &Transcription) -> Self {
         let notes = transcription.notes.iter().map(|&note| {
             let class = if note.is_drum {
                 DrumClass::from_gm_note(note.pitch)
@@ -352,8 +347,8 @@ impl<'a> Document<'a> {
         });
         Self {
             file: input.display().to_string(),
-            model: engine.model_name(),
-            device: engine.selected().device.to_string(),
+            model: model.name(),
+            device: model.device(),
             sample_rate_hz: transcription.sample_rate_hz,
             duration_seconds: transcription.duration_seconds,
             notes: notes.collect(),

@@ -56,19 +56,31 @@ fn decode(name: &str, decoder: &Decoder<Cpu>, context: &Tensor<Cpu, 3>) {
             let mut state = decoder.start(contexts.clone());
             let mut ids = vec![0; batch];
             for _ in 0..STEPS {
-                let logits: Vec<f32> = decoder.step(&ids, &mut state).into_data().to_vec().expect("f32");
+                let logits: Vec<f32> = decoder
+                    .step(&ids, &mut state)
+                    .into_data()
+                    .to_vec()
+                    .expect("f32");
                 for (id, logits) in ids.iter_mut().zip(logits.chunks(decoder.vocabulary_size())) {
-                    let best = (0..logits.len()).fold(0, |best, i| if logits[i] > logits[best] { i } else { best });
+                    let best = (0..logits.len())
+                        .fold(0, |best, i| if logits[i] > logits[best] { i } else { best });
                     *id = best as i32;
                 }
             }
         });
-        println!("{name}: decode {:.2} ms per step of {batch}, cross-attention set-up included", ms / STEPS as f64);
+        println!(
+            "{name}: decode {:.2} ms per step of {batch}, cross-attention set-up included",
+            ms / STEPS as f64
+        );
     }
 }
 
 fn run(path: &Path) -> hitscribe_engine::error::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let checkpoint = Checkpoint::open(path)?;
     let settings = Settings::find(&checkpoint, None)?;
     let start = Instant::now();
@@ -76,33 +88,60 @@ fn run(path: &Path) -> hitscribe_engine::error::Result<()> {
         let config = mt3::Mt3Config::of(&checkpoint, prefix, &settings)?;
         let bands = config.bands;
         let (model, _) = mt3::Mt3::<Cpu>::load(&checkpoint, prefix, config, &Default::default())?;
-        println!("{name}: loaded in {:.0} ms, peak {:.0} MiB", start.elapsed().as_secs_f64() * 1e3, peak_mib());
+        println!(
+            "{name}: loaded in {:.0} ms, peak {:.0} MiB",
+            start.elapsed().as_secs_f64() * 1e3,
+            peak_mib()
+        );
         let features = TensorData::new(noise(256 * bands), [1, 256, bands]);
         let features = Tensor::<Cpu, 3>::from_data(features, &Default::default());
         let ms = best_ms(5, || drop(black_box(model.encode(features.clone()))));
         println!("{name}: encoder {ms:.1} ms per segment");
         if let Some(memory) = model.memory(&mt3::Mt3::<Cpu>::first_memory_ids()) {
-            let ms = best_ms(3, || drop(black_box(model.memory(&mt3::Mt3::<Cpu>::first_memory_ids()))));
-            println!("{name}: memory of {} rows {ms:.1} ms per segment", memory.dims()[1]);
+            let ms = best_ms(3, || {
+                drop(black_box(
+                    model.memory(&mt3::Mt3::<Cpu>::first_memory_ids()),
+                ))
+            });
+            println!(
+                "{name}: memory of {} rows {ms:.1} ms per segment",
+                memory.dims()[1]
+            );
         }
         decode(&name, model.decoder(), &model.encode(features));
     } else if let Some(prefix) = yourmt3::prefix_of(&checkpoint) {
         let config = yourmt3::YourMt3Config::of(&checkpoint, prefix, &settings)?;
-        let (model, _) = yourmt3::YourMt3::<Cpu>::load(&checkpoint, prefix, config, &Default::default())?;
-        println!("{name}: loaded in {:.0} ms, peak {:.0} MiB", start.elapsed().as_secs_f64() * 1e3, peak_mib());
+        let (model, _) =
+            yourmt3::YourMt3::<Cpu>::load(&checkpoint, prefix, config, &Default::default())?;
+        println!(
+            "{name}: loaded in {:.0} ms, peak {:.0} MiB",
+            start.elapsed().as_secs_f64() * 1e3,
+            peak_mib()
+        );
         let spectrogram = TensorData::new(noise(110 * 1024), [1, 110, 1024]);
         let spectrogram = Tensor::<Cpu, 3>::from_data(spectrogram, &Default::default());
-        let ms = best_ms(2, || drop(black_box(model.encode(spectrogram.clone(), None))));
+        let ms = best_ms(2, || {
+            drop(black_box(model.encode(spectrogram.clone(), None)))
+        });
         println!("{name}: encoder {ms:.0} ms per segment");
         let encoded = model.encode(spectrogram, None);
         let all: Vec<usize> = (0..config.channels()).collect();
         let ms = best_ms(3, || {
             let mut state = model.decoder().start(model.contexts(encoded.clone(), &all));
             for _ in 0..16 {
-                drop(black_box(model.decoder().step(&vec![0; all.len()], &mut state).into_data()));
+                drop(black_box(
+                    model
+                        .decoder()
+                        .step(&vec![0; all.len()], &mut state)
+                        .into_data(),
+                ));
             }
         });
-        println!("{name}: decode {:.2} ms per step of all {} channels", ms / 16.0, all.len());
+        println!(
+            "{name}: decode {:.2} ms per step of all {} channels",
+            ms / 16.0,
+            all.len()
+        );
         decode(&name, model.decoder(), &model.contexts(encoded, &[0]));
     }
     Ok(())
@@ -114,10 +153,18 @@ fn whole(path: &Path) -> hitscribe_engine::error::Result<()> {
     let sound = noise(SAMPLE_RATE_HZ as usize * 6);
     let front_end = FrontEnd::new(transcriber.front_end().kind(), 512);
     let ms = best_ms(3, || drop(black_box(front_end.features(&sound))));
-    let options = TokenOptions { max_ids: Some(32), ..TokenOptions::default() };
+    let options = TokenOptions {
+        max_ids: Some(32),
+        ..TokenOptions::default()
+    };
     let start = Instant::now();
     let heard = transcriber.transcribe(&sound, &options, |_| true)?;
-    let ids: usize = heard.sequences.iter().flatten().map(|sequence| sequence.ids.len()).sum();
+    let ids: usize = heard
+        .sequences
+        .iter()
+        .flatten()
+        .map(|sequence| sequence.ids.len())
+        .sum();
     println!(
         "{}: front end {:.1} ms per segment; {} segments with {ids} ids in {:.2} s; peak {:.0} MiB",
         match transcriber.family() {
@@ -134,7 +181,10 @@ fn whole(path: &Path) -> hitscribe_engine::error::Result<()> {
 }
 
 fn main() {
-    let files: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let files: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with("--"))
+        .collect();
     if files.is_empty() {
         println!("give checkpoints of MT3, MR-MT3 or YourMT3 as arguments");
     }

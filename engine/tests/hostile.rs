@@ -54,7 +54,9 @@ impl Random {
 }
 
 fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/mt3_family").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data/mt3_family")
+        .join(name)
 }
 
 /// A copy with a few faults between `from` and `to`.
@@ -75,7 +77,8 @@ fn mutate(original: &[u8], from: usize, to: usize, random: &mut Random) -> Vec<u
             4 => bytes.insert(at, random.next() as u8),
             // Lengths and offsets.
             5 => {
-                let value = [0, u64::MAX, 1 << 31, 1 << 62, random.next()][random.below(5)].to_le_bytes();
+                let value =
+                    [0, u64::MAX, 1 << 31, 1 << 62, random.next()][random.below(5)].to_le_bytes();
                 let end = (at + [1, 2, 4, 8][random.below(4)]).min(bytes.len());
                 bytes[at..end].copy_from_slice(&value[..end - at]);
             }
@@ -86,7 +89,9 @@ fn mutate(original: &[u8], from: usize, to: usize, random: &mut Random) -> Vec<u
                 bytes.splice(at..at, piece);
             }
             // Opcodes of pickles.
-            _ => bytes[at] = b"(.0N}]t)RbQcqhujMKX\x80\x85\x86\x87\x8c\x93\x94\x95"[random.below(27)],
+            _ => {
+                bytes[at] = b"(.0N}]t)RbQcqhujMKX\x80\x85\x86\x87\x8c\x93\x94\x95"[random.below(27)]
+            }
         }
     }
     bytes
@@ -103,8 +108,10 @@ fn mutated_checkpoints_and_token_streams_are_survived() {
 fn checkpoints() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mutated");
-    let originals: Vec<Vec<u8>> =
-        ["legacy.pth", "lightning.ckpt", "expected.safetensors"].iter().map(|name| std::fs::read(data(name)).unwrap()).collect();
+    let originals: Vec<Vec<u8>> = ["legacy.pth", "lightning.ckpt", "expected.safetensors"]
+        .iter()
+        .map(|name| std::fs::read(data(name)).unwrap())
+        .collect();
     let mut random = Random(1);
     let (mut opened, mut refused) = (0, 0);
     let before = NOW.load(Ordering::Relaxed);
@@ -130,7 +137,10 @@ fn checkpoints() {
     }
     let used = PEAK.load(Ordering::Relaxed) - before;
     eprintln!("{opened} mutated checkpoints opened, {refused} were refused, at most {used} bytes");
-    assert!(opened > 100 && refused > 1000, "the mutations are too weak or too strong: {opened}, {refused}");
+    assert!(
+        opened > 100 && refused > 1000,
+        "the mutations are too weak or too strong: {opened}, {refused}"
+    );
     assert!(used < 16 << 20, "{used} bytes for files of a few kilobytes");
 }
 
@@ -138,14 +148,27 @@ fn whole_networks() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mutated.pth");
     let original = std::fs::read(data("tiny.pth")).unwrap();
-    let pickle = original.windows(8).position(|window| window == b"data.pkl").unwrap();
-    let settings = Settings { heads: Some(2), ..Settings::default() };
+    let pickle = original
+        .windows(8)
+        .position(|window| window == b"data.pkl")
+        .unwrap();
+    let settings = Settings {
+        heads: Some(2),
+        ..Settings::default()
+    };
     let mut random = Random(2);
     let (mut loaded, mut refused) = (0, 0);
     for round in 0..400 {
-        let (from, to) = if round % 4 == 0 { (0, original.len()) } else { (pickle, pickle + 6000) };
+        let (from, to) = if round % 4 == 0 {
+            (0, original.len())
+        } else {
+            (pickle, pickle + 6000)
+        };
         std::fs::write(&path, mutate(&original, from, to, &mut random)).unwrap();
-        let options = LoadOptions { settings: settings.clone(), ..LoadOptions::default() };
+        let options = LoadOptions {
+            settings: settings.clone(),
+            ..LoadOptions::default()
+        };
         match Transcriber::load(&path, &options, Device::Cpu) {
             Ok(_) => loaded += 1,
             Err(error) => {
@@ -169,14 +192,26 @@ fn token_streams() {
                     2 => f64::NAN,
                     _ => 2.048 * segment as f64,
                 };
-                SegmentTokens { start_seconds: start, ids, probabilities: vec![0.5; random.below(60)] }
+                SegmentTokens {
+                    start_seconds: start,
+                    ids,
+                    probabilities: vec![0.5; random.below(60)],
+                }
             })
             .collect();
         let tokens: usize = segments.iter().map(|segment| segment.ids.len()).sum();
         for path in [DecodePath::Mt3, DecodePath::MrMt3] {
             let decoded = mt3::decode(&segments, path);
-            assert!(decoded.notes.len() + decoded.invalid_events <= tokens, "round {round}");
-            assert!(decoded.notes.iter().all(|note| note.pitch < 128 && (0.0..=1.0).contains(&note.confidence)));
+            assert!(
+                decoded.notes.len() + decoded.invalid_events <= tokens,
+                "round {round}"
+            );
+            assert!(
+                decoded
+                    .notes
+                    .iter()
+                    .all(|note| note.pitch < 128 && (0.0..=1.0).contains(&note.confidence))
+            );
         }
         let decoded = yourmt3_notes::decode(&[segments]);
         assert!(decoded.notes.len() <= tokens, "round {round}");

@@ -3,6 +3,7 @@
 pub mod decode;
 pub mod demo;
 pub mod mel;
+pub mod mono;
 pub mod resample;
 pub mod spectral;
 

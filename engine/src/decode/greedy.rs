@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use super::source::Constraint;
-use crate::model::perceiver::host;
+use crate::model::ops::host;
 use crate::model::t5::Decoder;
 
 /// Id of the start of a sequence and of padding, in both vocabularies.

@@ -64,7 +64,12 @@ pub struct TokenOptions {
 
 impl Default for TokenOptions {
     fn default() -> Self {
-        Self { source: Source::everything(), sensitivity: Sensitivity::default(), batch_segments: 8, max_ids: None }
+        Self {
+            source: Source::everything(),
+            sensitivity: Sensitivity::default(),
+            batch_segments: 8,
+            max_ids: None,
+        }
     }
 }
 
@@ -76,7 +81,11 @@ pub(super) enum Network<B: Backend> {
 }
 
 impl<B: Backend> Network<B> {
-    pub(super) fn load(checkpoint: &Checkpoint, settings: &Settings, device: &Device<B>) -> Result<(Self, LoadReport)> {
+    pub(super) fn load(
+        checkpoint: &Checkpoint,
+        settings: &Settings,
+        device: &Device<B>,
+    ) -> Result<(Self, LoadReport)> {
         if let Some(prefix) = mt3::prefix_of(checkpoint) {
             let config = Mt3Config::of(checkpoint, prefix, settings)?;
             let (model, report) = Mt3::load(checkpoint, prefix, config, device)?;
@@ -165,7 +174,11 @@ impl<B: Backend> Network<B> {
                 Self::Mt3(model) => {
                     let count = options.batch_segments.clamp(1, features.segments() - first);
                     let contexts = model.encode(batch(features, first, count, device));
-                    out.extend(greedy(model.decoder(), contexts, greedy_options).into_iter().map(|one| vec![one]));
+                    out.extend(
+                        greedy(model.decoder(), contexts, greedy_options)
+                            .into_iter()
+                            .map(|one| vec![one]),
+                    );
                 }
                 Self::YourMt3(model) => {
                     let count = options.batch_segments.clamp(1, features.segments() - first);
@@ -175,7 +188,11 @@ impl<B: Backend> Network<B> {
                     let sequences = if channels.is_empty() {
                         Vec::new()
                     } else {
-                        greedy(model.decoder(), model.contexts(encoded, &channels), greedy_options)
+                        greedy(
+                            model.decoder(),
+                            model.contexts(encoded, &channels),
+                            greedy_options,
+                        )
                     };
                     let mut sequences = sequences.into_iter();
                     for _ in 0..count {
@@ -207,7 +224,9 @@ pub(super) fn with_memory<B: Backend>(
         Some(memory) => Tensor::cat(vec![context, memory], 1),
         None => context,
     };
-    let sequence = greedy(model.decoder(), context, options).pop().unwrap_or_default();
+    let sequence = greedy(model.decoder(), context, options)
+        .pop()
+        .unwrap_or_default();
     let mut next = vec![START_ID];
     next.extend_from_slice(&sequence.ids);
     next.resize(MEMORY_IDS, START_ID);
@@ -215,8 +234,16 @@ pub(super) fn with_memory<B: Backend>(
 }
 
 /// Segments `first..first + count` as `[count, frames, bands]`.
-pub(super) fn batch<B: Backend>(features: &Features, first: usize, count: usize, device: &Device<B>) -> Tensor<B, 3> {
+pub(super) fn batch<B: Backend>(
+    features: &Features,
+    first: usize,
+    count: usize,
+    device: &Device<B>,
+) -> Tensor<B, 3> {
     let size = features.frames * features.bands;
     let values = features.values[first * size..(first + count) * size].to_vec();
-    Tensor::from_data(TensorData::new(values, [count, features.frames, features.bands]), device)
+    Tensor::from_data(
+        TensorData::new(values, [count, features.frames, features.bands]),
+        device,
+    )
 }

@@ -219,12 +219,13 @@ enum Meaning {
 /// of the source was said in the segment, so that no earlier or default program can slip in.
 #[derive(Clone, Debug)]
 pub struct Constraint {
-    meanings: Vec<MeaningBias>,
-    pitched: bool,
+    tokens: Vec<TokenRule>,
+    /// Whether a pitch must wait for a program.
+    program_needed: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct MeaningBias {
+struct TokenRule {
     bias: f32,
     is_pitch: bool,
     is_program: bool,
@@ -242,7 +243,7 @@ impl Constraint {
             return None;
         }
         let pitched = source.allows_pitched();
-        let meanings = (0..size).map(|id| {
+        let tokens = (0..size).map(|id| {
             let meaning = meaning(vocabulary, id as i32);
             let bias = match meaning {
                 Meaning::Neutral => 0.0,
@@ -260,27 +261,27 @@ impl Constraint {
                 }
                 Meaning::Program(_) | Meaning::Drum(_) | Meaning::None => f32::NEG_INFINITY,
             };
-            MeaningBias {
+            TokenRule {
                 bias,
                 is_pitch: meaning == Meaning::Pitch,
                 is_program: matches!(meaning, Meaning::Program(_)),
             }
         });
         Some(Self {
-            meanings: meanings.collect(),
-            pitched: source.is_everything(),
+            tokens: tokens.collect(),
+            program_needed: !source.is_everything(),
         })
     }
 
     /// Adds the bias to the logits of one sequence. `program_said` is whether one of its ids so far
     /// was a program.
     pub fn apply(&self, logits: &mut [f32], program_said: bool) {
-        let pitches = self.pitched || program_said;
-        for (logit, meaning) in logits.iter_mut().zip(&self.meanings) {
-            *logit += if meaning.is_pitch && !pitches {
+        let pitches = program_said || !self.program_needed;
+        for (logit, token) in logits.iter_mut().zip(&self.tokens) {
+            *logit += if token.is_pitch && !pitches {
                 f32::NEG_INFINITY
             } else {
-                meaning.bias
+                token.bias
             };
         }
     }
@@ -289,8 +290,8 @@ impl Constraint {
     pub fn is_program(&self, id: i32) -> bool {
         usize::try_from(id)
             .ok()
-            .and_then(|id| self.meanings.get(id))
-            .is_some_and(|meaning| meaning.is_program)
+            .and_then(|id| self.tokens.get(id))
+            .is_some_and(|token| token.is_program)
     }
 }
 

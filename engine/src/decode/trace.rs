@@ -8,7 +8,7 @@ use super::network::{Network, batch, with_memory};
 use crate::audio::spectral::Features;
 use crate::error::{Error, Result};
 use crate::model::mt3::{self, MEMORY_IDS, Mt3};
-use crate::model::perceiver::host;
+use crate::model::ops::host;
 use crate::model::yourmt3::{self, YourMt3, YourMt3Trace};
 
 /// What is wanted besides features, encoder output and greedy tokens.
@@ -44,11 +44,19 @@ pub enum NamedValues {
 }
 
 fn floats(name: &str, shape: &[usize], values: Vec<f32>) -> NamedTensor {
-    NamedTensor { name: name.to_owned(), shape: shape.to_vec(), values: NamedValues::F32(values) }
+    NamedTensor {
+        name: name.to_owned(),
+        shape: shape.to_vec(),
+        values: NamedValues::F32(values),
+    }
 }
 
 fn ids(name: &str, shape: &[usize], values: Vec<i32>) -> NamedTensor {
-    NamedTensor { name: name.to_owned(), shape: shape.to_vec(), values: NamedValues::I32(values) }
+    NamedTensor {
+        name: name.to_owned(),
+        shape: shape.to_vec(),
+        values: NamedValues::I32(values),
+    }
 }
 
 pub(super) fn trace<B: Backend>(
@@ -57,13 +65,22 @@ pub(super) fn trace<B: Backend>(
     request: &TraceRequest,
     device: &Device<B>,
 ) -> Result<Vec<NamedTensor>> {
-    let wrong = |reason: String| Error::Model { model: network.family().name().to_owned(), reason };
+    let wrong = |reason: String| Error::Model {
+        model: network.family().name().to_owned(),
+        reason,
+    };
     let channels = network.channels();
     let lists = request.teacher_ids.len();
     if lists > 1 && lists != channels {
-        return Err(wrong(format!("{lists} lists of ids for {channels} channels: give one list, or one for each")));
+        return Err(wrong(format!(
+            "{lists} lists of ids for {channels} channels: give one list, or one for each"
+        )));
     }
-    if request.teacher_ids.iter().any(|list| list.len() != request.teacher_ids[0].len()) {
+    if request
+        .teacher_ids
+        .iter()
+        .any(|list| list.len() != request.teacher_ids[0].len())
+    {
         return Err(wrong("the lists of ids must have the same length".into()));
     }
     let options = |limit: usize, first_id_can_end| GreedyOptions {
@@ -72,8 +89,20 @@ pub(super) fn trace<B: Backend>(
         constraint: None,
     };
     Ok(match network {
-        Network::Mt3(model) => trace_mt3(model, features, request, options(mt3::MAX_NEW_IDS, true), device),
-        Network::YourMt3(model) => trace_yourmt3(model, features, request, options(yourmt3::MAX_NEW_IDS, false), device),
+        Network::Mt3(model) => trace_mt3(
+            model,
+            features,
+            request,
+            options(mt3::MAX_NEW_IDS, true),
+            device,
+        ),
+        Network::YourMt3(model) => trace_yourmt3(
+            model,
+            features,
+            request,
+            options(yourmt3::MAX_NEW_IDS, false),
+            device,
+        ),
     })
 }
 
@@ -87,13 +116,20 @@ fn trace_mt3<B: Backend>(
     let segments = features.segments();
     let (frames, bands) = (features.frames, features.bands);
     let width = model.config().blocks.model_size;
-    let mut out = vec![floats("features", &[segments, frames, bands], features.values.clone())];
+    let mut out = vec![floats(
+        "features",
+        &[segments, frames, bands],
+        features.values.clone(),
+    )];
     let mut encoder_out = Vec::new();
     let mut logits = Vec::new();
     let mut sequences = Vec::new();
     let mut generated = Vec::new();
     let mut memory_ids = Mt3::<B>::first_memory_ids();
-    let given_memory = request.memory_ids.as_deref().and_then(|ids| model.memory(ids));
+    let given_memory = request
+        .memory_ids
+        .as_deref()
+        .and_then(|ids| model.memory(ids));
     for segment in 0..segments {
         let encoded = model.encode(batch(features, segment, 1, device));
         encoder_out.extend(host(encoded.clone()));
@@ -108,20 +144,34 @@ fn trace_mt3<B: Backend>(
         let sequence = match memory {
             Some(memory) => {
                 let rows = memory.dims()[1];
-                out.push(floats(&format!("memory_seg{segment}"), &[rows, width], host(memory)));
+                out.push(floats(
+                    &format!("memory_seg{segment}"),
+                    &[rows, width],
+                    host(memory),
+                ));
                 let (sequence, next) = with_memory(model, encoded, &memory_ids, options);
                 generated.extend_from_slice(&next);
                 memory_ids = next;
                 sequence
             }
-            None => greedy(model.decoder(), encoded, options).pop().unwrap_or_default(),
+            None => greedy(model.decoder(), encoded, options)
+                .pop()
+                .unwrap_or_default(),
         };
         sequences.push(sequence);
     }
-    out.push(floats("encoder_out", &[segments, frames, width], encoder_out));
+    out.push(floats(
+        "encoder_out",
+        &[segments, frames, width],
+        encoder_out,
+    ));
     if let Some(teacher_ids) = request.teacher_ids.first() {
         let count = teacher_ids.len().min(model.decoder().max_length());
-        out.push(floats("tf_logits", &[segments, count, model.decoder().vocabulary_size()], logits));
+        out.push(floats(
+            "tf_logits",
+            &[segments, count, model.decoder().vocabulary_size()],
+            logits,
+        ));
     }
     if let Some(memory) = given_memory {
         let rows = memory.dims()[1];
@@ -131,14 +181,22 @@ fn trace_mt3<B: Backend>(
         out.push(ids("generated_ids", &[segments, MEMORY_IDS], generated));
     }
     // With the start id in front, -1 after the end.
-    let longest = sequences.iter().map(|sequence| sequence.ids.len()).max().unwrap_or(0);
+    let longest = sequences
+        .iter()
+        .map(|sequence| sequence.ids.len())
+        .max()
+        .unwrap_or(0);
     let mut greedy_ids = Vec::with_capacity(segments * (longest + 1));
     for sequence in &sequences {
         greedy_ids.push(START_ID);
         greedy_ids.extend(padded(&sequence.ids, longest, -1));
     }
     out.push(ids("greedy_ids", &[segments, longest + 1], greedy_ids));
-    out.push(floats("greedy_margin", &[segments, longest], margins(&sequences, longest)));
+    out.push(floats(
+        "greedy_margin",
+        &[segments, longest],
+        margins(&sequences, longest),
+    ));
     out
 }
 
@@ -155,7 +213,11 @@ fn trace_yourmt3<B: Backend>(
     let (frames, channels) = (features.frames, config.channels());
     let all: Vec<usize> = (0..channels).collect();
     let decoder = model.decoder();
-    let mut out = vec![floats("spectrogram", &[segments, frames, features.bands], features.values.clone())];
+    let mut out = vec![floats(
+        "spectrogram",
+        &[segments, frames, features.bands],
+        features.values.clone(),
+    )];
     let mut encoder_out = Vec::new();
     let mut logits = Vec::new();
     let mut sequences = Vec::new();
@@ -171,41 +233,76 @@ fn trace_yourmt3<B: Backend>(
             let image = [frames, encoder.key_features, config.convolution_channels];
             let router = inner.encoder.first_router_logits;
             out.push(floats("pre_encoder_seg0", &image, inner.pre_encoder));
-            out.push(floats("block_out_seg0", &shape, inner.encoder.block_outputs.concat()));
-            out.push(floats("router_logits_block0_local0_seg0", &[rows, encoder.experts], router));
-            out.push(floats("pre_decoder_seg0", &contexts.dims(), host(contexts.clone())));
+            out.push(floats(
+                "block_out_seg0",
+                &shape,
+                inner.encoder.block_outputs.concat(),
+            ));
+            out.push(floats(
+                "router_logits_block0_local0_seg0",
+                &[rows, encoder.experts],
+                router,
+            ));
+            out.push(floats(
+                "pre_decoder_seg0",
+                &contexts.dims(),
+                host(contexts.clone()),
+            ));
         }
         if let Some(first) = request.teacher_ids.first() {
             for channel in 0..channels {
                 let ids = request.teacher_ids.get(channel).unwrap_or(first);
                 let [_, rows, width] = contexts.dims();
-                let context = contexts.clone().slice([channel..channel + 1, 0..rows, 0..width]);
+                let context = contexts
+                    .clone()
+                    .slice([channel..channel + 1, 0..rows, 0..width]);
                 logits.extend(teacher_forced(decoder, context, ids).concat());
             }
         }
         sequences.extend(greedy(decoder, contexts, options));
     }
-    out.push(floats("encoder_out", &[segments, frames, encoder.latents, encoder.size], encoder_out));
+    out.push(floats(
+        "encoder_out",
+        &[segments, frames, encoder.latents, encoder.size],
+        encoder_out,
+    ));
     if let Some(teacher_ids) = request.teacher_ids.first() {
         let count = teacher_ids.len().min(decoder.max_length());
-        out.push(floats("tf_logits", &[segments, channels, count, decoder.vocabulary_size()], logits));
+        out.push(floats(
+            "tf_logits",
+            &[segments, channels, count, decoder.vocabulary_size()],
+            logits,
+        ));
     }
     // Without the start id, 0 after the end, as long as the longest possible.
     let length = options.max_ids;
-    let greedy_ids = sequences.iter().flat_map(|sequence| padded(&sequence.ids, length, 0)).collect();
+    let greedy_ids = sequences
+        .iter()
+        .flat_map(|sequence| padded(&sequence.ids, length, 0))
+        .collect();
     out.push(ids("greedy_ids", &[segments, channels, length], greedy_ids));
-    out.push(floats("greedy_margin", &[segments, channels, length], margins(&sequences, length)));
+    out.push(floats(
+        "greedy_margin",
+        &[segments, channels, length],
+        margins(&sequences, length),
+    ));
     out
 }
 
 fn padded(ids: &[i32], length: usize, filler: i32) -> impl Iterator<Item = i32> {
-    ids.iter().copied().chain(std::iter::repeat(filler)).take(length)
+    ids.iter()
+        .copied()
+        .chain(std::iter::repeat(filler))
+        .take(length)
 }
 
 fn margins(sequences: &[Sequence], length: usize) -> Vec<f32> {
     let one = |sequence: &Sequence| {
         let margins = sequence.margins.clone();
-        margins.into_iter().chain(std::iter::repeat(f32::NAN)).take(length)
+        margins
+            .into_iter()
+            .chain(std::iter::repeat(f32::NAN))
+            .take(length)
     };
     sequences.iter().flat_map(one).collect()
 }

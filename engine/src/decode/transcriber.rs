@@ -65,9 +65,16 @@ impl Transcriber {
     /// # Errors
     /// [`Error::Io`] and [`Error::Model`] for files that cannot be read or do not fit,
     /// [`Error::Device`] when the GPU fails.
-    pub fn load(path: &Path, options: &LoadOptions<'_>, device: Device) -> Result<(Self, LoadReport)> {
+    pub fn load(
+        path: &Path,
+        options: &LoadOptions<'_>,
+        device: Device,
+    ) -> Result<(Self, LoadReport)> {
         let checkpoint = Checkpoint::open(path)?;
-        let settings = options.settings.clone().or(Settings::find(&checkpoint, options.config)?);
+        let settings = options
+            .settings
+            .clone()
+            .or(Settings::find(&checkpoint, options.config)?);
         let (runner, report) = match device {
             Device::Cpu => {
                 let (network, report) = Network::load(&checkpoint, &settings, &Default::default())?;
@@ -90,10 +97,21 @@ impl Transcriber {
         if !family.takes(kind) {
             return Err(Error::Model {
                 model: path.display().to_string(),
-                reason: format!("{} cannot take the front end {kind}: leave it out", family.name()),
+                reason: format!(
+                    "{} cannot take the front end {kind}: leave it out",
+                    family.name()
+                ),
             });
         }
-        Ok((Self { runner, family, front_end: FrontEnd::new(kind, bands), device }, report))
+        Ok((
+            Self {
+                runner,
+                family,
+                front_end: FrontEnd::new(kind, bands),
+                device,
+            },
+            report,
+        ))
     }
 
     /// Which system it is.
@@ -126,11 +144,20 @@ impl Transcriber {
         let total = features.segments().max(1) as f64;
         let mut progress = |segments: usize| on_progress(segments as f64 / total);
         let sequences = match &self.runner {
-            Runner::Cpu(network) => network.tokens(&features, options, &Default::default(), &mut progress),
+            Runner::Cpu(network) => {
+                network.tokens(&features, options, &Default::default(), &mut progress)
+            }
             #[cfg(feature = "cuda")]
-            Runner::Cuda(network, index) => crate::device::guarded(&self.device.to_string(), || {
-                network.tokens(&features, options, &crate::device::cuda_device(*index), &mut progress)
-            })?,
+            Runner::Cuda(network, index) => {
+                crate::device::guarded(&self.device.to_string(), || {
+                    network.tokens(
+                        &features,
+                        options,
+                        &crate::device::cuda_device(*index),
+                        &mut progress,
+                    )
+                })?
+            }
         };
         Ok(self.notes(features.starts_seconds, sequences))
     }
@@ -143,15 +170,26 @@ impl Transcriber {
         match &self.runner {
             Runner::Cpu(network) => trace(network, features, request, &Default::default()),
             #[cfg(feature = "cuda")]
-            Runner::Cuda(network, index) => crate::device::guarded(&self.device.to_string(), || {
-                trace(network, features, request, &crate::device::cuda_device(*index))
-            })?,
+            Runner::Cuda(network, index) => {
+                crate::device::guarded(&self.device.to_string(), || {
+                    trace(
+                        network,
+                        features,
+                        request,
+                        &crate::device::cuda_device(*index),
+                    )
+                })?
+            }
         }
     }
 
     /// Turns decoded sequences, `[segment][channel]`, into notes.
     pub fn notes(&self, starts_seconds: Vec<f64>, sequences: Vec<Vec<Sequence>>) -> Heard {
-        let mut heard = Heard { starts_seconds, sequences, ..Heard::default() };
+        let mut heard = Heard {
+            starts_seconds,
+            sequences,
+            ..Heard::default()
+        };
         let segment = |start: f64, sequence: &Sequence, ids: Vec<i32>| SegmentTokens {
             start_seconds: start,
             ids,
@@ -169,8 +207,14 @@ impl Transcriber {
                 let segments: Vec<SegmentTokens> = timed()
                     .filter_map(|(start, channels)| {
                         let sequence = channels.first()?;
-                        let ids = mt3::codec_indices(&sequence.ids).into_iter().map(|index| index + mt3::SPECIAL_IDS);
-                        let ids = if sequence.ended || keeps_unended { ids.collect() } else { Vec::new() };
+                        let ids = mt3::codec_indices(&sequence.ids)
+                            .into_iter()
+                            .map(|index| index + mt3::SPECIAL_IDS);
+                        let ids = if sequence.ended || keeps_unended {
+                            ids.collect()
+                        } else {
+                            Vec::new()
+                        };
                         Some(segment(start, sequence, ids))
                     })
                     .collect();
@@ -183,11 +227,15 @@ impl Transcriber {
                 let channels = heard.sequences.first().map_or(0, Vec::len);
                 let streams: Vec<Vec<SegmentTokens>> = (0..channels)
                     .map(|channel| {
-                        let own = timed().map(|(start, all)| segment(start, &all[channel], all[channel].ids.clone()));
+                        let own = timed().map(|(start, all)| {
+                            segment(start, &all[channel], all[channel].ids.clone())
+                        });
                         own.collect()
                     })
                     // A channel that was not decoded says nothing, which is no fault.
-                    .filter(|segments: &Vec<SegmentTokens>| segments.iter().any(|segment| !segment.ids.is_empty()))
+                    .filter(|segments: &Vec<SegmentTokens>| {
+                        segments.iter().any(|segment| !segment.ids.is_empty())
+                    })
                     .collect();
                 let decoded = yourmt3_notes::decode(&streams);
                 heard.reference_notes = decoded.notes;
@@ -197,7 +245,9 @@ impl Transcriber {
         heard.notes = heard.reference_notes.iter().map(plain).collect();
         heard.notes.sort_by(|a, b| {
             let key = |note: &Note| (note.is_drum, note.program, note.pitch);
-            a.onset_seconds.total_cmp(&b.onset_seconds).then_with(|| key(a).cmp(&key(b)))
+            a.onset_seconds
+                .total_cmp(&b.onset_seconds)
+                .then_with(|| key(a).cmp(&key(b)))
         });
         heard
     }
@@ -205,5 +255,9 @@ impl Transcriber {
 
 /// A note by the rules of [`Note`]: audible, drums without program.
 fn plain(note: &Note) -> Note {
-    Note { velocity: note.velocity.clamp(1, 127), program: if note.is_drum { 0 } else { note.program }, ..*note }
+    Note {
+        velocity: note.velocity.clamp(1, 127),
+        program: if note.is_drum { 0 } else { note.program },
+        ..*note
+    }
 }

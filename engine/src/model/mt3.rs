@@ -1,7 +1,5 @@
 //! MT3 as MT3-PyTorch publishes it, and MR-MT3, which adds a memory of the previous segment.
 
-use std::path::Path;
-
 use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Tensor};
 
@@ -223,19 +221,4 @@ pub fn prefix_of(checkpoint: &Checkpoint) -> Option<&'static str> {
     ["", "model."]
         .into_iter()
         .find(|prefix| checkpoint.contains(&format!("{prefix}proj.weight")))
-}
-
-/// Loads an MT3 or MR-MT3 network from a file.
-///
-/// # Errors
-/// See [`Mt3Config::of`] and [`Mt3::load`].
-pub fn load<B: Backend>(
-    path: &Path,
-    settings: &Settings,
-    device: &Device<B>,
-) -> Result<(Mt3<B>, LoadReport)> {
-    let checkpoint = Checkpoint::open(path)?;
-    let prefix = prefix_of(&checkpoint).unwrap_or_default();
-    let config = Mt3Config::of(&checkpoint, prefix, settings)?;
-    Mt3::load(&checkpoint, prefix, config, device)
 }

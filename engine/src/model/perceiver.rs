@@ -6,7 +6,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData};
 
 use super::checkpoint::Weights;
-use super::ops::{Linear, join_heads, split_heads};
+use super::ops::{Linear, host, join_heads, split_heads};
 
 /// Added to the variance in every norm.
 const NORM_EPSILON: f64 = 1e-5;
@@ -437,9 +437,4 @@ impl<B: Backend> Perceiver<B> {
         }
         x.reshape([batch, frames, latents, size])
     }
-}
-
-/// The values of a tensor in row-major order as f32.
-pub(crate) fn host<B: Backend, const D: usize>(x: Tensor<B, D>) -> Vec<f32> {
-    x.into_data().iter::<f32>().collect()
 }

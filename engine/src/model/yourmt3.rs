@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::checkpoint::{Checkpoint, LoadReport, Weights};
 use super::config::Settings;
-use super::ops::Linear;
+use super::ops::{Linear, host};
 use super::perceiver::{Perceiver, PerceiverConfig, PerceiverTrace};
 use super::t5::{Decoder, DecoderParts, T5Config};
 use crate::error::{Error, Result};
@@ -323,7 +323,7 @@ impl<B: Backend> YourMt3<B> {
             .iter()
             .fold(image, |image, block| block.forward(image));
         if let Some(trace) = trace.as_deref_mut() {
-            trace.pre_encoder = super::perceiver::host(image.clone().permute([0, 2, 3, 1]));
+            trace.pre_encoder = host(image.clone().permute([0, 2, 3, 1]));
         }
         // The channels are the keys, the bins their features.
         self.encoder

@@ -30,10 +30,20 @@ pub fn write_safetensors(path: &Path, tensors: &[StoredTensor<'_>]) -> Result<()
     let views = tensors
         .iter()
         .map(|tensor| {
-            let dtype = if tensor.is_int { Dtype::I32 } else { Dtype::F32 };
-            Ok((tensor.name, TensorView::new(dtype, tensor.shape.to_vec(), &tensor.bytes).map_err(wrong)?))
+            let dtype = if tensor.is_int {
+                Dtype::I32
+            } else {
+                Dtype::F32
+            };
+            Ok((
+                tensor.name,
+                TensorView::new(dtype, tensor.shape.to_vec(), &tensor.bytes).map_err(wrong)?,
+            ))
         })
         .collect::<Result<Vec<_>>>()?;
     let bytes = safetensors::serialize(views, None).map_err(wrong)?;
-    std::fs::write(path, bytes).map_err(|source| Error::Io { path: path.to_owned(), source })
+    std::fs::write(path, bytes).map_err(|source| Error::Io {
+        path: path.to_owned(),
+        source,
+    })
 }

@@ -79,23 +79,6 @@ impl<'a, B: Backend> Weights<'a, B> {
         Tensor::from_data(TensorData::new(values, shape), &self.device)
     }
 
-    /// Several weights `[out, in]` as PyTorch stores them, side by side as one `[in, sum of out]`.
-    pub fn joined(&mut self, names: &[String], outputs: &[usize], inputs: usize) -> Tensor<B, 2> {
-        let total: usize = outputs.iter().sum();
-        let mut values = vec![0.0; inputs * total];
-        let mut column = 0;
-        for (name, &rows) in names.iter().zip(outputs) {
-            let weight = self.values(name, &[rows, inputs]);
-            for (row, weights) in weight.chunks_exact(inputs.max(1)).enumerate() {
-                for (input, &value) in weights.iter().enumerate() {
-                    values[input * total + column + row] = value;
-                }
-            }
-            column += rows;
-        }
-        Tensor::from_data(TensorData::new(values, [inputs, total]), &self.device)
-    }
-
     /// Notes that tensors whose name satisfies `test` are known and not needed (aliases, buffers).
     pub fn ignore(&mut self, test: impl Fn(&str) -> bool) {
         let prefix = self.prefix.as_str();

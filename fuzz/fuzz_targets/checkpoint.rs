@@ -1,0 +1,31 @@
+//! Any bytes as a checkpoint file: opened, every tensor read, and tried as a network.
+//! Seeds: engine/tests/data/mt3_family.
+#![no_main]
+
+use std::io::Write as _;
+
+use hitscribe_engine::decode::{LoadOptions, Transcriber};
+use hitscribe_engine::device::Device;
+use hitscribe_engine::model::checkpoint::Checkpoint;
+use hitscribe_engine::model::config::Settings;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+    file.write_all(bytes).expect("a writable temporary file");
+    let Ok(checkpoint) = Checkpoint::open(file.path()) else {
+        return;
+    };
+    for key in checkpoint.keys() {
+        let _ = checkpoint.read_f32(key);
+    }
+    let settings = Settings {
+        heads: Some(2),
+        ..Settings::default()
+    };
+    let options = LoadOptions {
+        settings,
+        ..LoadOptions::default()
+    };
+    let _ = Transcriber::load(file.path(), &options, Device::Cpu);
+});
