@@ -320,12 +320,12 @@ fn the_demo_is_heard_as_it_was_played() {
     }
     let f_measure = 2.0 * f64::from(found) / (count + played.len()) as f64;
     let bias_ms = 1e3 * error_seconds / f64::from(found.max(1));
-    println!(
+    eprintln!(
         "{found} of {} hits among {count}: F {f_measure:.3}, {bias_ms:+.1} ms",
         played.len()
     );
     for (pitch, at) in &heard {
-        println!("not played: {pitch} at {at:.3} s");
+        eprintln!("not played: {pitch} at {at:.3} s");
     }
     // The kit is synthetic and the model has never heard it.
     assert!(f_measure > 0.75, "F {f_measure}");
