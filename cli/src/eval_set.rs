@@ -27,7 +27,7 @@ pub struct Args {
     #[arg(long, value_delimiter = ',', default_value = DEFAULT_SETS)]
     sets: Vec<String>,
     /// Score these files (SET/TRACK.mid or TRACK.mid) instead of transcribing
-    #[arg(long, conflicts_with_all = ["gain_db", "sample_rate", "sensitivity", "device"])]
+    #[arg(long, conflicts_with_all = ["gain_db", "sample_rate", "sensitivity", "device", "weights"])]
     pred: Option<PathBuf>,
     /// Change the level of the recordings first
     #[arg(
@@ -46,6 +46,9 @@ pub struct Args {
     /// Where to compute: auto, cpu or cuda:N
     #[arg(long, default_value_t)]
     device: DeviceChoice,
+    /// Weights of the built-in network to use instead of its own, such as a fine-tuned copy
+    #[arg(long, value_name = "FILE.safetensors")]
+    weights: Option<PathBuf>,
     /// Print a line for each recording
     #[arg(long)]
     per_track: bool,
@@ -67,7 +70,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut estimates = match &args.pred {
         Some(folder) => Estimates::Files(folder.clone()),
         None => Estimates::Engine(Box::new(OwnTranscription {
-            engine: Engine::builtin(args.device)?,
+            engine: engine(args)?,
             done: HashMap::new(),
         })),
     };
@@ -109,6 +112,14 @@ pub fn run(args: &Args) -> Result<()> {
             .with_context(|| format!("{}", path.display()))?;
     }
     Ok(())
+}
+
+fn engine(args: &Args) -> Result<Engine> {
+    let Some(path) = &args.weights else {
+        return Ok(Engine::builtin(args.device)?);
+    };
+    let bytes = std::fs::read(path).with_context(|| format!("{}", path.display()))?;
+    Engine::with_weights(&bytes, args.device).with_context(|| format!("{}", path.display()))
 }
 
 /// The references of a set, sorted by file name.
