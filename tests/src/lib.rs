@@ -29,12 +29,16 @@ pub fn bundle() -> &'static Path {
 }
 
 fn made_bundle() -> Result<Bundles> {
-    let test = std::env::current_exe()?;
-    let folder = test.parent().context("the test lies nowhere")?;
-    let library = folder.join(System::current().library_name());
-    let out = folder.join(format!("bundles-{}", std::process::id()));
+    let name = System::current().library_name();
+    let program = std::env::current_exe()?;
+    let folder = program.parent().context("the test lies nowhere")?;
+    // Tests lie beside the library, examples in a folder next to it.
+    let library = [folder.join(name), folder.with_file_name("deps").join(name)]
+        .into_iter()
+        .find(|library| library.exists())
+        .context("Cargo has not built the plugin's library with these tests")?;
+    let out = folder.join("bundles-under-test");
     hitscribe_bundler::bundle(&library, System::current(), env!("CARGO_PKG_VERSION"), &out)
-        .context("the plugin's library is built by `cargo test -p hitscribe-tests` itself")
 }
 
 /// The loaded library of the bundle.
