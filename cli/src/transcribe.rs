@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::model::{Model, PublishedArgs};
 use anyhow::{Context, Result, anyhow, bail};
 use hitscribe_engine::audio::{decode, demo};
 use hitscribe_engine::device::DeviceChoice;
@@ -13,7 +14,6 @@ use hitscribe_engine::files::write_atomically;
 use hitscribe_engine::midi::{MidiSettings, TEMPOS_BPM, midi_file};
 use hitscribe_engine::stream::Transcription;
 use hitscribe_engine::{DrumClass, Note};
-use super::model::{Model, PublishedArgs};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -229,12 +229,7 @@ fn transcribe(args: &Args, model: &Model, input: &Path, target: &Target) -> Resu
             write_atomically(&path, &wav(&samples, 2, demo::DEMO_SAMPLE_RATE_HZ)?)?;
             say(&format!("{}: the demo groove as audio", path.display()))?;
         }
-        model.transcribe_samples(
-            &samples,
-            2,
-            demo::DEMO_SAMPLE_RATE_HZ,
-            args.sensitivity,
-        )?
+        model.transcribe_samples(&samples, 2, demo::DEMO_SAMPLE_RATE_HZ, args.sensitivity)?
     } else {
         model.transcribe_file(input, args.sensitivity, |done, length| {
             if let Some(length) = length {

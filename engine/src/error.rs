@@ -65,7 +65,9 @@ pub enum Error {
         reason: String,
     },
     /// A saved take was written by a newer version.
-    #[error("the saved take has format {found}, this version reads up to {newest}: update Hitscribe")]
+    #[error(
+        "the saved take has format {found}, this version reads up to {newest}: update Hitscribe"
+    )]
     TakeTooNew {
         /// The format of the take.
         found: u64,

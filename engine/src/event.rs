@@ -145,7 +145,10 @@ impl DrumClass {
 
     /// Whether this is one of the toms.
     pub const fn is_tom(self) -> bool {
-        matches!(self, Self::HighTom | Self::MidTom | Self::LowTom | Self::FloorTom)
+        matches!(
+            self,
+            Self::HighTom | Self::MidTom | Self::LowTom | Self::FloorTom
+        )
     }
 
     /// The class that a General MIDI percussion key belongs to, if it is one of ours.

@@ -2,9 +2,9 @@
 
 mod mt3_family;
 
+use hitscribe_engine::audio::spectral::{FrontEnd, FrontEndKind};
 use mt3_family::golden;
 use mt3_family::pack::{Pack, assert_features, difference};
-use hitscribe_engine::audio::spectral::{FrontEnd, FrontEndKind};
 
 /// Compares segment `segments[i]` of the recording with row `i` of the pack's features.
 fn check(pack: &str, kind: FrontEndKind, segments: &[usize]) {

@@ -5,8 +5,6 @@ mod mt3_family;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Tensor, TensorData};
-use mt3_family::pack::{Pack, Values, assert_max};
-use mt3_family::{assert_midi, assert_notes, golden, golden_json, mt3_note};
 use hitscribe_engine::audio::spectral::{FrontEnd, FrontEndKind};
 use hitscribe_engine::decode::greedy::{GreedyOptions, greedy, teacher_forced};
 use hitscribe_engine::device::Cpu;
@@ -16,6 +14,8 @@ use hitscribe_engine::model::config::Settings;
 use hitscribe_engine::model::mt3::{MAX_NEW_IDS, MEMORY_IDS, Mt3, Mt3Config, prefix_of};
 use hitscribe_engine::token::SegmentTokens;
 use hitscribe_engine::token::mt3::{DecodePath, codec_indices, decode};
+use mt3_family::pack::{Pack, Values, assert_max};
+use mt3_family::{assert_midi, assert_notes, golden, golden_json, mt3_note};
 use serde_json::Value;
 
 type Features = Tensor<Cpu, 3>;
