@@ -115,6 +115,21 @@ fn lightning_files_with_unknown_classes_give_their_tensors_and_settings() {
 }
 
 #[test]
+fn a_safetensors_header_of_any_length_is_no_pickle() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("one.safetensors");
+    let header = r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+    for length in header.len()..header.len() + 256 {
+        let mut bytes = (length as u64).to_le_bytes().to_vec();
+        bytes.extend_from_slice(format!("{header:<length$}").as_bytes());
+        bytes.extend_from_slice(&2.5_f32.to_le_bytes());
+        std::fs::write(&path, bytes).unwrap();
+        let file = Checkpoint::open(&path).unwrap();
+        assert_eq!(file.read_f32("a").unwrap(), [2.5], "header of {length} bytes");
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_named() {
     let file = Checkpoint::open(&data("tiny.pth")).unwrap();
     let mut config = Mt3Config::of(&file, "", &two_heads()).unwrap();

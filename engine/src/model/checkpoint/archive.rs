@@ -54,10 +54,11 @@ pub(super) fn read_index(file: &mut File, length: u64) -> Result<Index, Failure>
     let got = read_up_to(file, &mut head)?;
     if head.starts_with(b"PK\x03\x04") {
         zip_index(file)
+    } else if got >= 9 && head[8] == b'{' {
+        // Before the pickles, because the length of the header may begin with any byte.
+        safetensors_index(file, length)
     } else if got >= 4 && head[0] == 0x80 {
         legacy_index(file, length)
-    } else if got >= 9 && head[8] == b'{' {
-        safetensors_index(file, length)
     } else {
         Err("is no checkpoint: neither PyTorch's (zip or legacy) nor SafeTensors".into())
     }
