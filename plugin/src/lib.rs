@@ -17,6 +17,7 @@ pub mod scheduler;
 pub mod state;
 pub mod telemetry;
 pub mod wait;
+pub mod workshop;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,9 +28,10 @@ use nice_plug::midi::{Channel, Key, VoiceID};
 use nice_plug::prelude::*;
 
 use crate::live::{Live, Setup, Wishes};
-use crate::params::{HitscribeParams, clean_state};
+use crate::params::{HitscribeParams, Hop, LatencyMode, clean_state};
 use crate::scheduler::Message;
 use crate::telemetry::Telemetry;
+use crate::workshop::{Task, Workshop};
 
 /// Environment variable that chooses the device: `auto` (the default), `cpu` or `cuda:N`.
 pub const DEVICE_VARIABLE: &str = "HITSCRIBE_DEVICE";
@@ -40,7 +42,8 @@ pub struct Hitscribe {
     telemetry: Arc<Telemetry>,
     repaint: nice_plug_egui::RepaintNotifier,
     /// From activation to deactivation.
-    live: Option<Live>,
+    live: Option<Box<Live>>,
+    workshop: Arc<Workshop>,
     restart_is_asked: bool,
 }
 
@@ -51,38 +54,82 @@ impl Default for Hitscribe {
             telemetry: Arc::new(Telemetry::default()),
             repaint: nice_plug_egui::RepaintNotifier::new(),
             live: None,
+            workshop: Arc::default(),
             restart_is_asked: false,
         }
     }
 }
 
 impl Hitscribe {
-    /// The engine thread of the process; kept from the first activation on, so that a restart of
-    /// the host's engine does not load the model again.
-    fn hub(&self) -> Option<Arc<Hub>> {
-        let mut links = self.telemetry.links.lock();
-        if links.hub.is_none() {
-            let choice = std::env::var(DEVICE_VARIABLE).unwrap_or_default();
-            let device = choice.parse().unwrap_or(DeviceChoice::Auto);
-            match Hub::shared(device) {
-                Ok(hub) => links.hub = Some(hub),
-                Err(error) => links.problem = Some(error.to_string()),
+    /// Parameters that change the constant take effect when the transport stands, never while it
+    /// runs: by a new activation where hosts do that, by a new half of the audio thread elsewhere.
+    fn renew_if_needed(&mut self, setup: &Setup, context: &mut impl ProcessContext<Self>) {
+        if context.transport().playing {
+            return;
+        }
+        let wanted = (self.params.latency_mode.value(), self.params.hop.value());
+        if let Some(new) = self.workshop.take() {
+            self.take_over(new, wanted, context);
+            context.execute_background(Task::Discard);
+        } else if wanted == (setup.mode, setup.hop) {
+            self.restart_is_asked = false;
+        } else if !self.restart_is_asked {
+            self.restart_is_asked = true;
+            if context.plugin_api() == PluginApi::Clap {
+                context.request_restart();
+            } else {
+                let (mode, hop) = wanted;
+                context.execute_background(Task::Build(Setup {
+                    mode,
+                    hop,
+                    ..*setup
+                }));
             }
         }
-        links.hub.clone()
     }
 
-    /// Parameters that change the constant hold from the next activation on. It is asked for when
-    /// the transport stands, never while it runs.
-    fn restart_if_needed(&mut self, setup: &Setup, playing: bool, ask: impl FnOnce()) {
-        let wanted = (self.params.latency_mode.value(), self.params.hop.value());
-        if wanted == (setup.mode, setup.hop) {
-            self.restart_is_asked = false;
-        } else if !playing && !self.restart_is_asked {
-            self.restart_is_asked = true;
-            ask();
+    fn take_over(
+        &mut self,
+        new: Box<Live>,
+        wanted: (LatencyMode, Hop),
+        context: &mut impl ProcessContext<Self>,
+    ) {
+        let setup = *new.setup();
+        let worn = match &mut self.live {
+            Some(live) if setup.fits(live.setup()) && wanted == (setup.mode, setup.hop) => {
+                live.end(|offset, message| context.try_send_event(event(offset, message)).is_ok());
+                context.set_latency_samples(setup.delay_frames() as u32);
+                self.telemetry.announce(&setup);
+                std::mem::replace(live, new)
+            }
+            _ => new,
+        };
+        self.restart_is_asked = false;
+        self.workshop.put_away(worn);
+    }
+}
+
+/// The engine thread of the process; kept from the first activation on, so that a restart of the
+/// host's engine does not load the model again.
+fn hub(telemetry: &Telemetry) -> Option<Arc<Hub>> {
+    let mut links = telemetry.links.lock();
+    if links.hub.is_none() {
+        let choice = std::env::var(DEVICE_VARIABLE).unwrap_or_default();
+        let device = choice.parse().unwrap_or(DeviceChoice::Auto);
+        match Hub::shared(device) {
+            Ok(hub) => links.hub = Some(hub),
+            Err(error) => links.problem = Some(error.to_string()),
         }
     }
+    links.hub.clone()
+}
+
+/// The audio thread's half for a setup; none where there is no engine thread.
+fn build(setup: Setup, params: &HitscribeParams, telemetry: &Arc<Telemetry>) -> Option<Live> {
+    let hub = hub(telemetry)?;
+    let take = params.take.take().clone();
+    let port = hub.open(setup.channel_count, setup.session(), take);
+    Some(Live::new(setup, port, hub, telemetry.clone()))
 }
 
 impl Plugin for Hitscribe {
@@ -97,7 +144,7 @@ impl Plugin for Hitscribe {
 
     type Editor = nice_plug_egui::EguiEditor<editor::Window>;
     type SysExMessage = ();
-    type BackgroundTask = ();
+    type BackgroundTask = Task;
 
     fn params(&self) -> Arc<dyn Params> {
         self.params.clone()
@@ -109,6 +156,24 @@ impl Plugin for Hitscribe {
             self.telemetry.clone(),
             self.repaint.clone(),
         )
+    }
+
+    fn task_executor(&mut self) -> TaskExecutor<Self> {
+        let params = self.params.clone();
+        let telemetry = self.telemetry.clone();
+        let workshop = self.workshop.clone();
+        Box::new(move |task| {
+            workshop.work(task, &telemetry, |wanted| {
+                let setup = Setup::new(
+                    wanted.sample_rate_hz,
+                    wanted.channel_count,
+                    wanted.mode,
+                    wanted.hop,
+                    wanted.host_says_offline,
+                );
+                build(setup.ok()?, &params, &telemetry)
+            });
+        })
     }
 
     fn filter_state(state: &mut PluginState) {
@@ -123,6 +188,7 @@ impl Plugin for Hitscribe {
     ) -> bool {
         self.restart_is_asked = false;
         self.live = None;
+        self.workshop.clear();
         let setup = Setup::new(
             f64::from(config.sample_rate),
             layout
@@ -146,21 +212,14 @@ impl Plugin for Hitscribe {
             }
         };
         context.set_latency_samples(setup.delay_frames() as u32);
-        telemetry
-            .constant_frames
-            .store(setup.constant_frames, Ordering::Relaxed);
-        telemetry
-            .is_aligned
-            .store(setup.delay_frames() > 0, Ordering::Relaxed);
+        telemetry.announce(&setup);
         // Without an engine thread the plugin still passes audio, and the editor says why.
-        if let Some(hub) = self.hub() {
-            let take = self.params.take.take().clone();
-            let port = hub.open(setup.channel_count, setup.session(), take);
+        if let Some(live) = build(setup, &self.params, telemetry) {
             let mut links = telemetry.links.lock();
-            links.port = Some(port.counters().clone());
+            links.port = Some(live.counters().clone());
             links.problem = None;
             drop(links);
-            self.live = Some(Live::new(setup, port, hub, telemetry.clone()));
+            self.live = Some(Box::new(live));
         }
         true
     }
@@ -177,12 +236,15 @@ impl Plugin for Hitscribe {
         _aux: &mut AuxiliaryBuffers,
         context: &mut impl ProcessContext<Self>,
     ) -> ProcessStatus {
-        let Some(mut live) = self.live.take() else {
+        let Some(setup) = self.live.as_ref().map(|live| *live.setup()) else {
+            return ProcessStatus::Normal;
+        };
+        self.renew_if_needed(&setup, context);
+        let Some(live) = &mut self.live else {
             return ProcessStatus::Normal;
         };
         let setup = *live.setup();
         let host = host_time(context.transport());
-        self.restart_if_needed(&setup, host.playing, || context.request_restart());
         let wishes = Wishes {
             bypass: self.params.bypass.value(),
             wait_always: self.params.wait_for_every_note.value(),
@@ -196,7 +258,6 @@ impl Plugin for Hitscribe {
                 context.try_send_event(event(offset, message)).is_ok()
             });
         }
-        self.live = Some(live);
         // A second beyond the constant covers the length of the last note.
         let tail_frames = setup.constant_frames + setup.sample_rate_hz as u64;
         ProcessStatus::Tail(tail_frames as u32)
@@ -204,6 +265,7 @@ impl Plugin for Hitscribe {
 
     fn deactivate(&mut self) {
         self.live = None;
+        self.workshop.clear();
         self.telemetry.links.lock().port = None;
         self.telemetry.sample_rate_bits.store(0, Ordering::Relaxed);
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hitscribe_engine::error::Result;
 use hitscribe_engine::stream::{
-    CapturePort, HostTime, Hub, Listening, SessionConfig, builtin_latency_samples,
+    CapturePort, HostTime, Hub, Listening, PortCounters, SessionConfig, builtin_latency_samples,
 };
 
 use crate::delay::DelayLine;
@@ -63,6 +63,11 @@ impl Setup {
         let allowance_frames = (allowance_seconds(hop) * sample_rate_hz).ceil() as u64;
         setup.constant_frames = builtin_latency_samples(&setup.session())? + allowance_frames;
         Ok(setup)
+    }
+
+    /// Whether `other` differs in what the user chooses only.
+    pub fn fits(&self, other: &Self) -> bool {
+        self.sample_rate_hz == other.sample_rate_hz && self.channel_count == other.channel_count
     }
 
     /// What the engine is asked for.
@@ -128,6 +133,18 @@ impl Live {
             was_playing: false,
             has_given_up: false,
         }
+    }
+
+    /// The figures of its port.
+    pub fn counters(&self) -> &Arc<PortCounters> {
+        self.port.counters()
+    }
+
+    /// Ends what sounds, now; for the last block before another takes over.
+    pub fn end(&mut self, send: impl FnMut(u32, Message) -> bool) {
+        let now_frames = self.port.position_frames();
+        self.scheduler.stop(now_frames);
+        self.scheduler.emit(now_frames, 1, send);
     }
 
     /// What was settled at activation.

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use hitscribe_engine::stream::{EngineStatus, Hub, PortCounters};
 use parking_lot::Mutex;
 
+use crate::live::Setup;
+
 /// Figures of one instance.
 #[derive(Default)]
 pub struct Telemetry {
@@ -43,6 +45,14 @@ pub struct Links {
 }
 
 impl Telemetry {
+    /// Shows the constant of a setup that holds from now on. Real-time safe.
+    pub fn announce(&self, setup: &Setup) {
+        self.constant_frames
+            .store(setup.constant_frames, Ordering::Relaxed);
+        self.is_aligned
+            .store(setup.delay_frames() > 0, Ordering::Relaxed);
+    }
+
     /// Frames per second, or 0 when the host has not activated the plugin.
     pub fn sample_rate_hz(&self) -> f32 {
         f32::from_bits(self.sample_rate_bits.load(Ordering::Relaxed))
