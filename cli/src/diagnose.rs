@@ -11,10 +11,10 @@ use hitscribe_engine::Note;
 use hitscribe_engine::device::DeviceChoice;
 use hitscribe_engine::model::advice::{Advice, advise};
 use hitscribe_engine::note::leakage::{Report, Settings, Strategy, Verdict, apply, filter};
-use hitscribe_engine::stream::{Engine, transcribe_samples};
 use serde_json::{Value, json};
 
 use crate::audio_in::Recording;
+use crate::model::{Model, PublishedArgs};
 use crate::notes_file;
 use crate::output::{out, outln};
 
@@ -33,8 +33,13 @@ pub struct Args {
     #[arg(long, default_value_t = 0.5, value_name = "0..1")]
     minimum_confidence: f32,
     /// Look at this transcription (MIDI or JSON) instead of making one
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["sensitivity", "device"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sensitivity", "device", "model", "weights"])]
     notes: Option<PathBuf>,
+    #[command(flatten)]
+    published: PublishedArgs,
+    /// Weights of the built-in network to use instead of its own, such as a fine-tuned copy
+    #[arg(long, value_name = "FILE.safetensors")]
+    weights: Option<PathBuf>,
     /// From 0 (only certain hits) to 1 (every suspicion)
     #[arg(long, default_value_t = 0.5, value_name = "0..1")]
     sensitivity: f32,
@@ -125,22 +130,10 @@ fn subject(args: &Args, recording: &Recording) -> Result<Subject> {
             warnings,
         });
     }
-    let engine = Engine::builtin(args.device)?;
-    let selected = engine.selected();
-    let source = format!("{} on {}", engine.model_name(), selected.device);
-    warnings.extend(
-        selected
-            .fallback_reason
-            .iter()
-            .map(|reason| format!("on the CPU: {reason}")),
-    );
-    let transcription = transcribe_samples(
-        &engine,
-        &recording.samples,
-        1,
-        recording.sample_rate_hz,
-        args.sensitivity,
-    )?;
+    let model = Model::load(&args.published, args.weights.as_deref(), args.device)?;
+    let source = format!("{} on {}", model.name(), model.device());
+    let (samples, rate) = (&recording.samples, recording.sample_rate_hz);
+    let transcription = model.transcribe_samples(samples, 1, rate, args.sensitivity)?;
     warnings.extend(transcription.warnings);
     Ok(Subject {
         notes: transcription.notes,

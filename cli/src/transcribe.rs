@@ -12,6 +12,7 @@ use hitscribe_engine::audio::{decode, demo};
 use hitscribe_engine::device::DeviceChoice;
 use hitscribe_engine::files::write_atomically;
 use hitscribe_engine::midi::{MidiSettings, TEMPOS_BPM, midi_file};
+use hitscribe_engine::note::leakage::{self, Settings, Strategy};
 use hitscribe_engine::stream::Transcription;
 use hitscribe_engine::{DrumClass, Note};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -47,6 +48,13 @@ pub struct Args {
     /// Weights of the built-in network to use instead of its own, such as a fine-tuned copy
     #[arg(long, value_name = "FILE.safetensors")]
     weights: Option<PathBuf>,
+    /// What to do against drum hits that were written as pitched notes: off, auto, drums-only, smart,
+    /// pitch, confidence or remap-chromatic
+    #[arg(long, default_value_t = Strategy::Off, value_name = "FILTER")]
+    leakage: Strategy,
+    /// Threshold of the confidence filter
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = parse_sensitivity)]
+    minimum_confidence: f32,
     /// Tempo of the MIDI file in quarter notes per minute
     #[arg(long, default_value_t = 120.0, value_name = "BPM", value_parser = parse_tempo)]
     tempo: f64,
@@ -222,7 +230,7 @@ fn target(args: &Args, input: &Path, is_single: bool) -> Result<Target> {
 
 fn transcribe(args: &Args, model: &Model, input: &Path, target: &Target) -> Result<()> {
     let progress = progress_bar(input);
-    let transcription = if is_demo(input) {
+    let mut transcription = if is_demo(input) {
         let (samples, _) = demo::groove();
         if let Target::File(path) = target {
             let path = path.with_extension("wav");
@@ -241,6 +249,16 @@ fn transcribe(args: &Args, model: &Model, input: &Path, target: &Target) -> Resu
     progress.finish_and_clear();
     for warning in &transcription.warnings {
         log::warn!("{}: {warning}", input.display());
+    }
+    if args.leakage != Strategy::Off {
+        let settings = Settings {
+            strategy: args.leakage,
+            minimum_confidence: args.minimum_confidence,
+        };
+        let verdicts = leakage::filter(&transcription.notes, &settings);
+        let report = leakage::Report::new(&transcription.notes, &verdicts);
+        log::info!("{}: leakage {}: {report}", input.display(), args.leakage);
+        transcription.notes = leakage::apply(&transcription.notes, &verdicts);
     }
     let content = if args.json {
         let mut line = serde_json::to_vec(&Document::new(input, model, &transcription))?;

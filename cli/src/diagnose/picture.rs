@@ -43,7 +43,7 @@ pub fn draw(recording: &Recording, notes: &[Note], verdicts: &[Verdict]) -> Resu
     let mut lanes: Vec<u8> = notes
         .iter()
         .zip(verdicts)
-        .filter_map(|(n, v)| Some(v.apply(n)?))
+        .filter_map(|(n, v)| v.apply(n))
         .filter(|n| n.is_drum)
         .map(|n| n.pitch)
         .collect();
