@@ -125,7 +125,11 @@ fn a_safetensors_header_of_any_length_is_no_pickle() {
         bytes.extend_from_slice(&2.5_f32.to_le_bytes());
         std::fs::write(&path, bytes).unwrap();
         let file = Checkpoint::open(&path).unwrap();
-        assert_eq!(file.read_f32("a").unwrap(), [2.5], "header of {length} bytes");
+        assert_eq!(
+            file.read_f32("a").unwrap(),
+            [2.5],
+            "header of {length} bytes"
+        );
     }
 }
 
