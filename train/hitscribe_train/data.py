@@ -12,6 +12,10 @@ FRAMES = SEGMENT_SAMPLES // HOP
 MAX_HITS = 256
 RECORD_BYTES = SEGMENT_SAMPLES * 2 + 4 + MAX_HITS * 16
 
+# Rendering costs half as much as a training step: every segment is used this often, far apart.
+USES = 2
+SHUFFLED = 384  # segments waiting for their next use
+
 # Hits that other sounds drown by more than this are neither asked for nor forbidden.
 INAUDIBLE_DB = -15.0
 IGNORED_FRAMES = 4  # on each side of an inaudible hit
@@ -70,6 +74,22 @@ def parse(record):
     return (audio, *labels(hits))
 
 
+def used_again(records, rng):
+    """Yields every record USES times, its uses spread over about SHUFFLED others."""
+    waiting = []
+    for record in records:
+        waiting.append((record, USES))
+        while len(waiting) >= SHUFFLED:
+            index = rng.integers(len(waiting))
+            record, uses = waiting[index]
+            yield record
+            if uses > 1:
+                waiting[index] = (record, uses - 1)
+            else:
+                waiting[index] = waiting[-1]
+                waiting.pop()
+
+
 class Segments(torch.utils.data.IterableDataset):
     """An endless stream; worker w of n renders its own seed."""
 
@@ -80,5 +100,5 @@ class Segments(torch.utils.data.IterableDataset):
     def __iter__(self):
         info = torch.utils.data.get_worker_info()
         worker = info.id if info else 0
-        for record in render(*self.arguments, self.seed + 1000 * worker, self.first, 10**9):
-            yield parse(record)
+        records = render(*self.arguments, self.seed + 1000 * worker, self.first, 10**9)
+        yield from (parse(record) for record in used_again(records, np.random.default_rng(self.seed + worker)))

@@ -77,7 +77,7 @@ def main():
         torch.save(state, path + ".new")
         os.replace(path + ".new", path)
 
-    # Another stream after every start: segments are never seen twice.
+    # Another stream after every start, so that no segment comes back.
     dataset = Segments(options.renderer, options.bank, options.pool, options.seed + step, first=step * options.batch)
     loader = DataLoader(dataset, options.batch, num_workers=options.workers, prefetch_factor=6, pin_memory=device.type == "cuda")
     limit = options.minutes * 60
