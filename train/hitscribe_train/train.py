@@ -22,6 +22,46 @@ FIRST_FRAME, LAST_FRAME = 64, FRAMES - FUTURE_FRAMES
 POSITIVE_WEIGHT = 3.0
 
 
+class Optimizer:
+    """Muon for the convolutions inside the network, each seen as a matrix [outputs, inputs x taps];
+    AdamW for what is no matrix, and for the head."""
+
+    def __init__(self, net, rate):
+        head = set(net.head.parameters())
+        self.kernels = [p for p in net.parameters() if p.dim() > 1 and p not in head]
+        others = [p for p in net.parameters() if p.dim() <= 1 or p in head]
+        # Views: what Muon changes is the network's own weight.
+        self.matrices = [torch.nn.Parameter(self.matrix(p.detach())) for p in self.kernels]
+        self.parts = (
+            torch.optim.Muon(self.matrices, rate, weight_decay=0.02, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(others, rate, betas=(0.9, 0.98), weight_decay=0.02),
+        )
+
+    @staticmethod
+    def matrix(kernel):
+        # 2-d kernels lie in memory with their channels last.
+        return (kernel.permute(0, 2, 3, 1) if kernel.dim() == 4 else kernel).flatten(1)
+
+    def step(self, loss, rate, net):
+        for part in self.parts:
+            for group in part.param_groups:
+                group["lr"] = rate
+        net.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 2.0)
+        for kernel, matrix in zip(self.kernels, self.matrices):
+            matrix.grad = self.matrix(kernel.grad)
+        for part in self.parts:
+            part.step()
+
+    def state_dict(self):
+        return [part.state_dict() for part in self.parts]
+
+    def load_state_dict(self, states):
+        for part, state in zip(self.parts, states):
+            part.load_state_dict(state)
+
+
 def losses(outputs, targets):
     onset, velocity, shift = (o[..., FIRST_FRAME:LAST_FRAME] for o in outputs)
     target, weight, target_velocity, target_shift, hit = (t[..., FIRST_FRAME:LAST_FRAME] for t in targets)
@@ -56,7 +96,7 @@ def main():
 
     net = DrumNet().to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(net)
-    optimizer = torch.optim.AdamW(net.parameters(), options.rate, betas=(0.9, 0.98), weight_decay=0.02)
+    optimizer = Optimizer(net, options.rate)
     step, spent = 0, 0.0
     if os.path.exists(path):
         saved = torch.load(path, map_location=device)
@@ -88,16 +128,11 @@ def main():
         audio, *targets = (t.to(device, non_blocking=True) for t in batch)
         progress = min(spent / limit, 1.0)
         rate = options.rate * min(1.0, (step + 1) / 300) * (0.5 * (1 + math.cos(math.pi * progress)) + 0.005)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
         with torch.autocast(device.type, torch.bfloat16):
             outputs = net(audio)
         parts = losses(outputs, targets)
         loss = parts[0] + 2.0 * parts[1] + 2.0 * parts[2]
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 2.0)
-        optimizer.step()
+        optimizer.step(loss, rate, net)
         step += 1
         keep = min(0.999, (step + 1) / (step + 10))
         with torch.no_grad():

@@ -229,6 +229,17 @@ const CYMBALS: [DrumClass; 5] = [
     DrumClass::Splash,
     DrumClass::RideBell,
 ];
+/// What a loud song's time is kept on instead of the hat: most often a crash.
+const RIDDEN: [DrumClass; 8] = [
+    DrumClass::Crash,
+    DrumClass::Crash,
+    DrumClass::Crash,
+    DrumClass::Ride,
+    DrumClass::Ride,
+    DrumClass::RideBell,
+    DrumClass::China,
+    DrumClass::Splash,
+];
 const TOMS: [DrumClass; 4] = [
     DrumClass::HighTom,
     DrumClass::MidTom,
@@ -261,15 +272,15 @@ pub fn orchestrate(rng: &mut impl Rng, strokes: &mut Vec<Stroke>) {
                 .for_each(|s| s.class = to);
         }
     };
-    let (cymbal, tom, hand) = (pick(rng, &CYMBALS), pick(rng, &TOMS), pick(rng, &HAND));
+    let (cymbal, tom, hand) = (pick(rng, &RIDDEN), pick(rng, &TOMS), pick(rng, &HAND));
     swap(rng, DrumClass::Snare, DrumClass::Clap, 0.06);
     swap(rng, DrumClass::Snare, DrumClass::SideStick, 0.08);
     swap(rng, DrumClass::Snare, tom, 0.07);
-    swap(rng, DrumClass::ClosedHat, cymbal, 0.16);
-    swap(rng, DrumClass::ClosedHat, DrumClass::OpenHat, 0.07);
+    swap(rng, DrumClass::ClosedHat, cymbal, 0.18);
+    swap(rng, DrumClass::ClosedHat, DrumClass::OpenHat, 0.1);
     swap(rng, DrumClass::ClosedHat, tom, 0.05);
     swap(rng, DrumClass::ClosedHat, hand, 0.06);
-    let other_cymbal = pick(rng, &CYMBALS);
+    let other_cymbal = pick(rng, &RIDDEN);
     swap(rng, DrumClass::Ride, other_cymbal, 0.2);
     swap(rng, DrumClass::Ride, DrumClass::ClosedHat, 0.08);
     swap(rng, DrumClass::Kick, DrumClass::FloorTom, 0.04);

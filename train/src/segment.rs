@@ -113,7 +113,7 @@ impl Studio {
         let with_drums = kind > 0.17;
         let with_band = !self.band.is_empty()
             && if with_drums {
-                chance(rng, 0.5)
+                chance(rng, 0.6)
             } else {
                 kind > 0.03
             };
@@ -313,8 +313,14 @@ fn master(rng: &mut impl Rng, audio: &mut [f32]) {
     if chance(rng, 0.25) {
         clip(audio, uniform(rng, 1.0, 8.0));
     }
-    if chance(rng, 0.22) {
-        brick_low_pass(audio, log_uniform(rng, 4_000.0, 15_500.0));
+    if chance(rng, 0.28) {
+        // A third of it at the usual place: 16 kHz material.
+        let edge_hz = if chance(rng, 0.35) {
+            uniform(rng, 7_000.0, 8_000.0)
+        } else {
+            log_uniform(rng, 4_000.0, 15_500.0)
+        };
+        brick_low_pass(audio, edge_hz);
     }
     if chance(rng, 0.08) {
         Biquad::high_pass(log_uniform(rng, 40.0, 250.0), 0.7).run(audio);
