@@ -1,11 +1,11 @@
 //! The bank of drum one-shots: recorded and synthesized hits, grouped by instrument.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use hitscribe_engine::DrumClass;
+use hitscribe_engine::audio::mono::read_mono;
 use rayon::prelude::*;
 use serde::Deserialize;
 
@@ -186,48 +186,15 @@ impl Bank {
     }
 }
 
-fn decode(path: &PathBuf) -> Result<Vec<i16>> {
-    use symphonia::core::codecs::audio::AudioDecoderOptions;
-    use symphonia::core::formats::{FormatOptions, TrackType, probe::Hint};
-    use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
-    use symphonia::core::meta::MetadataOptions;
-
-    let context = || format!("reading {}", path.display());
-    let file = File::open(path).with_context(context)?;
-    let stream = MediaSourceStream::new(Box::new(file), MediaSourceStreamOptions::default());
-    let mut format = symphonia::default::get_probe()
-        .probe(
-            &Hint::new(),
-            stream,
-            FormatOptions::default(),
-            MetadataOptions::default(),
-        )
-        .with_context(context)?;
-    let track = format
-        .default_track(TrackType::Audio)
-        .with_context(context)?;
-    let params = track
-        .codec_params
-        .as_ref()
-        .and_then(|p| p.audio())
-        .with_context(context)?
-        .clone();
-    if params.sample_rate != Some(SAMPLE_RATE) {
+fn decode(path: &Path) -> Result<Vec<i16>> {
+    let recording = read_mono(path, SAMPLE_RATE)?;
+    if recording.file_rate_hz != SAMPLE_RATE {
         bail!(
-            "{}: {:?} Hz, the bank is at {SAMPLE_RATE} Hz",
+            "{}: {} Hz, the bank is at {SAMPLE_RATE} Hz",
             path.display(),
-            params.sample_rate
+            recording.file_rate_hz
         );
     }
-    let mut decoder = symphonia::default::get_codecs()
-        .make_audio_decoder(&params, &AudioDecoderOptions::default())
-        .with_context(context)?;
-    let mut samples: Vec<i16> = Vec::new();
-    let mut block: Vec<i16> = Vec::new();
-    while let Some(packet) = format.next_packet().with_context(context)? {
-        let decoded = decoder.decode(&packet).with_context(context)?;
-        decoded.copy_to_vec_interleaved(&mut block);
-        samples.extend_from_slice(&block);
-    }
-    Ok(samples)
+    let samples = recording.samples.iter();
+    Ok(samples.map(|x| (x * 32_768.0) as i16).collect())
 }

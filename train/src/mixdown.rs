@@ -17,6 +17,9 @@ use crate::kit::Kit;
 
 const RATE: f32 = SAMPLE_RATE as f32;
 
+/// What is looked at to tell whether a hit can be heard: its first 40 ms.
+pub const AUDIBLE_SAMPLES: usize = SAMPLE_RATE as usize / 25;
+
 /// A stroke in the mix, with how well it can be heard.
 #[derive(Clone, Copy, Debug)]
 pub struct Hit {
@@ -326,22 +329,22 @@ fn bus(rng: &mut impl Rng, audio: &mut [f32]) {
     }
 }
 
+/// Energy as it is, and of the first difference, which weighs the top of the spectrum.
+pub fn energies(audio: &[f32]) -> (f32, f32) {
+    let flat: f32 = audio.iter().map(|x| x * x).sum();
+    let bright: f32 = audio.windows(2).map(|w| (w[1] - w[0]).powi(2)).sum();
+    (flat + 1e-12, bright + 1e-12)
+}
+
 fn audible(
     all: &[f32],
     tracks: &BTreeMap<DrumClass, Vec<f32>>,
     played: &[(Stroke, usize, f32)],
 ) -> Vec<Hit> {
-    const WINDOW: usize = SAMPLE_RATE as usize / 25;
-    // Energy as it is, and of the first difference, which weighs the top of the spectrum.
-    let energies = |audio: &[f32]| {
-        let flat: f32 = audio.iter().map(|x| x * x).sum();
-        let bright: f32 = audio.windows(2).map(|w| (w[1] - w[0]).powi(2)).sum();
-        (flat + 1e-12, bright + 1e-12)
-    };
     let mut hits: Vec<Hit> = played
         .iter()
         .map(|(stroke, onset, _)| {
-            let range = *onset..(onset + WINDOW).min(all.len());
+            let range = *onset..(onset + AUDIBLE_SAMPLES).min(all.len());
             let (own, own_bright) = energies(&tracks[&stroke.class][range.clone()]);
             let (sum, sum_bright) = energies(&all[range]);
             let ratio = (own / sum).max(own_bright / sum_bright);

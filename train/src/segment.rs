@@ -18,7 +18,7 @@ use crate::dsp::{
 use crate::groove::{
     Performance, Stroke, hand_percussion, invented, orchestrate, performances, window,
 };
-use crate::mixdown::{Drums, Hit, play};
+use crate::mixdown::{AUDIBLE_SAMPLES, Drums, Hit, energies, play};
 use crate::procedural;
 use crate::voice::sing;
 
@@ -277,15 +277,9 @@ fn start_late(rng: &mut impl Rng, audio: &mut [f32], hits: &mut Vec<Hit>) {
 
 /// Lowers the audibility of hits that the rest of the band drowns.
 fn mark_masked(hits: &mut [Hit], drums: &[f32], others: &[f32]) {
-    const WINDOW: usize = SAMPLE_RATE as usize / 25;
-    let energies = |audio: &[f32]| {
-        let flat: f32 = audio.iter().map(|x| x * x).sum();
-        let bright: f32 = audio.windows(2).map(|w| (w[1] - w[0]).powi(2)).sum();
-        (flat + 1e-12, bright + 1e-12)
-    };
     for hit in hits {
         let at = LEAD_SAMPLES + (hit.stroke.seconds.max(0.0) * f64::from(SAMPLE_RATE)) as usize;
-        let range = at.min(drums.len())..(at + WINDOW).min(drums.len());
+        let range = at.min(drums.len())..(at + AUDIBLE_SAMPLES).min(drums.len());
         let (own, own_bright) = energies(&drums[range.clone()]);
         let (sum, sum_bright) = energies(&others[range]);
         let share = (own / (own + sum)).max(own_bright / (own_bright + sum_bright));
