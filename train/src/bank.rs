@@ -34,6 +34,11 @@ pub struct Instrument {
     pub hits: Vec<OneShot>,
 }
 
+/// Whether a kit is computed rather than recorded: by the procedural kits or as `synth_oneshots`.
+pub fn is_computed(kit: &str) -> bool {
+    kit.starts_with("procedural") || kit.starts_with("synth_")
+}
+
 /// All instruments by class. `None` holds percussion that is not a class of the model: distractors.
 pub struct Bank {
     /// Instruments in a stable order.
@@ -101,15 +106,28 @@ fn articulation_group(row: &Row) -> String {
 }
 
 impl Bank {
-    /// Reads `root/oneshots` or `root/holdout_oneshots`.
+    /// Reads `root/oneshots`, and `root/synth_oneshots` where it exists, or `root/holdout_oneshots`.
     ///
     /// # Errors
-    /// When the index or a sound cannot be read.
+    /// When an index or a sound cannot be read.
     pub fn load(root: &Path, split: Split) -> Result<Self> {
-        let folder = root.join(match split {
-            Split::Train => "oneshots",
-            Split::HoldOut => "holdout_oneshots",
-        });
+        let folders = match split {
+            Split::Train => ["oneshots", "synth_oneshots"].as_slice(),
+            Split::HoldOut => &["holdout_oneshots"],
+        };
+        let mut bank = Self {
+            instruments: BTreeMap::new(),
+        };
+        for (index, name) in folders.iter().enumerate() {
+            let folder = root.join(name);
+            if index == 0 || folder.exists() {
+                bank.load_folder(&folder, split)?;
+            }
+        }
+        Ok(bank)
+    }
+
+    fn load_folder(&mut self, folder: &Path, split: Split) -> Result<()> {
         let index = folder.join("index.jsonl");
         let text = std::fs::read_to_string(&index)
             .with_context(|| format!("reading {}", index.display()))?;
@@ -142,11 +160,8 @@ impl Bank {
                 velocity_rank,
             });
         }
-        let mut bank = Self {
-            instruments: BTreeMap::new(),
-        };
         for ((class, kit, articulation, mic), hits) in groups {
-            bank.add(
+            self.add(
                 class,
                 Instrument {
                     kit,
@@ -156,7 +171,7 @@ impl Bank {
                 },
             );
         }
-        Ok(bank)
+        Ok(())
     }
 
     /// Adds an instrument; its hits are sorted here.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hitscribe_engine::DrumClass;
 use rand::Rng;
 
-use crate::bank::{Bank, Instrument, OneShot};
+use crate::bank::{Bank, Instrument, OneShot, is_computed};
 use crate::dsp::{chance, normal, uniform};
 
 /// An instrument as it is used in one segment.
@@ -93,11 +93,7 @@ impl<'a> Kit<'a> {
             // Another kit, each kit alike, however many instruments it holds; recorded ones first.
             let mut kits: Vec<&str> = all.iter().map(|i| i.kit.as_str()).collect();
             kits.dedup();
-            let recorded: Vec<&str> = kits
-                .iter()
-                .copied()
-                .filter(|k| !k.starts_with("procedural"))
-                .collect();
+            let recorded: Vec<&str> = kits.iter().copied().filter(|k| !is_computed(k)).collect();
             let pool = if !recorded.is_empty() && chance(rng, 0.7) {
                 &recorded
             } else {
@@ -120,7 +116,12 @@ impl<'a> Kit<'a> {
             .find(|found| !found.is_empty())
             .unwrap_or(from);
         let instrument = by_mic[rng.random_range(0..by_mic.len())];
-        let tunable = !matches!(class, DrumClass::Ride | DrumClass::RideBell);
+        let detune_octaves = match class {
+            DrumClass::Ride | DrumClass::RideBell => 0.03,
+            // Few kicks are recorded, and records have them from a thud to a boom.
+            DrumClass::Kick => 0.2,
+            _ => 0.08,
+        };
         let damped = match class {
             // From nearly closed to fully open.
             DrumClass::OpenHat => chance(rng, 0.5).then(|| uniform(rng, 0.12, 0.8)),
@@ -134,7 +135,7 @@ impl<'a> Kit<'a> {
         Some(Piece {
             instrument,
             gain_db: usual_gain_db(class) + normal(rng, self.spread_db),
-            speed: self.speed * 2f32.powf(normal(rng, if tunable { 0.08 } else { 0.03 })),
+            speed: self.speed * 2f32.powf(normal(rng, detune_octaves)),
             range_db: self.range_db * uniform(rng, 0.8, 1.2),
             damping_seconds: damped.unwrap_or(f32::INFINITY),
         })

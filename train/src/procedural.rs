@@ -246,11 +246,18 @@ impl Voice {
         };
         match class {
             DrumClass::Kick => {
-                let (hz, t60) = (
-                    uniform(rng, 40.0, 70.0),
-                    c.damping * log_uniform(rng, 0.2, if machine { 1.3 } else { 0.6 }),
-                );
-                let (bend, attack) = (log_uniform(rng, 0.5, 5.0), log_uniform(rng, 0.05, 0.9));
+                // Most are low and dry; some ring like a tom, at any pitch.
+                let resonant = chance(rng, 0.3);
+                let hz = uniform(rng, 40.0, 70.0)
+                    * if resonant {
+                        uniform(rng, 1.0, 1.8)
+                    } else {
+                        1.0
+                    };
+                let longest = if machine || resonant { 1.3 } else { 0.6 };
+                let t60 = c.damping * log_uniform(rng, 0.2, longest);
+                let bend = log_uniform(rng, if resonant { 0.05 } else { 0.5 }, 5.0);
+                let attack = log_uniform(rng, 0.05, 0.9);
                 let mut voice = Self::membrane(rng, hz, t60, bend, attack, machine);
                 voice.modes.truncate(rng.random_range(1..=3));
                 voice

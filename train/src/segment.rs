@@ -10,7 +10,7 @@ use realfft::RealFftPlanner;
 
 use crate::SAMPLE_RATE;
 use crate::band::{Excerpt, load_pool};
-use crate::bank::{Bank, ONSET_SAMPLE, Split};
+use crate::bank::{Bank, ONSET_SAMPLE, Split, is_computed};
 use crate::dsp::{
     Biquad, Room, amplitude, brick_low_pass, chance, clip, compress, log_uniform, mix, peak,
     random_eq, rms, saturate, scale, uniform,
@@ -83,15 +83,14 @@ impl Studio {
             bank.add(Some(class), instrument);
         }
         let mut full_kits = bank.full_kits();
-        // Recorded kits are few against the invented ones: each stands in the list several times.
+        // Recorded kits are few against the computed ones: together they get half of the list.
         let recorded: Vec<String> = full_kits
             .iter()
-            .filter(|k| !k.starts_with("procedural"))
+            .filter(|k| !is_computed(k))
             .cloned()
             .collect();
-        let copies = (2 * procedural_kits)
-            .checked_div(recorded.len())
-            .unwrap_or(0);
+        let computed = full_kits.len() - recorded.len();
+        let copies = computed.checked_div(recorded.len()).unwrap_or(0);
         for _ in 0..copies {
             full_kits.extend(recorded.iter().cloned());
         }
