@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use super::source::Constraint;
+use super::constraint::Constraint;
 use crate::model::ops::host;
 use crate::model::t5::Decoder;
 

@@ -1,5 +1,6 @@
 //! Autoregressive decoding: caches, constraints, confidences.
 
+pub mod constraint;
 pub mod greedy;
 mod network;
 pub mod source;

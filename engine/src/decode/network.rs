@@ -3,8 +3,9 @@
 use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::constraint::{Constraint, Vocabulary};
 use super::greedy::{GreedyOptions, START_ID, Sequence, greedy};
-use super::source::{Constraint, Sensitivity, Source, Vocabulary};
+use super::source::{Sensitivity, Source};
 use crate::audio::spectral::{Features, FrontEndKind};
 use crate::error::{Error, Result};
 use crate::model::checkpoint::{Checkpoint, LoadReport};

@@ -2,7 +2,7 @@
 
 use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::backend::Backend;
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::checkpoint::Weights;
 
@@ -12,7 +12,7 @@ use super::checkpoint::Weights;
 const UNPACKED_ROWS: usize = 12;
 
 /// Whether tensors of this backend live in the processor's own memory.
-fn is_cpu<B: Backend>() -> bool {
+pub(crate) fn is_cpu<B: Backend>() -> bool {
     std::any::TypeId::of::<B>() == std::any::TypeId::of::<crate::device::Cpu>()
 }
 
@@ -24,18 +24,30 @@ pub struct Linear<B: Backend> {
 }
 
 impl<B: Backend> Linear<B> {
-    /// Reads `name.weight` (`[out, in]`, as PyTorch stores it), without bias.
-    pub fn load(weights: &mut Weights<'_, B>, name: &str, inputs: usize, outputs: usize) -> Self {
-        let stored = weights.values(&format!("{name}.weight"), &[outputs, inputs]);
+    /// From a matrix `[outputs, inputs]`, as PyTorch stores it, and a bias for each output.
+    pub fn new(
+        stored: &[f32],
+        inputs: usize,
+        outputs: usize,
+        bias: Option<Vec<f32>>,
+        device: &Device<B>,
+    ) -> Self {
         let mut values = vec![0.0; stored.len()];
         for (output, row) in stored.chunks_exact(inputs.max(1)).enumerate() {
             for (input, &value) in row.iter().enumerate() {
                 values[input * outputs + output] = value;
             }
         }
-        let weight =
-            Tensor::from_data(TensorData::new(values, [inputs, outputs]), weights.device());
-        Self { weight, bias: None }
+        Self {
+            weight: Tensor::from_data(TensorData::new(values, [inputs, outputs]), device),
+            bias: bias.map(|bias| Tensor::from_data(TensorData::new(bias, [outputs]), device)),
+        }
+    }
+
+    /// Reads `name.weight`, without bias.
+    pub fn load(weights: &mut Weights<'_, B>, name: &str, inputs: usize, outputs: usize) -> Self {
+        let stored = weights.values(&format!("{name}.weight"), &[outputs, inputs]);
+        Self::new(&stored, inputs, outputs, None, weights.device())
     }
 
     /// Reads `name.weight` and `name.bias`.
@@ -45,11 +57,9 @@ impl<B: Backend> Linear<B> {
         inputs: usize,
         outputs: usize,
     ) -> Self {
-        let bias = weights.tensor(&format!("{name}.bias"), [outputs]);
-        Self {
-            bias: Some(bias),
-            ..Self::load(weights, name, inputs, outputs)
-        }
+        let stored = weights.values(&format!("{name}.weight"), &[outputs, inputs]);
+        let bias = weights.values(&format!("{name}.bias"), &[outputs]);
+        Self::new(&stored, inputs, outputs, Some(bias), weights.device())
     }
 
     /// `[rows, in]` to `[rows, out]`.
@@ -147,7 +157,7 @@ pub fn embed<B: Backend>(table: &Tensor<B, 2>, ids: &[i32]) -> Tensor<B, 2> {
 pub fn sinusoidal_positions<B: Backend>(
     inv_freq: &[f32],
     rows: usize,
-    device: &burn::tensor::Device<B>,
+    device: &Device<B>,
 ) -> Tensor<B, 2> {
     let half = inv_freq.len();
     let mut values = vec![0.0; rows * half * 2];

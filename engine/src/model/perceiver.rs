@@ -1,12 +1,12 @@
 //! YourMT3's encoder: latents that attend to the spectrum of each frame, then to each other and over
 //! time, with a mixture of experts as feed-forward layer.
 
-use burn::tensor::activation::{silu, softmax};
 use burn::tensor::backend::Backend;
-use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::checkpoint::Weights;
-use super::ops::{Linear, host, join_heads, split_heads};
+use super::experts::Mixture;
+use super::ops::{Linear, attend, host, join_heads, split_heads};
 
 /// Added to the variance in every norm.
 const NORM_EPSILON: f64 = 1e-5;
@@ -40,6 +40,12 @@ pub struct PerceiverConfig {
     pub rotary_angles: usize,
     /// Layer norm with bias, or RMS norm.
     pub norm_has_bias: bool,
+}
+
+impl PerceiverConfig {
+    fn head_size(&self) -> usize {
+        self.size / self.heads.max(1)
+    }
 }
 
 /// Intermediate values of the encoder, for comparison with other implementations.
@@ -81,59 +87,79 @@ impl<B: Backend> Norm<B> {
     }
 }
 
-/// Turns pairs of neighbouring dimensions of the queries; the first `2 * angles` of each head.
+/// The rotary position code of queries: pairs of neighbouring dimensions turn by an angle that grows
+/// with the position; in each head the first `2 * angles` dimensions.
+///
+/// Turning (x0, x1) gives `(x0, x1) cos + (-x1, x0) sin`, and `(-x1, x0)` is a linear map of the query,
+/// which [`query_and_turned`] merges with the query's own weights.
 #[derive(Clone, Debug)]
 struct Rotary<B: Backend> {
-    /// `[rows, head size]`.
+    /// `[1, rows * size]`, with the scale of the attention.
     cos: Tensor<B, 2>,
     sin: Tensor<B, 2>,
-    /// Maps (x0, x1) to (-x1, x0) in the pairs that turn, all else to 0.
-    quarter_turn: Tensor<B, 2>,
 }
 
 impl<B: Backend> Rotary<B> {
     fn new(
         positions: &[f32],
         frequencies: &[f32],
-        head_size: usize,
-        device: &burn::tensor::Device<B>,
+        config: &PerceiverConfig,
+        device: &Device<B>,
     ) -> Self {
-        let rows = positions.len();
-        let mut cos = vec![1.0; rows * head_size];
-        let mut sin = vec![0.0; rows * head_size];
-        let mut turn = vec![0.0; head_size * head_size];
-        for (i, &frequency) in frequencies.iter().enumerate() {
-            let (first, second) = (2 * i, 2 * i + 1);
-            for (row, &position) in positions.iter().enumerate() {
-                let angle = f64::from(position * frequency);
-                for dimension in [first, second] {
-                    cos[row * head_size + dimension] = angle.cos() as f32;
-                    sin[row * head_size + dimension] = angle.sin() as f32;
+        let head_size = config.head_size();
+        let scale = 1.0 / (head_size as f64).sqrt();
+        let table = |value: fn(f64) -> f64| {
+            let mut values = Vec::with_capacity(positions.len() * config.size);
+            for &position in positions {
+                for dimension in 0..config.size {
+                    let angle = match frequencies.get(dimension % head_size / 2) {
+                        Some(frequency) => f64::from(position * frequency),
+                        None => 0.0,
+                    };
+                    values.push((scale * value(angle)) as f32);
                 }
             }
-            // Rows are inputs, columns outputs.
-            turn[second * head_size + first] = -1.0;
-            turn[first * head_size + second] = 1.0;
-        }
-        let table = |values: Vec<f32>, rows: usize| {
-            Tensor::from_data(TensorData::new(values, [rows, head_size]), device)
+            let count = values.len();
+            Tensor::from_data(TensorData::new(values, [1, count]), device)
         };
         Self {
-            cos: table(cos, rows),
-            sin: table(sin, rows),
-            quarter_turn: table(turn, head_size),
+            cos: table(f64::cos),
+            sin: table(f64::sin),
         }
     }
 
-    fn forward(&self, q: Tensor<B, 4>) -> Tensor<B, 4> {
-        let [batch, heads, rows, size] = q.dims();
-        let turned = q
-            .clone()
-            .reshape([batch * heads * rows, size])
-            .matmul(self.quarter_turn.clone());
-        q * self.cos.clone().unsqueeze()
-            + turned.reshape([batch, heads, rows, size]) * self.sin.clone().unsqueeze()
+    /// `query` and `turned` are `[batch, rows, size]`.
+    fn forward(&self, query: Tensor<B, 3>, turned: Tensor<B, 3>) -> Tensor<B, 3> {
+        let [batch, rows, size] = query.dims();
+        let flat = [batch, rows * size];
+        let sum = query.reshape(flat) * self.cos.clone() + turned.reshape(flat) * self.sin.clone();
+        sum.reshape([batch, rows, size])
     }
+}
+
+/// Reads the layer that makes the queries, also with the map from (x0, x1) to (-x1, x0) behind it.
+fn query_and_turned<B: Backend>(
+    weights: &mut Weights<'_, B>,
+    name: &str,
+    config: &PerceiverConfig,
+) -> [Linear<B>; 2] {
+    let size = config.size;
+    let turned = |values: &[f32], width: usize| {
+        let mut values = values.to_vec();
+        for head in values.chunks_exact_mut(config.head_size() * width) {
+            for pair in head.chunks_exact_mut(2 * width) {
+                let (first, second) = pair.split_at_mut(width);
+                first.swap_with_slice(second);
+                first.iter_mut().for_each(|value| *value = -*value);
+            }
+        }
+        values
+    };
+    let weight = weights.values(&format!("{name}.weight"), &[size, size]);
+    let bias = weights.values(&format!("{name}.bias"), &[size]);
+    let (turned_weight, turned_bias) = (turned(&weight, size), turned(&bias, 1));
+    [(weight, bias), (turned_weight, turned_bias)]
+        .map(|(weight, bias)| Linear::new(&weight, size, size, Some(bias), weights.device()))
 }
 
 #[derive(Clone, Debug)]
@@ -143,6 +169,8 @@ struct Attention<B: Backend> {
     /// Of the keys, where they are not the queries.
     key_norm: Option<Norm<B>>,
     query: Linear<B>,
+    /// The query's pairs after a quarter turn, for the rotary code.
+    turned_query: Linear<B>,
     key: Linear<B>,
     value: Linear<B>,
     output: Linear<B>,
@@ -158,6 +186,7 @@ impl<B: Backend> Attention<B> {
         let size = config.size;
         let inner = format!("{name}.self");
         let keys = key_features.unwrap_or(size);
+        let [query, turned_query] = query_and_turned(weights, &format!("{inner}.query"), config);
         Self {
             heads: config.heads,
             query_norm: Norm::load(
@@ -174,7 +203,8 @@ impl<B: Backend> Attention<B> {
                     config.norm_has_bias,
                 )
             }),
-            query: Linear::load_with_bias(weights, &format!("{inner}.query"), size, size),
+            query,
+            turned_query,
             key: Linear::load_with_bias(weights, &format!("{inner}.key"), keys, size),
             value: Linear::load_with_bias(weights, &format!("{inner}.value"), keys, size),
             output: Linear::load_with_bias(weights, &format!("{name}.output.dense"), size, size),
@@ -193,96 +223,12 @@ impl<B: Backend> Attention<B> {
             (Some(keys), Some(norm)) => norm.forward(keys),
             _ => normed.clone(),
         };
-        let q = rotary.forward(split_heads(self.query.forward(normed), self.heads));
-        let k = split_heads(self.key.forward(keys.clone()), self.heads);
-        let v = split_heads(self.value.forward(keys), self.heads);
-        let scale = 1.0 / (q.dims()[3] as f64).sqrt();
-        let attended = softmax(q.mul_scalar(scale).matmul(k.swap_dims(2, 3)), 3).matmul(v);
-        x + self.output.forward(join_heads(attended))
+        let turned = self.turned_query.forward(normed.clone());
+        let q = rotary.forward(self.query.forward(normed), turned);
+        let [q, k, v] = [q, self.key.forward(keys.clone()), self.value.forward(keys)]
+            .map(|x| split_heads(x, self.heads));
+        x + self.output.forward(join_heads(attend(q, k, v)))
     }
-}
-
-#[derive(Clone, Debug)]
-struct Expert<B: Backend> {
-    activated: Linear<B>,
-    linear: Linear<B>,
-    output: Linear<B>,
-}
-
-/// Mixture of experts: each row goes through the few experts that its router prefers.
-#[derive(Clone, Debug)]
-struct Mixture<B: Backend> {
-    router: Linear<B>,
-    experts: Vec<Expert<B>>,
-    chosen: usize,
-}
-
-impl<B: Backend> Mixture<B> {
-    fn load(weights: &mut Weights<'_, B>, name: &str, config: &PerceiverConfig) -> Self {
-        let (size, inner) = (config.size, config.expert_size);
-        let experts = (0..config.experts).map(|expert| {
-            let name = format!("{name}.experts.{expert}");
-            Expert {
-                activated: Linear::load(weights, &format!("{name}.w1"), size, inner),
-                linear: Linear::load(weights, &format!("{name}.gate"), size, inner),
-                output: Linear::load(weights, &format!("{name}.w2"), inner, size),
-            }
-        });
-        let experts = experts.collect();
-        let router = Linear::load(weights, &format!("{name}.gate"), size, config.experts);
-        Self {
-            router,
-            experts,
-            chosen: config.chosen_experts,
-        }
-    }
-
-    fn forward(&self, x: Tensor<B, 2>, router_logits: Option<&mut Vec<f32>>) -> Tensor<B, 2> {
-        let device = x.device();
-        let logits = host(self.router.rows(x.clone()));
-        let mut assigned: Vec<(Vec<i32>, Vec<f32>)> = vec![Default::default(); self.experts.len()];
-        for (row, logits) in logits.chunks_exact(self.experts.len().max(1)).enumerate() {
-            for (expert, weight) in best_experts(logits, self.chosen) {
-                assigned[expert].0.push(row as i32);
-                assigned[expert].1.push(weight);
-            }
-        }
-        if let Some(out) = router_logits {
-            *out = logits;
-        }
-        let mut sum = x.zeros_like();
-        for (expert, (rows, weights)) in self.experts.iter().zip(assigned) {
-            if rows.is_empty() {
-                continue;
-            }
-            let count = rows.len();
-            let rows = Tensor::<B, 1, Int>::from_data(TensorData::new(rows, [count]), &device);
-            let weights = Tensor::<B, 2>::from_data(TensorData::new(weights, [count, 1]), &device);
-            let own = x.clone().select(0, rows.clone());
-            let inner = silu(expert.activated.rows(own.clone())) * expert.linear.rows(own);
-            sum = sum.select_assign(
-                0,
-                rows,
-                expert.output.rows(inner) * weights,
-                IndexingUpdateOp::Add,
-            );
-        }
-        sum
-    }
-}
-
-/// The `count` experts with the largest logits and their shares.
-fn best_experts(logits: &[f32], count: usize) -> Vec<(usize, f32)> {
-    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let exponentials: Vec<f32> = logits.iter().map(|logit| (logit - top).exp()).collect();
-    let total: f32 = exponentials.iter().sum();
-    let mut shares: Vec<(usize, f32)> =
-        exponentials.iter().map(|e| e / total).enumerate().collect();
-    shares.sort_by(|a, b| b.1.total_cmp(&a.1));
-    shares.truncate(count);
-    let kept: f32 = shares.iter().map(|share| share.1).sum();
-    shares.iter_mut().for_each(|share| share.1 /= kept);
-    shares
 }
 
 #[derive(Clone, Debug)]
@@ -342,7 +288,6 @@ pub struct Perceiver<B: Backend> {
 impl<B: Backend> Perceiver<B> {
     /// Reads everything under `encoder.`.
     pub fn load(weights: &mut Weights<'_, B>, config: &PerceiverConfig) -> Self {
-        let head_size = config.size / config.heads.max(1);
         let last = config.latents.saturating_sub(1).max(1) as f32;
         let pixels: Vec<f32> = (0..config.latents)
             .map(|latent| -1.0 + 2.0 * latent as f32 / last)
@@ -354,7 +299,7 @@ impl<B: Backend> Perceiver<B> {
                 &format!("encoder.rotary_emb_{which}.freqs"),
                 &[config.rotary_angles],
             );
-            Rotary::new(positions, &frequencies, head_size, &device)
+            Rotary::new(positions, &frequencies, config, &device)
         };
         let spectral_rotary = rotary("sca", &pixels);
         let latent_rotary = rotary("latent", &pixels);

@@ -1,16 +1,14 @@
 //! YourMT3, the variant YPTF.MoE+Multi: convolutional pre-encoder, Perceiver-TF encoder with a
 //! mixture of experts, and one T5 decoder for 13 channels.
 
-use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
-use burn::tensor::module::{avg_pool2d, conv2d};
-use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use super::checkpoint::{Checkpoint, LoadReport, Weights};
 use super::config::Settings;
 use super::ops::{Linear, host};
 use super::perceiver::{Perceiver, PerceiverConfig, PerceiverTrace};
+use super::pre_encoder::PreEncoder;
 use super::t5::{Decoder, DecoderParts, T5Config};
 use crate::error::{Error, Result};
 
@@ -20,8 +18,6 @@ pub const FRAMES: usize = 110;
 pub const BINS: usize = 1024;
 /// Most ids that one channel of a segment may have.
 pub const MAX_NEW_IDS: usize = 256;
-/// Added to the variance in the batch norms.
-const BATCH_NORM_EPSILON: f32 = 1e-5;
 /// Attention heads of the published encoder.
 const PUBLISHED_ENCODER_HEADS: usize = 8;
 /// Experts that each row uses.
@@ -95,6 +91,7 @@ impl YourMt3Config {
                 "{encoder_heads} heads do not fit an encoder of width {size}"
             )));
         }
+        let experts = first(&format!("{mixture}.gate.weight"))?;
         let encoder = PerceiverConfig {
             latents,
             size,
@@ -107,9 +104,9 @@ impl YourMt3Config {
             temporal_layers: count(&|n| {
                 format!("{block}.temporal_transformer.{n}.mlp.gate.weight")
             }),
-            experts: first(&format!("{mixture}.gate.weight"))?,
+            experts,
             expert_size: first(&format!("{mixture}.experts.0.w1.weight"))?,
-            chosen_experts: CHOSEN_EXPERTS,
+            chosen_experts: CHOSEN_EXPERTS.min(experts),
             frames: FRAMES,
             rotary_angles,
             norm_has_bias: checkpoint.contains(&format!(
@@ -150,68 +147,6 @@ impl YourMt3Config {
     }
 }
 
-/// A convolution with the batch norm that follows it folded in.
-#[derive(Clone, Debug)]
-struct Convolution<B: Backend> {
-    weight: Tensor<B, 4>,
-    bias: Tensor<B, 1>,
-    padding: usize,
-}
-
-impl<B: Backend> Convolution<B> {
-    fn load(
-        weights: &mut Weights<'_, B>,
-        name: &str,
-        which: usize,
-        inputs: usize,
-        outputs: usize,
-    ) -> Self {
-        let mut norm = |part: &str| weights.values(&format!("{name}.bn{which}.{part}"), &[outputs]);
-        let (gain, offset) = (norm("weight"), norm("bias"));
-        let (mean, variance) = (norm("running_mean"), norm("running_var"));
-        let mut kernel = weights.values(
-            &format!("{name}.conv{which}.weight"),
-            &[outputs, inputs, 3, 3],
-        );
-        let mut bias = Vec::with_capacity(outputs);
-        for (output, kernel) in kernel.chunks_exact_mut((inputs * 9).max(1)).enumerate() {
-            let scale = gain[output] / (variance[output] + BATCH_NORM_EPSILON).sqrt();
-            kernel.iter_mut().for_each(|weight| *weight *= scale);
-            bias.push(offset[output] - mean[output] * scale);
-        }
-        let device = weights.device();
-        Self {
-            weight: Tensor::from_data(TensorData::new(kernel, [outputs, inputs, 3, 3]), device),
-            bias: Tensor::from_data(TensorData::new(bias, [outputs]), device),
-            padding: 1,
-        }
-    }
-
-    fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
-        let options = ConvOptions::new([1, 1], [self.padding; 2], [1, 1], 1);
-        conv2d(x, self.weight.clone(), Some(self.bias.clone()), options)
-    }
-}
-
-#[derive(Clone, Debug)]
-struct ConvolutionBlock<B: Backend> {
-    first: Convolution<B>,
-    second: Convolution<B>,
-    /// 1x1, where the number of channels changes.
-    shortcut: Option<Convolution<B>>,
-}
-
-impl<B: Backend> ConvolutionBlock<B> {
-    fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
-        let y = self.second.forward(relu(self.first.forward(x.clone())));
-        let x = match &self.shortcut {
-            Some(shortcut) => shortcut.forward(x),
-            None => x,
-        };
-        avg_pool2d(relu(y + x), [1, 2], [1, 2], [0, 0], false, false)
-    }
-}
-
 /// Intermediate values, for comparison with other implementations.
 #[derive(Debug, Default)]
 pub struct YourMt3Trace {
@@ -225,7 +160,7 @@ pub struct YourMt3Trace {
 #[derive(Clone, Debug)]
 pub struct YourMt3<B: Backend> {
     config: YourMt3Config,
-    convolutions: Vec<ConvolutionBlock<B>>,
+    pre_encoder: PreEncoder<B>,
     encoder: Perceiver<B>,
     pre_decoder: Linear<B>,
     decoder: Decoder<B>,
@@ -243,22 +178,11 @@ impl<B: Backend> YourMt3<B> {
         device: &Device<B>,
     ) -> Result<(Self, LoadReport)> {
         let mut weights = Weights::new(checkpoint, prefix, device);
-        let channels = config.convolution_channels;
-        let mut convolutions = Vec::with_capacity(config.convolution_blocks);
-        for block in 0..config.convolution_blocks {
-            let name = format!("pre_encoder.0.blocks.{block}");
-            let inputs = if block == 0 { 1 } else { channels };
-            convolutions.push(ConvolutionBlock {
-                first: Convolution::load(&mut weights, &name, 1, inputs, channels),
-                second: Convolution::load(&mut weights, &name, 2, channels, channels),
-                shortcut: (block == 0).then(|| Convolution {
-                    weight: weights
-                        .tensor(&format!("{name}.shortcut.weight"), [channels, inputs, 1, 1]),
-                    bias: weights.tensor(&format!("{name}.shortcut.bias"), [channels]),
-                    padding: 0,
-                }),
-            });
-        }
+        let pre_encoder = PreEncoder::load(
+            &mut weights,
+            config.convolution_blocks,
+            config.convolution_channels,
+        );
         let model_size = config.decoder.model_size;
         let parts = DecoderParts {
             embedding: weights.tensor("embed_tokens.weight", [config.vocabulary_size, model_size]),
@@ -289,7 +213,7 @@ impl<B: Backend> YourMt3<B> {
                 config.decoder_layers,
                 parts,
             ),
-            convolutions,
+            pre_encoder,
             config,
         };
         // The front end's window, counters of training, and repetitions of tensors read above.
@@ -317,17 +241,13 @@ impl<B: Backend> YourMt3<B> {
         spectrograms: Tensor<B, 3>,
         mut trace: Option<&mut YourMt3Trace>,
     ) -> Tensor<B, 4> {
-        let image = spectrograms.unsqueeze_dim::<4>(1);
-        let image = self
-            .convolutions
-            .iter()
-            .fold(image, |image, block| block.forward(image));
+        // The channels are the keys of the encoder, the bins their features.
+        let spectra = self.pre_encoder.forward(spectrograms);
         if let Some(trace) = trace.as_deref_mut() {
-            trace.pre_encoder = host(image.clone().permute([0, 2, 3, 1]));
+            trace.pre_encoder = host(spectra.clone().swap_dims(2, 3));
         }
-        // The channels are the keys, the bins their features.
         self.encoder
-            .forward(image.swap_dims(1, 2), trace.map(|trace| &mut trace.encoder))
+            .forward(spectra, trace.map(|trace| &mut trace.encoder))
     }
 
     /// Encoder output `[batch, frames, latents, size]` to the decoder's contexts `[batch * channels,
