@@ -14,7 +14,7 @@ use hitscribe_engine::note::leakage::{Report, Settings, Strategy, Verdict, apply
 use serde_json::{Value, json};
 
 use crate::audio_in::Recording;
-use crate::model::{Model, PublishedArgs};
+use crate::model::{Models, PublishedArgs};
 use crate::notes_file;
 use crate::output::{out, outln};
 
@@ -130,7 +130,8 @@ fn subject(args: &Args, recording: &Recording) -> Result<Subject> {
             warnings,
         });
     }
-    let model = Model::load(&args.published, args.weights.as_deref(), args.device)?;
+    let mut models = Models::load(&args.published, args.weights.as_deref(), args.device)?;
+    let model = models.for_recording(&args.file, recording)?;
     let source = format!("{} on {}", model.name(), model.device());
     let (samples, rate) = (&recording.samples, recording.sample_rate_hz);
     let transcription = model.transcribe_samples(samples, 1, rate, args.sensitivity)?;
@@ -220,7 +221,10 @@ fn log(
         .warnings
         .iter()
         .for_each(|warning| line(format!("warning: {warning}")));
-    line(format!("content: {advice}"));
+    line(format!(
+        "content: {advice}; suitable: {}",
+        advice.content.suitable_models()
+    ));
     line(format!("notes: {}", subject.notes.len()));
     for instrument in instruments::breakdown(&subject.notes) {
         line(format!("  {instrument}"));

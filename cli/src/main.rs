@@ -79,7 +79,12 @@ fn report(error: &anyhow::Error) {
             text = format!("{text}: {cause}");
         }
     }
-    eprintln!("hitscribe: {}", one_line(&text));
+    tell(&text);
+}
+
+/// Says something on standard error, in one line.
+fn tell(text: &str) {
+    eprintln!("hitscribe: {}", one_line(text));
 }
 
 /// One line, whatever a file name or a nested error brings in.

@@ -1,4 +1,6 @@
-//! The model that `transcribe` runs: the built-in one, or a published one.
+//! The model that `transcribe` runs: the built-in one, a published one, or one of the two by content.
+
+mod choice;
 
 use std::path::Path;
 
@@ -18,11 +20,12 @@ use hitscribe_engine::stream::{Engine, Transcription, transcribe_file, transcrib
 const SENSITIVITY_RANGE_NATS: f32 = 4.0;
 
 /// How a published model is used.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct PublishedArgs {
     /// Use this checkpoint of MT3, MR-MT3 or YourMT3 (a file, or a name from `hitscribe models list`)
-    /// instead of the built-in model
-    #[arg(long, value_name = "FILE|NAME", conflicts_with = "weights")]
+    /// instead of the built-in model; `auto` uses the built-in one for what sounds like drums, one from
+    /// the list for all else, and says which and why
+    #[arg(long, value_name = "FILE|NAME|auto", conflicts_with = "weights")]
     pub model: Option<String>,
     /// What the recording can contain: mix, drums, kick, bass, keys, guitar, strings, brass, reed, pipe,
     /// synth, voice, programs:0-7 or drums:36,38, joined by +; nothing else is transcribed
@@ -33,6 +36,8 @@ pub struct PublishedArgs {
     #[arg(long, requires = "model", value_name = "NAME", value_parser = super::debug_tensors::parse_front_end)]
     pub frontend: Option<FrontEndKind>,
 }
+
+pub use choice::Models;
 
 fn parse_source(text: &str) -> Result<Source, String> {
     text.parse()
@@ -54,28 +59,23 @@ pub enum Model {
 }
 
 impl Model {
-    /// Loads what the arguments ask for.
-    ///
-    /// `weights` is a weights file for the built-in network.
-    pub fn load(
-        args: &PublishedArgs,
-        weights: Option<&Path>,
-        device: DeviceChoice,
-    ) -> Result<Self> {
-        let Some(name) = &args.model else {
-            let engine = match weights {
-                None => Engine::builtin(device)?,
-                Some(path) => {
-                    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-                    Engine::with_weights(&bytes, device)
-                        .with_context(|| path.display().to_string())?
-                }
-            };
-            if let Some(reason) = &engine.selected().fallback_reason {
-                log::debug!("on the CPU: {reason}");
+    /// Loads the built-in model, with the weights of a file if there is one.
+    fn builtin(weights: Option<&Path>, device: DeviceChoice) -> Result<Self> {
+        let engine = match weights {
+            None => Engine::builtin(device)?,
+            Some(path) => {
+                let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+                Engine::with_weights(&bytes, device).with_context(|| path.display().to_string())?
             }
-            return Ok(Self::Builtin(engine));
         };
+        if let Some(reason) = &engine.selected().fallback_reason {
+            log::debug!("on the CPU: {reason}");
+        }
+        Ok(Self::Builtin(engine))
+    }
+
+    /// Loads the checkpoint `name`, used as `args` say.
+    fn published(name: &str, args: &PublishedArgs, device: DeviceChoice) -> Result<Self> {
         let path = Store::of_user()?.find(name)?;
         let options = LoadOptions {
             front_end: args.frontend,
@@ -89,11 +89,10 @@ impl Model {
                 report.unused.join(", ")
             );
         }
-        let source = args.source.clone().unwrap_or_default();
         Ok(Self::Published {
-            name: name.clone(),
+            name: name.to_owned(),
             transcriber: Box::new(transcriber),
-            source,
+            source: args.source.clone().unwrap_or_default(),
         })
     }
 

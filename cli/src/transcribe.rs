@@ -6,7 +6,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::model::{Model, PublishedArgs};
+use super::audio_in::Recording;
+use super::model::{Model, Models, PublishedArgs};
 use anyhow::{Context, Result, anyhow, bail};
 use hitscribe_engine::audio::{decode, demo};
 use hitscribe_engine::device::DeviceChoice;
@@ -49,7 +50,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE.safetensors")]
     weights: Option<PathBuf>,
     /// What to do against drum hits that were written as pitched notes: off, auto, drums-only, smart,
-    /// pitch, confidence or remap-chromatic
+    /// pitch, confidence or remap-chromatic; says what it changed and why
     #[arg(long, default_value_t = Strategy::Off, value_name = "FILTER")]
     leakage: Strategy,
     /// Threshold of the confidence filter
@@ -104,7 +105,7 @@ pub fn run(args: &Args) -> Result<()> {
     let inputs = expand(&args.inputs);
     let total = inputs.len();
     let is_single = total == 1 && !args.inputs[0].is_dir();
-    let model = Model::load(&args.published, args.weights.as_deref(), args.device)?;
+    let mut models = Models::load(&args.published, args.weights.as_deref(), args.device)?;
     let mut outputs: HashMap<PathBuf, PathBuf> = HashMap::new();
     let mut failed = 0;
     for input in inputs {
@@ -119,7 +120,7 @@ pub fn run(args: &Args) -> Result<()> {
                     input.display()
                 );
             }
-            transcribe(args, &model, &input, &target)
+            transcribe(args, &mut models, &input, &target)
         });
         match outcome {
             Ok(()) => {}
@@ -228,10 +229,17 @@ fn target(args: &Args, input: &Path, is_single: bool) -> Result<Target> {
     Ok(Target::File(path))
 }
 
-fn transcribe(args: &Args, model: &Model, input: &Path, target: &Target) -> Result<()> {
+fn transcribe(args: &Args, models: &mut Models, input: &Path, target: &Target) -> Result<()> {
+    let demo = is_demo(input).then(|| demo::groove().0);
+    let model = match &demo {
+        Some(samples) => models.for_recording(
+            input,
+            &Recording::of_samples(samples, 2, demo::DEMO_SAMPLE_RATE_HZ),
+        )?,
+        None => models.for_file(input)?,
+    };
     let progress = progress_bar(input);
-    let mut transcription = if is_demo(input) {
-        let (samples, _) = demo::groove();
+    let mut transcription = if let Some(samples) = demo {
         if let Target::File(path) = target {
             let path = path.with_extension("wav");
             write_atomically(&path, &wav(&samples, 2, demo::DEMO_SAMPLE_RATE_HZ)?)?;
@@ -250,18 +258,27 @@ fn transcribe(args: &Args, model: &Model, input: &Path, target: &Target) -> Resu
     for warning in &transcription.warnings {
         log::warn!("{}: {warning}", input.display());
     }
-    if args.leakage != Strategy::Off {
+    let leakage = (args.leakage != Strategy::Off).then(|| {
         let settings = Settings {
             strategy: args.leakage,
             minimum_confidence: args.minimum_confidence,
         };
         let verdicts = leakage::filter(&transcription.notes, &settings);
         let report = leakage::Report::new(&transcription.notes, &verdicts);
-        log::info!("{}: leakage {}: {report}", input.display(), args.leakage);
         transcription.notes = leakage::apply(&transcription.notes, &verdicts);
+        Leakage {
+            strategy: args.leakage,
+            report,
+        }
+    });
+    if let Some(Leakage { strategy, report }) = &leakage {
+        super::tell(&format!(
+            "{}: leakage {strategy}: {report}",
+            input.display()
+        ));
     }
     let content = if args.json {
-        let mut line = serde_json::to_vec(&Document::new(input, model, &transcription))?;
+        let mut line = serde_json::to_vec(&Document::new(input, model, &transcription, leakage))?;
         line.push(b'\n');
         line
     } else {
@@ -336,7 +353,16 @@ struct Document<'a> {
     device: String,
     sample_rate_hz: u32,
     duration_seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leakage: Option<Leakage>,
     notes: Vec<JsonNote>,
+}
+
+/// What a leakage filter did to the notes.
+#[derive(Serialize)]
+struct Leakage {
+    strategy: Strategy,
+    report: leakage::Report,
 }
 
 /// A note, and the name of its drum.
@@ -349,7 +375,12 @@ struct JsonNote {
 }
 
 impl<'a> Document<'a> {
-    fn new(input: &Path, model: &'a Model, transcription: &Transcription) -> Self {
+    fn new(
+        input: &Path,
+        model: &'a Model,
+        transcription: &Transcription,
+        leakage: Option<Leakage>,
+    ) -> Self {
         let notes = transcription.notes.iter().map(|&note| {
             let class = if note.is_drum {
                 DrumClass::from_gm_note(note.pitch)
@@ -364,6 +395,7 @@ impl<'a> Document<'a> {
             device: model.device(),
             sample_rate_hz: transcription.sample_rate_hz,
             duration_seconds: transcription.duration_seconds,
+            leakage,
             notes: notes.collect(),
         }
     }

@@ -1,0 +1,175 @@
+//! `transcribe --model auto`: which model is chosen, and what is said about it.
+
+mod scripted;
+
+use std::path::Path;
+use std::process::Command;
+
+use hitscribe_engine::Note;
+use serde_json::Value;
+
+const RATE_HZ: f64 = 16_000.0;
+
+/// Four seconds to which `add` gives sounds: at a time, a wave of the seconds since, a decay.
+fn sound(add: impl Fn(&mut dyn FnMut(f64, &dyn Fn(f64) -> f64, f64))) -> Vec<f32> {
+    let mut samples = vec![0.0_f32; (4.0 * RATE_HZ) as usize];
+    add(&mut |at_seconds, wave, decay_seconds| {
+        let start = (at_seconds * RATE_HZ) as usize;
+        for (i, sample) in samples.iter_mut().skip(start).enumerate() {
+            let t = i as f64 / RATE_HZ;
+            *sample += (0.3 * wave(t) * (-t / decay_seconds).exp()) as f32;
+        }
+    });
+    samples
+}
+
+/// Noise bursts and low thuds.
+fn drums() -> Vec<f32> {
+    let noise = |t: f64| ((t * 1e5).sin() * 43_758.545_3).fract();
+    let thud = |t: f64| (350.0 * t + 25.0 * (1.0 - (-40.0 * t).exp())).sin();
+    sound(|add| {
+        for eighth in 0..16 {
+            let at = 0.25 * f64::from(eighth);
+            add(at, &noise, 0.03);
+            if eighth % 2 == 0 {
+                add(at, &thud, 0.06);
+            }
+        }
+    })
+}
+
+/// Chords of tones with overtones.
+fn chords() -> Vec<f32> {
+    sound(|add| {
+        for (second, root_hz) in [220.0, 293.7, 330.0, 220.0].into_iter().enumerate() {
+            for ratio in [1.0, 1.26, 1.5] {
+                let tone = move |t: f64| {
+                    let partial =
+                        |k: f64| (std::f64::consts::TAU * root_hz * ratio * k * t).sin() / (k * k);
+                    0.3 * (partial(1.0) + partial(2.0) + partial(3.0))
+                };
+                add(second as f64, &tone, 0.9);
+            }
+        }
+    })
+}
+
+struct Answer {
+    model: String,
+    said: String,
+}
+
+fn transcribe(store: &Path, sound: &Path, model: Option<&str>) -> Answer {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hitscribe"));
+    command
+        .env("HITSCRIBE_MODELS", store)
+        .args(["transcribe", "--json", "--device", "cpu"]);
+    if let Some(model) = model {
+        command.args(["--model", model]);
+    }
+    let out = command.arg(sound).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(out.status.success(), "{said}");
+    let document: Value = serde_json::from_slice(&out.stdout).unwrap();
+    Answer {
+        model: document["model"].as_str().unwrap().to_owned(),
+        said,
+    }
+}
+
+fn add_to_store(store: &Path, file: &Path, name: &str) {
+    let out = Command::new(env!("CARGO_BIN_EXE_hitscribe"))
+        .env("HITSCRIBE_MODELS", store)
+        .args(["models", "add", "--as", name])
+        .arg(file)
+        .output()
+        .unwrap();
+    assert!(
+        out.status.success(),
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+}
+
+#[test]
+fn drums_get_the_built_in_model_and_all_else_an_imported_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (store, drums_file, chords_file) = (at("store"), at("drums.wav"), at("chords.wav"));
+    scripted::wav(&drums_file, &drums());
+    scripted::wav(&chords_file, &chords());
+
+    let builtin = transcribe(&store, &chords_file, None);
+    assert_eq!(builtin.said, "", "off by default");
+
+    let alone = transcribe(&store, &chords_file, Some("auto"));
+    assert_eq!(alone.model, builtin.model);
+    assert!(
+        alone
+            .said
+            .contains("although it sounds like pitched instruments"),
+        "{}",
+        alone.said
+    );
+    assert!(alone.said.contains("models fetch"), "{}", alone.said);
+    assert_eq!(alone.said.lines().count(), 1, "{}", alone.said);
+
+    // One that cannot be loaded is passed over.
+    std::fs::write(at("broken.pth"), b"no weights").unwrap();
+    add_to_store(&store, &at("broken.pth"), "a-broken-one");
+    let broken = transcribe(&store, &chords_file, Some("auto"));
+    assert_eq!(broken.model, builtin.model);
+    assert!(broken.said.contains("a-broken-one"), "{}", broken.said);
+
+    let note = Note {
+        onset_seconds: 0.5,
+        offset_seconds: 1.0,
+        pitch: 60,
+        velocity: 127,
+        program: 0,
+        is_drum: false,
+        confidence: 1.0,
+    };
+    scripted::write(&at("scripted.safetensors"), &[note]);
+    add_to_store(&store, &at("scripted.safetensors"), "scripted");
+    let pitched = transcribe(&store, &chords_file, Some("auto"));
+    assert_eq!(pitched.model, "scripted");
+    assert!(
+        pitched
+            .said
+            .contains("chords.wav: the model scripted, because it sounds like"),
+        "{}",
+        pitched.said
+    );
+    let drums = transcribe(&store, &drums_file, Some("auto"));
+    assert_eq!(drums.model, builtin.model);
+    assert!(
+        drums
+            .said
+            .contains("built-in model, because it sounds like drums alone"),
+        "{}",
+        drums.said
+    );
+}
+
+#[test]
+fn a_source_is_not_guessed_and_given_at_once() {
+    let out = Command::new(env!("CARGO_BIN_EXE_hitscribe"))
+        .args([
+            "transcribe",
+            "demo",
+            "--model",
+            "auto",
+            "--source",
+            "drums",
+            "--json",
+        ])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("--source") && said.lines().count() == 1,
+        "{said}"
+    );
+}
