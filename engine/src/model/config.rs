@@ -105,11 +105,11 @@ impl Settings {
     /// # Errors
     /// One line that says what is wrong.
     pub(crate) fn heads_for(&self, inner: usize) -> Result<usize, String> {
-        let fits = |heads: usize| heads > 0 && inner % heads == 0;
+        let fits = |heads: usize| heads > 0 && inner.is_multiple_of(heads);
         match (self.heads, self.head_size) {
             (Some(heads), _) if fits(heads) => Ok(heads),
-            (None, Some(size)) if size > 0 && inner % size == 0 => Ok(inner / size),
-            (None, None) if inner % 64 == 0 && inner > 0 => Ok(inner / 64),
+            (None, Some(size)) if size > 0 && inner.is_multiple_of(size) => Ok(inner / size),
+            (None, None) if inner.is_multiple_of(64) && inner > 0 => Ok(inner / 64),
             (None, None) => Err(format!(
                 "attention has a total width of {inner}; how many heads that are is not in the file: give a config.json"
             )),

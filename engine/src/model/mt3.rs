@@ -194,7 +194,7 @@ impl<B: Backend> Mt3<B> {
 
     fn with_positions(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
         let rows = x.dims()[1];
-        x + self.positions.clone().slice([0..rows]).unsqueeze()
+        x + self.positions.clone().narrow(0, 0, rows).unsqueeze()
     }
 
     /// The memory that the ids of the previous segment leave (with their leading 0): `[1, rows,

@@ -200,7 +200,7 @@ impl<B: Backend> Decoder<B> {
                 .max(FIRST_CACHE_ROWS)
                 .min(self.max_length());
         }
-        let here = self.positions.clone().slice([position..position + 1]);
+        let here = self.positions.clone().narrow(0, position, 1);
         let mut x = (embed(&self.embedding, ids) + here).unsqueeze_dim::<3>(1);
         for (block, cache) in self.blocks.iter().zip(&mut state.blocks) {
             let normed = block.self_norm.forward(x.clone());
