@@ -26,11 +26,16 @@ def render(renderer, bank, pool, seed, first, count, hold_out=False):
     command = [renderer, "segments", "--bank", bank, "--seed", str(seed), "--first", str(first), "--count", str(count)]
     command += ["--pool", pool] if pool else []
     command += ["--hold-out"] if hold_out else []
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=RECORD_BYTES)
+    return records(command, RECORD_BYTES)
+
+
+def records(command, record_bytes):
+    """Yields what a renderer process writes, in pieces of `record_bytes`."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=record_bytes)
     try:
         while True:
-            record = process.stdout.read(RECORD_BYTES)
-            if len(record) < RECORD_BYTES:
+            record = process.stdout.read(record_bytes)
+            if len(record) < record_bytes:
                 if process.wait() != 0:
                     raise RuntimeError(f"the renderer failed: {' '.join(command)}")
                 return

@@ -21,6 +21,7 @@ import json
 import torch
 from safetensors.torch import save_file
 
+from . import front_end
 from . import model as m
 
 FORMAT = 1
@@ -97,8 +98,8 @@ def config(stem, picking):
             "highest_hz": m.HIGHEST_HZ,
             "level_past_frames": m.LEVEL_PAST,
             "level_future_frames": m.LEVEL_FUTURE,
-            "level_floor": m.LEVEL_FLOOR,
-            "floor": m.FLOOR,
+            "level_floor": front_end.LEVEL_FLOOR,
+            "floor": front_end.FLOOR,
             "log_offset": m.LOG_OFFSET,
             "log_scale": m.LOG_SCALE,
         },

@@ -12,7 +12,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-SAMPLE_RATE = 32_000
+from .front_end import SAMPLE_RATE, FrontEnd
+
 HOP = 256  # samples between frames: 8 ms
 BANDS = 96
 FFT_SIZES = (2048, 512)  # one input channel each: fine in frequency, fine in time
@@ -20,8 +21,6 @@ LOWEST_HZ, HIGHEST_HZ = 30.0, 15_800.0
 
 # Level reference: mean power of the frames from LEVEL_PAST before to LEVEL_FUTURE after, floored.
 LEVEL_PAST, LEVEL_FUTURE = 250, 48
-LEVEL_FLOOR = 1e-9  # mean square: about -90 dBFS
-FLOOR = 1e-6  # power of a band relative to the level reference
 LOG_OFFSET, LOG_SCALE = 3.0, 0.5
 
 CLASSES = (
@@ -44,60 +43,12 @@ PAST_FRAMES = STEM_CONTEXT + sum(p * d for _, d, p in BLOCKS)
 FUTURE_FRAMES = STEM_CONTEXT + sum((k - 1 - p) * d for k, d, p in BLOCKS)
 
 
-def mel_filters(n_fft):
-    """Triangles on the HTK mel scale, each normalised to unit sum: [BANDS, n_fft / 2 + 1].
-
-    A triangle narrower than a bin takes the interpolated bin at its centre.
-    """
+def front_end():
+    """Triangular bands, evenly spaced on the HTK mel scale."""
     mel = lambda hz: 2595.0 * np.log10(1.0 + hz / 700.0)
     hz = lambda m: 700.0 * (10.0 ** (m / 2595.0) - 1.0)
     edges = hz(np.linspace(mel(LOWEST_HZ), mel(HIGHEST_HZ), BANDS + 2))
-    width = SAMPLE_RATE / n_fft
-    bins = np.arange(n_fft // 2 + 1) * width
-    filters = np.zeros((BANDS, len(bins)))
-    for band in range(BANDS):
-        low, centre, high = edges[band : band + 3]
-        # At least one bin wide to each side: no band is empty, narrow ones interpolate.
-        low, high = min(low, centre - width), max(high, centre + width)
-        up, down = (bins - low) / (centre - low), (high - bins) / (high - centre)
-        filters[band] = np.clip(np.minimum(up, down), 0.0, None)
-        filters[band] /= filters[band].sum()
-    return filters.astype(np.float32)
-
-
-class FrontEnd(nn.Module):
-    """[batch, samples] -> [batch, 2, BANDS, frames]; frame t is centred on sample t * HOP."""
-
-    def __init__(self):
-        super().__init__()
-        for n_fft in FFT_SIZES:
-            self.register_buffer(f"filters_{n_fft}", torch.from_numpy(mel_filters(n_fft)), persistent=False)
-            self.register_buffer(f"window_{n_fft}", torch.hann_window(n_fft), persistent=False)
-
-    def band_powers(self, audio, n_fft):
-        """Power of each band, scaled so that the window does not matter: mean-square units per bin."""
-        window = getattr(self, f"window_{n_fft}")
-        padded = F.pad(audio, (n_fft // 2, n_fft // 2))
-        spectrum = torch.stft(padded, n_fft, HOP, window=window, center=False, return_complex=True)
-        power = (spectrum.real**2 + spectrum.imag**2) / (window**2).sum()
-        frames = audio.shape[-1] // HOP
-        return torch.matmul(getattr(self, f"filters_{n_fft}"), power[..., :frames])
-
-    @staticmethod
-    def level(audio):
-        """Mean square around each frame, by the rule above; silence outside the audio. [batch, frames]"""
-        frames = audio.shape[-1] // HOP
-        power = audio[..., : frames * HOP].reshape(*audio.shape[:-1], frames, HOP).square().mean(-1)
-        total = F.pad(power.double().cumsum(-1), (1, 0))
-        t = torch.arange(frames, device=audio.device)
-        first, last = (t - LEVEL_PAST).clamp(min=0), (t + LEVEL_FUTURE + 1).clamp(max=frames)
-        mean = (total[..., last] - total[..., first]) / (LEVEL_PAST + LEVEL_FUTURE + 1)
-        return mean.float().clamp(min=0) + LEVEL_FLOOR
-
-    def forward(self, audio):
-        level = self.level(audio)[..., None, None, :]
-        powers = torch.stack([self.band_powers(audio, n) for n in FFT_SIZES], dim=-3)
-        return (torch.log10(powers / level + FLOOR) + LOG_OFFSET) * LOG_SCALE
+    return FrontEnd(edges, FFT_SIZES, HOP, LEVEL_PAST, LEVEL_FUTURE, LOG_OFFSET, LOG_SCALE)
 
 
 def conv_norm_relu_2d(inputs, outputs, stride=1):
@@ -147,7 +98,7 @@ class DrumNet(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.front_end = FrontEnd()
+        self.front_end = front_end()
         self.stem = Stem()
         self.blocks = nn.Sequential(*(Block(*b) for b in BLOCKS))
         self.head = nn.Conv1d(CHANNELS, 3 * len(CLASSES), 1)

@@ -62,7 +62,9 @@ class Optimizer:
             part.load_state_dict(state)
 
 
-def losses(outputs, targets):
+def losses(net, audio, targets):
+    """The parts of the loss by name."""
+    outputs = net(audio)
     onset, velocity, shift = (o[..., FIRST_FRAME:LAST_FRAME] for o in outputs)
     target, weight, target_velocity, target_shift, hit = (t[..., FIRST_FRAME:LAST_FRAME] for t in targets)
     weight = weight * torch.where(target > 0, POSITIVE_WEIGHT, 1.0)
@@ -70,11 +72,14 @@ def losses(outputs, targets):
     hits = hit.sum() + 1
     velocity_loss = ((torch.sigmoid(velocity) - target_velocity).square() * hit).sum() / hits
     shift_loss = (F.smooth_l1_loss(shift, target_shift, reduction="none", beta=0.1) * hit).sum() / hits
-    return onset_loss, velocity_loss, shift_loss
+    return {"onset": onset_loss, "velocity": velocity_loss, "shift": shift_loss}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+LOSS_WEIGHTS = {"onset": 1.0, "velocity": 2.0, "shift": 2.0}
+
+
+def arguments(description):
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--renderer", required=True, help="the hitscribe-train program")
     parser.add_argument("--bank", required=True)
     parser.add_argument("--pool")
@@ -86,15 +91,18 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--start", help="checkpoint whose weights to start from")
-    options = parser.parse_args()
+    return parser
 
+
+def fit(net, segments, losses, loss_weights, options):
+    """Trains `net` on the stream that `segments` makes, until the clock says so."""
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     os.makedirs(options.run, exist_ok=True)
     path = os.path.join(options.run, "checkpoint.pt")
 
-    net = DrumNet().to(device, memory_format=torch.channels_last)
+    net = net.to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(net)
     optimizer = Optimizer(net, options.rate)
     step, spent = 0, 0.0
@@ -118,10 +126,10 @@ def main():
         os.replace(path + ".new", path)
 
     # Another stream after every start, so that no segment comes back.
-    dataset = Segments(options.renderer, options.bank, options.pool, options.seed + step, first=step * options.batch)
+    dataset = segments(options.renderer, options.bank, options.pool, options.seed + step, first=step * options.batch)
     loader = DataLoader(dataset, options.batch, num_workers=options.workers, prefetch_factor=6, pin_memory=device.type == "cuda")
     limit = options.minutes * 60
-    sums, counted, waited, mark = torch.zeros(3), 0, 0.0, time.monotonic()
+    sums, counted, waited, mark = torch.zeros(len(loss_weights)), 0, 0.0, time.monotonic()
     begin = mark
     for batch in loader:
         waited += time.monotonic() - mark
@@ -129,24 +137,23 @@ def main():
         progress = min(spent / limit, 1.0)
         rate = options.rate * min(1.0, (step + 1) / 300) * (0.5 * (1 + math.cos(math.pi * progress)) + 0.005)
         with torch.autocast(device.type, torch.bfloat16):
-            outputs = net(audio)
-        parts = losses(outputs, targets)
-        loss = parts[0] + 2.0 * parts[1] + 2.0 * parts[2]
+            parts = losses(net, audio, targets)
+        loss = sum(weight * parts[name] for name, weight in loss_weights.items())
         optimizer.step(loss, rate, net)
         step += 1
         keep = min(0.999, (step + 1) / (step + 10))
         with torch.no_grad():
             for a, b in zip(average.state_dict().values(), net.state_dict().values()):
                 a.lerp_(b, 1 - keep) if a.dtype.is_floating_point else a.copy_(b)
-        sums += torch.stack([p.detach() for p in parts]).cpu()
+        sums += torch.stack([parts[name].detach() for name in loss_weights]).cpu()
         counted += 1
         now = time.monotonic()
         spent += now - begin
         begin = mark = now
         if step % 100 == 0:
-            onset, velocity, shift = (sums / counted).tolist()
+            shown = "  ".join(f"{name} {value:.4f}" for name, value in zip(loss_weights, (sums / counted).tolist()))
             print(
-                f"step {step}  {spent / 60:.1f} min  onset {onset:.4f}  velocity {velocity:.4f}  shift {shift:.4f}"
+                f"step {step}  {spent / 60:.1f} min  {shown}"
                 f"  {counted * options.batch / (waited + 1e-9):.0f} segments per second of waiting  rate {rate:.1e}",
                 flush=True,
             )
@@ -157,6 +164,10 @@ def main():
         if spent >= limit:
             break
     save()
+
+
+def main():
+    fit(DrumNet(), Segments, losses, LOSS_WEIGHTS, arguments(__doc__).parse_args())
 
 
 if __name__ == "__main__":

@@ -21,10 +21,11 @@ use crate::dsp::{
     scale, uniform,
 };
 use crate::groove::{MidiNote, Stroke, midi_files, midi_notes};
+use crate::solo;
 
 /// Length of one excerpt in the pool.
 pub const EXCERPT_SECONDS: f64 = 24.0;
-const EXCERPT_SAMPLES: usize = (EXCERPT_SECONDS * SAMPLE_RATE as f64) as usize;
+pub(crate) const EXCERPT_SAMPLES: usize = (EXCERPT_SECONDS * SAMPLE_RATE as f64) as usize;
 
 /// A pitched note of an excerpt.
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -41,10 +42,10 @@ pub struct PoolNote {
     pub program: u8,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Row {
-    strokes: Vec<(f32, u8, f32)>,
-    notes: Vec<PoolNote>,
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct Row {
+    pub(crate) strokes: Vec<(f32, u8, f32)>,
+    pub(crate) notes: Vec<PoolNote>,
 }
 
 /// An excerpt of accompaniment.
@@ -75,7 +76,8 @@ fn substitute(rng: &mut impl Rng, program: u8) -> u8 {
     family[rng.random_range(0..family.len())]
 }
 
-/// Renders `count` excerpts into `folder` (`pool.pcm`, 16-bit mono; `pool.jsonl`).
+/// Renders `count` excerpts into `folder` (`pool.pcm`, 16-bit mono; `pool.jsonl`). `solo_share` of them
+/// are played by one instrument alone.
 ///
 /// # Errors
 /// When the archive or a SoundFont cannot be read, or the pool not written.
@@ -84,6 +86,7 @@ pub fn render_pool(
     sound_fonts: &[&Path],
     folder: &Path,
     count: usize,
+    solo_share: f32,
     seed: u64,
 ) -> Result<()> {
     let fonts: Vec<Arc<SoundFont>> = sound_fonts
@@ -113,13 +116,19 @@ pub fn render_pool(
             .filter_map(|i| {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 rng.set_stream(i as u64);
-                let song = if chance(&mut rng, 0.65) {
+                let is_solo = solo_share > 0.0 && chance(&mut rng, solo_share);
+                let songs_share = if is_solo { 0.25 } else { 0.65 };
+                let song = if chance(&mut rng, songs_share) {
                     &songs[rng.random_range(0..songs.len())]
                 } else {
                     &scores[rng.random_range(0..scores.len())]
                 };
                 let font = &fonts[rng.random_range(0..fonts.len())];
-                excerpt(&mut rng, song, font)
+                if is_solo {
+                    solo::excerpt(&mut rng, song, font)
+                } else {
+                    excerpt(&mut rng, song, font)
+                }
             })
             .collect();
         for (audio, row) in rendered {
@@ -251,7 +260,7 @@ fn excerpt(
 }
 
 /// A guitar amplifier: gain, clipping, a loudspeaker.
-fn amplify(rng: &mut impl Rng, stem: &mut [f32]) {
+pub(crate) fn amplify(rng: &mut impl Rng, stem: &mut [f32]) {
     Biquad::high_pass(log_uniform(rng, 80.0, 400.0), 0.7).run(stem);
     if chance(rng, 0.7) {
         saturate(stem, log_uniform(rng, 3.0, 60.0));
@@ -265,7 +274,7 @@ fn amplify(rng: &mut impl Rng, stem: &mut [f32]) {
     .run(stem);
 }
 
-fn synthesize(font: &Arc<SoundFont>, notes: &[PoolNote], wet: bool) -> Option<Vec<f32>> {
+pub(crate) fn synthesize(font: &Arc<SoundFont>, notes: &[PoolNote], wet: bool) -> Option<Vec<f32>> {
     let mut settings = SynthesizerSettings::new(SAMPLE_RATE as i32);
     settings.enable_reverb_and_chorus = wet;
     let mut synth = Synthesizer::new(font, &settings).ok()?;

@@ -9,6 +9,7 @@ pub mod kit;
 pub mod mixdown;
 pub mod procedural;
 pub mod segment;
+pub mod solo;
 pub mod voice;
 
 /// Everything is rendered at this rate, in Hz: the built-in model's own.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use hitscribe_train::band::render_pool;
 use hitscribe_train::bank::Split;
-use hitscribe_train::segment::{Segment, Studio};
+use hitscribe_train::segment::{PitchedSegment, Segment, Studio};
 use realfft::RealFftPlanner;
 
 #[derive(Parser)]
@@ -33,6 +33,9 @@ enum Command {
         /// Excerpts of 24 s.
         #[arg(long, default_value_t = 400)]
         count: usize,
+        /// Share of excerpts that one instrument plays alone.
+        #[arg(long, default_value_t = 0.0)]
+        solo_share: f32,
         /// Names the random stream.
         #[arg(long, default_value_t = 1)]
         seed: u64,
@@ -48,6 +51,9 @@ enum Command {
         /// Kits that training does not see, for validation.
         #[arg(long)]
         hold_out: bool,
+        /// Labels pitched notes instead of hits.
+        #[arg(long, requires = "pool")]
+        pitched: bool,
         /// Invented kits beside the recorded ones.
         #[arg(long, default_value_t = 60)]
         procedural_kits: usize,
@@ -63,33 +69,52 @@ enum Command {
     },
 }
 
-/// Labels in one record: more would be 60 hits per second.
+/// Hits in one record: more would be 60 per second.
 const MAX_HITS: usize = 256;
+/// Notes in one record.
+const MAX_NOTES: usize = 512;
 
-/// A record: `SEGMENT_SAMPLES` 16-bit samples, the number of hits as u32, then `MAX_HITS` times
-/// (seconds, class, velocity 0..=1, audibility in dB) as f32; all little-endian.
-fn write_record(out: &mut impl Write, segment: &Segment) -> std::io::Result<()> {
-    for x in &segment.audio {
+/// A record: `SEGMENT_SAMPLES` 16-bit samples, the number of labels as u32, then `max` labels of `N`
+/// 32-bit floats, zeros after the last; all little-endian.
+fn write_record<const N: usize>(
+    out: &mut impl Write,
+    audio: &[f32],
+    labels: &[[f32; N]],
+    max: usize,
+) -> std::io::Result<()> {
+    for x in audio {
         let sample = (x * 32_767.0).round().clamp(-32_768.0, 32_767.0) as i16;
         out.write_all(&sample.to_le_bytes())?;
     }
-    let hits = &segment.hits[..segment.hits.len().min(MAX_HITS)];
-    out.write_all(&(hits.len() as u32).to_le_bytes())?;
-    for hit in hits {
-        let class = f32::from(hit.stroke.class as u8);
-        for value in [
+    let labels = &labels[..labels.len().min(max)];
+    out.write_all(&(labels.len() as u32).to_le_bytes())?;
+    for value in labels.iter().flatten() {
+        out.write_all(&value.to_le_bytes())?;
+    }
+    out.write_all(&vec![0; (max - labels.len()) * N * 4])
+}
+
+/// Labels: seconds, class, velocity 0..=1, audibility in dB.
+fn write_drums(out: &mut impl Write, segment: &Segment) -> std::io::Result<()> {
+    let label = |hit: &hitscribe_train::mixdown::Hit| {
+        [
             hit.stroke.seconds as f32,
-            class,
+            f32::from(hit.stroke.class as u8),
             hit.stroke.velocity,
             hit.audibility_db,
-        ] {
-            out.write_all(&value.to_le_bytes())?;
-        }
-    }
-    for _ in hits.len()..MAX_HITS {
-        out.write_all(&[0; 16])?;
-    }
-    Ok(())
+        ]
+    };
+    let labels: Vec<_> = segment.hits.iter().map(label).collect();
+    write_record(out, &segment.audio, &labels, MAX_HITS)
+}
+
+/// Labels: onset and offset in seconds (the onset may lie before the segment), key, velocity 0..=1.
+fn write_pitched(out: &mut impl Write, segment: &PitchedSegment) -> std::io::Result<()> {
+    let label = |n: &hitscribe_train::segment::LabelledNote| {
+        [n.onset, n.offset, f32::from(n.key), n.velocity]
+    };
+    let labels: Vec<_> = segment.notes.iter().map(label).collect();
+    write_record(out, &segment.audio, &labels, MAX_NOTES)
 }
 
 fn main() -> Result<()> {
@@ -99,15 +124,18 @@ fn main() -> Result<()> {
             sound_font,
             out,
             count,
+            solo_share,
             seed,
         } => {
             let fonts: Vec<_> = sound_font.iter().map(PathBuf::as_path).collect();
-            render_pool(&bank.join("midi/midi_main.zip"), &fonts, &out, count, seed)
+            let archive = bank.join("midi/midi_main.zip");
+            render_pool(&archive, &fonts, &out, count, solo_share, seed)
         }
         Command::Segments {
             bank,
             pool,
             hold_out,
+            pitched,
             procedural_kits,
             seed,
             first,
@@ -122,8 +150,13 @@ fn main() -> Result<()> {
             let mut planner = RealFftPlanner::new();
             let mut out = BufWriter::with_capacity(1 << 20, stdout().lock());
             for index in first..first.saturating_add(count) {
-                let segment = studio.segment(&mut planner, seed, index);
-                match write_record(&mut out, &segment) {
+                let written = if pitched {
+                    let segment = studio.pitched_segment(&mut planner, seed, index);
+                    write_pitched(&mut out, &segment)
+                } else {
+                    write_drums(&mut out, &studio.segment(&mut planner, seed, index))
+                };
+                match written {
                     // The reader has what it wants.
                     Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
                     other => other.context("writing segments")?,

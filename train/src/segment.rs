@@ -22,6 +22,10 @@ use crate::mixdown::{AUDIBLE_SAMPLES, Drums, Hit, energies, play};
 use crate::procedural;
 use crate::voice::sing;
 
+mod pitched;
+
+pub use pitched::{LabelledNote, PitchedSegment};
+
 /// Samples of a segment: 4.096 s, 512 frames of the model.
 pub const SEGMENT_SAMPLES: usize = 131_072;
 /// What sounds before the segment starts, so that it begins in the middle of music.
@@ -352,11 +356,11 @@ fn master(rng: &mut impl Rng, audio: &mut [f32]) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    fn studio() -> Studio {
+    pub(super) fn studio() -> Studio {
         let bank = Bank {
             instruments: BTreeMap::new(),
         };
