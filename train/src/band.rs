@@ -20,7 +20,8 @@ use crate::dsp::{
     Biquad, amplitude, chance, compress, log_uniform, mix, normal, peak, random_eq, rms, saturate,
     scale, uniform,
 };
-use crate::groove::{MidiNote, Stroke, midi_files, midi_notes};
+use crate::groove::Stroke;
+use crate::smf::{MidiNote, midi_files, midi_notes};
 use crate::solo;
 
 /// Length of one excerpt in the pool.

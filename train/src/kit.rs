@@ -8,6 +8,16 @@ use rand::Rng;
 use crate::bank::{Bank, Instrument, OneShot, is_computed};
 use crate::dsp::{chance, normal, uniform};
 
+/// A second sound under every stroke of a piece, as producers stack samples.
+pub struct Layer<'a> {
+    /// Where its sounds come from: the same class in any kit.
+    pub instrument: &'a Instrument,
+    /// Level against the piece itself in dB.
+    pub gain_db: f32,
+    /// Playback speed.
+    pub speed: f32,
+}
+
 /// An instrument as it is used in one segment.
 pub struct Piece<'a> {
     /// Where its sounds come from.
@@ -20,6 +30,8 @@ pub struct Piece<'a> {
     pub range_db: f32,
     /// Seconds that it rings before it is damped; infinite where it rings out.
     pub damping_seconds: f32,
+    /// What is stacked on it.
+    pub layer: Option<Layer<'a>>,
 }
 
 /// The pieces of one segment's kit, chosen when they are first struck.
@@ -31,6 +43,7 @@ pub struct Kit<'a> {
     range_db: f32,
     mics: Vec<&'static str>,
     spread_db: f32,
+    as_recorded: bool,
     pieces: BTreeMap<DrumClass, Piece<'a>>,
 }
 
@@ -65,10 +78,26 @@ impl<'a> Kit<'a> {
             } else {
                 0.0
             },
-            speed: 2f32.powf(normal(rng, 0.1)),
+            speed: 2f32.powf(normal(rng, 0.13)),
             range_db: uniform(rng, 16.0, 42.0),
             mics,
             spread_db: uniform(rng, 1.5, 6.0),
+            as_recorded: false,
+            pieces: BTreeMap::new(),
+        }
+    }
+
+    /// A kit as it was recorded, at its usual levels; only what it lacks comes from others.
+    pub fn as_recorded(rng: &mut impl Rng, bank: &'a Bank, full_kits: &[String]) -> Self {
+        Self {
+            bank,
+            base: full_kits[rng.random_range(0..full_kits.len())].clone(),
+            borrow: 0.0,
+            speed: 1.0,
+            range_db: 24.0,
+            mics: vec!["mix", "single"],
+            spread_db: 0.0,
+            as_recorded: true,
             pieces: BTreeMap::new(),
         }
     }
@@ -116,11 +145,21 @@ impl<'a> Kit<'a> {
             .find(|found| !found.is_empty())
             .unwrap_or(from);
         let instrument = by_mic[rng.random_range(0..by_mic.len())];
+        if self.as_recorded {
+            return Some(Piece {
+                instrument,
+                gain_db: usual_gain_db(class),
+                speed: self.speed,
+                range_db: self.range_db,
+                damping_seconds: f32::INFINITY,
+                layer: None,
+            });
+        }
         let detune_octaves = match class {
             DrumClass::Ride | DrumClass::RideBell => 0.03,
             // Few kicks are recorded, and records have them from a thud to a boom.
             DrumClass::Kick => 0.2,
-            _ => 0.08,
+            _ => 0.12,
         };
         let damped = match class {
             // From nearly closed to fully open.
@@ -138,14 +177,20 @@ impl<'a> Kit<'a> {
             speed: self.speed * 2f32.powf(normal(rng, detune_octaves)),
             range_db: self.range_db * uniform(rng, 0.8, 1.2),
             damping_seconds: damped.unwrap_or(f32::INFINITY),
+            // Few kits are recorded; two of them on top of each other are a new one.
+            layer: chance(rng, 0.25).then(|| Layer {
+                instrument: &all[rng.random_range(0..all.len())],
+                gain_db: uniform(rng, -14.0, 0.0),
+                speed: 2f32.powf(normal(rng, detune_octaves)),
+            }),
         })
     }
 }
 
-impl Piece<'_> {
+impl Instrument {
     /// A recorded hit near `velocity`; repeated strokes get different ones where there are several.
     pub fn hit(&self, rng: &mut impl Rng, velocity: f32) -> &OneShot {
-        let hits = &self.instrument.hits;
+        let hits = &self.hits;
         let wanted = velocity + uniform(rng, -0.15, 0.15);
         let nearest = hits
             .partition_point(|h| h.velocity_rank < wanted)
@@ -159,7 +204,9 @@ impl Piece<'_> {
             .saturating_add_signed(jitter as isize)
             .min(hits.len() - 1)]
     }
+}
 
+impl Piece<'_> {
     /// Level of a stroke in dB.
     pub fn level_db(&self, velocity: f32) -> f32 {
         self.gain_db - self.range_db * (1.0 - velocity.clamp(0.0, 1.0))

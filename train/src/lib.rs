@@ -7,8 +7,11 @@ pub mod dsp;
 pub mod groove;
 pub mod kit;
 pub mod mixdown;
+pub mod patterns;
+pub mod perform;
 pub mod procedural;
 pub mod segment;
+pub mod smf;
 pub mod solo;
 pub mod voice;
 

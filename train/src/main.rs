@@ -51,6 +51,9 @@ enum Command {
         /// Kits that training does not see, for validation.
         #[arg(long)]
         hold_out: bool,
+        /// Performances on kits as they were recorded, without band, room or processing.
+        #[arg(long, conflicts_with = "pitched")]
+        dry: bool,
         /// Labels pitched notes instead of hits.
         #[arg(long, requires = "pool")]
         pitched: bool,
@@ -96,7 +99,7 @@ fn write_record<const N: usize>(
 
 /// Labels: seconds, class, velocity 0..=1, audibility in dB.
 fn write_drums(out: &mut impl Write, segment: &Segment) -> std::io::Result<()> {
-    let label = |hit: &hitscribe_train::mixdown::Hit| {
+    let label = |hit: &hitscribe_train::perform::Hit| {
         [
             hit.stroke.seconds as f32,
             f32::from(hit.stroke.class as u8),
@@ -135,6 +138,7 @@ fn main() -> Result<()> {
             bank,
             pool,
             hold_out,
+            dry,
             pitched,
             procedural_kits,
             seed,
@@ -153,6 +157,8 @@ fn main() -> Result<()> {
                 let written = if pitched {
                     let segment = studio.pitched_segment(&mut planner, seed, index);
                     write_pitched(&mut out, &segment)
+                } else if dry {
+                    write_drums(&mut out, &studio.dry_segment(seed, index))
                 } else {
                     write_drums(&mut out, &studio.segment(&mut planner, seed, index))
                 };

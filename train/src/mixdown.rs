@@ -1,4 +1,4 @@
-//! Strokes to audio: pieces struck, choked, bled, compressed, put in a room and through a drum bus.
+//! A take as it is mixed: pieces bled, compressed, put in a room and through a drum bus.
 
 use std::collections::BTreeMap;
 
@@ -7,96 +7,22 @@ use rand::Rng;
 use realfft::RealFftPlanner;
 
 use crate::SAMPLE_RATE;
-use crate::bank::{Bank, ONSET_SAMPLE};
 use crate::dsp::{
-    Biquad, Room, amplitude, chance, clip, compress, log_uniform, mix, normal, peak, random_eq,
-    saturate, scale, uniform,
+    Biquad, Room, amplitude, chance, clip, compress, log_uniform, mix, peak, random_eq, saturate,
+    scale, uniform,
 };
 use crate::groove::Stroke;
-use crate::kit::Kit;
+use crate::perform::{Drums, Take, audible};
 
 const RATE: f32 = SAMPLE_RATE as f32;
 
-/// What is looked at to tell whether a hit can be heard: its first 40 ms.
-pub const AUDIBLE_SAMPLES: usize = SAMPLE_RATE as usize / 25;
-
-/// A stroke in the mix, with how well it can be heard.
-#[derive(Clone, Copy, Debug)]
-pub struct Hit {
-    /// What and when.
-    pub stroke: Stroke,
-    /// Energy of its first 40 ms against everything else then, in dB, in the better of two bands.
-    pub audibility_db: f32,
-}
-
-/// The drums of a segment before the master bus.
-pub struct Drums {
-    /// `lead` + the segment, in samples.
-    pub audio: Vec<f32>,
-    /// Strokes inside it, in order of time.
-    pub hits: Vec<Hit>,
-}
-
-fn damps(class: DrumClass, struck: DrumClass) -> bool {
-    use DrumClass::{ClosedHat, OpenHat, PedalHat};
-    class == OpenHat && matches!(struck, ClosedHat | PedalHat | OpenHat)
-}
-
-/// Plays `strokes` (seconds relative to the segment's start, from `-lead_samples`) on a random kit.
-pub fn play(
-    rng: &mut impl Rng,
-    planner: &mut RealFftPlanner<f32>,
-    bank: &Bank,
-    full_kits: &[String],
-    strokes: &[Stroke],
-    lead_samples: usize,
-    length_samples: usize,
-) -> Drums {
-    let total = lead_samples + length_samples;
-    let mut kit = Kit::random(rng, bank, full_kits);
-    let mut tracks: BTreeMap<DrumClass, Vec<f32>> = BTreeMap::new();
-    let mut played: Vec<(Stroke, usize, f32)> = Vec::new();
-    let wobble = uniform(rng, 0.0, 0.012);
-    for (index, stroke) in strokes.iter().enumerate() {
-        let Some(piece) = kit.piece(rng, stroke.class) else {
-            continue;
-        };
-        let hit = piece.hit(rng, stroke.velocity);
-        let level_db = piece.level_db(stroke.velocity) + normal(rng, 0.6);
-        let speed = piece.speed * (1.0 + normal(rng, wobble));
-        let onset = lead_samples as f64 + stroke.seconds * f64::from(SAMPLE_RATE);
-        // What silences it: its own damping, or the hat that is closed after it.
-        let choked_at = strokes[index + 1..]
-            .iter()
-            .find(|next| damps(stroke.class, next.class) && next.seconds > stroke.seconds + 0.02)
-            .map_or(f64::INFINITY, |next| {
-                lead_samples as f64 + next.seconds * f64::from(SAMPLE_RATE)
-            });
-        let damping = f64::from(piece.damping_seconds * RATE);
-        let ring_until = choked_at.min(onset + damping);
-        let fade_samples = if choked_at < onset + damping {
-            uniform(rng, 0.006, 0.03) * RATE
-        } else {
-            piece.damping_seconds * RATE * 0.5
-        };
-        let track = tracks
-            .entry(stroke.class)
-            .or_insert_with(|| vec![0.0; total]);
-        lay(
-            track,
-            &hit.samples,
-            onset,
-            speed,
-            amplitude(level_db),
-            ring_until,
-            fade_samples,
-        );
-        if stroke.seconds >= 0.0 && stroke.seconds * f64::from(SAMPLE_RATE) < length_samples as f64
-        {
-            played.push((*stroke, onset as usize, level_db));
-        }
-    }
-
+/// Mixes a take as records are: processed tracks, spill, overheads, room, plate, drum bus.
+pub fn mixdown(rng: &mut impl Rng, planner: &mut RealFftPlanner<f32>, take: Take) -> Drums {
+    let Take {
+        mut tracks,
+        played,
+        total_samples: total,
+    } = take;
     let polish = uniform(rng, 0.0, 1.0);
     let (room_t60, room_delay_ms) = (log_uniform(rng, 0.12, 1.3), uniform(rng, 0.0, 18.0));
     let room = Room::random(rng, room_t60, room_delay_ms);
@@ -164,47 +90,6 @@ pub fn play(
     }
     bus(rng, &mut audio);
     Drums { audio, hits }
-}
-
-/// Adds a one-shot at a fractional position and speed, with an exponential end.
-fn lay(
-    track: &mut [f32],
-    samples: &[i16],
-    onset: f64,
-    speed: f32,
-    gain: f32,
-    ring_until: f64,
-    fade_samples: f32,
-) {
-    let gain = gain / 32_768.0;
-    let start = onset - ONSET_SAMPLE as f64 / f64::from(speed);
-    let first = start.ceil().max(0.0) as usize;
-    let fade_rate = (-4.0 / fade_samples.max(16.0)).exp();
-    let mut fade = 1.0f32;
-    let mut position = (first as f64 - start) * f64::from(speed);
-    for (offset, out) in track.iter_mut().skip(first).enumerate() {
-        let index = position as usize;
-        if index + 2 >= samples.len() || fade < 1e-3 {
-            break;
-        }
-        let t = (position - index as f64) as f32;
-        let at = |i: usize| f32::from(samples[i]);
-        // Catmull-Rom: bright enough at these small speed changes.
-        let (a, b, c, d) = (
-            at(index.saturating_sub(1)),
-            at(index),
-            at(index + 1),
-            at(index + 2),
-        );
-        let value = b + 0.5
-            * t
-            * (c - a + t * (2.0 * a - 5.0 * b + 4.0 * c - d + t * (3.0 * (b - c) + d - a)));
-        *out += gain * fade * value;
-        if (first + offset) as f64 > ring_until {
-            fade *= fade_rate;
-        }
-        position += f64::from(speed);
-    }
 }
 
 /// A close microphone that hears its own drum and, coloured and squashed, everything around it.
@@ -326,74 +211,5 @@ fn bus(rng: &mut impl Rng, audio: &mut [f32]) {
     let top = peak(audio);
     if top > 1e-6 {
         scale(audio, 1.0 / top);
-    }
-}
-
-/// Energy as it is, and of the first difference, which weighs the top of the spectrum.
-pub fn energies(audio: &[f32]) -> (f32, f32) {
-    let flat: f32 = audio.iter().map(|x| x * x).sum();
-    let bright: f32 = audio.windows(2).map(|w| (w[1] - w[0]).powi(2)).sum();
-    (flat + 1e-12, bright + 1e-12)
-}
-
-fn audible(
-    all: &[f32],
-    tracks: &BTreeMap<DrumClass, Vec<f32>>,
-    played: &[(Stroke, usize, f32)],
-) -> Vec<Hit> {
-    let mut hits: Vec<Hit> = played
-        .iter()
-        .map(|(stroke, onset, _)| {
-            let range = *onset..(onset + AUDIBLE_SAMPLES).min(all.len());
-            let (own, own_bright) = energies(&tracks[&stroke.class][range.clone()]);
-            let (sum, sum_bright) = energies(&all[range]);
-            let ratio = (own / sum).max(own_bright / sum_bright);
-            Hit {
-                stroke: *stroke,
-                audibility_db: 10.0 * ratio.log10(),
-            }
-        })
-        .collect();
-    hits.sort_by(|a, b| a.stroke.seconds.total_cmp(&b.stroke.seconds));
-    hits
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_hit_lies_at_its_fraction_of_a_sample_at_any_speed() {
-        // A ramp that starts at the onset: its height tells the time.
-        let samples: Vec<i16> = (0..2_000)
-            .map(|i| (i as i16 - ONSET_SAMPLE as i16).max(0) * 10)
-            .collect();
-        for (onset, speed) in [(1_000.0, 1.0), (1_000.25, 1.0), (1_000.5, 1.2), (40.0, 0.9)] {
-            let mut track = vec![0.0; 4_000];
-            lay(
-                &mut track,
-                &samples,
-                onset,
-                speed,
-                1.0,
-                f64::INFINITY,
-                100.0,
-            );
-            let at = onset as usize + 200;
-            let expected = (at as f64 - onset) * f64::from(speed) * 10.0 / 32_768.0;
-            assert!(
-                (f64::from(track[at]) - expected).abs() < 1e-4,
-                "{onset} {speed}: {} {expected}",
-                track[at]
-            );
-        }
-    }
-
-    #[test]
-    fn a_choked_hit_dies() {
-        let samples = vec![20_000i16; 32_000];
-        let mut track = vec![0.0; 32_000];
-        lay(&mut track, &samples, 200.0, 1.0, 1.0, 5_000.0, 320.0);
-        assert!(track[4_900] > 0.5 && track[7_000].abs() < 1e-3);
     }
 }

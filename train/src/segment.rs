@@ -15,10 +15,11 @@ use crate::dsp::{
     Biquad, Room, amplitude, brick_low_pass, chance, clip, compress, log_uniform, mix, peak,
     random_eq, rms, saturate, scale, uniform,
 };
-use crate::groove::{
-    Performance, Stroke, hand_percussion, invented, orchestrate, performances, window,
-};
-use crate::mixdown::{AUDIBLE_SAMPLES, Drums, Hit, energies, play};
+use crate::groove::{Performance, Stroke, performances, window};
+use crate::kit::Kit;
+use crate::mixdown::mixdown;
+use crate::patterns::{hand_percussion, invented, orchestrate};
+use crate::perform::{AUDIBLE_SAMPLES, Drums, Hit, energies, perform};
 use crate::procedural;
 use crate::voice::sing;
 
@@ -132,15 +133,9 @@ impl Studio {
             mut hits,
         } = if with_drums {
             let strokes = self.strokes(rng, band.as_ref().map_or(&[], |b| &b.1));
-            play(
-                rng,
-                planner,
-                &self.bank,
-                &self.full_kits,
-                &strokes,
-                LEAD_SAMPLES,
-                SEGMENT_SAMPLES,
-            )
+            let kit = Kit::random(rng, &self.bank, &self.full_kits);
+            let take = perform(rng, kit, &strokes, LEAD_SAMPLES, SEGMENT_SAMPLES);
+            mixdown(rng, planner, take)
         } else {
             Drums {
                 audio: vec![0.0; total],
@@ -187,6 +182,23 @@ impl Studio {
         if chance(rng, 0.15) {
             start_late(rng, &mut audio, &mut hits);
         }
+        Segment { audio, hits }
+    }
+
+    /// A human performance on one kit, nothing else: no band, room, processing or noise. For
+    /// measuring how well the model knows kits.
+    pub fn dry_segment(&self, seed: u64, index: u64) -> Segment {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(index);
+        let rng = &mut rng;
+        let performance = &self.performances[rng.random_range(0..self.performances.len())];
+        let strokes = window(rng, performance, 1.0, SEGMENT_SECONDS, LEAD_SECONDS);
+        let kit = Kit::as_recorded(rng, &self.bank, &self.full_kits);
+        let Drums { mut audio, hits } =
+            perform(rng, kit, &strokes, LEAD_SAMPLES, SEGMENT_SAMPLES).dry();
+        let mut audio = audio.split_off(LEAD_SAMPLES);
+        let top = peak(&audio).max(1e-5);
+        scale(&mut audio, 0.7 / top);
         Segment { audio, hits }
     }
 

@@ -15,7 +15,7 @@ use crate::band::{EXCERPT_SAMPLES, EXCERPT_SECONDS, PoolNote, Row, amplify, synt
 use crate::dsp::{
     chance, compress, log_uniform, normal, peak, random_eq, saturate, scale, uniform,
 };
-use crate::groove::MidiNote;
+use crate::smf::MidiNote;
 
 /// What one player plays.
 struct Instrument {

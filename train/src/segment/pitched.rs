@@ -9,7 +9,9 @@ use crate::SAMPLE_RATE;
 use crate::band::Excerpt;
 use crate::dsp::{Room, amplitude, chance, log_uniform, mix, random_eq, rms, scale, uniform};
 use crate::groove::Stroke;
-use crate::mixdown::play;
+use crate::kit::Kit;
+use crate::mixdown::mixdown;
+use crate::perform::perform;
 
 /// A pitched note of a segment.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -82,16 +84,9 @@ impl Studio {
         }
         if drums_alone || chance(rng, 0.3) {
             let strokes = self.strokes(rng, &strokes);
-            let (bank, kits) = (&self.bank, &self.full_kits);
-            let drums = play(
-                rng,
-                planner,
-                bank,
-                kits,
-                &strokes,
-                LEAD_SAMPLES,
-                SEGMENT_SAMPLES,
-            );
+            let kit = Kit::random(rng, &self.bank, &self.full_kits);
+            let take = perform(rng, kit, &strokes, LEAD_SAMPLES, SEGMENT_SAMPLES);
+            let drums = mixdown(rng, planner, take);
             let level = rms(&audio).max(1e-4) / rms(&drums.audio).max(1e-4);
             mix(
                 &mut audio,
