@@ -1,35 +1,92 @@
-//! Encoder per segment and decoder per token of MT3, MR-MT3 and YourMT3 on the CPU.
+//! Encoder per segment and decoder per step of MT3, MR-MT3 and YourMT3, beside PyTorch.
 //!
 //! ```text
-//! RAYON_NUM_THREADS=1 cargo bench -p hitscribe-engine --bench mt3_family -- mt3.pth segmem.ckpt last.ckpt
-//! engine/benches/mt3_torch.py mt3.pth --threads 1
+//! cargo xtask bench [--python PYTHON] [--threads N] CHECKPOINT...
 //! ```
 //!
-//! The times are the best of several runs, so that another process on the machine disturbs less.
+//! On the CPU and, where there is one, on the GPU. With `--python` the networks of `torch_reference.py` do
+//! the same on the CPU, in turns. On one thread the times are CPU time, so that other work on the machine
+//! disturbs little; else, and on a GPU, they are wall time. The best of all rounds counts.
 #![allow(clippy::print_stdout)]
 
-use std::hint::black_box;
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
+use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
-use hitscribe_engine::audio::spectral::{FrontEnd, SAMPLE_RATE_HZ};
-use hitscribe_engine::decode::{Family, LoadOptions, TokenOptions, Transcriber};
-use hitscribe_engine::device::{Cpu, Device};
+use hitscribe_engine::audio::spectral::SAMPLE_RATE_HZ;
+use hitscribe_engine::decode::{LoadOptions, TokenOptions, Transcriber};
+use hitscribe_engine::device::{Cpu, Device, DeviceChoice, select};
+use hitscribe_engine::error::Result;
 use hitscribe_engine::model::checkpoint::Checkpoint;
 use hitscribe_engine::model::config::Settings;
 use hitscribe_engine::model::t5::Decoder;
 use hitscribe_engine::model::{mt3, yourmt3};
 
-const STEPS: usize = 64;
+const ROUNDS: usize = 2;
+const STEPS: usize = 32;
+const BATCH_SEGMENTS: usize = 8;
+/// Of the recording whose real-time factor is measured on a GPU.
+const LONG_SECONDS: usize = 180;
 
-fn best_ms(repeats: usize, mut work: impl FnMut()) -> f64 {
-    let times = (0..repeats).map(|_| {
-        let start = Instant::now();
+/// Milliseconds of each kind of work.
+#[derive(Clone, Copy)]
+struct Times {
+    encoder: f64,
+    step: f64,
+    step_of_batch: f64,
+}
+
+impl Times {
+    const NONE: Self = Self {
+        encoder: f64::INFINITY,
+        step: f64::INFINITY,
+        step_of_batch: f64::INFINITY,
+    };
+
+    fn best(self, other: Self) -> Self {
+        Self {
+            encoder: self.encoder.min(other.encoder),
+            step: self.step.min(other.step),
+            step_of_batch: self.step_of_batch.min(other.step_of_batch),
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Clock {
+    Cpu,
+    Wall,
+}
+
+impl Clock {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Wall => "wall",
+        }
+    }
+
+    fn milliseconds(self, work: impl FnOnce()) -> f64 {
+        let (start, cpu_start) = (Instant::now(), cpu_seconds());
         work();
-        start.elapsed().as_secs_f64() * 1e3
-    });
-    times.fold(f64::INFINITY, f64::min)
+        match (self, cpu_start, cpu_seconds()) {
+            (Self::Cpu, Some(start), Some(end)) => (end - start) * 1e3,
+            _ => start.elapsed().as_secs_f64() * 1e3,
+        }
+    }
+}
+
+/// CPU time of all threads of this process, where the system tells.
+fn cpu_seconds() -> Option<f64> {
+    let of_task = |task: std::io::Result<std::fs::DirEntry>| -> Option<f64> {
+        let text = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse().ok()
+    };
+    let tasks = std::fs::read_dir("/proc/self/task").ok()?;
+    let nanoseconds: Option<f64> = tasks.map(of_task).sum();
+    nanoseconds.map(|ns| ns / 1e9)
 }
 
 /// Highest memory of the process so far, where the system tells.
@@ -49,149 +106,227 @@ fn noise(samples: usize) -> Vec<f32> {
     (0..samples).map(|_| 0.1 * next()).collect()
 }
 
-fn decode(name: &str, decoder: &Decoder<Cpu>, context: &Tensor<Cpu, 3>) {
-    for batch in [1, 8] {
-        let contexts = context.clone().repeat_dim(0, batch);
-        let ms = best_ms(5, || {
-            let mut state = decoder.start(contexts.clone());
-            let mut ids = vec![0; batch];
-            for _ in 0..STEPS {
-                let logits: Vec<f32> = decoder
-                    .step(&ids, &mut state)
-                    .into_data()
-                    .to_vec()
-                    .expect("f32");
-                for (id, logits) in ids.iter_mut().zip(logits.chunks(decoder.vocabulary_size())) {
-                    let best = (0..logits.len())
-                        .fold(0, |best, i| if logits[i] > logits[best] { i } else { best });
-                    *id = best as i32;
-                }
+/// The best of three.
+fn best_ms(clock: Clock, mut work: impl FnMut()) -> f64 {
+    let times = (0..3).map(|_| clock.milliseconds(&mut work));
+    times.fold(f64::INFINITY, f64::min)
+}
+
+/// One greedy step for as many sequences as there are contexts, nothing ever ending.
+fn step_ms<B: Backend>(decoder: &Decoder<B>, contexts: &Tensor<B, 3>, clock: Clock) -> f64 {
+    let all = best_ms(clock, || {
+        let mut state = decoder.start(contexts.clone());
+        let mut ids = vec![0; contexts.dims()[0]];
+        for _ in 0..STEPS {
+            let best = decoder.step(&ids, &mut state).argmax(1).into_data();
+            ids = best.iter::<i32>().collect();
+        }
+    });
+    all / STEPS as f64
+}
+
+fn network_times<B: Backend>(
+    path: &Path,
+    device: &burn::tensor::Device<B>,
+    clock: Clock,
+) -> Result<Times> {
+    let checkpoint = Checkpoint::open(path)?;
+    let settings = Settings::find(&checkpoint, None)?;
+    let input = |frames: usize, bands: usize| {
+        let values = TensorData::new(noise(frames * bands), [1, frames, bands]);
+        Tensor::<B, 3>::from_data(values, device)
+    };
+    let measure = |decoder: &Decoder<B>, contexts: &dyn Fn() -> Tensor<B, 3>| Times {
+        encoder: best_ms(clock, || {
+            drop(contexts());
+            // What a GPU has not done yet must be done.
+            let _ = B::sync(device);
+        }),
+        step: step_ms(decoder, &contexts(), clock),
+        step_of_batch: step_ms(decoder, &contexts().repeat_dim(0, BATCH_SEGMENTS), clock),
+    };
+    if let Some(prefix) = mt3::prefix_of(&checkpoint) {
+        let config = mt3::Mt3Config::of(&checkpoint, prefix, &settings)?;
+        let features = input(256, config.bands);
+        let (model, _) = mt3::Mt3::load(&checkpoint, prefix, config, device)?;
+        Ok(measure(model.decoder(), &|| {
+            let encoded = model.encode(features.clone());
+            match model.memory(&mt3::Mt3::<B>::first_memory_ids()) {
+                Some(memory) => Tensor::cat(vec![encoded, memory], 1),
+                None => encoded,
             }
-        });
-        println!(
-            "{name}: decode {:.2} ms per step of {batch}, cross-attention set-up included",
-            ms / STEPS as f64
-        );
+        }))
+    } else {
+        let prefix = yourmt3::prefix_of(&checkpoint).unwrap_or_default();
+        let config = yourmt3::YourMt3Config::of(&checkpoint, prefix, &settings)?;
+        let (model, _) = yourmt3::YourMt3::load(&checkpoint, prefix, config, device)?;
+        let channels: Vec<usize> = (0..config.channels()).collect();
+        let spectrogram = input(yourmt3::FRAMES, yourmt3::BINS);
+        Ok(measure(model.decoder(), &|| {
+            model.contexts(model.encode(spectrogram.clone(), None), &channels)
+        }))
     }
 }
 
-fn run(path: &Path) -> hitscribe_engine::error::Result<()> {
-    let name = path
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let checkpoint = Checkpoint::open(path)?;
-    let settings = Settings::find(&checkpoint, None)?;
-    let start = Instant::now();
-    if let Some(prefix) = mt3::prefix_of(&checkpoint) {
-        let config = mt3::Mt3Config::of(&checkpoint, prefix, &settings)?;
-        let bands = config.bands;
-        let (model, _) = mt3::Mt3::<Cpu>::load(&checkpoint, prefix, config, &Default::default())?;
-        println!(
-            "{name}: loaded in {:.0} ms, peak {:.0} MiB",
-            start.elapsed().as_secs_f64() * 1e3,
-            peak_mib()
-        );
-        let features = TensorData::new(noise(256 * bands), [1, 256, bands]);
-        let features = Tensor::<Cpu, 3>::from_data(features, &Default::default());
-        let ms = best_ms(5, || drop(black_box(model.encode(features.clone()))));
-        println!("{name}: encoder {ms:.1} ms per segment");
-        if let Some(memory) = model.memory(&mt3::Mt3::<Cpu>::first_memory_ids()) {
-            let ms = best_ms(3, || {
-                drop(black_box(
-                    model.memory(&mt3::Mt3::<Cpu>::first_memory_ids()),
-                ))
-            });
-            println!(
-                "{name}: memory of {} rows {ms:.1} ms per segment",
-                memory.dims()[1]
-            );
+fn ours(path: &Path, device: Device, clock: Clock) -> Result<Times> {
+    match device {
+        Device::Cpu => network_times::<Cpu>(path, &Default::default(), clock),
+        #[cfg(feature = "cuda")]
+        Device::Cuda { index } => {
+            let device = hitscribe_engine::device::cuda_device(index);
+            network_times::<hitscribe_engine::device::Cuda>(path, &device, clock)
         }
-        decode(&name, model.decoder(), &model.encode(features));
-    } else if let Some(prefix) = yourmt3::prefix_of(&checkpoint) {
-        let config = yourmt3::YourMt3Config::of(&checkpoint, prefix, &settings)?;
-        let (model, _) =
-            yourmt3::YourMt3::<Cpu>::load(&checkpoint, prefix, config, &Default::default())?;
+    }
+}
+
+/// How a whole recording does, from sound to notes, with up to 128 ids for each sequence.
+fn long_recording(path: &Path, device: Device) -> Result<()> {
+    let (transcriber, _) = Transcriber::load(path, &LoadOptions::default(), device)?;
+    let sound = noise(LONG_SECONDS * SAMPLE_RATE_HZ as usize);
+    for (batch_segments, words) in [(1, "one by one"), (usize::MAX, "in one batch")] {
+        let options = TokenOptions {
+            max_ids: Some(128),
+            batch_segments,
+            ..TokenOptions::default()
+        };
+        let start = Instant::now();
+        let heard = transcriber.transcribe(&sound, &options, |_| true)?;
+        let ids: usize = heard.sequences.iter().flatten().map(|s| s.ids.len()).sum();
         println!(
-            "{name}: loaded in {:.0} ms, peak {:.0} MiB",
-            start.elapsed().as_secs_f64() * 1e3,
-            peak_mib()
+            "{LONG_SECONDS} s, segments {words}, {ids} ids: real-time factor {:.4}",
+            start.elapsed().as_secs_f64() / LONG_SECONDS as f64
         );
-        let spectrogram = TensorData::new(noise(110 * 1024), [1, 110, 1024]);
-        let spectrogram = Tensor::<Cpu, 3>::from_data(spectrogram, &Default::default());
-        let ms = best_ms(2, || {
-            drop(black_box(model.encode(spectrogram.clone(), None)))
-        });
-        println!("{name}: encoder {ms:.0} ms per segment");
-        let encoded = model.encode(spectrogram, None);
-        let all: Vec<usize> = (0..config.channels()).collect();
-        let ms = best_ms(3, || {
-            let mut state = model.decoder().start(model.contexts(encoded.clone(), &all));
-            for _ in 0..16 {
-                drop(black_box(
-                    model
-                        .decoder()
-                        .step(&vec![0; all.len()], &mut state)
-                        .into_data(),
-                ));
-            }
-        });
-        println!(
-            "{name}: decode {:.2} ms per step of all {} channels",
-            ms / 16.0,
-            all.len()
-        );
-        decode(&name, model.decoder(), &model.contexts(encoded, &[0]));
     }
     Ok(())
 }
 
-/// A whole recording of three segments, from sound to notes.
-fn whole(path: &Path) -> hitscribe_engine::error::Result<()> {
-    let (transcriber, _) = Transcriber::load(path, &LoadOptions::default(), Device::Cpu)?;
-    let sound = noise(SAMPLE_RATE_HZ as usize * 6);
-    let front_end = FrontEnd::new(transcriber.front_end().kind(), 512);
-    let ms = best_ms(3, || drop(black_box(front_end.features(&sound))));
-    let options = TokenOptions {
-        max_ids: Some(32),
-        ..TokenOptions::default()
+/// What PyTorch takes; `None`, with the reason printed, if it cannot be asked.
+fn pytorch(
+    python: &str,
+    checkpoint: &Path,
+    threads: usize,
+    clock: Clock,
+) -> Option<(Times, String)> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/torch_reference.py");
+    let out = Command::new(python)
+        .arg(script)
+        .arg(checkpoint)
+        .args([
+            "--threads",
+            &threads.to_string(),
+            "--steps",
+            &STEPS.to_string(),
+        ])
+        .args([
+            "--batch",
+            &BATCH_SEGMENTS.to_string(),
+            "--clock",
+            clock.name(),
+        ])
+        .output();
+    let answer = out.as_ref().ok().and_then(|out| {
+        let json: serde_json::Value = serde_json::from_slice(&out.stdout).ok()?;
+        let times = Times {
+            encoder: json["encoder_ms"].as_f64()?,
+            step: json["step_ms"].as_f64()?,
+            step_of_batch: json["step_of_batch_ms"].as_f64()?,
+        };
+        Some((times, json["torch"].as_str()?.to_owned()))
+    });
+    if answer.is_none() {
+        let reason = match out {
+            Ok(out) => String::from_utf8_lossy(&out.stderr).into_owned(),
+            Err(error) => error.to_string(),
+        };
+        println!("{python}: {}", reason.trim_end());
+    }
+    answer
+}
+
+fn compare(path: &Path, device: Device, python: Option<&str>, threads: usize) -> Result<()> {
+    let on_gpu = device != Device::Cpu;
+    let clock = match threads {
+        1 if !on_gpu && cpu_seconds().is_some() => Clock::Cpu,
+        _ => Clock::Wall,
     };
-    let start = Instant::now();
-    let heard = transcriber.transcribe(&sound, &options, |_| true)?;
-    let ids: usize = heard
-        .sequences
-        .iter()
-        .flatten()
-        .map(|sequence| sequence.ids.len())
-        .sum();
+    let mut own = Times::NONE;
+    let mut theirs: Option<(Times, String)> = None;
+    for _ in 0..ROUNDS {
+        own = own.best(ours(path, device, clock)?);
+        if let Some(python) = python.filter(|_| !on_gpu)
+            && let Some((times, version)) = pytorch(python, path, threads, clock)
+        {
+            let best = theirs.map_or(times, |(best, _)| best.best(times));
+            theirs = Some((best, version));
+        }
+    }
     println!(
-        "{}: front end {:.1} ms per segment; {} segments with {ids} ids in {:.2} s; peak {:.0} MiB",
-        match transcriber.family() {
-            Family::Mt3 => "MT3",
-            Family::MrMt3 => "MR-MT3",
-            Family::YourMt3 => "YourMT3",
-        },
-        ms / heard.starts_seconds.len().max(1) as f64,
-        heard.starts_seconds.len(),
-        start.elapsed().as_secs_f64(),
+        "{} on {device}, {threads} CPU threads, {} time, peak {:.0} MiB",
+        path.display(),
+        clock.name(),
         peak_mib()
     );
+    let version = theirs.as_ref().map_or("", |(_, version)| version);
+    println!(
+        "{:34}{:>12}{:>22}{:>8}",
+        "milliseconds",
+        "Hitscribe",
+        format!("PyTorch {version}"),
+        "ratio"
+    );
+    let row = |what: String, of: fn(&Times) -> f64| {
+        let other = theirs.as_ref().map(|(times, _)| of(times));
+        let [other, ratio] = match other {
+            Some(other) => [format!("{other:.2}"), format!("{:.2}", of(&own) / other)],
+            None => ["-".to_owned(), "-".to_owned()],
+        };
+        println!("{what:34}{:>12.2}{other:>22}{ratio:>8}", of(&own));
+    };
+    row("encoder, one segment".into(), |times| times.encoder);
+    row("decoder, one step, one segment".into(), |times| times.step);
+    row(
+        format!("decoder, one step, {BATCH_SEGMENTS} segments"),
+        |times| times.step_of_batch,
+    );
+    if on_gpu {
+        long_recording(path, device)?;
+    }
+    println!();
     Ok(())
 }
 
 fn main() {
-    let files: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|argument| !argument.starts_with("--"))
-        .collect();
+    let mut python = None;
+    let mut files = Vec::new();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--python" => python = arguments.next(),
+            // From cargo.
+            "--bench" | "--test" => {}
+            _ => files.push(argument),
+        }
+    }
     if files.is_empty() {
         println!("give checkpoints of MT3, MR-MT3 or YourMT3 as arguments");
     }
+    let threads = std::env::var("RAYON_NUM_THREADS")
+        .ok()
+        .and_then(|count| count.parse().ok())
+        .filter(|&count| count > 0)
+        .or_else(|| std::thread::available_parallelism().ok().map(usize::from))
+        .unwrap_or(1);
+    let mut devices = vec![Device::Cpu];
+    match select(DeviceChoice::Auto) {
+        Ok(selected) if selected.device != Device::Cpu => devices.push(selected.device),
+        Ok(selected) => println!("no GPU: {}", selected.fallback_reason.unwrap_or_default()),
+        Err(error) => println!("no GPU: {error}"),
+    }
     for file in &files {
-        let path = Path::new(file);
-        if let Err(error) = run(path).and_then(|()| whole(path)) {
-            println!("{error}");
+        for &device in &devices {
+            if let Err(error) = compare(Path::new(file), device, python.as_deref(), threads) {
+                println!("{error}");
+            }
         }
     }
 }

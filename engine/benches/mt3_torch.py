@@ -1,14 +1,7 @@
-#!/usr/bin/env python3
-"""MT3's network in plain PyTorch, written from its specification: the yardstick of `cargo bench`.
+"""MT3's and MR-MT3's network in plain PyTorch, written from its specification.
 
-    mt3_torch.py CHECKPOINT.pth [--threads 1] [--tokens 64] [--batch 1]
-
-prints the milliseconds of one encoder run and of one decoded token with a key-value cache, f32.
-`Mt3` is also what tests/data/mt3_family/make_tiny.py computes the expected values with.
+The yardstick of torch_reference.py; tests/data/mt3_family/make_tiny.py computes expected values with it.
 """
-
-import argparse
-import time
 
 import torch
 import torch.nn.functional as F
@@ -28,7 +21,7 @@ class Mt3:
         self.size = weights["proj.weight"].shape[0]
         self.layers = {
             stack: sum(k.startswith(stack + ".block.") and k.endswith("layer.0.layer_norm.weight") for k in weights)
-            for stack in ("encoder", "decoder")
+            for stack in ("encoder", "decoder", "segmem_encoder")
         }
         self.positions = positions(1026, self.size)
 
@@ -52,13 +45,26 @@ class Mt3:
         return x + F.linear(gate * F.linear(y, self.w[dense + "wi_1.weight"]), self.w[dense + "wo.weight"])
 
     def encode(self, features):
-        x = F.linear(features, self.w["proj.weight"]) + self.positions[: features.shape[1]]
-        for layer in range(self.layers["encoder"]):
-            name = f"encoder.block.{layer}.layer"
+        return self.encode_rows(F.linear(features, self.w["proj.weight"]), "encoder")
+
+    def encode_rows(self, x, stack):
+        x = x + self.positions[: x.shape[1]]
+        for layer in range(self.layers[stack]):
+            name = f"{stack}.block.{layer}.layer"
             y, attention = self.norm(x, name + ".0.layer_norm"), name + ".0.SelfAttention"
             q, k, v = (self.project(y, attention, which) for which in "qkv")
             x = self.feed_forward(x + self.attend(q, k, v, attention), name + ".1")
-        return self.norm(x, "encoder.final_layer_norm")
+        return self.norm(x, stack + ".final_layer_norm")
+
+    def contexts(self, encoded, memory_rows=64):
+        """What the decoder attends to: with MR-MT3 also the memory of a segment, here of an empty one."""
+        if not self.layers["segmem_encoder"]:
+            return encoded
+        ids = torch.zeros(1024, dtype=torch.long)
+        ids[:2] = torch.tensor([1134, 1])
+        rows = F.linear(F.embedding(ids, self.w["decoder_embed_tokens.weight"]), self.w["segmem_proj.weight"])
+        memory = self.encode_rows(rows[None], "segmem_encoder")[:, :memory_rows]
+        return torch.cat([encoded, memory.expand(len(encoded), -1, -1)], dim=1)
 
     def start(self, encoded):
         """Caches: for each layer [self keys, self values, cross keys, cross values]."""
@@ -94,36 +100,3 @@ class Mt3:
             if stop_at_eos and ended.all():
                 break
         return torch.stack(out, dim=1)
-
-
-def milliseconds(work, repeats):
-    work()
-    best = float("inf")
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - start)
-    return best * 1e3
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--tokens", type=int, default=64)
-    parser.add_argument("--batch", type=int, default=1)
-    parser.add_argument("--repeats", type=int, default=5)
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    with torch.inference_mode():
-        model = Mt3(torch.load(args.checkpoint, map_location="cpu", weights_only=True), heads=6)
-        features = torch.randn(args.batch, 256, model.w["proj.weight"].shape[1])
-        encoded = model.encode(features)
-        encoder = milliseconds(lambda: model.encode(features), args.repeats)
-        decoder = milliseconds(lambda: model.greedy(encoded, args.tokens, stop_at_eos=False), args.repeats)
-    print(f"torch {torch.__version__} threads {args.threads} batch {args.batch}: "
-          f"encoder {encoder / args.batch:.1f} ms per segment, decode {decoder / args.tokens:.2f} ms per step of {args.batch}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,17 +1,12 @@
-#!/usr/bin/env python3
-"""YourMT3's network (YPTF.MoE+Multi) in plain PyTorch, written from its specification: a yardstick.
+"""YourMT3's network (YPTF.MoE+Multi) in plain PyTorch, written from its specification.
 
-    yourmt3_torch.py CHECKPOINT.ckpt [--threads 1]
-
-prints the milliseconds of one encoder run and of one decoded step of all 13 channels, f32.
+The yardstick of torch_reference.py.
 """
-
-import argparse
 
 import torch
 import torch.nn.functional as F
 
-from mt3_torch import Mt3, milliseconds
+from mt3_torch import Mt3
 
 
 class YourMt3:
@@ -105,25 +100,3 @@ class YourMt3:
         batch, frames, latents, size = encoded.shape
         pairs = encoded.view(batch, frames, latents // 2, 2 * size).transpose(1, 2)
         return self.linear(pairs.flatten(0, 1), "pre_decoder.0.linear")
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--tokens", type=int, default=16)
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    with torch.inference_mode():
-        state = torch.load(args.checkpoint, map_location="cpu", weights_only=True)
-        model = YourMt3(state.get("state_dict", state))
-        spectrogram = torch.rand(1, 110, 1024)
-        contexts = model.contexts(model.encode(spectrogram))
-        encoder = milliseconds(lambda: model.encode(spectrogram), 2)
-        decoder = milliseconds(lambda: model.decoder.greedy(contexts, args.tokens, stop_at_eos=False), 3)
-    print(f"torch {torch.__version__} threads {args.threads}: encoder {encoder:.0f} ms per segment, "
-          f"decode {decoder / args.tokens:.2f} ms per step of all {len(contexts)} channels")
-
-
-if __name__ == "__main__":
-    main()

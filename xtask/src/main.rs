@@ -1,5 +1,6 @@
 //! Chores of the developers. `cargo xtask help` lists them.
 
+mod bench;
 mod bundle;
 mod eval;
 mod licences;
@@ -21,6 +22,7 @@ struct Arguments {
 enum Chore {
     /// Scores the built-in model on the development recordings.
     Eval(eval::Arguments),
+    Bench(bench::Arguments),
     /// Builds the plugin and lays out Hitscribe.clap and Hitscribe.vst3.
     Bundle(bundle::Arguments),
     /// Runs the validators of the plugin standards on the bundles.
@@ -30,6 +32,7 @@ enum Chore {
 fn main() -> Result<()> {
     match Arguments::parse().chore {
         Chore::Eval(arguments) => eval::run(&arguments),
+        Chore::Bench(arguments) => bench::run(&arguments),
         Chore::Bundle(arguments) => bundle::run(&arguments),
         Chore::Validate(arguments) => validate::run(&arguments),
     }
