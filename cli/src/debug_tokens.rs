@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use hitscribe_engine::midi::reference;
 use hitscribe_engine::token::SegmentTokens;
 use hitscribe_engine::token::mt3::{self, DecodePath};
+use hitscribe_engine::token::vocabulary::SPECIAL_IDS;
 use hitscribe_engine::token::yourmt3::Faults;
 use hitscribe_engine::token::yourmt3_notes::{decode_channel, mix};
 use serde_json::{Map, Value, json};
@@ -69,7 +70,7 @@ fn mt3_case(case: &Value) -> Result<Map<String, Value>> {
         .map(|(start, list)| {
             let ids = ids(list)?
                 .into_iter()
-                .map(|index| index.saturating_add(mt3::SPECIAL_IDS));
+                .map(|index| index.saturating_add(SPECIAL_IDS));
             Ok(SegmentTokens::certain(start, ids.collect()))
         })
         .collect::<Result<Vec<_>>>()?;

@@ -7,15 +7,14 @@
 use std::path::Path;
 
 use hitscribe_engine::Note;
-use hitscribe_engine::token::mt3::SPECIAL_IDS;
 use hitscribe_engine::token::mt3_encode::encode;
+use hitscribe_engine::token::vocabulary::{EOS_ID, SPECIAL_IDS};
 
 const VOCABULARY: usize = 1536;
 const SIZE: usize = 128;
 const BANDS: usize = 16;
 /// One head of 64, which needs no configuration.
 const INNER: usize = 64;
-const END_ID: usize = 1;
 
 /// Writes the checkpoint as SafeTensors. The notes lie within the first two seconds; their velocity is
 /// 127.
@@ -23,7 +22,7 @@ pub fn write(path: &Path, notes: &[Note]) {
     let mut ids = vec![0];
     let codec = encode(notes, &[0.0]).concat();
     ids.extend(codec.iter().map(|index| (index + SPECIAL_IDS) as usize));
-    ids.push(END_ID);
+    ids.push(EOS_ID as usize);
     let embedding = noise(VOCABULARY * SIZE);
     let output = output_layer(&ids, &embedding);
 

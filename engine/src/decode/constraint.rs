@@ -2,16 +2,7 @@
 
 use super::source::{Sensitivity, Source};
 use crate::event::DrumClass;
-use crate::token::{mt3, yourmt3};
-
-/// The vocabulary that a constraint is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Vocabulary {
-    /// MT3's, also of MR-MT3.
-    Mt3,
-    /// YourMT3's.
-    YourMt3,
-}
+use crate::token::vocabulary::{EOS_ID, Event, Vocabulary};
 
 /// What tokens mean to a constraint.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -110,31 +101,14 @@ impl Constraint {
 }
 
 fn meaning(vocabulary: Vocabulary, id: i32) -> Meaning {
-    match vocabulary {
-        Vocabulary::Mt3 => match mt3::Event::from_index(id - mt3::SPECIAL_IDS) {
-            _ if id == mt3::EOS_ID => Meaning::Neutral,
-            Some(mt3::Event::Shift(_) | mt3::Event::Tie | mt3::Event::Velocity(1..)) => {
-                Meaning::Neutral
-            }
-            Some(mt3::Event::Velocity(0)) => Meaning::Offsets,
-            Some(mt3::Event::Pitch(_)) => Meaning::Pitch,
-            Some(mt3::Event::Program(program)) => Meaning::Program(program),
-            Some(mt3::Event::Drum(key)) => Meaning::Drum(key),
-            None => Meaning::None,
-        },
-        Vocabulary::YourMt3 => match yourmt3::Event::from_id(id) {
-            Some(
-                yourmt3::Event::Eos
-                | yourmt3::Event::Shift(_)
-                | yourmt3::Event::Tie
-                | yourmt3::Event::Velocity(1..),
-            ) => Meaning::Neutral,
-            Some(yourmt3::Event::Velocity(0)) => Meaning::Offsets,
-            Some(yourmt3::Event::Pitch(_)) => Meaning::Pitch,
-            Some(yourmt3::Event::Program(program)) => Meaning::Program(program),
-            Some(yourmt3::Event::Drum(key)) => Meaning::Drum(key),
-            Some(yourmt3::Event::Pad | yourmt3::Event::Unknown) | None => Meaning::None,
-        },
+    match vocabulary.event(id) {
+        _ if id == EOS_ID => Meaning::Neutral,
+        Some(Event::Shift(_) | Event::Tie | Event::Velocity(1..)) => Meaning::Neutral,
+        Some(Event::Velocity(0)) => Meaning::Offsets,
+        Some(Event::Pitch(_)) => Meaning::Pitch,
+        Some(Event::Program(program)) => Meaning::Program(program),
+        Some(Event::Drum(key)) => Meaning::Drum(key),
+        None => Meaning::None,
     }
 }
 
@@ -146,17 +120,17 @@ mod tests {
     fn a_drum_source_leaves_no_pitched_token() {
         let none = Sensitivity::default();
         let constraint = Constraint::new(
-            Vocabulary::Mt3,
-            mt3::VOCABULARY_SIZE,
+            Vocabulary::MT3,
+            Vocabulary::MT3.size(),
             &Source::drums(),
             &none,
         )
         .unwrap();
-        let mut logits = vec![0.0; mt3::VOCABULARY_SIZE];
+        let mut logits = vec![0.0; Vocabulary::MT3.size()];
         constraint.apply(&mut logits, true);
         for (id, logit) in logits.into_iter().enumerate() {
-            use mt3::Event::*;
-            let event = mt3::Event::from_index(id as i32 - mt3::SPECIAL_IDS);
+            use Event::*;
+            let event = Vocabulary::MT3.event(id as i32);
             let possible = id == 1 || matches!(event, Some(Shift(_) | Tie | Velocity(1) | Drum(_)));
             assert_eq!(logit == 0.0, possible, "id {id}");
         }
@@ -167,15 +141,15 @@ mod tests {
         let none = Sensitivity::default();
         let bass: Source = "bass".parse().unwrap();
         let constraint =
-            Constraint::new(Vocabulary::Mt3, mt3::VOCABULARY_SIZE, &bass, &none).unwrap();
-        let pitch = mt3::Event::Pitch(40).id() as usize;
+            Constraint::new(Vocabulary::MT3, Vocabulary::MT3.size(), &bass, &none).unwrap();
+        let pitch = Vocabulary::MT3.id(Event::Pitch(40)) as usize;
         for program_said in [false, true] {
-            let mut logits = vec![0.0; mt3::VOCABULARY_SIZE];
+            let mut logits = vec![0.0; Vocabulary::MT3.size()];
             constraint.apply(&mut logits, program_said);
             assert_eq!(logits[pitch] == 0.0, program_said);
         }
-        assert!(constraint.is_program(mt3::Event::Program(33).id()));
-        assert!(!constraint.is_program(mt3::Event::Drum(36).id()));
+        assert!(constraint.is_program(Vocabulary::MT3.id(Event::Program(33))));
+        assert!(!constraint.is_program(Vocabulary::MT3.id(Event::Drum(36))));
     }
 
     #[test]
@@ -185,16 +159,25 @@ mod tests {
             pitched: -0.5,
         };
         let constraint = Constraint::new(
-            Vocabulary::YourMt3,
-            yourmt3::VOCABULARY_SIZE,
+            Vocabulary::YOURMT3,
+            Vocabulary::YOURMT3.size(),
             &Source::everything(),
             &sensitivity,
         )
         .unwrap();
-        let mut logits = vec![0.0; yourmt3::VOCABULARY_SIZE];
+        let mut logits = vec![0.0; Vocabulary::YOURMT3.size()];
         constraint.apply(&mut logits, false);
-        assert_eq!(logits[yourmt3::Event::Drum(36).id() as usize], 1.5);
-        assert_eq!(logits[yourmt3::Event::Drum(38).id() as usize], 0.0);
-        assert_eq!(logits[yourmt3::Event::Pitch(60).id() as usize], -0.5);
+        assert_eq!(
+            logits[Vocabulary::YOURMT3.id(Event::Drum(36)) as usize],
+            1.5
+        );
+        assert_eq!(
+            logits[Vocabulary::YOURMT3.id(Event::Drum(38)) as usize],
+            0.0
+        );
+        assert_eq!(
+            logits[Vocabulary::YOURMT3.id(Event::Pitch(60)) as usize],
+            -0.5
+        );
     }
 }

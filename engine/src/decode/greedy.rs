@@ -6,11 +6,7 @@ use burn::tensor::backend::Backend;
 use super::constraint::Constraint;
 use crate::model::ops::host;
 use crate::model::t5::Decoder;
-
-/// Id of the start of a sequence and of padding, in both vocabularies.
-pub const START_ID: i32 = 0;
-/// Id of the end of a sequence, in both vocabularies.
-pub const EOS_ID: i32 = 1;
+use crate::token::vocabulary::{EOS_ID, PAD_ID};
 
 /// How to decode.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +45,7 @@ pub fn greedy<B: Backend>(
     let mut state = decoder.start(contexts);
     // Which sequence each row of the batch is.
     let mut rows: Vec<usize> = (0..batch).collect();
-    let mut last = vec![START_ID; batch];
+    let mut last = vec![PAD_ID; batch];
     let vocabulary = decoder.vocabulary_size();
     for position in 0..options.max_ids.min(decoder.max_length()) {
         if rows.is_empty() {
@@ -99,7 +95,7 @@ pub fn teacher_forced<B: Backend>(
     let mut out = vec![Vec::new(); batch];
     let known = 0..decoder.vocabulary_size() as i32;
     for &id in ids.iter().take(decoder.max_length()) {
-        let id = if known.contains(&id) { id } else { START_ID };
+        let id = if known.contains(&id) { id } else { PAD_ID };
         let logits = host(decoder.step(&vec![id; batch], &mut state));
         for (out, logits) in out
             .iter_mut()

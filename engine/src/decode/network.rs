@@ -3,8 +3,8 @@
 use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::constraint::{Constraint, Vocabulary};
-use super::greedy::{GreedyOptions, START_ID, Sequence, greedy};
+use super::constraint::Constraint;
+use super::greedy::{GreedyOptions, Sequence, greedy};
 use super::source::{Sensitivity, Source};
 use crate::audio::spectral::{Features, FrontEndKind};
 use crate::error::{Error, Result};
@@ -13,6 +13,7 @@ use crate::model::config::Settings;
 use crate::model::mt3::{self, MEMORY_IDS, Mt3, Mt3Config};
 use crate::model::t5::Decoder;
 use crate::model::yourmt3::{self, YourMt3, YourMt3Config};
+use crate::token::vocabulary::{PAD_ID, Vocabulary};
 
 /// One of the published architectures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,8 +152,8 @@ impl<B: Backend> Network<B> {
         mut on_segments: impl FnMut(usize) -> bool,
     ) -> Vec<Vec<Sequence>> {
         let vocabulary = match self {
-            Self::Mt3(_) => Vocabulary::Mt3,
-            Self::YourMt3(_) => Vocabulary::YourMt3,
+            Self::Mt3(_) => Vocabulary::MT3,
+            Self::YourMt3(_) => Vocabulary::YOURMT3,
         };
         let size = self.decoder().vocabulary_size();
         let constraint = Constraint::new(vocabulary, size, &options.source, &options.sensitivity);
@@ -228,9 +229,9 @@ pub(super) fn with_memory<B: Backend>(
     let sequence = greedy(model.decoder(), context, options)
         .pop()
         .unwrap_or_default();
-    let mut next = vec![START_ID];
+    let mut next = vec![PAD_ID];
     next.extend_from_slice(&sequence.ids);
-    next.resize(MEMORY_IDS, START_ID);
+    next.resize(MEMORY_IDS, PAD_ID);
     (sequence, next)
 }
 

@@ -3,13 +3,14 @@
 use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Tensor};
 
-use super::greedy::{GreedyOptions, START_ID, Sequence, greedy, teacher_forced};
+use super::greedy::{GreedyOptions, Sequence, greedy, teacher_forced};
 use super::network::{Network, batch, with_memory};
 use crate::audio::spectral::Features;
 use crate::error::{Error, Result};
 use crate::model::mt3::{self, MEMORY_IDS, Mt3};
 use crate::model::ops::host;
 use crate::model::yourmt3::{self, YourMt3, YourMt3Trace};
+use crate::token::vocabulary::PAD_ID;
 
 /// What is wanted besides features, encoder output and greedy tokens.
 #[derive(Clone, Debug, Default)]
@@ -188,7 +189,7 @@ fn trace_mt3<B: Backend>(
         .unwrap_or(0);
     let mut greedy_ids = Vec::with_capacity(segments * (longest + 1));
     for sequence in &sequences {
-        greedy_ids.push(START_ID);
+        greedy_ids.push(PAD_ID);
         greedy_ids.extend(padded(&sequence.ids, longest, -1));
     }
     out.push(ids("greedy_ids", &[segments, longest + 1], greedy_ids));

@@ -12,6 +12,7 @@ use crate::event::Note;
 use crate::model::checkpoint::{Checkpoint, LoadReport};
 use crate::model::config::Settings;
 use crate::token::mt3::{self, DecodePath};
+use crate::token::vocabulary::SPECIAL_IDS;
 use crate::token::yourmt3::Faults;
 use crate::token::{SegmentTokens, yourmt3_notes};
 
@@ -209,7 +210,7 @@ impl Transcriber {
                         let sequence = channels.first()?;
                         let ids = mt3::codec_indices(&sequence.ids)
                             .into_iter()
-                            .map(|index| index + mt3::SPECIAL_IDS);
+                            .map(|index| index + SPECIAL_IDS);
                         let ids = if sequence.ended || keeps_unended {
                             ids.collect()
                         } else {

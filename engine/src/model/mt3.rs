@@ -8,6 +8,7 @@ use super::config::Settings;
 use super::ops::{Linear, sinusoidal_positions};
 use super::t5::{Decoder, DecoderParts, Encoder, T5Config};
 use crate::error::{Error, Result};
+use crate::token::vocabulary::{EOS_ID, Event, Vocabulary};
 
 /// Most ids that one segment may have.
 pub const MAX_NEW_IDS: usize = 1024;
@@ -15,8 +16,6 @@ pub const MAX_NEW_IDS: usize = 1024;
 pub const MEMORY_IDS: usize = 1024;
 /// Most positions of a sequence or a segment.
 const MAX_POSITIONS: usize = 1026;
-/// The tie token, with which the memory of the first segment begins.
-const TIE_ID: i32 = 1134;
 
 /// Sizes of an MT3 network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +66,7 @@ impl Mt3Config {
         let [inner, _] = shape("encoder.block.0.layer.0.SelfAttention.q.weight")?;
         let [feed_forward_size, _] = shape("encoder.block.0.layer.1.DenseReluDense.wi_0.weight")?;
         let [vocabulary_size, _] = shape("decoder_embed_tokens.weight")?;
-        if vocabulary_size <= TIE_ID as usize || model_size % 2 != 0 {
+        if vocabulary_size <= Vocabulary::MT3.id(Event::Tie) as usize || model_size % 2 != 0 {
             return Err(wrong(format!(
                 "a vocabulary of {vocabulary_size} and a width of {model_size} are not MT3's"
             )));
@@ -212,7 +211,7 @@ impl<B: Backend> Mt3<B> {
 
     /// What [`Self::memory`] takes for the first segment.
     pub fn first_memory_ids() -> Vec<i32> {
-        vec![TIE_ID, 1]
+        vec![Vocabulary::MT3.id(Event::Tie), EOS_ID]
     }
 }
 

@@ -11,6 +11,7 @@ use super::perceiver::{Perceiver, PerceiverConfig, PerceiverTrace};
 use super::pre_encoder::PreEncoder;
 use super::t5::{Decoder, DecoderParts, T5Config};
 use crate::error::{Error, Result};
+use crate::token::vocabulary::Vocabulary;
 
 /// Frames of a segment.
 pub const FRAMES: usize = 110;
@@ -118,7 +119,7 @@ impl YourMt3Config {
         let inner = first(&format!("{stack}.block.0.layer.0.SelfAttention.q.weight"))?;
         let heads = settings.heads_for(inner).map_err(wrong)?;
         let vocabulary_size = first("embed_tokens.weight")?;
-        if vocabulary_size < crate::token::yourmt3::VOCABULARY_SIZE {
+        if vocabulary_size < Vocabulary::YOURMT3.size() {
             return Err(wrong(format!(
                 "a vocabulary of {vocabulary_size} is not YourMT3's"
             )));

@@ -1,10 +1,11 @@
 //! Event vocabularies: tokens to notes and back.
 //!
-//! [`mt3`] is the vocabulary of MT3, MT3-PyTorch and MR-MT3, [`yourmt3`] that of YourMT3. Decoding
+//! [`mt3`] reads what MT3, MT3-PyTorch and MR-MT3 say, [`yourmt3`] what YourMT3 says. Decoding
 //! takes whatever a network may say: nonsense is counted, never fatal.
 
 pub mod mt3;
 pub mod mt3_encode;
+pub mod vocabulary;
 pub mod yourmt3;
 pub mod yourmt3_encode;
 pub mod yourmt3_notes;

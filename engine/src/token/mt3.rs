@@ -1,80 +1,22 @@
-//! The vocabulary of MT3 with one velocity bin, and the two ways in which it is turned into notes.
+//! The token streams of MT3, and the two ways in which they are turned into notes.
 //!
 //! Magenta's way (also that of MT3-PyTorch), and that of the MR-MT3 adapter of mt3-infer, which
 //! keeps drums sounding until something ends them.
 
 use std::collections::HashSet;
 
+use super::vocabulary::{
+    EOS_ID, Event, PAD_ID, SPECIAL_IDS, STEPS_PER_SECOND, UNKNOWN_ID, Vocabulary,
+};
 use super::{SegmentTokens, StateProbability};
 use crate::event::Note;
 
-/// Id of the start of a sequence and of padding.
-pub const PAD_ID: i32 = 0;
-/// Id of the end of a sequence.
-pub const EOS_ID: i32 = 1;
-/// Number of special ids before the events.
-pub const SPECIAL_IDS: i32 = 3;
-/// Number of model ids, unused ones included.
-pub const VOCABULARY_SIZE: usize = 1536;
-/// Largest shift in steps of 10 ms.
-pub const MAX_SHIFT_STEPS: i32 = 1000;
-/// Steps of time per second.
-pub const STEPS_PER_SECOND: f64 = 100.0;
 /// No note is shorter than this.
 pub const MIN_NOTE_SECONDS: f64 = 0.01;
 /// Velocity that holds before any velocity token.
 const INITIAL_VELOCITY: u8 = 100;
 /// Program number under which the MR-MT3 adapter keeps sounding drums.
 const DRUM_KEY_PROGRAM: u8 = 9;
-
-/// One event of the vocabulary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// Time since the start of the segment in steps of 10 ms, 0..=1000.
-    Shift(i32),
-    /// Pitch 0..=127: a tied note, an onset or an offset, as the state says.
-    Pitch(u8),
-    /// 0 = what follows are offsets, 1 = onsets.
-    Velocity(u8),
-    /// End of the section of tied notes.
-    Tie,
-    /// Program 0..=127 of the pitches that follow.
-    Program(u8),
-    /// Percussion key 0..=127.
-    Drum(u8),
-}
-
-impl Event {
-    /// The event of a codec index (model id less [`SPECIAL_IDS`]), if there is one.
-    pub fn from_index(index: i32) -> Option<Self> {
-        Some(match index {
-            0..=1000 => Self::Shift(index),
-            1001..=1128 => Self::Pitch((index - 1001) as u8),
-            1129..=1130 => Self::Velocity((index - 1129) as u8),
-            1131 => Self::Tie,
-            1132..=1259 => Self::Program((index - 1132) as u8),
-            1260..=1387 => Self::Drum((index - 1260) as u8),
-            _ => return None,
-        })
-    }
-
-    /// The codec index of this event. Shifts outside 0..=1000 are clamped.
-    pub fn index(self) -> i32 {
-        match self {
-            Self::Shift(steps) => steps.clamp(0, MAX_SHIFT_STEPS),
-            Self::Pitch(pitch) => 1001 + i32::from(pitch & 127),
-            Self::Velocity(bin) => 1129 + i32::from(bin.min(1)),
-            Self::Tie => 1131,
-            Self::Program(program) => 1132 + i32::from(program & 127),
-            Self::Drum(pitch) => 1260 + i32::from(pitch & 127),
-        }
-    }
-
-    /// The model id of this event.
-    pub fn id(self) -> i32 {
-        self.index() + SPECIAL_IDS
-    }
-}
 
 /// How tokens become notes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,12 +41,12 @@ pub struct DecodedNotes {
 
 /// The codec indices of generated model ids: without the start id, up to the end of the sequence.
 ///
-/// `ids` may begin with the start id. The unknown id (2) ends a sequence like EOS does: both are
+/// `ids` may begin with the start id. The unknown id ends a sequence like EOS does: both are
 /// -1 once the special ids are taken off.
 pub fn codec_indices(ids: &[i32]) -> Vec<i32> {
     let ids = ids.strip_prefix(&[PAD_ID]).unwrap_or(ids);
     ids.iter()
-        .map_while(|&id| (id != EOS_ID && id != 2).then_some(id - SPECIAL_IDS))
+        .map_while(|&id| (id != EOS_ID && id != UNKNOWN_ID).then_some(id - SPECIAL_IDS))
         .collect()
 }
 
@@ -190,7 +132,7 @@ impl State {
                 continue;
             }
             let probability = segment.probability(position);
-            match Event::from_index(id.saturating_sub(SPECIAL_IDS)) {
+            match Vocabulary::MT3.event(id) {
                 None => self.out.invalid_events += 1,
                 Some(Event::Shift(steps)) => {
                     shift_steps += i64::from(steps);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::mt3::{Event, MAX_SHIFT_STEPS, STEPS_PER_SECOND};
+use super::vocabulary::{Event, SPECIAL_IDS, STEPS_PER_SECOND, Vocabulary};
 use crate::event::Note;
 
 /// One onset, offset or hit, at a step of 10 ms.
@@ -101,12 +101,12 @@ impl Writer {
             self.written_steps = self.pending_steps;
             let mut rest = self.pending_steps;
             while rest > 0 {
-                let steps = rest.min(i64::from(MAX_SHIFT_STEPS));
-                self.out.push(Event::Shift(steps as i32).index());
+                let steps = rest.min(i64::from(Vocabulary::MT3.max_shift_steps()));
+                self.out.push(codec_index(Event::Shift(steps as i32)));
                 rest -= steps;
             }
         }
-        self.out.push(event.index());
+        self.out.push(codec_index(event));
     }
 }
 
@@ -155,4 +155,8 @@ fn trim_overlaps(notes: &[Note]) -> Vec<Note> {
     }
     sorted.retain(|note| note.onset_seconds < note.offset_seconds);
     sorted
+}
+
+fn codec_index(event: Event) -> i32 {
+    Vocabulary::MT3.id(event) - SPECIAL_IDS
 }

@@ -1,79 +1,14 @@
-//! The vocabulary of YourMT3's multi-channel model: one token stream per channel and segment.
+//! The token streams of YourMT3's multi-channel model: one per channel and segment.
 
 use std::collections::BTreeMap;
 
+use super::vocabulary::{EOS_ID, Event, SPECIAL_IDS, STEPS_PER_SECOND, Vocabulary};
 use super::{SegmentTokens, StateProbability};
 
-/// Id of padding and of the start of a sequence.
-pub const PAD_ID: i32 = 0;
-/// Id of the end of a sequence.
-pub const EOS_ID: i32 = 1;
-/// Number of model ids.
-pub const VOCABULARY_SIZE: usize = 596;
 /// Number of token streams per segment.
 pub const CHANNELS: usize = 13;
-/// Largest shift in steps of 10 ms that has a token.
-pub const MAX_SHIFT_STEPS: i32 = 205;
-/// Steps of time per second.
-pub const STEPS_PER_SECOND: f64 = 100.0;
 /// Program number that stands for drums in YourMT3's notes.
 pub const DRUM_PROGRAM: u8 = 128;
-
-/// One event of the vocabulary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// Padding.
-    Pad,
-    /// End of the sequence.
-    Eos,
-    /// Unknown.
-    Unknown,
-    /// Time since the start of the segment in steps of 10 ms, 0..=205.
-    Shift(i32),
-    /// Pitch 0..=127.
-    Pitch(u8),
-    /// 0 = offsets follow, 1 = onsets.
-    Velocity(u8),
-    /// End of the section of tied notes.
-    Tie,
-    /// Program 0..=127; 100 and 101 are singing voice and choir.
-    Program(u8),
-    /// Percussion key 0..=127.
-    Drum(u8),
-}
-
-impl Event {
-    /// The event of a model id, if there is one.
-    pub fn from_id(id: i32) -> Option<Self> {
-        Some(match id {
-            0 => Self::Pad,
-            1 => Self::Eos,
-            2 => Self::Unknown,
-            3..=208 => Self::Shift(id - 3),
-            209..=336 => Self::Pitch((id - 209) as u8),
-            337..=338 => Self::Velocity((id - 337) as u8),
-            339 => Self::Tie,
-            340..=467 => Self::Program((id - 340) as u8),
-            468..=595 => Self::Drum((id - 468) as u8),
-            _ => return None,
-        })
-    }
-
-    /// The model id of this event. Shifts outside 0..=205 are clamped.
-    pub fn id(self) -> i32 {
-        match self {
-            Self::Pad => PAD_ID,
-            Self::Eos => EOS_ID,
-            Self::Unknown => 2,
-            Self::Shift(steps) => 3 + steps.clamp(0, MAX_SHIFT_STEPS),
-            Self::Pitch(pitch) => 209 + i32::from(pitch & 127),
-            Self::Velocity(bin) => 337 + i32::from(bin.min(1)),
-            Self::Tie => 339,
-            Self::Program(program) => 340 + i32::from(program & 127),
-            Self::Drum(pitch) => 468 + i32::from(pitch & 127),
-        }
-    }
-}
 
 /// Ways in which a token stream, or the notes made from it, can be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -187,13 +122,13 @@ pub fn decode_segment(segment: &SegmentTokens, faults: &mut Faults) -> DecodedSe
     for (position, &id) in segment.ids.iter().enumerate().skip(tie_position + 1) {
         let token_probability = segment.probability(position);
         let seconds = tick / STEPS_PER_SECOND;
-        let Some(event) = Event::from_id(id) else {
-            count(faults, Fault::UnknownId);
+        if id == EOS_ID {
+            break;
+        }
+        let Some(event) = event(id, faults) else {
             continue;
         };
         match event {
-            Event::Eos => break,
-            Event::Pad | Event::Unknown => {}
             Event::Tie if tick == start_tick => count(faults, Fault::SecondTieAtStart),
             Event::Tie => count(faults, Fault::SecondTieLater),
             Event::Shift(0) => count(faults, Fault::ShiftOutOfRange),
@@ -270,7 +205,7 @@ fn tie_section(
     faults: &mut Faults,
 ) -> Option<usize> {
     for (position, &id) in segment.ids.iter().enumerate() {
-        match Event::from_id(id) {
+        match event(id, faults) {
             Some(Event::Tie) => return Some(position),
             Some(Event::Shift(_)) => return None,
             Some(Event::Program(value)) => {
@@ -281,9 +216,17 @@ fn tie_section(
                 Some(program) => out.ties.push((program, pitch)),
                 None => count(faults, Fault::MissingProgramInTie),
             },
-            None => count(faults, Fault::UnknownId),
             _ => {}
         }
     }
     None
+}
+
+/// The event of `id`. Ids outside the vocabulary are a fault, special ones mean nothing.
+fn event(id: i32, faults: &mut Faults) -> Option<Event> {
+    let event = Vocabulary::YOURMT3.event(id);
+    if event.is_none() && !(0..SPECIAL_IDS).contains(&id) {
+        count(faults, Fault::UnknownId);
+    }
+    event
 }

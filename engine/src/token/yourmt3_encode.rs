@@ -1,6 +1,7 @@
 //! Notes to YourMT3 tokens, for training targets and for tests of the decoder.
 
-use super::yourmt3::{CHANNELS, EOS_ID, Event, STEPS_PER_SECOND};
+use super::vocabulary::{EOS_ID, Event, STEPS_PER_SECOND, Vocabulary};
+use super::yourmt3::CHANNELS;
 use super::yourmt3_notes::trim_overlaps;
 use super::yourmt3_programs::{channel_of_program, training_drum_key, training_program};
 use crate::event::Note;
@@ -100,36 +101,37 @@ fn timed_events(notes: Vec<Note>) -> Vec<TimedEvent> {
 }
 
 fn encode_segment(events: &[TimedEvent], start_seconds: f64, sounding: &[(u8, u8)]) -> Vec<i32> {
+    let id = |event| Vocabulary::YOURMT3.id(event);
     let mut out = Vec::new();
     let mut program = None;
     let mut velocity = None;
     for &(tied_program, pitch) in sounding {
         if program.replace(tied_program) != Some(tied_program) {
-            out.push(Event::Program(training_program(tied_program)).id());
+            out.push(id(Event::Program(training_program(tied_program))));
         }
-        out.push(Event::Pitch(pitch).id());
+        out.push(id(Event::Pitch(pitch)));
     }
-    out.push(Event::Tie.id());
+    out.push(id(Event::Tie));
     let start_tick = (start_seconds * STEPS_PER_SECOND).round_ties_even();
     let mut tick = start_tick;
     for event in events {
         let event_tick = (event.seconds * STEPS_PER_SECOND).round_ties_even();
         if event_tick > tick {
-            out.push(Event::Shift((event_tick - start_tick) as i32).id());
+            out.push(id(Event::Shift((event_tick - start_tick) as i32)));
             tick = event_tick;
         }
         if !event.is_drum && program.replace(event.program) != Some(event.program) {
-            out.push(Event::Program(training_program(event.program)).id());
+            out.push(id(Event::Program(training_program(event.program))));
         }
         if velocity.replace(event.is_onset) != Some(event.is_onset) {
-            out.push(Event::Velocity(u8::from(event.is_onset)).id());
+            out.push(id(Event::Velocity(u8::from(event.is_onset))));
         }
         let said = if event.is_drum {
             Event::Drum(training_drum_key(event.pitch))
         } else {
             Event::Pitch(event.pitch)
         };
-        out.push(said.id());
+        out.push(id(said));
     }
     out.push(EOS_ID);
     out
