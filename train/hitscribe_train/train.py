@@ -80,9 +80,6 @@ LOSS_WEIGHTS = {"onset": 1.0, "velocity": 2.0, "shift": 2.0}
 
 def arguments(description):
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--renderer", required=True, help="the hitscribe-train program")
-    parser.add_argument("--bank", required=True)
-    parser.add_argument("--pool")
     parser.add_argument("--run", required=True, help="folder for checkpoints")
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--batch", type=int, default=16)
@@ -90,12 +87,21 @@ def arguments(description):
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--warm-up", type=int, default=300, help="steps until the rate is reached")
+    return parser
+
+
+def renderer_arguments(description):
+    parser = arguments(description)
+    parser.add_argument("--renderer", required=True, help="the hitscribe-train program")
+    parser.add_argument("--bank", required=True)
+    parser.add_argument("--pool")
     parser.add_argument("--start", help="checkpoint whose weights to start from")
     return parser
 
 
-def fit(net, segments, losses, loss_weights, options):
-    """Trains `net` on the stream that `segments` makes, until the clock says so."""
+def fit(net, stream, losses, loss_weights, options):
+    """Trains `net` on the data set `stream(seed, first)` until the clock says so; returns its running mean."""
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -112,10 +118,6 @@ def fit(net, segments, losses, loss_weights, options):
         average.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
         step, spent = saved["step"], saved["seconds"]
-    elif options.start:
-        state = torch.load(options.start, map_location=device)["model"]
-        net.load_state_dict(state)
-        average.load_state_dict(state)
 
     def save():
         state = {
@@ -126,7 +128,7 @@ def fit(net, segments, losses, loss_weights, options):
         os.replace(path + ".new", path)
 
     # Another stream after every start, so that no segment comes back.
-    dataset = segments(options.renderer, options.bank, options.pool, options.seed + step, first=step * options.batch)
+    dataset = stream(options.seed + step, step * options.batch)
     loader = DataLoader(dataset, options.batch, num_workers=options.workers, prefetch_factor=6, pin_memory=device.type == "cuda")
     limit = options.minutes * 60
     sums, counted, waited, mark = torch.zeros(len(loss_weights)), 0, 0.0, time.monotonic()
@@ -135,7 +137,7 @@ def fit(net, segments, losses, loss_weights, options):
         waited += time.monotonic() - mark
         audio, *targets = (t.to(device, non_blocking=True) for t in batch)
         progress = min(spent / limit, 1.0)
-        rate = options.rate * min(1.0, (step + 1) / 300) * (0.5 * (1 + math.cos(math.pi * progress)) + 0.005)
+        rate = options.rate * min(1.0, (step + 1) / options.warm_up) * (0.5 * (1 + math.cos(math.pi * progress)) + 0.005)
         with torch.autocast(device.type, torch.bfloat16):
             parts = losses(net, audio, targets)
         loss = sum(weight * parts[name] for name, weight in loss_weights.items())
@@ -164,10 +166,19 @@ def fit(net, segments, losses, loss_weights, options):
         if spent >= limit:
             break
     save()
+    return average
+
+
+def fit_rendered(net, segments, losses, loss_weights, options):
+    """As fit, on what the renderer makes, from the weights of another run if one is named."""
+    if options.start:
+        net.load_state_dict(torch.load(options.start, map_location="cpu")["model"])
+    source = (options.renderer, options.bank, options.pool)
+    fit(net, lambda seed, first: segments(*source, seed, first), losses, loss_weights, options)
 
 
 def main():
-    fit(DrumNet(), Segments, losses, LOSS_WEIGHTS, arguments(__doc__).parse_args())
+    fit_rendered(DrumNet(), Segments, losses, LOSS_WEIGHTS, renderer_arguments(__doc__).parse_args())
 
 
 if __name__ == "__main__":

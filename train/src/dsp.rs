@@ -37,6 +37,24 @@ pub fn mix(audio: &mut [f32], other: &[f32], gain: f32) {
         .for_each(|(x, y)| *x += y * gain);
 }
 
+/// Cubic (Catmull-Rom) interpolation between the four samples around `position`, as a fraction of full
+/// scale; silence outside.
+pub fn interpolated(samples: &[i16], position: f64) -> f32 {
+    let before = position.floor();
+    let t = (position - before) as f32;
+    let at = |offset: i64| {
+        let sample = usize::try_from(before as i64 + offset).ok();
+        sample
+            .and_then(|i| samples.get(i))
+            .map_or(0.0, |x| f32::from(*x) / 32_768.0)
+    };
+    let [a, b, c, d] = [-1, 0, 1, 2].map(at);
+    let slope = 0.5 * (c - a);
+    let bend = a - 2.5 * b + 2.0 * c - 0.5 * d;
+    let twist = 0.5 * (d - a) + 1.5 * (b - c);
+    ((twist * t + bend) * t + slope) * t + b
+}
+
 /// Uniform in `low..high`.
 pub fn uniform(rng: &mut impl Rng, low: f32, high: f32) -> f32 {
     low + (high - low) * rng.random::<f32>()

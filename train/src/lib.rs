@@ -10,6 +10,7 @@ pub mod mixdown;
 pub mod patterns;
 pub mod perform;
 pub mod procedural;
+pub mod recordings;
 pub mod segment;
 pub mod smf;
 pub mod solo;

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use hitscribe_train::band::render_pool;
 use hitscribe_train::bank::Split;
+use hitscribe_train::recordings::{Excerpt, Recordings, Stem};
 use hitscribe_train::segment::{PitchedSegment, Segment, Studio};
 use realfft::RealFftPlanner;
 
@@ -70,6 +71,24 @@ enum Command {
         #[arg(long)]
         count: u64,
     },
+    /// Writes segments of a user's recordings to standard output, in the record format of `data.py`.
+    Recordings {
+        /// Folder with X.wav and X.mid, or songs with stems/X.flac and MIDI/X.mid.
+        #[arg(long)]
+        folder: PathBuf,
+        /// What is labelled: hits for drums, notes for every other stem.
+        #[arg(long)]
+        stem: Stem,
+        /// Names the random stream.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// First segment.
+        #[arg(long, default_value_t = 0)]
+        first: u64,
+        /// Number of segments.
+        #[arg(long)]
+        count: u64,
+    },
 }
 
 /// Hits in one record: more would be 60 per second.
@@ -80,7 +99,7 @@ const MAX_NOTES: usize = 512;
 /// A record: `SEGMENT_SAMPLES` 16-bit samples, the number of labels as u32, then `max` labels of `N`
 /// 32-bit floats, zeros after the last; all little-endian.
 fn write_record<const N: usize>(
-    out: &mut impl Write,
+    out: &mut (impl Write + ?Sized),
     audio: &[f32],
     labels: &[[f32; N]],
     max: usize,
@@ -98,7 +117,7 @@ fn write_record<const N: usize>(
 }
 
 /// Labels: seconds, class, velocity 0..=1, audibility in dB.
-fn write_drums(out: &mut impl Write, segment: &Segment) -> std::io::Result<()> {
+fn write_drums(out: &mut (impl Write + ?Sized), segment: &Segment) -> std::io::Result<()> {
     let label = |hit: &hitscribe_train::perform::Hit| {
         [
             hit.stroke.seconds as f32,
@@ -112,12 +131,27 @@ fn write_drums(out: &mut impl Write, segment: &Segment) -> std::io::Result<()> {
 }
 
 /// Labels: onset and offset in seconds (the onset may lie before the segment), key, velocity 0..=1.
-fn write_pitched(out: &mut impl Write, segment: &PitchedSegment) -> std::io::Result<()> {
+fn write_pitched(out: &mut (impl Write + ?Sized), segment: &PitchedSegment) -> std::io::Result<()> {
     let label = |n: &hitscribe_train::segment::LabelledNote| {
         [n.onset, n.offset, f32::from(n.key), n.velocity]
     };
     let labels: Vec<_> = segment.notes.iter().map(label).collect();
     write_record(out, &segment.audio, &labels, MAX_NOTES)
+}
+
+/// Writes one record per index until the reader has what it wants.
+fn write_all(
+    indices: std::ops::Range<u64>,
+    mut write: impl FnMut(&mut dyn Write, u64) -> std::io::Result<()>,
+) -> Result<()> {
+    let mut out = BufWriter::with_capacity(1 << 20, stdout().lock());
+    for index in indices {
+        match write(&mut out, index) {
+            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+            other => other.context("writing segments")?,
+        }
+    }
+    out.flush().context("writing segments")
 }
 
 fn main() -> Result<()> {
@@ -152,23 +186,31 @@ fn main() -> Result<()> {
             };
             let studio = Studio::open(&bank, pool.as_deref(), split, kits, seed)?;
             let mut planner = RealFftPlanner::new();
-            let mut out = BufWriter::with_capacity(1 << 20, stdout().lock());
-            for index in first..first.saturating_add(count) {
-                let written = if pitched {
-                    let segment = studio.pitched_segment(&mut planner, seed, index);
-                    write_pitched(&mut out, &segment)
+            write_all(first..first.saturating_add(count), |out, index| {
+                if pitched {
+                    write_pitched(out, &studio.pitched_segment(&mut planner, seed, index))
                 } else if dry {
-                    write_drums(&mut out, &studio.dry_segment(seed, index))
+                    write_drums(out, &studio.dry_segment(seed, index))
                 } else {
-                    write_drums(&mut out, &studio.segment(&mut planner, seed, index))
-                };
-                match written {
-                    // The reader has what it wants.
-                    Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
-                    other => other.context("writing segments")?,
+                    write_drums(out, &studio.segment(&mut planner, seed, index))
                 }
-            }
-            out.flush().context("writing segments")
+            })
+        }
+        Command::Recordings {
+            folder,
+            stem,
+            seed,
+            first,
+            count,
+        } => {
+            let recordings = Recordings::open(&folder, stem)?;
+            write_all(
+                first..first.saturating_add(count),
+                |out, index| match recordings.segment(seed, index) {
+                    Excerpt::Drums(segment) => write_drums(out, &segment),
+                    Excerpt::Pitched(segment) => write_pitched(out, &segment),
+                },
+            )
         }
     }
 }

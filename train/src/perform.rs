@@ -7,14 +7,14 @@ use rand::Rng;
 
 use crate::SAMPLE_RATE;
 use crate::bank::{ONSET_SAMPLE, OneShot};
-use crate::dsp::{amplitude, mix, normal, uniform};
+use crate::dsp::{amplitude, interpolated, mix, normal, uniform};
 use crate::groove::Stroke;
 use crate::kit::Kit;
 
 const RATE: f32 = SAMPLE_RATE as f32;
 
 /// What is looked at to tell whether a hit can be heard: its first 40 ms.
-pub const AUDIBLE_SAMPLES: usize = SAMPLE_RATE as usize / 25;
+const AUDIBLE_SAMPLES: usize = SAMPLE_RATE as usize / 25;
 
 /// A stroke in the mix, with how well it can be heard.
 #[derive(Clone, Copy, Debug)]
@@ -136,30 +136,16 @@ fn lay(
     ring_until: f64,
     fade_samples: f32,
 ) {
-    let gain = gain / 32_768.0;
     let start = onset - ONSET_SAMPLE as f64 / f64::from(speed);
     let first = start.ceil().max(0.0) as usize;
     let fade_rate = (-4.0 / fade_samples.max(16.0)).exp();
     let mut fade = 1.0f32;
     let mut position = (first as f64 - start) * f64::from(speed);
     for (offset, out) in track.iter_mut().skip(first).enumerate() {
-        let index = position as usize;
-        if index + 2 >= samples.len() || fade < 1e-3 {
+        if position + 2.0 >= samples.len() as f64 || fade < 1e-3 {
             break;
         }
-        let t = (position - index as f64) as f32;
-        let at = |i: usize| f32::from(samples[i]);
-        // Catmull-Rom: bright enough at these small speed changes.
-        let (a, b, c, d) = (
-            at(index.saturating_sub(1)),
-            at(index),
-            at(index + 1),
-            at(index + 2),
-        );
-        let value = b + 0.5
-            * t
-            * (c - a + t * (2.0 * a - 5.0 * b + 4.0 * c - d + t * (3.0 * (b - c) + d - a)));
-        *out += gain * fade * value;
+        *out += gain * fade * interpolated(samples, position);
         if (first + offset) as f64 > ring_until {
             fade *= fade_rate;
         }
@@ -168,10 +154,19 @@ fn lay(
 }
 
 /// Energy as it is, and of the first difference, which weighs the top of the spectrum.
-pub fn energies(audio: &[f32]) -> (f32, f32) {
+fn energies(audio: &[f32]) -> (f32, f32) {
     let flat: f32 = audio.iter().map(|x| x * x).sum();
     let bright: f32 = audio.windows(2).map(|w| (w[1] - w[0]).powi(2)).sum();
     (flat + 1e-12, bright + 1e-12)
+}
+
+/// How well what starts at sample `at` of `own` is heard beside `others`, in dB, 0 at best.
+pub fn audibility_db(own: &[f32], others: &[f32], at: usize) -> f32 {
+    let range = at.min(own.len())..(at + AUDIBLE_SAMPLES).min(own.len());
+    let (own, own_bright) = energies(&own[range.clone()]);
+    let (sum, sum_bright) = energies(&others[range]);
+    let share = (own / (own + sum)).max(own_bright / (own_bright + sum_bright));
+    10.0 * share.log10()
 }
 
 /// The hits in order of time, each with how far it stands out of `all`.

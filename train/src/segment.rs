@@ -19,7 +19,7 @@ use crate::groove::{Performance, Stroke, performances, window};
 use crate::kit::Kit;
 use crate::mixdown::mixdown;
 use crate::patterns::{hand_percussion, invented, orchestrate};
-use crate::perform::{AUDIBLE_SAMPLES, Drums, Hit, energies, perform};
+use crate::perform::{Drums, Hit, audibility_db, perform};
 use crate::procedural;
 use crate::voice::sing;
 
@@ -32,7 +32,8 @@ pub const SEGMENT_SAMPLES: usize = 131_072;
 /// What sounds before the segment starts, so that it begins in the middle of music.
 const LEAD_SAMPLES: usize = 40_960;
 const LEAD_SECONDS: f64 = LEAD_SAMPLES as f64 / SAMPLE_RATE as f64;
-const SEGMENT_SECONDS: f64 = SEGMENT_SAMPLES as f64 / SAMPLE_RATE as f64;
+/// The same in seconds.
+pub const SEGMENT_SECONDS: f64 = SEGMENT_SAMPLES as f64 / SAMPLE_RATE as f64;
 
 /// Everything that segments are made of.
 pub struct Studio {
@@ -293,17 +294,14 @@ fn start_late(rng: &mut impl Rng, audio: &mut [f32], hits: &mut Vec<Hit>) {
 /// Lowers the audibility of hits that the rest of the band drowns.
 fn mark_masked(hits: &mut [Hit], drums: &[f32], others: &[f32]) {
     for hit in hits {
-        let at = LEAD_SAMPLES + (hit.stroke.seconds.max(0.0) * f64::from(SAMPLE_RATE)) as usize;
-        let range = at.min(drums.len())..(at + AUDIBLE_SAMPLES).min(drums.len());
-        let (own, own_bright) = energies(&drums[range.clone()]);
-        let (sum, sum_bright) = energies(&others[range]);
-        let share = (own / (own + sum)).max(own_bright / (own_bright + sum_bright));
-        hit.audibility_db += 10.0 * share.log10();
+        let seconds = hit.stroke.seconds.max(0.0);
+        let at = LEAD_SAMPLES + (seconds * f64::from(SAMPLE_RATE)) as usize;
+        hit.audibility_db += audibility_db(drums, others, at);
     }
 }
 
 /// The finished record: tone, loudness, dirt, bandwidth, noise, level.
-fn master(rng: &mut impl Rng, audio: &mut [f32]) {
+pub(crate) fn master(rng: &mut impl Rng, audio: &mut [f32]) {
     if chance(rng, 0.3) {
         random_eq(rng, audio, 5.0);
     }

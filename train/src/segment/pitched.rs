@@ -7,7 +7,9 @@ use realfft::RealFftPlanner;
 use super::{LEAD_SAMPLES, LEAD_SECONDS, SEGMENT_SAMPLES, SEGMENT_SECONDS, Studio, master};
 use crate::SAMPLE_RATE;
 use crate::band::Excerpt;
-use crate::dsp::{Room, amplitude, chance, log_uniform, mix, random_eq, rms, scale, uniform};
+use crate::dsp::{
+    Room, amplitude, chance, interpolated, log_uniform, mix, random_eq, rms, scale, uniform,
+};
 use crate::groove::Stroke;
 use crate::kit::Kit;
 use crate::mixdown::mixdown;
@@ -136,17 +138,6 @@ fn detuned(rng: &mut impl Rng, excerpt: &Excerpt, total: usize) -> Music {
             .filter(|s| s.seconds > -LEAD_SECONDS && s.seconds < SEGMENT_SECONDS)
             .collect(),
     }
-}
-
-/// Cubic interpolation between the four samples around `position`, as a fraction of full scale.
-fn interpolated(samples: &[i16], position: f64) -> f32 {
-    let at = position as usize;
-    let t = (position - at as f64) as f32;
-    let [a, b, c, d] = [at - 1, at, at + 1, at + 2].map(|i| f32::from(samples[i]) / 32_768.0);
-    let slope = 0.5 * (c - a);
-    let bend = a - 2.5 * b + 2.0 * c - 0.5 * d;
-    let twist = 0.5 * (d - a) + 1.5 * (b - c);
-    ((twist * t + bend) * t + slope) * t + b
 }
 
 #[cfg(test)]
