@@ -73,6 +73,23 @@ impl PlacedNote {
         }
     }
 
+    /// The inverse of [`PlacedNote::to_note`].
+    pub fn of_note(note: &Note, sample_rate_hz: u32) -> Self {
+        let samples = |seconds: f64| (seconds * f64::from(sample_rate_hz)).round() as u64;
+        let onset_samples = samples(note.onset_seconds);
+        Self {
+            onset_samples,
+            length_samples: samples(note.offset_seconds)
+                .saturating_sub(onset_samples)
+                .max(1),
+            pitch: note.pitch,
+            velocity: note.velocity,
+            program: note.program,
+            is_drum: note.is_drum,
+            confidence: note.confidence,
+        }
+    }
+
     /// The drum that was struck, if this is a drum hit.
     pub fn drum_class(self) -> Option<DrumClass> {
         if self.is_drum {

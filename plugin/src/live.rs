@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hitscribe_engine::error::Result;
 use hitscribe_engine::stream::{
-    CapturePort, HostTime, Hub, Listening, PortCounters, SessionConfig, builtin_latency_samples,
+    CapturePort, HostTime, Hub, Listening, PortCounters, SessionConfig, live_latency_samples,
 };
 
 use crate::delay::DelayLine;
@@ -61,7 +61,7 @@ impl Setup {
             constant_frames: 0,
         };
         let allowance_frames = (allowance_seconds(hop) * sample_rate_hz).ceil() as u64;
-        setup.constant_frames = builtin_latency_samples(&setup.session())? + allowance_frames;
+        setup.constant_frames = live_latency_samples(&setup.session())? + allowance_frames;
         Ok(setup)
     }
 

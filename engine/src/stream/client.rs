@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
 
+use super::leakage::LiveFilter;
 use super::ring::{EnginePort, LiveNote, Mark};
 use super::session::{Engine, Session, SessionConfig};
 use super::source::Source;
@@ -23,6 +24,7 @@ pub(super) struct Client {
     take: Arc<Mutex<Take>>,
     config: SessionConfig,
     sample_rate_hz: f64,
+    filter: LiveFilter,
     session: Option<Session>,
     /// Position in the stream of the session's first frame.
     session_start_frames: u64,
@@ -47,6 +49,7 @@ impl Client {
             take,
             config,
             sample_rate_hz,
+            filter: LiveFilter::new(config.sample_rate_hz),
             session: None,
             session_start_frames: 0,
             passage_start_frames: 0,
@@ -206,10 +209,22 @@ impl Client {
                 self.session_start_frames
                     .saturating_add(session.settled_samples()),
             );
-            for index in 0..self.found.len() {
-                self.record(self.found[index]);
-            }
+            let passage_ends = session.is_complete();
+            let mut judged = Vec::new();
+            let (source, start_frames) = (self.source, self.session_start_frames);
+            self.found
+                .retain(|note| source.admits(note.is_drum, note.pitch));
+            self.found
+                .iter_mut()
+                .for_each(|note| note.onset_samples += start_frames);
+            let give = |note, is_leakage| judged.push((note, is_leakage));
+            settled_frames =
+                self.filter
+                    .push(&self.found, settled_frames, passage_ends, source, give);
             self.found.clear();
+            for (note, is_leakage) in judged {
+                self.record(note, is_leakage);
+            }
         }
         while let Some(note) = self.backlog.front() {
             if self.port.notes.push(*note).is_err() {
@@ -224,11 +239,9 @@ impl Client {
             .fetch_max(settled_frames, Ordering::AcqRel);
     }
 
-    fn record(&mut self, note: PlacedNote) {
-        if !self.source.admits(note.is_drum, note.pitch) {
-            return;
-        }
-        let position_frames = self.session_start_frames + note.onset_samples;
+    /// `note` is placed in the stream.
+    fn record(&mut self, note: PlacedNote, is_leakage: bool) {
+        let position_frames = note.onset_samples;
         let live = LiveNote {
             position_frames,
             length_frames: u32::try_from(note.length_samples)
@@ -238,7 +251,7 @@ impl Client {
             velocity: note.velocity.clamp(1, 127),
             program: note.program & 127,
             is_drum: note.is_drum,
-            is_leakage: self.source.is_drums_only() && !note.is_drum,
+            is_leakage,
         };
         self.backlog.push_back(live);
         let mut take = self.take.lock();

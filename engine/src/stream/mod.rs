@@ -2,12 +2,14 @@
 
 mod client;
 mod hub;
+mod leakage;
 mod offline;
 mod ring;
 mod session;
 mod source;
 
 pub use hub::{EngineStatus, Hub, Phase};
+pub use leakage::live_latency_samples;
 pub use offline::{Transcription, transcribe_file, transcribe_samples};
 pub use ring::{CapturePort, HostTime, Listening, LiveNote, PortCounters};
 pub use session::{

@@ -72,6 +72,11 @@ impl RunningFilter {
         }
     }
 
+    /// Other settings for all notes that have no verdict yet.
+    pub fn set_settings(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
     /// Takes notes in any order and returns, in order of onset, those whose verdict has become final.
     ///
     /// `complete_until_seconds`: every note with an onset before it has been pushed. A note that comes too late for
