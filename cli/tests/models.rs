@@ -51,4 +51,9 @@ fn files_are_added_listed_verified_and_removed() {
         &["models", "add", path, "--as", "../up"],
         "is no name",
     );
+    fails(
+        &store,
+        &["models", "add", path, "--as", "auto"],
+        "chosen by content",
+    );
 }

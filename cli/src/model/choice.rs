@@ -5,13 +5,10 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use hitscribe_engine::device::DeviceChoice;
 use hitscribe_engine::model::advice::{Content, advise};
-use hitscribe_engine::model::catalogue::Store;
+use hitscribe_engine::model::catalogue::{RESERVED_NAME, Store};
 
 use super::{Model, PublishedArgs};
 use crate::audio_in::Recording;
-
-/// Stands for a model chosen by content, in place of a name.
-const AUTO: &str = "auto";
 
 /// Published models in the order of their published scores on recordings of several instruments.
 const PREFERRED: [&str; 2] = ["yourmt3", "mt3"];
@@ -42,10 +39,10 @@ impl Models {
     ) -> Result<Self> {
         let model = match args.model.as_deref() {
             None => Model::builtin(weights, device)?,
-            Some(AUTO) if args.source.is_some() => bail!(
+            Some(RESERVED_NAME) if args.source.is_some() => bail!(
                 "--source says what the recordings contain, --model auto listens for it: leave one of them out"
             ),
-            Some(AUTO) => {
+            Some(RESERVED_NAME) => {
                 return Ok(Self::ByContent(Box::new(ByContent {
                     args: args.clone(),
                     device,

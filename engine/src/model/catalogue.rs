@@ -6,7 +6,7 @@ mod store;
 
 use serde::Serialize;
 
-pub use store::{Check, Store, StoredModel, Transfer, sha256_of_file};
+pub use store::{Check, RESERVED_NAME, Store, StoredModel, Transfer, sha256_of_file};
 
 /// A published checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

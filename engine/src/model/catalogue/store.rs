@@ -18,6 +18,9 @@ const HIDDEN: char = '.';
 const COPY_BYTES: usize = 1 << 20;
 const MAXIMUM_NAME_BYTES: usize = 64;
 
+/// No model can have this name: it stands for one that is chosen by what a recording contains.
+pub const RESERVED_NAME: &str = "auto";
+
 /// A model of the store, as its entry describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredModel {
@@ -176,6 +179,10 @@ impl Store {
             (None, None) => name_from(file),
         };
         check_name(&name)?;
+        if name == RESERVED_NAME {
+            let reason = "stands for a model chosen by content; choose another name".to_owned();
+            return Err(store(Path::new(&name), reason));
+        }
         let file_name =
             known.map_or_else(|| file_name_for(file), |known| known.file_name.to_owned());
         let published_as = known.map(|known| known.name.to_owned());
