@@ -2,11 +2,15 @@
 //!
 //! Nothing here touches the network: the addresses are for whoever downloads on the user's request.
 
+mod hash;
+mod names;
 mod store;
 
 use serde::Serialize;
 
-pub use store::{Check, RESERVED_NAME, Store, StoredModel, Transfer, sha256_of_file};
+pub use hash::sha256_of_file;
+pub use names::RESERVED_NAME;
+pub use store::{Check, Store, StoredModel, Transfer};
 
 /// A published checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

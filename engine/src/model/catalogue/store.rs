@@ -1,13 +1,14 @@
 //! The folder of imported models: one folder per model with its file and what we know about it.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use super::hash::{copy_with_hash, sha256_of_file};
 use super::known_by_hash;
+use super::names::{check_name, file_name_for, name_from};
 use crate::error::{Error, Result};
 
 /// Environment variable that names the folder.
@@ -15,11 +16,6 @@ const FOLDER_VARIABLE: &str = "HITSCRIBE_MODELS";
 const ENTRY_FILE: &str = "model.json";
 /// Folders that begin with this are being made or unmade.
 const HIDDEN: char = '.';
-const COPY_BYTES: usize = 1 << 20;
-const MAXIMUM_NAME_BYTES: usize = 64;
-
-/// No model can have this name: it stands for one that is chosen by what a recording contains.
-pub const RESERVED_NAME: &str = "auto";
 
 /// A model of the store, as its entry describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,10 +175,6 @@ impl Store {
             (None, None) => name_from(file),
         };
         check_name(&name)?;
-        if name == RESERVED_NAME {
-            let reason = "stands for a model chosen by content; choose another name".to_owned();
-            return Err(store(Path::new(&name), reason));
-        }
         let file_name =
             known.map_or_else(|| file_name_for(file), |known| known.file_name.to_owned());
         let published_as = known.map(|known| known.name.to_owned());
@@ -341,108 +333,16 @@ impl Store {
     }
 }
 
-fn io(path: &Path, source: std::io::Error) -> Error {
+pub(super) fn io(path: &Path, source: std::io::Error) -> Error {
     Error::Io {
         path: path.to_owned(),
         source,
     }
 }
 
-fn store(path: &Path, reason: String) -> Error {
+pub(super) fn store(path: &Path, reason: String) -> Error {
     Error::Store {
         path: path.to_owned(),
         reason,
     }
-}
-
-/// Names are also folder names on every system.
-fn check_name(name: &str) -> Result<()> {
-    let is_plain =
-        |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_');
-    let is_edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    let bytes = name.as_bytes();
-    if bytes.len() <= MAXIMUM_NAME_BYTES
-        && bytes.iter().all(|&b| is_plain(b))
-        && is_edge(bytes.first())
-        && is_edge(bytes.last())
-    {
-        return Ok(());
-    }
-    let reason = format!(
-        "is no name for a model: up to {MAXIMUM_NAME_BYTES} of a-z, 0-9, '.', '-', '_', a letter or digit at both ends"
-    );
-    Err(store(Path::new(name), reason))
-}
-
-/// A name made from a file's name.
-fn name_from(file: &Path) -> String {
-    let stem = file
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_ascii_lowercase();
-    let plain: String = stem
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .take(MAXIMUM_NAME_BYTES)
-        .collect();
-    plain.trim_matches('-').to_owned()
-}
-
-/// `weights` with the extension of the original, which tells its format.
-fn file_name_for(file: &Path) -> String {
-    let extension = file
-        .extension()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_ascii_lowercase();
-    let is_usable =
-        (1..=16).contains(&extension.len()) && extension.bytes().all(|b| b.is_ascii_alphanumeric());
-    if is_usable {
-        format!("weights.{extension}")
-    } else {
-        "weights".to_owned()
-    }
-}
-
-/// SHA-256 (lowercase hexadecimal) and size of a file, read in pieces.
-pub fn sha256_of_file(path: &Path) -> Result<(String, u64)> {
-    let mut file = File::open(path).map_err(|source| io(path, source))?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; COPY_BYTES];
-    let mut size = 0;
-    loop {
-        let read = file.read(&mut buffer).map_err(|source| io(path, source))?;
-        if read == 0 {
-            return Ok((hex(hash), size));
-        }
-        hash.update(&buffer[..read]);
-        size += read as u64;
-    }
-}
-
-fn copy_with_hash(from: &Path, to: &Path) -> Result<String> {
-    let mut input = File::open(from).map_err(|source| io(from, source))?;
-    let mut output = File::create(to).map_err(|source| io(to, source))?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; COPY_BYTES];
-    loop {
-        let read = input.read(&mut buffer).map_err(|source| io(from, source))?;
-        if read == 0 {
-            break;
-        }
-        hash.update(&buffer[..read]);
-        output
-            .write_all(&buffer[..read])
-            .map_err(|source| io(to, source))?;
-    }
-    output.sync_all().map_err(|source| io(to, source))?;
-    Ok(hex(hash))
-}
-
-fn hex(hash: Sha256) -> String {
-    hash.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
