@@ -3,58 +3,27 @@
 //! Used by `hitscribe bounce` and by the tests of the built bundle. One thread plays all of the
 //! host's roles, as renderers do.
 
+mod events;
+mod handlers;
+
 use std::io::Cursor;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use clack_extensions::audio_ports_config::{AudioPortsConfigBuffer, PluginAudioPortsConfig};
-use clack_extensions::gui::{
-    GuiApiType, GuiConfiguration, GuiSize, HostGui, HostGuiImpl, PluginGui, Window,
-};
-use clack_extensions::latency::{HostLatency, HostLatencyImpl, PluginLatency};
-use clack_extensions::log::{HostLog, HostLogImpl, LogSeverity};
-use clack_extensions::params::{
-    HostParams, HostParamsImplMainThread, HostParamsImplShared, ParamClearFlags, ParamInfoBuffer,
-    ParamRescanFlags, PluginParams,
-};
+use clack_extensions::gui::{GuiApiType, GuiConfiguration, PluginGui, Window};
+use clack_extensions::latency::PluginLatency;
+use clack_extensions::params::{ParamInfoBuffer, PluginParams};
 use clack_extensions::render::{PluginRender, RenderMode};
-use clack_extensions::state::{HostState, HostStateImpl, PluginState};
-use clack_host::events::event_types::{ParamValueEvent, TransportEvent, TransportFlags};
-use clack_host::events::spaces::CoreEventSpace;
-use clack_host::events::{EventFlags, EventHeader, Pckn};
+use clack_extensions::state::PluginState;
+use clack_host::events::Pckn;
+use clack_host::events::event_types::ParamValueEvent;
 use clack_host::prelude::*;
-use clack_host::utils::{BeatTime, SecondsTime};
 
-/// The host's clock at the start of a block.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Transport {
-    /// Whether it runs.
-    pub playing: bool,
-    /// Seconds on the timeline.
-    pub seconds: f64,
-    /// Quarter notes on the timeline.
-    pub beats: f64,
-    /// Quarter notes per minute.
-    pub tempo_bpm: f64,
-    /// Beats in a bar, and their note value.
-    pub meter: (u16, u16),
-}
-
-/// A note event of the plugin.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct NoteEvent {
-    /// Frames since activation.
-    pub frame: u64,
-    /// On or off.
-    pub is_on: bool,
-    /// MIDI channel 0..=15.
-    pub channel: u16,
-    /// MIDI key.
-    pub key: u16,
-    /// 0..=1.
-    pub velocity: f64,
-}
+use events::transport_event;
+pub use events::{MidiMessage, NoteEvent, Transport};
+use handlers::{Handlers, MainThread, Shared};
 
 /// A parameter of the plugin.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,79 +34,6 @@ pub struct Parameter {
     pub name: String,
 }
 
-struct Shared {
-    restart: AtomicU32,
-    callback: AtomicBool,
-}
-
-impl SharedHandler<'_> for Shared {
-    fn request_restart(&self) {
-        self.restart.fetch_add(1, Ordering::Relaxed);
-    }
-    fn request_process(&self) {}
-    fn request_callback(&self) {
-        self.callback.store(true, Ordering::Relaxed);
-    }
-}
-
-impl HostLogImpl for Shared {
-    fn log(&self, severity: LogSeverity, message: &str) {
-        log::debug!("plugin: {severity:?}: {message}");
-    }
-}
-
-impl HostParamsImplShared for Shared {
-    fn request_flush(&self) {}
-}
-
-impl HostGuiImpl for Shared {
-    fn resize_hints_changed(&self) {}
-    fn request_resize(&self, _size: GuiSize) -> std::result::Result<(), HostError> {
-        Ok(())
-    }
-    fn request_show(&self) -> std::result::Result<(), HostError> {
-        Ok(())
-    }
-    fn request_hide(&self) -> std::result::Result<(), HostError> {
-        Ok(())
-    }
-    fn closed(&self, _was_destroyed: bool) {}
-}
-
-struct MainThread;
-
-impl MainThreadHandler<'_> for MainThread {}
-
-impl HostLatencyImpl for MainThread {
-    fn changed(&self) {}
-}
-
-impl HostStateImpl for MainThread {
-    fn mark_dirty(&self) {}
-}
-
-impl HostParamsImplMainThread for MainThread {
-    fn rescan(&self, _flags: ParamRescanFlags) {}
-    fn clear(&self, _id: ClapId, _flags: ParamClearFlags) {}
-}
-
-struct Handlers;
-
-impl HostHandlers for Handlers {
-    type Shared<'a> = Shared;
-    type MainThread<'a> = MainThread;
-    type AudioProcessor<'a> = ();
-
-    fn declare_extensions(builder: &mut HostExtensions<Self>, _shared: &Shared) {
-        builder
-            .register::<HostGui>()
-            .register::<HostLatency>()
-            .register::<HostLog>()
-            .register::<HostState>()
-            .register::<HostParams>();
-    }
-}
-
 /// A loaded plugin with one instance.
 pub struct Host {
     instance: PluginInstance<Handlers>,
@@ -145,6 +41,7 @@ pub struct Host {
     channel_count: usize,
     frame: u64,
     changes: EventBuffer,
+    messages: Vec<MidiMessage>,
     input_ports: AudioPorts,
     output_ports: AudioPorts,
     events: EventBuffer,
@@ -192,10 +89,7 @@ impl Library {
             "https://localhost",
             env!("CARGO_PKG_VERSION"),
         )?;
-        let shared = |_: &_| Shared {
-            restart: 0.into(),
-            callback: false.into(),
-        };
+        let shared = |_: &_| Shared::default();
         let mut instance =
             PluginInstance::<Handlers>::new(shared, |_| MainThread, &self.entry, id, &host)
                 .map_err(|error| anyhow!("{name}: cannot be made: {error}"))?;
@@ -207,6 +101,7 @@ impl Library {
             channel_count,
             frame: 0,
             changes: EventBuffer::new(),
+            messages: Vec::new(),
             input_ports: AudioPorts::with_capacity(channel_count, 1),
             output_ports: AudioPorts::with_capacity(channel_count, 1),
             events: EventBuffer::new(),
@@ -466,30 +361,15 @@ impl Host {
                 transport.as_ref(),
             )
             .map_err(|error| anyhow!("the plugin failed: {error}"))?;
-        let mut last = 0;
-        for event in self.events.iter() {
-            let (is_on, note) = match event.as_core_event() {
-                Some(CoreEventSpace::NoteOn(note)) => (true, note.as_note_event()),
-                Some(CoreEventSpace::NoteOff(note)) => (false, note.as_note_event()),
-                _ => continue,
-            };
-            let (time, channel, key, velocity) = note;
-            ensure!(
-                time >= last && (time as usize) < frames,
-                "an event out of order or place"
-            );
-            last = time;
-            notes.push(NoteEvent {
-                frame: self.frame + u64::from(time),
-                is_on,
-                channel,
-                key,
-                velocity,
-            });
-        }
+        events::collect(&self.events, self.frame, frames, notes, &mut self.messages)?;
         self.frame += frames as u64;
         self.run_callbacks();
         Ok(())
+    }
+
+    /// Takes the MIDI messages that are no notes, from all blocks since the last call.
+    pub fn take_messages(&mut self) -> Vec<MidiMessage> {
+        std::mem::take(&mut self.messages)
     }
 
     fn run_callbacks(&mut self) {
@@ -503,56 +383,5 @@ impl Host {
 impl Drop for Host {
     fn drop(&mut self) {
         self.stop();
-    }
-}
-
-trait NoteParts {
-    /// Time, channel, key and velocity.
-    fn as_note_event(&self) -> (u32, u16, u16, f64);
-}
-
-macro_rules! note_parts {
-    ($($event:ty),*) => {
-        $(impl NoteParts for $event {
-            fn as_note_event(&self) -> (u32, u16, u16, f64) {
-                let channel = self.channel().into_specific().unwrap_or_default();
-                let key = self.key().into_specific().unwrap_or_default();
-                (self.header().time(), channel, key, self.velocity())
-            }
-        })*
-    };
-}
-
-note_parts!(
-    clack_host::events::event_types::NoteOnEvent,
-    clack_host::events::event_types::NoteOffEvent
-);
-
-fn transport_event(transport: Transport) -> TransportEvent {
-    let (numerator, denominator) = transport.meter;
-    let bar_beats = f64::from(numerator) * 4.0 / f64::from(denominator.max(1));
-    let bar = (transport.beats / bar_beats).floor();
-    let mut flags = TransportFlags::HAS_TEMPO
-        | TransportFlags::HAS_BEATS_TIMELINE
-        | TransportFlags::HAS_SECONDS_TIMELINE
-        | TransportFlags::HAS_TIME_SIGNATURE;
-    if transport.playing {
-        flags |= TransportFlags::IS_PLAYING;
-    }
-    TransportEvent {
-        header: EventHeader::new_core(0, EventFlags::empty()),
-        flags,
-        song_pos_beats: BeatTime::from_float(transport.beats),
-        song_pos_seconds: SecondsTime::from_float(transport.seconds),
-        tempo: transport.tempo_bpm,
-        tempo_inc: 0.0,
-        loop_start_beats: BeatTime::default(),
-        loop_end_beats: BeatTime::default(),
-        loop_start_seconds: SecondsTime::default(),
-        loop_end_seconds: SecondsTime::default(),
-        bar_start: BeatTime::from_float(bar * bar_beats),
-        bar_number: bar as i32,
-        time_signature_numerator: numerator,
-        time_signature_denominator: denominator,
     }
 }

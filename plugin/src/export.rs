@@ -1,14 +1,15 @@
 //! Passages of a take as standard MIDI files, on the grid of the host.
 
-use std::path::{Path, PathBuf};
+use std::ops::Range;
 
 use hitscribe_engine::DrumClass;
 use hitscribe_engine::note::take::{Passage, TakeNote};
 use midly::num::{u4, u7, u15, u24, u28};
 use midly::{Format, Header, MetaMessage, MidiMessage, Smf, Timing, TrackEvent, TrackEventKind};
 
-use crate::note_map::{NoteMapField, Router};
-use crate::scheduler::Destination;
+use crate::note_map::NoteMapField;
+use crate::performance::{Found, Performed, Performer, Prelude, Shaping};
+use crate::quantize::Quantize;
 
 /// Ticks of a quarter note.
 const TICKS_PER_QUARTER: u16 = 960;
@@ -16,102 +17,52 @@ const TICKS_PER_QUARTER: u16 = 960;
 const MAX_DELTA: u64 = (1 << 28) - 1;
 
 /// What goes into the file.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Selection {
     /// Leave out what the leakage filter takes away.
     pub without_leakage: bool,
     /// Only this class.
     pub class: Option<DrumClass>,
+    /// Only notes that begin in these frames of the passage.
+    pub frames: Option<Range<u64>>,
 }
 
 impl Selection {
-    fn holds(&self, note: &TakeNote) -> bool {
+    /// Whether a note belongs to it.
+    pub fn holds(&self, note: &TakeNote) -> bool {
         let class = || DrumClass::from_gm_note(note.key).filter(|_| note.is_drum);
+        let is_inside = |frames: &Range<u64>| frames.contains(&note.offset_frames);
         !(self.without_leakage && note.is_leakage)
             && self.class.is_none_or(|wanted| class() == Some(wanted))
+            && self.frames.as_ref().is_none_or(is_inside)
     }
 }
 
-/// The passage as a MIDI file (format 0). Tick 0 is the start of the bar in which the passage
-/// starts, so that a clip that is dropped on a bar line lies on the grid. Tempo and meter are those
-/// of the host. Notes go where `map` sends them.
-pub fn midi_file(passage: &Passage, selection: Selection, map: &NoteMapField) -> Vec<u8> {
-    let into_bar = passage.beats_into_bar();
-    let tick = |offset_frames: u64| {
-        let beats = into_bar + passage.beats_at(offset_frames);
-        (beats * f64::from(TICKS_PER_QUARTER)).round() as u64
-    };
-    // (tick, order at the same tick, event): meta, then ends, then beginnings.
-    let mut events: Vec<(u64, u8, TrackEventKind<'_>)> = vec![(
-        0,
-        0,
-        TrackEventKind::Meta(MetaMessage::TrackName(b"Hitscribe")),
-    )];
-    for (index, change) in passage.tempo.iter().enumerate() {
-        let at = if index == 0 {
-            0
-        } else {
-            tick(change.offset_frames)
-        };
-        let micros = (60_000_000.0 / change.bpm)
-            .round()
-            .clamp(1.0, f64::from((1 << 24) - 1));
-        events.push((
-            at,
-            0,
-            TrackEventKind::Meta(MetaMessage::Tempo(u24::new(micros as u32))),
-        ));
-        let unit = change.beat_unit.max(1).ilog2() as u8;
-        let meter = MetaMessage::TimeSignature(change.beats_per_bar.max(1), unit, 24, 8);
-        let is_new = index == 0 || {
-            let last = &passage.tempo[index - 1];
-            (last.beats_per_bar, last.beat_unit) != (change.beats_per_bar, change.beat_unit)
-        };
-        if is_new {
-            events.push((at, 0, TrackEventKind::Meta(meter)));
-        }
-    }
-    let mut router = Router::new(passage.sample_rate_hz);
-    let notes: Vec<(&TakeNote, Destination)> = passage
-        .notes
-        .iter()
-        .filter(|note| selection.holds(note))
-        .filter_map(|note| {
-            let to = router.route(
-                map,
-                note.offset_frames,
-                note.is_drum,
-                note.key,
-                note.velocity,
-            )?;
-            Some((note, to))
-        })
-        .collect();
-    for (index, (note, to)) in notes.iter().enumerate() {
-        let start = tick(note.offset_frames);
-        let own_end = tick(note.offset_frames + u64::from(note.length_frames)).max(start + 1);
-        // A note ends where the same key begins again.
-        let next = notes[index + 1..].iter().find(|(_, other)| other == to);
-        let end = next.map_or(own_end, |(next, _)| own_end.min(tick(next.offset_frames)));
-        if end <= start {
-            continue;
-        }
-        let message = |message| TrackEventKind::Midi {
-            channel: u4::new(to.channel & 15),
-            message,
-        };
-        let key = u7::new(to.key & 127);
-        let vel = u7::new(note.velocity & 127);
-        events.push((start, 2, message(MidiMessage::NoteOn { key, vel })));
-        events.push((
-            end,
-            1,
-            message(MidiMessage::NoteOff {
-                key,
-                vel: u7::new(0),
-            }),
-        ));
-    }
+/// What becomes of the notes.
+#[derive(Clone, Copy)]
+pub struct Treatment<'a> {
+    /// Which note each drum becomes.
+    pub map: &'a NoteMapField,
+    /// What else becomes of notes, as in live play.
+    pub shaping: Shaping,
+    /// The grid, in exports only.
+    pub quantize: Quantize,
+}
+
+/// An event with its tick and its order among those of the same tick: meta, ends, what goes before
+/// notes, beginnings.
+type Placed<'a> = (u64, u8, TrackEventKind<'a>);
+
+/// The selected notes of a passage as a MIDI file (format 0). Tick 0 is the start of the bar in which
+/// the passage, or the selected part of it, starts, so that a clip that is dropped on a bar line lies
+/// on the grid. Tempo and meter are those of the host.
+pub fn midi_file(passage: &Passage, selection: &Selection, treatment: &Treatment<'_>) -> Vec<u8> {
+    let start_frames = selection.frames.as_ref().map_or(0, |frames| frames.start);
+    let bar_beats = passage.bar_start_beats(start_frames);
+    let name = TrackEventKind::Meta(MetaMessage::TrackName(b"Hitscribe"));
+    let mut events = vec![(0, 0, name)];
+    add_tempo(&mut events, passage, selection, bar_beats);
+    add_notes(&mut events, passage, selection, treatment, bar_beats);
     events.sort_by_key(|(tick, order, _)| (*tick, *order));
     let mut last = 0;
     let mut track: Vec<TrackEvent<'_>> = events
@@ -143,47 +94,122 @@ pub fn midi_file(passage: &Passage, selection: Selection, map: &NoteMapField) ->
     bytes
 }
 
-/// Writes `bytes` as a new file `stem.mid` (or `stem 2.mid`, ...) in `folder`, which is made if it
-/// is missing.
-///
-/// # Errors
-/// What the system says, with the path.
-pub fn save(folder: &Path, stem: &str, bytes: &[u8]) -> Result<PathBuf, String> {
-    use std::io::Write as _;
-    let failed = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
-    std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
-    for number in 1..10_000 {
-        let name = if number == 1 {
-            format!("{stem}.mid")
-        } else {
-            format!("{stem} {number}.mid")
-        };
-        let path = folder.join(name);
-        match std::fs::File::create_new(&path) {
-            Ok(mut file) => {
-                file.write_all(bytes)
-                    .map_err(|error| failed(&path, error))?;
-                return Ok(path);
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(failed(&path, error)),
-        }
-    }
-    Err(format!(
-        "{}: holds too many takes, move some away",
-        folder.display()
-    ))
+fn ticks(beats: f64) -> u64 {
+    (beats * f64::from(TICKS_PER_QUARTER)).round().max(0.0) as u64
 }
 
-/// Where takes are saved: `Hitscribe` in the user's music folder, or in the home folder.
-pub fn save_folder() -> PathBuf {
-    let home = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE"));
-    let home = home.map_or_else(std::env::temp_dir, PathBuf::from);
-    let music = home.join("Music");
-    if music.is_dir() {
-        music.join("Hitscribe")
-    } else {
-        home.join("Hitscribe")
+fn add_tempo(
+    events: &mut Vec<Placed<'_>>,
+    passage: &Passage,
+    selection: &Selection,
+    bar_beats: f64,
+) {
+    let frames = selection.frames.clone().unwrap_or(0..u64::MAX);
+    let holds_at_start = passage
+        .tempo
+        .iter()
+        .rposition(|change| change.offset_frames <= frames.start)
+        .unwrap_or(0);
+    let mut last_meter = None;
+    for (index, change) in passage.tempo.iter().enumerate().skip(holds_at_start) {
+        if change.offset_frames >= frames.end {
+            break;
+        }
+        let at = if index == holds_at_start {
+            0
+        } else {
+            ticks(passage.beats_at(change.offset_frames) - bar_beats)
+        };
+        let micros = (60_000_000.0 / change.bpm)
+            .round()
+            .clamp(1.0, f64::from((1 << 24) - 1));
+        let tempo = MetaMessage::Tempo(u24::new(micros as u32));
+        events.push((at, 0, TrackEventKind::Meta(tempo)));
+        let meter = (change.beats_per_bar.max(1), change.beat_unit.max(1));
+        if last_meter.replace(meter) != Some(meter) {
+            let unit = meter.1.ilog2() as u8;
+            let meter = MetaMessage::TimeSignature(meter.0, unit, 24, 8);
+            events.push((at, 0, TrackEventKind::Meta(meter)));
+        }
+    }
+}
+
+fn add_notes(
+    events: &mut Vec<Placed<'_>>,
+    passage: &Passage,
+    selection: &Selection,
+    treatment: &Treatment<'_>,
+    bar_beats: f64,
+) {
+    let notes = performed(passage, selection, treatment);
+    let start_of = |note: &TakeNote| {
+        let beats = passage.beats_at(note.offset_frames) - bar_beats;
+        ticks(treatment.quantize.place(beats))
+    };
+    for (index, (note, played)) in notes.iter().enumerate() {
+        let start = start_of(note);
+        let length_beats = passage.beats_at(note.offset_frames + u64::from(note.length_frames))
+            - passage.beats_at(note.offset_frames);
+        let own_end = start + ticks(length_beats).max(1);
+        // A note ends where the same key begins again.
+        let next = notes[index + 1..]
+            .iter()
+            .find(|(_, other)| other.to == played.to);
+        let end = next.map_or(own_end, |(next, _)| own_end.min(start_of(next)));
+        if end <= start {
+            continue;
+        }
+        let channel = u4::new(played.to.channel & 15);
+        let event = |message| TrackEventKind::Midi { channel, message };
+        let key = u7::new(played.to.key & 127);
+        let vel = u7::new(played.velocity & 127);
+        if let Some(prelude) = played.prelude {
+            events.push((start, 2, event(prelude_message(prelude))));
+        }
+        events.push((start, 3, event(MidiMessage::NoteOn { key, vel })));
+        let vel = u7::new(0);
+        events.push((end, 1, event(MidiMessage::NoteOff { key, vel })));
+    }
+}
+
+/// The selected notes that are played, and how.
+pub fn performed<'a>(
+    passage: &'a Passage,
+    selection: &Selection,
+    treatment: &Treatment<'_>,
+) -> Vec<(&'a TakeNote, Performed)> {
+    let mut performer = Performer::new(passage.sample_rate_hz);
+    let mut notes: Vec<(&TakeNote, Performed)> = Vec::new();
+    for note in passage.notes.iter().filter(|note| selection.holds(note)) {
+        let found = Found {
+            position_frames: note.offset_frames,
+            is_drum: note.is_drum,
+            key: note.key,
+            velocity: note.velocity,
+            program: note.program,
+        };
+        let Some(played) = performer.perform(treatment.map, &treatment.shaping, found) else {
+            continue;
+        };
+        if played.replaces_grace
+            && let Some(grace) = notes.iter().rposition(|(_, other)| other.to == played.to)
+        {
+            notes.remove(grace);
+        }
+        notes.push((note, played));
+    }
+    notes
+}
+
+fn prelude_message(prelude: Prelude) -> MidiMessage {
+    match prelude {
+        Prelude::Control(controller, value) => MidiMessage::Controller {
+            controller: u7::new(controller & 127),
+            value: u7::new(value & 127),
+        },
+        Prelude::Program(program) => MidiMessage::ProgramChange {
+            program: u7::new(program & 127),
+        },
     }
 }
 
@@ -208,7 +234,17 @@ mod tests {
     const ALL: Selection = Selection {
         without_leakage: true,
         class: None,
+        frames: None,
     };
+
+    fn file(passage: &Passage, selection: &Selection) -> Vec<u8> {
+        let treatment = Treatment {
+            map: &NoteMapField::default(),
+            shaping: Shaping::default(),
+            quantize: Quantize::OFF,
+        };
+        midi_file(passage, selection, &treatment)
+    }
 
     /// Ticks of all note-ons.
     fn onsets(bytes: &[u8]) -> Vec<(u64, u8)> {
@@ -244,7 +280,7 @@ mod tests {
         for frames in [0, 24_000, 48_000, 96_000] {
             passage.insert(note(frames, DrumClass::Kick));
         }
-        let bytes = midi_file(&passage, ALL, &NoteMapField::default());
+        let bytes = file(&passage, &ALL);
         // Beat 5 of a 4/4 grid is one beat into its bar.
         let ticks: Vec<u64> = onsets(&bytes).iter().map(|(tick, _)| *tick).collect();
         assert_eq!(ticks, [960, 1920, 2880, 3840]);
@@ -262,7 +298,7 @@ mod tests {
             ..note(200, DrumClass::Kick)
         });
         let keys = |selection| -> Vec<u8> {
-            onsets(&midi_file(&passage, selection, &NoteMapField::default()))
+            onsets(&file(&passage, &selection))
                 .iter()
                 .map(|(_, key)| *key)
                 .collect()
@@ -271,7 +307,7 @@ mod tests {
         assert_eq!(
             keys(Selection {
                 without_leakage: false,
-                class: None
+                ..ALL
             }),
             [36, 38, 60]
         );
@@ -289,7 +325,7 @@ mod tests {
         let mut passage = Passage::new(48_000.0);
         passage.insert(note(0, DrumClass::Snare));
         passage.insert(note(1000, DrumClass::Snare));
-        let bytes = midi_file(&passage, ALL, &NoteMapField::default());
+        let bytes = file(&passage, &ALL);
         let smf = Smf::parse(&bytes).unwrap();
         let kinds: Vec<bool> = smf.tracks[0]
             .iter()
@@ -304,14 +340,61 @@ mod tests {
     }
 
     #[test]
-    fn names_are_never_reused_and_errors_name_the_path() {
-        let folder = std::env::temp_dir().join(format!("hitscribe-export-{}", std::process::id()));
-        let first = save(&folder, "Übung 1", b"a").unwrap();
-        let second = save(&folder, "Übung 1", b"b").unwrap();
-        assert_ne!(first, second);
-        assert_eq!(std::fs::read(&first).unwrap(), b"a");
-        let error = save(&first, "x", b"c").unwrap_err();
-        assert!(error.contains("Übung 1.mid"), "{error}");
-        std::fs::remove_dir_all(&folder).unwrap();
+    fn a_part_of_a_passage_starts_with_its_own_bar_and_tempo() {
+        let mut passage = Passage::new(48_000.0);
+        passage.host_start_beats = Some(2.0);
+        passage.change_tempo(TempoChange {
+            bpm: 60.0,
+            ..TempoChange::default()
+        });
+        passage.change_tempo(TempoChange {
+            offset_frames: 96_000,
+            bpm: 120.0,
+            ..Default::default()
+        });
+        // Bars of four beats begin at 2, 4, 6 seconds of the passage.
+        for frames in [0, 100_000, 204_000, 400_000] {
+            passage.insert(note(frames, DrumClass::Kick));
+        }
+        let part = Selection {
+            frames: Some(192_000..300_000),
+            ..ALL
+        };
+        let bytes = file(&passage, &part);
+        assert_eq!(onsets(&bytes), [(480, 36)]);
+        let smf = Smf::parse(&bytes).unwrap();
+        let tempi: Vec<u32> = smf.tracks[0]
+            .iter()
+            .filter_map(|event| match event.kind {
+                TrackEventKind::Meta(MetaMessage::Tempo(micros)) => Some(micros.as_int()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(tempi, [500_000]);
+    }
+
+    #[test]
+    fn exports_are_quantized_shaped_and_without_grace_notes_if_wanted() {
+        let mut passage = Passage::new(48_000.0);
+        for (frames, velocity) in [(1_000, 60), (24_900, 40), (26_000, 110)] {
+            passage.insert(TakeNote {
+                velocity,
+                ..note(frames, DrumClass::Snare)
+            });
+        }
+        let treatment = Treatment {
+            map: &NoteMapField::default(),
+            shaping: Shaping {
+                no_flams: true,
+                ..Shaping::default()
+            },
+            quantize: Quantize {
+                grid: crate::quantize::Grid::Eighth,
+                ..Quantize::OFF
+            },
+        };
+        let bytes = midi_file(&passage, &ALL, &treatment);
+        assert_eq!(onsets(&bytes), [(0, 38), (960, 38)]);
+        assert_eq!(onsets(&file(&passage, &ALL)).len(), 3);
     }
 }

@@ -5,14 +5,19 @@
 //! host plays in real time.
 
 pub mod alloc;
+pub mod audition;
 pub mod delay;
 pub mod drag;
 pub mod editor;
 pub mod export;
+pub mod files;
+pub mod import;
 pub mod live;
 pub mod note_map;
 pub mod pace;
 pub mod params;
+pub mod performance;
+pub mod quantize;
 pub mod scheduler;
 pub mod state;
 pub mod telemetry;
@@ -27,8 +32,10 @@ use hitscribe_engine::stream::{HostTime, Hub};
 use nice_plug::midi::{Channel, Key, VoiceID};
 use nice_plug::prelude::*;
 
+use crate::audition::{Audition, Player};
 use crate::live::{Live, Setup, Wishes};
-use crate::params::{HitscribeParams, Hop, LatencyMode, clean_state};
+use crate::params::{DeviceParam, HitscribeParams, Hop, LatencyMode, clean_state};
+use crate::performance::Prelude;
 use crate::scheduler::Message;
 use crate::telemetry::Telemetry;
 use crate::workshop::{Task, Workshop};
@@ -44,6 +51,10 @@ pub struct Hitscribe {
     /// From activation to deactivation.
     live: Option<Box<Live>>,
     workshop: Arc<Workshop>,
+    audition: Arc<Audition>,
+    player: Player,
+    /// The device that the engine was last asked for.
+    device: DeviceParam,
     restart_is_asked: bool,
 }
 
@@ -55,6 +66,9 @@ impl Default for Hitscribe {
             repaint: nice_plug_egui::RepaintNotifier::new(),
             live: None,
             workshop: Arc::default(),
+            audition: Arc::default(),
+            player: Player::default(),
+            device: DeviceParam::Auto,
             restart_is_asked: false,
         }
     }
@@ -109,24 +123,34 @@ impl Hitscribe {
     }
 }
 
+/// The device that the user has chosen: in the project, else in the environment, else none.
+fn device_choice(chosen: DeviceParam) -> DeviceChoice {
+    let from_environment = || std::env::var(DEVICE_VARIABLE).ok()?.parse().ok();
+    chosen
+        .choice()
+        .or_else(from_environment)
+        .unwrap_or_default()
+}
+
 /// The engine thread of the process; kept from the first activation on, so that a restart of the
-/// host's engine does not load the model again.
-fn hub(telemetry: &Telemetry) -> Option<Arc<Hub>> {
+/// host's engine does not load the model again. A device that the project names is asked for.
+fn hub(telemetry: &Telemetry, device: DeviceParam) -> Option<Arc<Hub>> {
     let mut links = telemetry.links.lock();
     if links.hub.is_none() {
-        let choice = std::env::var(DEVICE_VARIABLE).unwrap_or_default();
-        let device = choice.parse().unwrap_or(DeviceChoice::Auto);
-        match Hub::shared(device) {
+        match Hub::shared(device_choice(device)) {
             Ok(hub) => links.hub = Some(hub),
             Err(error) => links.problem = Some(error.to_string()),
         }
+    }
+    if let (Some(hub), Some(choice)) = (&links.hub, device.choice()) {
+        hub.choose(choice);
     }
     links.hub.clone()
 }
 
 /// The audio thread's half for a setup; none where there is no engine thread.
 fn build(setup: Setup, params: &HitscribeParams, telemetry: &Arc<Telemetry>) -> Option<Live> {
-    let hub = hub(telemetry)?;
+    let hub = hub(telemetry, params.device.value())?;
     let take = params.take.take().clone();
     let port = hub.open(setup.channel_count, setup.session(), take);
     Some(Live::new(setup, port, hub, telemetry.clone()))
@@ -140,7 +164,7 @@ impl Plugin for Hitscribe {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const AUDIO_IO_LAYOUTS: &'static [AudioIOLayout] = &[layout(2), layout(1)];
     const MIDI_INPUT: MidiConfig = MidiConfig::None;
-    const MIDI_OUTPUT: MidiConfig = MidiConfig::Basic;
+    const MIDI_OUTPUT: MidiConfig = MidiConfig::MidiCCs;
 
     type Editor = nice_plug_egui::EguiEditor<editor::Window>;
     type SysExMessage = ();
@@ -154,6 +178,7 @@ impl Plugin for Hitscribe {
         editor::create(
             self.params.clone(),
             self.telemetry.clone(),
+            self.audition.clone(),
             self.repaint.clone(),
         )
     }
@@ -163,6 +188,12 @@ impl Plugin for Hitscribe {
         let telemetry = self.telemetry.clone();
         let workshop = self.workshop.clone();
         Box::new(move |task| {
+            if let Task::Compute(device) = task {
+                if let Some(hub) = &telemetry.links.lock().hub {
+                    hub.choose(device_choice(device));
+                }
+                return;
+            }
             workshop.work(task, &telemetry, |wanted| {
                 let setup = Setup::new(
                     wanted.sample_rate_hz,
@@ -187,6 +218,7 @@ impl Plugin for Hitscribe {
         context: &mut impl ActivateContext<Self>,
     ) -> bool {
         self.restart_is_asked = false;
+        self.device = self.params.device.value();
         self.live = None;
         self.workshop.clear();
         let setup = Setup::new(
@@ -240,6 +272,11 @@ impl Plugin for Hitscribe {
             return ProcessStatus::Normal;
         };
         self.renew_if_needed(&setup, context);
+        let device = self.params.device.value();
+        if device != self.device {
+            self.device = device;
+            context.execute_background(Task::Compute(device));
+        }
         let Some(live) = &mut self.live else {
             return ProcessStatus::Normal;
         };
@@ -251,12 +288,14 @@ impl Plugin for Hitscribe {
             without_leakage: self.params.leakage_filter.value(),
             listening: self.params.listening(),
             map: &self.params.note_map,
+            shaping: self.params.shaping(),
         };
         {
             let _guard = alloc::Guard::enter();
             live.process(buffer.as_slice(), host, wishes, |offset, message| {
                 context.try_send_event(event(offset, message)).is_ok()
             });
+            self.player.mix(&self.audition, buffer.as_slice());
         }
         // A second beyond the constant covers the length of the last note.
         let tail_frames = setup.constant_frames + setup.sample_rate_hz as u64;
@@ -265,6 +304,7 @@ impl Plugin for Hitscribe {
 
     fn deactivate(&mut self) {
         self.live = None;
+        self.audition.stop();
         self.workshop.clear();
         self.telemetry.links.lock().port = None;
         self.telemetry.sample_rate_bits.store(0, Ordering::Relaxed);
@@ -320,6 +360,17 @@ fn event(timing: u32, message: Message) -> NoteEvent<()> {
             channel: Channel::Number(to.channel),
             key: Key::Number(to.key),
             velocity: 0.0,
+        },
+        Message::Prelude(channel, Prelude::Control(cc, value)) => NoteEvent::MidiCC {
+            timing,
+            channel,
+            cc,
+            value: f32::from(value) / 127.0,
+        },
+        Message::Prelude(channel, Prelude::Program(program)) => NoteEvent::MidiProgramChange {
+            timing,
+            channel,
+            program,
         },
     }
 }

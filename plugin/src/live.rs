@@ -10,9 +10,10 @@ use hitscribe_engine::stream::{
 };
 
 use crate::delay::DelayLine;
-use crate::note_map::{NoteMapField, Router};
+use crate::note_map::NoteMapField;
 use crate::pace::PaceMeter;
 use crate::params::{Hop, LatencyMode};
+use crate::performance::{FLAM_SECONDS, Found, Performer, Shaping};
 use crate::scheduler::{Message, Scheduler};
 use crate::telemetry::Telemetry;
 use crate::wait::{PATIENCE, wait_until};
@@ -99,6 +100,8 @@ pub struct Wishes<'a> {
     pub listening: Listening,
     /// Which note each drum becomes.
     pub map: &'a NoteMapField,
+    /// What else becomes of notes.
+    pub shaping: Shaping,
 }
 
 /// The audio thread's half of an instance. Nothing in here allocates after [`Live::new`].
@@ -106,7 +109,7 @@ pub struct Live {
     setup: Setup,
     port: CapturePort,
     scheduler: Scheduler,
-    router: Router,
+    performer: Performer,
     delay: DelayLine,
     pace: PaceMeter,
     hub: Arc<Hub>,
@@ -124,7 +127,7 @@ impl Live {
             setup,
             port,
             scheduler: Scheduler::new(constant_frames, setup.sample_rate_hz),
-            router: Router::new(setup.sample_rate_hz),
+            performer: Performer::new(setup.sample_rate_hz),
             delay: DelayLine::new(setup.channel_count, setup.delay_frames() as usize),
             pace: PaceMeter::new(setup.sample_rate_hz),
             hub,
@@ -156,7 +159,7 @@ impl Live {
     pub fn reset(&mut self) {
         self.scheduler.stop(self.port.position_frames());
         self.port.start_passage();
-        self.router = Router::new(self.setup.sample_rate_hz);
+        self.performer = Performer::new(self.setup.sample_rate_hz);
         self.delay.clear();
         self.pace.reset();
         self.waited = Duration::ZERO;
@@ -202,7 +205,7 @@ impl Live {
             }
         }
         self.delay.process(channels);
-        self.take_notes(start_frames, wishes.without_leakage, wishes.map);
+        self.take_notes(start_frames, &wishes);
         let refused = self.scheduler.emit(start_frames, frames, send);
 
         let telemetry = &self.telemetry;
@@ -215,20 +218,21 @@ impl Live {
         telemetry.is_waiting.store(may_wait, Ordering::Relaxed);
     }
 
-    fn take_notes(&mut self, start_frames: u64, without_leakage: bool, map: &NoteMapField) {
+    fn take_notes(&mut self, start_frames: u64, wishes: &Wishes<'_>) {
         while let Some(note) = self.port.next_note() {
-            if without_leakage && note.is_leakage {
+            if wishes.without_leakage && note.is_leakage {
                 continue;
             }
-            let to = self.router.route(
-                map,
-                note.position_frames,
-                note.is_drum,
-                note.key,
-                note.velocity,
-            );
-            let Some(to) = to else { continue };
-            let counter = if self.scheduler.accept(&note, to, start_frames) {
+            let found = Found {
+                position_frames: note.position_frames,
+                is_drum: note.is_drum,
+                key: note.key,
+                velocity: note.velocity,
+                program: note.program,
+            };
+            let played = self.performer.perform(wishes.map, &wishes.shaping, found);
+            let Some(played) = played else { continue };
+            let counter = if self.scheduler.accept(&note, played, start_frames) {
                 &self.telemetry.played_notes
             } else {
                 &self.telemetry.late_notes
@@ -254,9 +258,11 @@ impl Live {
         }
     }
 
-    /// Waits until every note is known that belongs before `end_frames`.
+    /// Waits until every note is known that belongs before `end_frames`, and the main strokes that
+    /// may take a grace note among them back. The allowance for the engine's work is longer than that.
     fn wait_for_notes(&mut self, end_frames: u64) {
-        let needed_frames = end_frames.saturating_sub(self.setup.constant_frames);
+        let flam_frames = (FLAM_SECONDS * self.setup.sample_rate_hz).ceil() as u64;
+        let needed_frames = (end_frames + flam_frames).saturating_sub(self.setup.constant_frames);
         let counters = self.port.counters();
         if counters.settled_frames() < needed_frames && !self.has_given_up {
             self.hub.wake();

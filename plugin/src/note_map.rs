@@ -11,19 +11,16 @@ use nice_plug::params::persist::PersistentField;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use crate::scheduler::Destination;
-
 /// Number of classes.
 const CLASSES: usize = DrumClass::ALL.len();
-/// Channel of drums, counted from 0.
-const DRUM_CHANNEL: u8 = 9;
 
 /// The presets that come with the plugin.
-const PRESETS: [&str; 4] = [
+const PRESETS: [&str; 5] = [
     include_str!("../../presets/note-maps/general-midi.json"),
     include_str!("../../presets/note-maps/roland-td.json"),
     include_str!("../../presets/note-maps/pads-from-c1.json"),
     include_str!("../../presets/note-maps/one-channel-per-piece.json"),
+    include_str!("../../presets/note-maps/mpe-channels.json"),
 ];
 
 /// What becomes of the hits of one class.
@@ -40,6 +37,8 @@ pub struct ClassMap {
     pub min_velocity: u8,
     /// A hit this soon after the last one of its class is left out; 0..=1000 ms.
     pub retrigger_ms: u16,
+    /// Added to the sensitivity for this class; -50..=50 %.
+    pub sensitivity_percent: i8,
 }
 
 impl Default for ClassMap {
@@ -47,9 +46,10 @@ impl Default for ClassMap {
         Self {
             on: true,
             key: 36,
-            channel: DRUM_CHANNEL + 1,
+            channel: 10,
             min_velocity: 1,
             retrigger_ms: 0,
+            sensitivity_percent: 0,
         }
     }
 }
@@ -80,6 +80,7 @@ impl ClassMap {
             channel: self.channel.clamp(1, 16),
             min_velocity: self.min_velocity.clamp(1, 127),
             retrigger_ms: self.retrigger_ms.min(1000),
+            sensitivity_percent: self.sensitivity_percent.clamp(-50, 50),
         }
     }
 
@@ -89,6 +90,7 @@ impl ClassMap {
             | u64::from(self.channel) << 16
             | u64::from(self.min_velocity) << 24
             | u64::from(self.retrigger_ms) << 32
+            | u64::from(self.sensitivity_percent as u8) << 48
     }
 
     fn unpacked(word: u64) -> Self {
@@ -98,6 +100,7 @@ impl ClassMap {
             channel: (word >> 16) as u8,
             min_velocity: (word >> 24) as u8,
             retrigger_ms: (word >> 32) as u16,
+            sensitivity_percent: (word >> 48) as i8,
         }
     }
 }
@@ -188,56 +191,6 @@ impl<'a> PersistentField<'a, NoteMap> for NoteMapField {
     }
 }
 
-/// Decides where each note goes, in the order in which notes come. One for live play, another for
-/// each export, so that both give the same.
-#[derive(Clone, Debug)]
-pub struct Router {
-    sample_rate_hz: f64,
-    last_frames: [Option<u64>; CLASSES],
-}
-
-impl Router {
-    /// A router that has seen no note.
-    pub fn new(sample_rate_hz: f64) -> Self {
-        Self {
-            sample_rate_hz,
-            last_frames: [None; CLASSES],
-        }
-    }
-
-    /// Where a note at `position_frames` goes; none if the map leaves it out. Pitched notes go to
-    /// channel 1, drums without a class to channel 10, both as they are. Real-time safe.
-    pub fn route(
-        &mut self,
-        map: &NoteMapField,
-        position_frames: u64,
-        is_drum: bool,
-        key: u8,
-        velocity: u8,
-    ) -> Option<Destination> {
-        let Some(class) = DrumClass::from_gm_note(key).filter(|_| is_drum) else {
-            return Some(Destination {
-                channel: if is_drum { DRUM_CHANNEL } else { 0 },
-                key,
-            });
-        };
-        let map = map.class(class);
-        if !map.on || velocity < map.min_velocity {
-            return None;
-        }
-        let wait_frames = f64::from(map.retrigger_ms) / 1000.0 * self.sample_rate_hz;
-        let last = &mut self.last_frames[class.index()];
-        if last.is_some_and(|last| (position_frames.abs_diff(last) as f64) < wait_frames) {
-            return None;
-        }
-        *last = Some(position_frames);
-        Some(Destination {
-            channel: map.channel - 1,
-            key: map.key,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,6 +233,7 @@ mod tests {
             channel: 0,
             min_velocity: 0,
             retrigger_ms: 9999,
+            sensitivity_percent: -99,
         };
         field.set_class(DrumClass::Snare, odd);
         let now = field.class(DrumClass::Snare);
@@ -287,54 +241,10 @@ mod tests {
             (now.key, now.channel, now.min_velocity, now.retrigger_ms),
             (127, 1, 1, 1000)
         );
+        assert_eq!(now.sensitivity_percent, -50);
         let other = NoteMapField::default();
         let text = field.map(|map| serde_json::to_string(map).unwrap());
         other.set(serde_json::from_str(&text).unwrap());
         assert_eq!(other.map_now(), field.map_now());
-    }
-
-    #[test]
-    fn hits_are_left_out_by_class_by_velocity_and_by_time() {
-        let field = NoteMapField::default();
-        let snare = ClassMap {
-            min_velocity: 20,
-            retrigger_ms: 50,
-            key: 40,
-            ..ClassMap::default()
-        };
-        field.set_class(DrumClass::Snare, snare);
-        field.set_class(
-            DrumClass::Kick,
-            ClassMap {
-                on: false,
-                ..ClassMap::default()
-            },
-        );
-        let mut router = Router::new(48_000.0);
-        let mut route = |at, key, velocity| router.route(&field, at, true, key, velocity);
-        assert_eq!(route(0, 36, 100), None);
-        assert_eq!(route(0, 38, 19), None);
-        assert_eq!(
-            route(0, 38, 20),
-            Some(Destination {
-                channel: 9,
-                key: 40
-            })
-        );
-        assert_eq!(route(2399, 38, 127), None);
-        assert_eq!(
-            route(2400, 38, 127),
-            Some(Destination {
-                channel: 9,
-                key: 40
-            })
-        );
-        assert_eq!(
-            route(2400, 42, 1),
-            Some(Destination {
-                channel: 9,
-                key: 42
-            })
-        );
     }
 }

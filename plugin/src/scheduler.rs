@@ -7,21 +7,14 @@ use std::collections::VecDeque;
 
 use hitscribe_engine::stream::LiveNote;
 
+use crate::performance::{Destination, FLAM_SECONDS, Performed, Prelude};
+
 /// Notes that can wait at once; the note ring of the engine holds as many.
 const PENDING_CAPACITY: usize = 4096;
 /// Keys that can sound at once: all of them on every channel.
 const SOUNDING_CAPACITY: usize = 16 * 128;
 /// A note that misses its time by less than this still leaves, at the start of the block.
 const LATE_GRACE_SECONDS: f64 = 0.02;
-
-/// Where a note goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Destination {
-    /// MIDI channel 0..=15.
-    pub channel: u8,
-    /// MIDI key 0..=127.
-    pub key: u8,
-}
 
 /// What leaves the plugin.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,14 +23,15 @@ pub enum Message {
     On(Destination, u8),
     /// Note off.
     Off(Destination),
+    /// What goes before a note, on its channel.
+    Prelude(u8, Prelude),
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Pending {
     on_frames: u64,
     length_frames: u32,
-    velocity: u8,
-    to: Destination,
+    played: Performed,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +44,7 @@ struct Sounding {
 pub struct Scheduler {
     constant_frames: u64,
     grace_frames: u64,
+    flam_frames: u64,
     pending: VecDeque<Pending>,
     sounding: Vec<Sounding>,
     silence_is_due: bool,
@@ -63,6 +58,7 @@ impl Scheduler {
         Self {
             constant_frames,
             grace_frames: (LATE_GRACE_SECONDS * sample_rate_hz) as u64,
+            flam_frames: (FLAM_SECONDS * sample_rate_hz).ceil() as u64,
             pending: VecDeque::with_capacity(PENDING_CAPACITY),
             sounding: Vec::with_capacity(SOUNDING_CAPACITY),
             silence_is_due: false,
@@ -70,9 +66,9 @@ impl Scheduler {
         }
     }
 
-    /// Takes a note over that goes to `to`. False if its time has passed by more than the grace,
-    /// or if there is no room; it is then not played. `now_frames` is the start of this block.
-    pub fn accept(&mut self, note: &LiveNote, to: Destination, now_frames: u64) -> bool {
+    /// Takes a note over that is played as `played`. False if its time has passed by more than the
+    /// grace, or if there is no room; it is then not played. `now_frames` is the start of this block.
+    pub fn accept(&mut self, note: &LiveNote, played: Performed, now_frames: u64) -> bool {
         if note.position_frames < self.deaf_before_frames {
             return true;
         }
@@ -83,12 +79,18 @@ impl Scheduler {
         let pending = Pending {
             on_frames: due_frames.max(now_frames),
             length_frames: note.length_frames.max(1),
-            velocity: note.velocity.clamp(1, 127),
-            to,
+            played,
         };
+        if played.replaces_grace {
+            let is_grace = |other: &Pending| {
+                other.played.to == played.to
+                    && other.on_frames.abs_diff(due_frames) <= self.flam_frames
+            };
+            self.pending.retain(|other| !is_grace(other));
+        }
         // Kept in order of time, then of key, so that the order in which the engine found notes
         // does not matter.
-        let order = |p: &Pending| (p.on_frames, p.to.channel, p.to.key);
+        let order = |p: &Pending| (p.on_frames, p.played.to.channel, p.played.to.key);
         let index = self
             .pending
             .partition_point(|other| order(other) <= order(&pending));
@@ -156,20 +158,21 @@ impl Scheduler {
             let Some(next) = self.pending.pop_front() else {
                 return refused;
             };
-            let at = offset(next.on_frames);
-            if let Some(index) = self.sounding.iter().position(|other| other.to == next.to) {
-                if !send(at, Message::Off(next.to)) {
+            let (at, to) = (offset(next.on_frames), next.played.to);
+            if let Some(index) = self.sounding.iter().position(|other| other.to == to) {
+                if !send(at, Message::Off(to)) {
                     refused += 1;
                     continue;
                 }
                 self.sounding.swap_remove(index);
             }
-            if send(at, Message::On(next.to, next.velocity)) {
+            // A note that is sent without its prelude is better than none.
+            if let Some(prelude) = next.played.prelude {
+                send(at, Message::Prelude(to.channel, prelude));
+            }
+            if send(at, Message::On(to, next.played.velocity)) {
                 let off_frames = next.on_frames + u64::from(next.length_frames);
-                self.sounding.push(Sounding {
-                    off_frames,
-                    to: next.to,
-                });
+                self.sounding.push(Sounding { off_frames, to });
             } else {
                 refused += 1;
             }
@@ -183,7 +186,7 @@ mod tests {
 
     const DRUMS: u8 = 9;
 
-    fn note(position_frames: u64, key: u8) -> (LiveNote, Destination) {
+    fn note(position_frames: u64, key: u8) -> (LiveNote, Performed) {
         let note = LiveNote {
             position_frames,
             length_frames: 100,
@@ -193,20 +196,24 @@ mod tests {
             is_drum: true,
             is_leakage: false,
         };
-        (
-            note,
-            Destination {
-                channel: DRUMS,
-                key,
-            },
-        )
+        let to = Destination {
+            channel: DRUMS,
+            key,
+        };
+        let played = Performed {
+            to,
+            velocity: 90,
+            prelude: None,
+            replaces_grace: false,
+        };
+        (note, played)
     }
 
     fn render(notes: &[u64], block: usize, total: usize) -> Vec<(u64, Message)> {
         let mut scheduler = Scheduler::new(1000, 48_000.0);
         for position in notes {
-            let (note, to) = note(*position, 36 + (*position % 3) as u8);
-            assert!(scheduler.accept(&note, to, 0));
+            let (note, played) = note(*position, 36 + (*position % 3) as u8);
+            assert!(scheduler.accept(&note, played, 0));
         }
         let mut sent = Vec::new();
         let mut start = 0;
@@ -249,8 +256,8 @@ mod tests {
     fn stop_ends_what_sounds_at_once_and_forgets_the_rest() {
         let mut scheduler = Scheduler::new(10, 48_000.0);
         for position in [0, 500] {
-            let (note, to) = note(position, 36);
-            assert!(scheduler.accept(&note, to, 0));
+            let (note, played) = note(position, 36);
+            assert!(scheduler.accept(&note, played, 0));
         }
         let mut sent = Vec::new();
         scheduler.emit(0, 50, |_, m| {
@@ -271,9 +278,9 @@ mod tests {
     #[test]
     fn late_notes_are_refused_and_almost_late_ones_leave_at_once() {
         let mut scheduler = Scheduler::new(1000, 48_000.0);
-        let (late, to) = note(0, 36);
-        assert!(!scheduler.accept(&late, to, 1000 + 961));
-        assert!(scheduler.accept(&late, to, 1000 + 960));
+        let (late, played) = note(0, 36);
+        assert!(!scheduler.accept(&late, played, 1000 + 961));
+        assert!(scheduler.accept(&late, played, 1000 + 960));
         let mut offsets = Vec::new();
         scheduler.emit(1960, 64, |offset, _| {
             offsets.push(offset);
@@ -285,8 +292,8 @@ mod tests {
     #[test]
     fn an_end_that_the_host_refuses_is_sent_with_the_next_block() {
         let mut scheduler = Scheduler::new(0, 48_000.0);
-        let (first, to) = note(0, 36);
-        assert!(scheduler.accept(&first, to, 0));
+        let (first, played) = note(0, 36);
+        assert!(scheduler.accept(&first, played, 0));
         scheduler.emit(0, 64, |_, _| true);
         scheduler.emit(64, 64, |_, _| false);
         let mut sent = Vec::new();
@@ -294,6 +301,37 @@ mod tests {
             sent.push(m);
             true
         });
-        assert_eq!(sent, [Message::Off(to)]);
+        assert_eq!(sent, [Message::Off(played.to)]);
+    }
+
+    #[test]
+    fn a_main_stroke_takes_its_grace_note_back_and_its_prelude_goes_first() {
+        let mut scheduler = Scheduler::new(1000, 48_000.0);
+        let (early, played) = note(0, 38);
+        let (grace, _) = note(5000, 38);
+        let (main, _) = note(6000, 38);
+        let control = Prelude::Control(4, 127);
+        let stroke = Performed {
+            prelude: Some(control),
+            replaces_grace: true,
+            ..played
+        };
+        assert!(scheduler.accept(&early, played, 0));
+        assert!(scheduler.accept(&grace, played, 0));
+        assert!(scheduler.accept(&main, stroke, 0));
+        let mut sent = Vec::new();
+        scheduler.emit(0, 7050, |at, message| {
+            if !matches!(message, Message::Off(_)) {
+                sent.push((at, message));
+            }
+            true
+        });
+        let on = Message::On(played.to, 90);
+        let expected = [
+            (1000, on),
+            (7000, Message::Prelude(DRUMS, control)),
+            (7000, on),
+        ];
+        assert_eq!(sent, expected);
     }
 }

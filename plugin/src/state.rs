@@ -59,6 +59,7 @@ mod tests {
             was_playing: true,
             ..Passage::new(44_100.0)
         });
+        field.take().lock().close_passage();
         let text = field.map(String::clone);
         let restored = TakeField::default();
         restored.set(text);

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 use hitscribe_bundler::{Bundles, System};
-use hitscribe_cli::host::{Host, Library, NoteEvent, Transport};
+use hitscribe_cli::host::{Host, Library, MidiMessage, NoteEvent, Transport};
 use hitscribe_engine::audio::decode::AudioFile;
 use hitscribe_engine::audio::demo;
 use hitscribe_engine::audio::resample::Resampler;
@@ -80,6 +80,8 @@ pub struct Rendered {
     pub channels: Vec<Vec<f32>>,
     /// Notes in the order in which they left.
     pub notes: Vec<NoteEvent>,
+    /// MIDI messages that are no notes.
+    pub messages: Vec<MidiMessage>,
     /// What the plugin reports.
     pub latency_frames: u32,
 }
@@ -130,6 +132,7 @@ impl Render {
         let mut rendered = Rendered {
             channels: vec![Vec::new(); input.len()],
             notes: Vec::new(),
+            messages: Vec::new(),
             latency_frames,
         };
         let mut start = 0;
@@ -151,6 +154,7 @@ impl Render {
             start = end;
         }
         host.stop();
+        rendered.messages = host.take_messages();
         Ok(rendered)
     }
 }

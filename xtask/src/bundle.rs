@@ -27,7 +27,8 @@ pub struct Arguments {
     system: Option<System>,
 }
 
-fn parse_system(text: &str) -> Result<System, String> {
+/// Reads the name of a system from the command line.
+pub fn parse_system(text: &str) -> Result<System, String> {
     Ok(match text {
         "linux-x86_64" => System::Linux("x86_64"),
         "linux-aarch64" => System::Linux("aarch64"),
@@ -78,14 +79,16 @@ fn target_of(metadata: &Value) -> Result<PathBuf> {
     ))
 }
 
-fn workspace_root() -> Result<PathBuf> {
+/// The folder of the workspace.
+pub fn workspace_root() -> Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .context("xtask has no workspace")?;
     Ok(root.to_owned())
 }
 
-fn cargo() -> OsString {
+/// The Cargo that runs this chore.
+pub fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 

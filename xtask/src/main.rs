@@ -2,9 +2,12 @@
 
 mod bench;
 mod bundle;
+mod daw;
+mod dist;
 mod eval;
 mod licences;
 mod patch;
+mod soak;
 mod validate;
 
 use anyhow::Result;
@@ -25,6 +28,14 @@ enum Chore {
     Bench(bench::Arguments),
     /// Builds the plugin and lays out Hitscribe.clap and Hitscribe.vst3.
     Bundle(bundle::Arguments),
+    /// Records, closes and opens a session with the plugin in Ardour 7, headless.
+    Daw(daw::Arguments),
+    /// Packs the bundles for users, with licences, presets, manual and checksums.
+    Dist(dist::DistArguments),
+    /// Copies the bundles to where hosts of this user look for plugins.
+    Install,
+    /// Plays for hours and says whether notes were late, memory grew or blocks took long.
+    Soak(soak::Arguments),
     /// Runs the validators of the plugin standards on the bundles.
     Validate(validate::Arguments),
 }
@@ -34,6 +45,10 @@ fn main() -> Result<()> {
         Chore::Eval(arguments) => eval::run(&arguments),
         Chore::Bench(arguments) => bench::run(&arguments),
         Chore::Bundle(arguments) => bundle::run(&arguments),
+        Chore::Daw(arguments) => daw::run(&arguments),
+        Chore::Dist(arguments) => dist::dist(&arguments),
+        Chore::Install => dist::install(),
+        Chore::Soak(arguments) => soak::run(&arguments),
         Chore::Validate(arguments) => validate::run(&arguments),
     }
 }

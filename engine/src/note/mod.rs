@@ -1,6 +1,8 @@
-//! Notes: peak picking, velocities, leakage filters, metrics.
+//! Notes: peak picking, exact onsets, velocities, leakage filters, metrics.
 pub mod leakage;
+pub mod levels;
 pub mod metrics;
 pub mod pick;
+pub mod refine;
 pub mod take;
 pub mod velocity;

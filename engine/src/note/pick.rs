@@ -100,6 +100,32 @@ impl PickRules {
     }
 }
 
+/// How much is a hit: from 0 (only certain hits) to 1 (every suspicion); 0.5 is what the model was
+/// tuned for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sensitivity {
+    /// For all classes.
+    pub overall: f32,
+    /// Added to it for single classes, by their index: -0.5 to 0.5. More of a class may cost its
+    /// rivals hits, since one stroke is one hit.
+    pub by_class: [f32; CLASSES],
+}
+
+impl Default for Sensitivity {
+    fn default() -> Self {
+        Self::from(0.5)
+    }
+}
+
+impl From<f32> for Sensitivity {
+    fn from(overall: f32) -> Self {
+        Self {
+            overall,
+            by_class: [0.0; CLASSES],
+        }
+    }
+}
+
 /// A hit before it has a place in the audio.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pick {
@@ -116,7 +142,8 @@ pub struct Picker {
     rules: PickRules,
     /// Calibrated thresholds as logits.
     thresholds: [f32; CLASSES],
-    sensitivity: f32,
+    /// Limited to what is allowed.
+    sensitivity: Sensitivity,
     /// The frames around the next one to decide, `[onset, shift]` per class.
     window: VecDeque<[[f32; VALUES_PER_CLASS]; CLASSES]>,
     /// Index of the window's first frame.
@@ -139,20 +166,26 @@ impl Picker {
         Self {
             rules,
             thresholds: std::array::from_fn(logit),
-            sensitivity: 0.5,
+            sensitivity: Sensitivity::default(),
             window: VecDeque::new(),
             window_start: 0,
             next_frame: 0,
         }
     }
 
-    /// Sets how much is a hit, for frames decided from now on: 0 (only certain hits) to 1 (every
-    /// suspicion); 0.5 is calibrated.
-    pub fn set_sensitivity(&mut self, sensitivity: f32) {
-        self.sensitivity = if sensitivity.is_finite() {
-            sensitivity.clamp(0.0, 1.0)
-        } else {
-            0.5
+    /// Sets how much is a hit, for frames decided from now on. What is out of range is limited, what
+    /// is no number is the default.
+    pub fn set_sensitivity(&mut self, sensitivity: Sensitivity) {
+        let limited = |value: f32, low: f32, high: f32| {
+            if value.is_nan() {
+                (low + high) / 2.0
+            } else {
+                value.clamp(low, high)
+            }
+        };
+        self.sensitivity = Sensitivity {
+            overall: limited(sensitivity.overall, 0.0, 1.0),
+            by_class: sensitivity.by_class.map(|trim| limited(trim, -0.5, 0.5)),
         };
     }
 
@@ -220,16 +253,17 @@ impl Picker {
 
     /// What the sensitivity makes of a threshold, in logits relative to the calibrated one.
     fn shifted_threshold(&self) -> f32 {
-        (0.5 - self.sensitivity) * 2.0 * self.rules.sensitivity_logits
+        (0.5 - self.sensitivity.overall) * 2.0 * self.rules.sensitivity_logits
     }
 
     fn at(&self, frame: u64) -> &[[f32; VALUES_PER_CLASS]; CLASSES] {
         &self.window[(frame - self.window_start) as usize]
     }
 
-    /// Onset logit above the class's calibrated threshold.
+    /// Onset logit above the class's calibrated threshold, as its own sensitivity moves it.
     fn excess(&self, frame: u64, class: DrumClass) -> f32 {
-        self.at(frame)[class.index()][0] - self.thresholds[class.index()]
+        let trim = self.sensitivity.by_class[class.index()] * 2.0 * self.rules.sensitivity_logits;
+        self.at(frame)[class.index()][0] - self.thresholds[class.index()] + trim
     }
 
     /// The known frames within `reach` of a frame, without itself.
@@ -296,7 +330,7 @@ mod tests {
 
     fn picks(frames: &[Vec<f32>], sensitivity: f32) -> Vec<Pick> {
         let mut picker = Picker::new(&[0.5; CLASSES], PickRules::default());
-        picker.set_sensitivity(sensitivity);
+        picker.set_sensitivity(sensitivity.into());
         let mut hits = Vec::new();
         for outputs in frames {
             picker.push(outputs, &mut hits);
@@ -378,6 +412,31 @@ mod tests {
             last = hits;
         }
         assert!(last.len() > 300);
+    }
+
+    #[test]
+    fn sensitivity_of_a_class_moves_that_class_and_decides_between_rivals() {
+        let frames = [frame(&[
+            (Kick, -1.0),
+            (Ride, -1.0),
+            (ClosedHat, 1.0),
+            (OpenHat, 1.2),
+        ])];
+        let found = |class: DrumClass, trim: f32| {
+            let mut picker = Picker::new(&[0.5; CLASSES], PickRules::default());
+            let mut sensitivity = Sensitivity::default();
+            sensitivity.by_class[class.index()] = trim;
+            picker.set_sensitivity(sensitivity);
+            let mut hits = Vec::new();
+            picker.push(&frames[0], &mut hits);
+            picker.finish(&mut hits);
+            hits.iter().map(|hit| hit.class).collect::<Vec<_>>()
+        };
+        assert_eq!(found(Kick, 0.0), [OpenHat]);
+        assert_eq!(found(Kick, 0.4), [Kick, OpenHat]);
+        assert_eq!(found(Kick, f32::NAN), [OpenHat]);
+        assert_eq!(found(OpenHat, -0.5), [ClosedHat]);
+        assert_eq!(found(ClosedHat, 9.0), [ClosedHat]);
     }
 
     #[test]

@@ -4,6 +4,9 @@
 //! or a new tempo map starts another. Times inside are frames, exact at the rate of the passage.
 
 mod codec;
+mod overview;
+
+pub use overview::Overview;
 
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +86,8 @@ pub struct Passage {
     pub peaks: Vec<u8>,
     /// Frames heard so far.
     pub length_frames: u64,
+    /// Whether it is being heard now. Not saved.
+    pub is_open: bool,
 }
 
 /// Everything that was heard.
@@ -104,6 +109,7 @@ impl Passage {
             notes: Vec::new(),
             peaks: Vec::new(),
             length_frames: 0,
+            is_open: false,
         }
     }
 
@@ -134,13 +140,50 @@ impl Passage {
         beats
     }
 
-    /// Quarter notes between the start of the bar in which the passage starts, and the passage.
-    pub fn beats_into_bar(&self) -> f64 {
+    /// Frames from the start of the passage to the place `beats` quarter notes after it, by its tempo
+    /// map; 0 for places before it.
+    pub fn offset_at_beats(&self, beats: f64) -> u64 {
+        let before = |change: &TempoChange| self.beats_at(change.offset_frames) <= beats;
+        let count = self.tempo.partition_point(before).max(1);
+        let change = self.tempo.get(count - 1).copied().unwrap_or_default();
+        let seconds = (beats - self.beats_at(change.offset_frames)) * 60.0 / change.bpm;
+        change
+            .offset_frames
+            .saturating_add_signed((seconds * self.sample_rate_hz).round() as i64)
+    }
+
+    /// Quarter notes from the start of the passage to the bar line at or before `offset_frames`:
+    /// negative where that bar began before the passage.
+    pub fn bar_start_beats(&self, offset_frames: u64) -> f64 {
+        /// Hosts tell of a new meter with the block that its bar line lies in.
+        const BLOCK_BEATS: f64 = 0.25;
+        let bar_beats = |change: &TempoChange| {
+            f64::from(change.beats_per_bar.max(1)) * 4.0 / f64::from(change.beat_unit.max(1))
+        };
         let first = self.tempo.first().copied().unwrap_or_default();
-        let bar_beats =
-            f64::from(first.beats_per_bar.max(1)) * 4.0 / f64::from(first.beat_unit.max(1));
-        self.host_start_beats
-            .map_or(0.0, |beats| beats.rem_euclid(bar_beats))
+        let mut bar = bar_beats(&first);
+        let mut line = -self
+            .host_start_beats
+            .map_or(0.0, |beats| beats.rem_euclid(bar));
+        for change in self.tempo.iter().skip(1) {
+            if change.offset_frames > offset_frames {
+                break;
+            }
+            if bar_beats(change) != bar {
+                let beats = self.beats_at(change.offset_frames);
+                let nearest = line + ((beats - line) / bar).round() * bar;
+                line = if (beats - nearest).abs() < BLOCK_BEATS {
+                    nearest
+                } else {
+                    beats
+                };
+                bar = bar_beats(change);
+            }
+        }
+        line + ((self.beats_at(offset_frames) - line) / bar)
+            .floor()
+            .max(0.0)
+            * bar
     }
 
     /// Adds a note in the order of onset, then key.
@@ -198,17 +241,74 @@ impl Take {
             .find(|passage| !passage.notes.is_empty())
     }
 
-    /// Starts a passage. A last passage without notes that the transport did not run for is
-    /// replaced: silence between two plays is not worth remembering.
+    /// The passage that is being heard now.
+    pub fn open_passage(&mut self) -> Option<&mut Passage> {
+        self.passages
+            .iter_mut()
+            .rev()
+            .find(|passage| passage.is_open)
+    }
+
+    /// Ends the passage that is being heard.
+    pub fn close_passage(&mut self) {
+        if let Some(open) = self.open_passage() {
+            open.is_open = false;
+        }
+    }
+
+    /// Starts a passage, which is being heard from now on. One that was heard before it, without notes
+    /// and while the transport stood, is forgotten: silence between two plays is not worth remembering.
     pub fn start_passage(&mut self, passage: Passage) {
-        if self
-            .passages
-            .last()
-            .is_some_and(|last| last.notes.is_empty() && !last.was_playing)
-        {
+        let is_silence = |last: &Passage| last.notes.is_empty() && !last.was_playing;
+        self.close_passage();
+        if self.passages.last().is_some_and(is_silence) {
             self.passages.pop();
         }
-        self.passages.push(passage);
+        self.passages.push(Passage {
+            is_open: true,
+            ..passage
+        });
+        self.trim();
+    }
+
+    /// Adds a passage that is whole already, before the one that is being heard. Returns its index.
+    pub fn add_passage(&mut self, passage: Passage) -> usize {
+        let is_heard = self.passages.last().is_some_and(|last| last.is_open);
+        let index = self.passages.len() - usize::from(is_heard);
+        self.passages.insert(index, passage);
+        let before = self.passages.len();
+        self.trim();
+        (index + self.passages.len()).saturating_sub(before)
+    }
+
+    /// Forgets everything and returns it. The passage that is being heard goes on, without its notes.
+    pub fn clear(&mut self) -> Self {
+        let mut empty = Self::default();
+        if let Some(open) = self.open_passage() {
+            empty.passages.push(Passage {
+                notes: Vec::new(),
+                ..open.clone()
+            });
+        }
+        std::mem::replace(self, empty)
+    }
+
+    /// Brings back what [`Take::clear`] returned, before what has been heard since.
+    pub fn restore(&mut self, cleared: Self) {
+        let since = std::mem::replace(self, cleared);
+        let mut since = since.passages.into_iter();
+        if let Some(old) = self.open_passage()
+            && let Some(new) = since.next()
+        {
+            // It has gone on under the same beginning.
+            for note in new.notes {
+                old.insert(note);
+            }
+            old.peaks = new.peaks;
+            old.length_frames = new.length_frames;
+            old.is_open = new.is_open;
+        }
+        self.passages.extend(since);
         self.trim();
     }
 
@@ -269,6 +369,10 @@ mod tests {
         assert_eq!(passage.beats_at(48_000), 1.0);
         assert_eq!(passage.beats_at(96_000), 2.0);
         assert_eq!(passage.beats_at(144_000), 4.0);
+        assert_eq!(
+            [-1.0, 0.5, 2.0, 4.0].map(|b| passage.offset_at_beats(b)),
+            [0, 24_000, 96_000, 144_000]
+        );
     }
 
     #[test]
@@ -292,13 +396,22 @@ mod tests {
     }
 
     #[test]
-    fn the_bar_line_before_the_passage_is_found() {
+    fn the_bar_line_before_any_frame_is_found() {
         let mut passage = Passage::new(48_000.0);
         passage.host_start_beats = Some(9.5);
-        assert_eq!(passage.beats_into_bar(), 1.5);
-        passage.tempo[0].beats_per_bar = 6;
-        passage.tempo[0].beat_unit = 8;
-        assert_eq!(passage.beats_into_bar(), 0.5);
+        assert_eq!(passage.bar_start_beats(0), -1.5);
+        // Bars of two seconds.
+        assert_eq!(passage.bar_start_beats(59_999), -1.5);
+        assert_eq!(passage.bar_start_beats(60_001), 2.5);
+        // A host that says 6/8 a little late, with the block after the bar line.
+        passage.change_tempo(TempoChange {
+            offset_frames: 60_100,
+            beats_per_bar: 6,
+            beat_unit: 8,
+            ..TempoChange::default()
+        });
+        assert_eq!(passage.bar_start_beats(61_000), 2.5);
+        assert_eq!(passage.bar_start_beats(60_000 + 73_000), 5.5);
     }
 
     #[test]
@@ -310,6 +423,13 @@ mod tests {
             ..Passage::new(48_000.0)
         });
         assert_eq!(take.passages.len(), 1);
+        let mut added = Passage::new(48_000.0);
+        added.insert(note(0, 38));
+        assert_eq!(take.add_passage(added), 0);
+        assert!(
+            take.open_passage()
+                .is_some_and(|open| open.notes.is_empty())
+        );
         for index in 0..MAX_PASSAGES as u64 + 50 {
             let mut passage = Passage::new(48_000.0);
             passage.insert(note(index, 36));
@@ -321,5 +441,29 @@ mod tests {
         take.start_passage(long);
         assert_eq!(take.passages.len(), 1);
         assert!(take.note_count() <= MAX_NOTES);
+    }
+
+    #[test]
+    fn a_cleared_take_comes_back_with_what_was_heard_since() {
+        let mut take = Take::default();
+        let mut first = Passage::new(48_000.0);
+        first.insert(note(1, 36));
+        take.start_passage(first);
+        take.start_passage(Passage::new(48_000.0));
+        let insert = |take: &mut Take, at| {
+            if let Some(open) = take.open_passage() {
+                open.insert(note(at, 38));
+            }
+        };
+        insert(&mut take, 5);
+        let cleared = take.clear();
+        assert_eq!((take.passages.len(), take.note_count()), (1, 0));
+        insert(&mut take, 9);
+        take.start_passage(Passage::new(48_000.0));
+        insert(&mut take, 2);
+        take.restore(cleared);
+        let counts: Vec<usize> = take.passages.iter().map(|p| p.notes.len()).collect();
+        assert_eq!(counts, [1, 2, 1]);
+        assert_eq!(take.passages.iter().filter(|p| p.is_open).count(), 1);
     }
 }

@@ -6,13 +6,15 @@ use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
 
+use super::engine::{Engine, SessionConfig};
 use super::leakage::LiveFilter;
-use super::ring::{EnginePort, LiveNote, Mark};
-use super::session::{Engine, Session, SessionConfig};
+use super::message::{HostTime, LiveNote, Mark};
+use super::ring::EnginePort;
+use super::session::Session;
 use super::source::Source;
 use crate::error::Result;
 use crate::event::PlacedNote;
-use crate::note::take::{PEAKS_PER_SECOND, Passage, Take, TakeNote, TempoChange};
+use crate::note::take::{Overview, Passage, Take, TakeNote, TempoChange};
 
 /// Frames that are taken from the ring at once.
 const CHUNK_FRAMES: usize = 4096;
@@ -28,13 +30,15 @@ pub(super) struct Client {
     session: Option<Session>,
     /// Position in the stream of the session's first frame.
     session_start_frames: u64,
-    /// Position in the stream of the first frame of the take's last passage.
+    /// Position in the stream of the first frame of the passage that is being heard.
     passage_start_frames: u64,
+    /// That passage as it began.
+    opening: Option<Passage>,
     /// Position in the stream of the next frame that the session gets.
     position_frames: u64,
     source: Source,
     backlog: VecDeque<LiveNote>,
-    peak: Peak,
+    overview: Overview,
     mono: Vec<f32>,
     found: Vec<PlacedNote>,
     /// The session has heard its last frame and is being emptied.
@@ -53,10 +57,11 @@ impl Client {
             session: None,
             session_start_frames: 0,
             passage_start_frames: 0,
+            opening: None,
             position_frames: 0,
             source: Source::default(),
             backlog: VecDeque::new(),
-            peak: Peak::new(sample_rate_hz),
+            overview: Overview::new(sample_rate_hz),
             mono: Vec::new(),
             found: Vec::new(),
             is_ending: false,
@@ -76,6 +81,7 @@ impl Client {
     /// that were moved.
     pub fn collect(&mut self, engine: &Engine) -> Result<usize> {
         let mut moved = 0;
+        self.reopen_if_lost();
         loop {
             if self
                 .session
@@ -105,6 +111,11 @@ impl Client {
                 }
                 return Ok(moved);
             }
+            if self.session.is_none() {
+                // An engine that comes to life in the middle of a passage begins its own, without a
+                // place on the host's timeline.
+                self.start(engine, self.position_frames, HostTime::default())?;
+            }
             let frames = frames.min(CHUNK_FRAMES);
             self.port.read_mono(frames, &mut self.mono);
             moved += frames;
@@ -112,7 +123,7 @@ impl Client {
             if let Some(session) = &mut self.session {
                 session.push(&self.mono);
             }
-            self.peak.push(&self.mono, &self.take);
+            self.add_to_overview();
         }
     }
 
@@ -125,14 +136,14 @@ impl Client {
                 self.end();
                 return Ok(false);
             }
-            self.start(engine, &mark)?;
+            self.start(engine, mark.position_frames, mark.host)?;
         } else if gap_frames > 0 {
             self.mono.clear();
             self.mono.resize(gap_frames as usize, 0.0);
             if let Some(session) = &mut self.session {
                 session.push(&self.mono);
             }
-            self.peak.push(&self.mono, &self.take);
+            self.add_to_overview();
             self.position_frames += gap_frames;
         }
         self.source = mark.listening.source;
@@ -149,25 +160,54 @@ impl Client {
                 beats_per_bar,
                 beat_unit,
             };
-            if let Some(passage) = self.take.lock().passages.last_mut() {
-                passage.change_tempo(change);
-            }
+            self.with_passage(|passage| passage.change_tempo(change));
         }
         Ok(true)
     }
 
-    fn start(&mut self, engine: &Engine, mark: &Mark) -> Result<()> {
+    fn start(&mut self, engine: &Engine, position_frames: u64, host: HostTime) -> Result<()> {
+        let timeline = host.position_samples.filter(|_| host.playing);
+        self.config.timeline_samples = timeline.unwrap_or(0);
         self.session = Some(engine.session(&self.config)?);
-        self.session_start_frames = mark.position_frames;
-        self.passage_start_frames = mark.position_frames;
-        self.position_frames = mark.position_frames;
-        self.peak = Peak::new(self.sample_rate_hz);
+        self.session_start_frames = position_frames;
+        self.passage_start_frames = position_frames;
+        self.position_frames = position_frames;
+        self.overview = Overview::new(self.sample_rate_hz);
         let mut passage = Passage::new(self.sample_rate_hz);
-        passage.was_playing = mark.host.playing;
-        passage.host_start_samples = mark.host.position_samples;
-        passage.host_start_beats = mark.host.position_beats;
+        passage.was_playing = host.playing;
+        passage.host_start_samples = host.position_samples;
+        passage.host_start_beats = host.position_beats;
+        self.opening = Some(passage.clone());
         self.take.lock().start_passage(passage);
         Ok(())
+    }
+
+    /// Adds what was read last to the overview of the passage.
+    fn add_to_overview(&mut self) {
+        let steps = self.overview.push(&self.mono);
+        let frames = self.mono.len() as u64;
+        self.with_passage(|passage| passage.extend(frames, &steps));
+    }
+
+    fn with_passage(&self, change: impl FnOnce(&mut Passage)) {
+        let mut take = self.take.lock();
+        if let Some(passage) = take.open_passage() {
+            change(passage);
+        }
+        take.trim();
+    }
+
+    /// The passage that is being heard is gone from the take after a project was loaded: it is opened
+    /// again, as it is from now on.
+    fn reopen_if_lost(&self) {
+        let Some(opening) = &self.opening else { return };
+        let mut take = self.take.lock();
+        if take.open_passage().is_none() {
+            let mut passage = opening.clone();
+            let since_frames = self.position_frames - self.passage_start_frames;
+            passage.extend(since_frames, &vec![0; self.overview.steps()]);
+            take.start_passage(passage);
+        }
     }
 
     fn end(&mut self) {
@@ -180,7 +220,11 @@ impl Client {
     /// The engine failed in the middle of this session: go on with a new one at this point.
     pub fn restart(&mut self, engine: &Engine) -> Result<()> {
         self.is_ending = false;
+        self.port.counters.failed.store(false, Ordering::Release);
         if self.session.is_some() {
+            let since_start = self.position_frames - self.session_start_frames;
+            let timeline = self.config.timeline_samples;
+            self.config.timeline_samples = timeline.saturating_add_unsigned(since_start);
             self.session = Some(engine.session(&self.config)?);
             self.session_start_frames = self.position_frames;
         }
@@ -191,16 +235,20 @@ impl Client {
     pub fn give_up(&mut self) {
         self.port.counters.failed.store(true, Ordering::Release);
         self.session = None;
+        self.is_ending = false;
         let (frames, mark) = self.port.readable();
-        if mark.is_some() {
+        if let Some(mark) = mark {
             self.port.accept_mark();
+            self.position_frames = mark.position_frames;
         }
         self.port.read_mono(frames, &mut self.mono);
+        self.position_frames += frames as u64;
     }
 
     /// Takes the hits of the last run over and hands notes to the audio thread, as far as there is
     /// room; says how far the stream is settled.
     pub fn deliver(&mut self) {
+        self.reopen_if_lost();
         let mut settled_frames = self.position_frames;
         if let Some(session) = &mut self.session {
             session.take_notes(&mut self.found);
@@ -254,55 +302,16 @@ impl Client {
             is_leakage,
         };
         self.backlog.push_back(live);
-        let mut take = self.take.lock();
-        if let Some(passage) = take.passages.last_mut() {
-            passage.insert(TakeNote {
-                offset_frames: position_frames.saturating_sub(self.passage_start_frames),
-                length_frames: live.length_frames,
-                key: live.key,
-                velocity: live.velocity,
-                program: live.program,
-                is_drum: live.is_drum,
-                is_leakage: live.is_leakage,
-                confidence: (note.confidence.clamp(0.0, 1.0) * 255.0).round() as u8,
-            });
-        }
-        take.trim();
-    }
-}
-
-/// The loudness overview of a take.
-struct Peak {
-    step_frames: f64,
-    position_frames: u64,
-    greatest: f32,
-    steps: u64,
-}
-
-impl Peak {
-    fn new(sample_rate_hz: f64) -> Self {
-        let step_frames = sample_rate_hz / PEAKS_PER_SECOND as f64;
-        Self {
-            step_frames,
-            position_frames: 0,
-            greatest: 0.0,
-            steps: 0,
-        }
-    }
-
-    fn push(&mut self, mono: &[f32], take: &Mutex<Take>) {
-        let mut done = Vec::new();
-        for sample in mono {
-            self.greatest = self.greatest.max(sample.abs());
-            self.position_frames += 1;
-            if self.position_frames as f64 >= (self.steps + 1) as f64 * self.step_frames {
-                done.push((self.greatest.min(1.0) * 255.0).round() as u8);
-                self.greatest = 0.0;
-                self.steps += 1;
-            }
-        }
-        if let Some(passage) = take.lock().passages.last_mut() {
-            passage.extend(mono.len() as u64, &done);
-        }
+        let note = TakeNote {
+            offset_frames: position_frames.saturating_sub(self.passage_start_frames),
+            length_frames: live.length_frames,
+            key: live.key,
+            velocity: live.velocity,
+            program: live.program,
+            is_drum: live.is_drum,
+            is_leakage: live.is_leakage,
+            confidence: (note.confidence.clamp(0.0, 1.0) * 255.0).round() as u8,
+        };
+        self.with_passage(|passage| passage.insert(note));
     }
 }

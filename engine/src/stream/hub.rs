@@ -6,26 +6,20 @@
 //! call there, and a millisecond is nothing beside the model's look-ahead. Hosts that render
 //! offline wake it ([`Hub::wake`]), they have the time.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
-use crossbeam::channel::{Receiver, Sender, unbounded};
+use crossbeam::channel::{Sender, unbounded};
 use parking_lot::Mutex;
 
 use super::client::Client;
+use super::engine::SessionConfig;
+use super::engine_thread::{Shared, run};
 use super::ring::{CapturePort, port};
-use super::session::{Engine, SessionConfig};
-use crate::device::{DeviceChoice, guarded};
-use crate::error::Result;
+use crate::device::DeviceChoice;
+use crate::error::{Error, Result};
 use crate::note::take::Take;
-
-/// Sleep between rounds while audio comes in.
-const BUSY_SLEEP: Duration = Duration::from_millis(1);
-/// Sleep between rounds when nothing has come for [`IDLE_AFTER`].
-const IDLE_SLEEP: Duration = Duration::from_millis(10);
-const IDLE_AFTER: Duration = Duration::from_secs(1);
 
 static SHARED: Mutex<Weak<Hub>> = Mutex::new(Weak::new());
 
@@ -58,15 +52,8 @@ pub struct EngineStatus {
 pub struct Hub {
     shared: Arc<Shared>,
     newcomers: Sender<Client>,
+    choices: Sender<DeviceChoice>,
     thread: Option<JoinHandle<()>>,
-}
-
-#[derive(Default)]
-struct Shared {
-    stop: AtomicBool,
-    /// Share of one core that the engine uses, in 1/1000.
-    load_permille: AtomicU32,
-    status: Mutex<EngineStatus>,
 }
 
 impl Hub {
@@ -87,17 +74,19 @@ impl Hub {
     fn start(device: DeviceChoice) -> Result<Self> {
         let shared = Arc::new(Shared::default());
         let (newcomers, arrivals) = unbounded();
+        let (choices, wishes) = unbounded();
         let thread_shared = shared.clone();
         let thread = std::thread::Builder::new()
             .name("hitscribe-engine".to_owned())
-            .spawn(move || run(&thread_shared, &arrivals, device))
-            .map_err(|source| crate::Error::Io {
+            .spawn(move || run(&thread_shared, &arrivals, &wishes, device))
+            .map_err(|source| Error::Io {
                 path: "engine thread".into(),
                 source,
             })?;
         Ok(Self {
             shared,
             newcomers,
+            choices,
             thread: Some(thread),
         })
     }
@@ -115,6 +104,16 @@ impl Hub {
         let _ = self.newcomers.send(Client::new(engine, take, config));
         self.wake();
         capture
+    }
+
+    /// Computes on another device from now on, for the whole process, as soon as the model is loaded
+    /// there; until then the present one goes on. Hits of the last second before the change may be
+    /// missing. A GPU that cannot be used leaves everything as it is, and [`EngineStatus::reason`] says
+    /// why. Not for the audio thread.
+    pub fn choose(&self, device: DeviceChoice) {
+        // The thread outlives every sender.
+        let _ = self.choices.send(device);
+        self.wake();
     }
 
     /// What there is to show. Not for the audio thread.
@@ -147,144 +146,11 @@ impl Drop for Hub {
     }
 }
 
-fn run(shared: &Shared, arrivals: &Receiver<Client>, device: DeviceChoice) {
-    let mut clients = Vec::new();
-    let mut engine = load(shared, device);
-    let mut retried = false;
-    let mut last_audio = Instant::now();
-    let mut meter = LoadMeter::new();
-    while !shared.stop.load(Ordering::Acquire) {
-        clients.extend(arrivals.try_iter());
-        let began = Instant::now();
-        let moved_frames = match &engine {
-            Some(running) => match round(running, &mut clients) {
-                Ok(moved) => moved,
-                Err(error) => {
-                    // A GPU that fails once fails again: the rest of the session is the CPU's.
-                    log::error!("{error}");
-                    engine = if retried {
-                        None
-                    } else {
-                        load(shared, DeviceChoice::Cpu)
-                    };
-                    retried = true;
-                    let reason = Some(error.to_string());
-                    let mut status = shared.status.lock();
-                    status.reason = reason;
-                    if engine.is_none() {
-                        status.phase = Phase::Failed;
-                    }
-                    drop(status);
-                    if let Some(fresh) = &engine {
-                        for client in &mut clients {
-                            if client.restart(fresh).is_err() {
-                                client.give_up();
-                            }
-                        }
-                    }
-                    0
-                }
-            },
-            None => {
-                clients.iter_mut().for_each(Client::give_up);
-                0
-            }
-        };
-        clients.retain_mut(|client| !client.is_gone());
-        let now = Instant::now();
-        if moved_frames > 0 {
-            last_audio = now;
-        }
-        shared
-            .load_permille
-            .store(meter.measure(now, now - began), Ordering::Relaxed);
-        if moved_frames == 0 {
-            let idle = now.duration_since(last_audio) > IDLE_AFTER;
-            std::thread::park_timeout(if idle { IDLE_SLEEP } else { BUSY_SLEEP });
-        }
-    }
-    // Whoever still holds a port must not wait for a thread that is gone.
-    clients.extend(arrivals.try_iter());
-    clients.iter_mut().for_each(Client::give_up);
-}
-
-/// One round over all clients. Returns the frames that were taken from rings.
-fn round(engine: &Engine, clients: &mut [Client]) -> Result<usize> {
-    guarded("engine", || {
-        let mut moved = 0;
-        for client in clients.iter_mut() {
-            moved += client.collect(engine)?;
-        }
-        let mut ready: Vec<_> = clients
-            .iter_mut()
-            .filter_map(Client::ready_session)
-            .collect();
-        if !ready.is_empty() {
-            moved = moved.max(1);
-            engine.run(&mut ready)?;
-        }
-        clients.iter_mut().for_each(Client::deliver);
-        Ok(moved)
-    })?
-}
-
-fn load(shared: &Shared, device: DeviceChoice) -> Option<Engine> {
-    *shared.status.lock() = EngineStatus::default();
-    let loaded = guarded("engine", || Engine::builtin(device)).and_then(|engine| engine);
-    let mut status = shared.status.lock();
-    match loaded {
-        Ok(engine) => {
-            *status = EngineStatus {
-                phase: Phase::Ready,
-                device: engine.selected().device.to_string(),
-                model: engine.model_name().to_owned(),
-                reason: engine.selected().fallback_reason.clone(),
-            };
-            Some(engine)
-        }
-        Err(error) => {
-            log::error!("{error}");
-            status.phase = Phase::Failed;
-            status.reason = Some(error.to_string());
-            None
-        }
-    }
-}
-
-/// Busy time over the last second or so.
-struct LoadMeter {
-    since: Instant,
-    busy: Duration,
-    permille: u32,
-}
-
-impl LoadMeter {
-    fn new() -> Self {
-        Self {
-            since: Instant::now(),
-            busy: Duration::ZERO,
-            permille: 0,
-        }
-    }
-
-    fn measure(&mut self, now: Instant, busy: Duration) -> u32 {
-        self.busy += busy;
-        let passed = now.duration_since(self.since);
-        if passed >= Duration::from_secs(1) {
-            self.permille = (self.busy.as_secs_f64() / passed.as_secs_f64() * 1000.0) as u32;
-            *self = Self {
-                since: now,
-                busy: Duration::ZERO,
-                permille: self.permille,
-            };
-        }
-        self.permille
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::{Duration, Instant};
+
     use crate::stream::{HostTime, Listening};
 
     fn wait_for(what: &str, is_done: impl Fn() -> bool) {
@@ -338,6 +204,22 @@ mod tests {
         });
         wait_for("the second", || take.lock().passages.len() == 2);
         assert_eq!(take.lock().passages[1].host_start_samples, Some(0));
+    }
+
+    #[test]
+    fn a_device_that_cannot_be_used_leaves_the_present_one_at_work() {
+        let hub = Hub::start(DeviceChoice::Cpu).unwrap();
+        wait_for("the engine", || hub.status().phase == Phase::Ready);
+        assert_eq!(hub.status().reason, None);
+        hub.choose(DeviceChoice::Cuda(4096));
+        wait_for("the reason", || hub.status().reason.is_some());
+        let status = hub.status();
+        assert_eq!(
+            (status.phase, status.device.as_str()),
+            (Phase::Ready, "cpu")
+        );
+        hub.choose(DeviceChoice::Cpu);
+        wait_for("the CPU", || hub.status().reason.is_none());
     }
 
     #[test]

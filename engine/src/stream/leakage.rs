@@ -1,6 +1,6 @@
 //! The leakage filter of a live source.
 
-use super::session::{SessionConfig, builtin_latency_samples};
+use super::engine::{SessionConfig, builtin_latency_samples};
 use super::source::Source;
 use crate::error::Result;
 use crate::event::PlacedNote;

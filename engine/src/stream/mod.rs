@@ -1,18 +1,49 @@
-//! Rings, the engine thread, sessions.
+//! One engine for the whole process, one session for each source that listens.
+//!
+//! ```
+//! use hitscribe_engine::device::DeviceChoice;
+//! use hitscribe_engine::stream::{Engine, SessionConfig};
+//!
+//! let engine = Engine::builtin(DeviceChoice::Cpu)?;
+//! let mut session = engine.session(&SessionConfig::new(44_100))?;
+//! let mut notes = Vec::new();
+//! for block in vec![0.0f32; 100_000].chunks(512) {
+//!     session.push(block);
+//!     while session.is_ready() {
+//!         engine.run(&mut [&mut session])?;
+//!     }
+//!     session.take_notes(&mut notes);
+//! }
+//! session.finish();
+//! while session.is_ready() {
+//!     engine.run(&mut [&mut session])?;
+//! }
+//! session.take_notes(&mut notes);
+//! # assert!(notes.is_empty());
+//! # Ok::<(), hitscribe_engine::Error>(())
+//! ```
+//!
+//! There are no threads in here and nothing waits: who drives decides where [`Engine::run`] runs.
+//! Notes depend on the samples alone, not on how they are cut into blocks, not on when the engine
+//! runs and, on the CPU, not on the other sessions: the frames of a passage are computed in steps on
+//! a grid that belongs to the source's timeline.
 
 mod client;
+mod engine;
+mod engine_thread;
 mod hub;
 mod leakage;
+mod message;
 mod offline;
 mod ring;
 mod session;
 mod source;
 
+pub use engine::{Engine, HOP_FRAMES, MIN_HOP_FRAMES, SessionConfig, builtin_latency_samples};
 pub use hub::{EngineStatus, Hub, Phase};
 pub use leakage::live_latency_samples;
+pub use message::{HostTime, Listening, LiveNote, PortCounters};
 pub use offline::{Transcription, transcribe_file, transcribe_samples};
-pub use ring::{CapturePort, HostTime, Listening, LiveNote, PortCounters};
-pub use session::{
-    Engine, HOP_FRAMES, MIN_HOP_FRAMES, Session, SessionConfig, builtin_latency_samples,
-};
+pub use ring::CapturePort;
+pub use session::Session;
 pub use source::Source;

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::session::{Engine, Session, SessionConfig};
+use super::engine::{Engine, SessionConfig};
+use super::session::Session;
 use crate::audio::decode::AudioFile;
 use crate::audio::downmix;
 use crate::error::Result;
@@ -71,7 +72,7 @@ struct Recording<'a> {
 impl<'a> Recording<'a> {
     fn new(engine: &'a Engine, sample_rate_hz: u32, sensitivity: f32) -> Result<Self> {
         let config = SessionConfig {
-            sensitivity,
+            sensitivity: sensitivity.into(),
             ..SessionConfig::new(sample_rate_hz)
         };
         Ok(Self {

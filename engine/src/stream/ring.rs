@@ -4,11 +4,11 @@
 //! not fit is counted and left out.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use super::source::Source;
+use super::message::{HostTime, Listening, LiveNote, Mark, PortCounters};
 use crate::audio::downmix;
 
 /// Audio that the capture ring holds before samples are dropped, in seconds.
@@ -17,108 +17,6 @@ const CAPTURE_SECONDS: f64 = 4.0;
 const MARK_CAPACITY: usize = 1024;
 /// Notes that wait for the audio thread: many times what drummers play in a latency.
 const NOTE_CAPACITY: usize = 4096;
-
-/// What the host's transport says at the start of a block.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct HostTime {
-    /// Whether the transport runs.
-    pub playing: bool,
-    /// Position on the host's timeline in samples at the host's rate.
-    pub position_samples: Option<i64>,
-    /// The same in quarter notes.
-    pub position_beats: Option<f64>,
-    /// Tempo in quarter notes per minute.
-    pub tempo_bpm: Option<f64>,
-    /// Beats in a bar, and the note value of a beat.
-    pub meter: Option<(u8, u8)>,
-}
-
-/// What the user asks of the engine; may change at any block.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Listening {
-    /// What the track contains.
-    pub source: Source,
-    /// 0 (only certain hits) to 1 (every suspicion); 0.5 is what the model was tuned for.
-    pub sensitivity: f32,
-}
-
-impl Default for Listening {
-    fn default() -> Self {
-        Self {
-            source: Source::default(),
-            sensitivity: 0.5,
-        }
-    }
-}
-
-/// Something that holds from a certain sample on.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Mark {
-    /// Frames that went into the ring before this mark.
-    pub ring_frames: u64,
-    /// Position in the stream of the next frame in the ring, in frames.
-    pub position_frames: u64,
-    /// Whether what follows does not continue what was before (start, jump, loop, reset).
-    pub starts_passage: bool,
-    /// The host's clock at `position_frames`.
-    pub host: HostTime,
-    /// The settings from here on.
-    pub listening: Listening,
-}
-
-/// A note on its way to the audio thread.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LiveNote {
-    /// Onset in frames since the port was opened.
-    pub position_frames: u64,
-    /// Length in frames, at least 1.
-    pub length_frames: u32,
-    /// MIDI key.
-    pub key: u8,
-    /// MIDI velocity 1..=127.
-    pub velocity: u8,
-    /// General MIDI program of a pitched note.
-    pub program: u8,
-    /// Whether `key` is a percussion key.
-    pub is_drum: bool,
-    /// Whether the leakage filter takes this note away when it is on.
-    pub is_leakage: bool,
-}
-
-/// Figures that both sides see. All only grow while a port is open.
-#[derive(Debug, Default)]
-pub struct PortCounters {
-    /// Every note with an onset before this frame has been put into the note ring.
-    pub(super) settled_frames: AtomicU64,
-    /// Frames that the engine thread has taken out of the capture ring.
-    pub(super) taken_frames: AtomicU64,
-    /// Frames that did not fit into the capture ring.
-    pub(super) dropped_frames: AtomicU64,
-    /// Set when the engine has given up on this port.
-    pub(super) failed: AtomicBool,
-}
-
-impl PortCounters {
-    /// Frames lost because the engine did not keep up.
-    pub fn dropped_frames(&self) -> u64 {
-        self.dropped_frames.load(Ordering::Relaxed)
-    }
-
-    /// Frames the engine has taken over.
-    pub fn taken_frames(&self) -> u64 {
-        self.taken_frames.load(Ordering::Relaxed)
-    }
-
-    /// Every note before this frame has been delivered.
-    pub fn settled_frames(&self) -> u64 {
-        self.settled_frames.load(Ordering::Acquire)
-    }
-
-    /// Whether the engine has given up.
-    pub fn failed(&self) -> bool {
-        self.failed.load(Ordering::Acquire)
-    }
-}
 
 /// The audio thread's end.
 pub struct CapturePort {

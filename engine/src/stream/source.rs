@@ -20,10 +20,18 @@ pub enum Source {
     Toms,
     /// Hi-hat microphone.
     Hats,
-    /// Cymbal or overhead microphones used for cymbals only.
+    /// Overhead or room microphones: the whole kit from a distance.
+    Overheads,
+    /// Cymbal microphones used for cymbals only.
     Cymbals,
     /// Hand percussion.
     Percussion,
+    /// Bass, alone on its track.
+    Bass,
+    /// Guitar, alone on its track.
+    Guitar,
+    /// Keyboards, alone on their track.
+    Keys,
     /// Drums together with other instruments.
     FullMix,
 }
@@ -31,14 +39,20 @@ pub enum Source {
 impl Source {
     /// Whether drums are all there is, so that a pitched note can only be leakage.
     pub const fn is_drums_only(self) -> bool {
-        !matches!(self, Self::FullMix)
+        !matches!(self, Self::FullMix) && !self.is_pitched_only()
+    }
+
+    /// Whether there are no drums, so that a hit can only be leakage.
+    pub const fn is_pitched_only(self) -> bool {
+        matches!(self, Self::Bass | Self::Guitar | Self::Keys)
     }
 
     /// Whether hits of `class` can be on such a track.
     pub const fn allows(self, class: DrumClass) -> bool {
         use DrumClass::*;
         match self {
-            Self::DrumBus | Self::FullMix => true,
+            Self::DrumBus | Self::Overheads | Self::FullMix => true,
+            Self::Bass | Self::Guitar | Self::Keys => false,
             Self::Kick => matches!(class, Kick),
             Self::Snare => matches!(class, Snare | SideStick | Clap),
             Self::Toms => matches!(class, HighTom | MidTom | LowTom | FloorTom),
@@ -51,7 +65,11 @@ impl Source {
     /// Whether a note with this MIDI key can be on such a track at all. Pitched notes pass: whether
     /// they are leakage is the filter's question, not the microphone's.
     pub fn admits(self, is_drum: bool, key: u8) -> bool {
-        !is_drum || DrumClass::from_gm_note(key).is_none_or(|class| self.allows(class))
+        let allowed = || match DrumClass::from_gm_note(key) {
+            Some(class) => self.allows(class),
+            None => !self.is_pitched_only(),
+        };
+        !is_drum || allowed()
     }
 }
 
@@ -72,7 +90,10 @@ mod tests {
         for class in DrumClass::ALL {
             assert!(close.iter().any(|source| source.allows(class)), "{class:?}");
             assert!(Source::DrumBus.allows(class));
+            assert!(Source::Overheads.allows(class));
+            assert!(!Source::Bass.admits(true, class.gm_note()));
         }
+        assert!(Source::Keys.admits(false, 60) && !Source::Keys.is_drums_only());
         assert!(!Source::Kick.allows(DrumClass::Snare));
     }
 }

@@ -1,12 +1,12 @@
 //! The parameters as widgets.
 
-use egui::{ComboBox, RichText, Slider, Ui};
+use egui::{ComboBox, DragValue, Response, RichText, Slider, Ui};
 use nice_plug::prelude::*;
 
-use super::style;
+use super::style::palette;
 
 /// Sets a parameter as one gesture.
-fn set<P: Param>(setter: Option<&ParamSetter>, param: &P, value: P::Plain) {
+pub fn set<P: Param>(setter: Option<&ParamSetter>, param: &P, value: P::Plain) {
     if let Some(setter) = setter {
         setter.begin_set_parameter(param);
         setter.set_parameter(param, value);
@@ -33,7 +33,7 @@ pub fn choice<T: Enum + PartialEq + 'static>(
     param: &EnumParam<T>,
     hint: &str,
 ) {
-    ui.label(RichText::new(param.name()).color(style::FAINT));
+    ui.label(RichText::new(param.name()).color(palette(ui).faint));
     let chosen = param.value().to_index();
     let names = T::variants();
     ComboBox::from_id_salt(param.name())
@@ -49,27 +49,49 @@ pub fn choice<T: Enum + PartialEq + 'static>(
         .on_hover_text(hint);
 }
 
-/// A share from 0 to 1, shown in per cent. A whole drag is one gesture.
-pub fn share(ui: &mut Ui, setter: Option<&ParamSetter>, param: &FloatParam, hint: &str) {
-    ui.label(RichText::new(param.name()).color(style::FAINT));
-    let mut percent = param.value() * 100.0;
-    let slider = Slider::new(&mut percent, 0.0..=100.0)
-        .suffix(" %")
-        .fixed_decimals(0);
-    let response = ui.add(slider).on_hover_text(hint);
+/// A whole number. A whole drag is one gesture.
+pub fn number(ui: &mut Ui, setter: Option<&ParamSetter>, param: &IntParam, hint: &str) {
+    let range = param.preview_plain(0.0)..=param.preview_plain(1.0);
+    let mut value = param.value();
+    ui.horizontal(|ui| {
+        let field = DragValue::new(&mut value).range(range);
+        let response = ui.add(field).on_hover_text(hint);
+        ui.label(RichText::new(param.name()).color(palette(ui).faint));
+        gesture(setter, param, value, &response);
+    });
+}
+
+/// Passes a change on: a drag as one gesture from its start to its end, anything else as one step.
+fn gesture<P: Param>(
+    setter: Option<&ParamSetter>,
+    param: &P,
+    value: P::Plain,
+    response: &Response,
+) {
     let Some(setter) = setter else { return };
     if response.drag_started() {
         setter.begin_set_parameter(param);
     }
     if response.changed() {
-        let is_dragged = response.dragged() || response.drag_stopped();
-        if is_dragged {
-            setter.set_parameter(param, percent / 100.0);
+        if response.dragged() || response.drag_stopped() {
+            setter.set_parameter(param, value);
         } else {
-            set(Some(setter), param, percent / 100.0);
+            set(Some(setter), param, value);
         }
     }
     if response.drag_stopped() {
         setter.end_set_parameter(param);
     }
+}
+
+/// A share that is shown in per cent. A whole drag is one gesture.
+pub fn share(ui: &mut Ui, setter: Option<&ParamSetter>, param: &FloatParam, hint: &str) {
+    ui.label(RichText::new(param.name()).color(palette(ui).faint));
+    let range = param.preview_plain(0.0) * 100.0..=param.preview_plain(1.0) * 100.0;
+    let mut percent = param.value() * 100.0;
+    let slider = Slider::new(&mut percent, range)
+        .suffix(" %")
+        .fixed_decimals(0);
+    let response = ui.add(slider).on_hover_text(hint);
+    gesture(setter, param, percent / 100.0, &response);
 }

@@ -1,12 +1,15 @@
 //! The editor window. Everything that is drawn is drawn by [`draw::draw`] from a [`view::View`],
 //! without any type of the window system, so that tests can look at it.
 
+pub mod browser;
 pub mod controls;
 pub mod draw;
+pub mod feel_window;
 pub mod lanes;
 pub mod map_window;
 pub mod style;
 pub mod take_bar;
+pub mod timeline;
 pub mod view;
 
 use std::sync::Arc;
@@ -20,12 +23,13 @@ use nice_plug_egui::{
     create_egui_editor,
 };
 
+use crate::audition::Audition;
 use crate::params::HitscribeParams;
 use crate::telemetry::Telemetry;
 use view::View;
 
 /// Size of a new window in logical pixels.
-pub const SIZE: [f32; 2] = [900.0, 560.0];
+pub const SIZE: [f32; 2] = [960.0, 620.0];
 /// The lanes scroll, so the window is drawn anew all the time it is open.
 const FRAME_TIME: Duration = Duration::from_millis(33);
 
@@ -33,6 +37,7 @@ const FRAME_TIME: Duration = Duration::from_millis(33);
 pub struct Window {
     params: Arc<HitscribeParams>,
     telemetry: Arc<Telemetry>,
+    audition: Arc<Audition>,
     context: Option<GuiContext>,
     memory: draw::Memory,
 }
@@ -41,6 +46,7 @@ pub struct Window {
 pub fn create(
     params: Arc<HitscribeParams>,
     telemetry: Arc<Telemetry>,
+    audition: Arc<Audition>,
     repaint: RepaintNotifier,
 ) -> Option<EguiEditor<Window>> {
     let [width, height] = SIZE;
@@ -59,6 +65,7 @@ pub fn create(
         Window {
             params,
             telemetry,
+            audition,
             context: None,
             memory: draw::Memory::default(),
         },
@@ -72,19 +79,33 @@ impl NiceEguiApp for Window {
         context: GuiContext,
         _frame: &mut Frame,
     ) -> Result<(), HandlerError> {
-        style::apply(&egui_context);
+        style::apply(&egui_context, *self.params.is_light.lock());
         self.context = Some(context);
         Ok(())
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut Frame) {
-        let view = View::of(&self.params, &self.telemetry);
+        let memory = &mut self.memory;
+        let view = View::of(
+            &self.params,
+            &self.telemetry,
+            &memory.timeline,
+            memory.passage,
+        );
         let setter = self.context.as_ref().map(GuiContext::param_setter);
-        draw::draw(ui, &self.params, &view, setter.as_ref(), &mut self.memory);
+        draw::draw(
+            ui,
+            &self.params,
+            &view,
+            setter.as_ref(),
+            &self.audition,
+            memory,
+        );
         ui.ctx().request_repaint_after(FRAME_TIME);
     }
 
     fn editor_closed(&mut self) {
+        self.audition.stop();
         self.context = None;
     }
 }

@@ -1,50 +1,124 @@
-//! Colours and shapes of the editor.
+//! Colours and shapes of the editor, dark and light.
 
-use egui::{Color32, CornerRadius, Stroke, Visuals};
+use egui::{Color32, CornerRadius, Stroke, Ui, Visuals};
 use hitscribe_engine::DrumClass;
 
-/// Behind everything.
-pub const BACKGROUND: Color32 = Color32::from_rgb(0x17, 0x19, 0x1d);
-/// Behind panels.
-pub const PANEL: Color32 = Color32::from_rgb(0x1f, 0x22, 0x27);
-/// Every other lane.
-pub const LANE: Color32 = Color32::from_rgb(0x23, 0x27, 0x2d);
-/// Lines between lanes and seconds.
-pub const LINE: Color32 = Color32::from_rgb(0x30, 0x35, 0x3d);
-/// Plain text.
-pub const TEXT: Color32 = Color32::from_rgb(0xd8, 0xdc, 0xe2);
-/// Text that is not needed at once.
-pub const FAINT: Color32 = Color32::from_rgb(0x8b, 0x93, 0x9f);
-/// The waveform.
-pub const WAVE: Color32 = Color32::from_rgb(0x5a, 0x66, 0x76);
-/// What is good, and the accent.
-pub const ACCENT: Color32 = Color32::from_rgb(0xf2, 0xa5, 0x41);
-/// What is wrong.
-pub const ALARM: Color32 = Color32::from_rgb(0xf2, 0x5f, 0x5c);
+/// The colours of one look.
+#[derive(Debug, PartialEq)]
+pub struct Palette {
+    /// Behind everything.
+    pub background: Color32,
+    /// Behind panels.
+    pub panel: Color32,
+    /// Behind what can be typed into or pulled.
+    pub well: Color32,
+    /// Behind buttons.
+    pub button: Color32,
+    /// Every other lane.
+    pub lane: Color32,
+    /// Lines between lanes and bars.
+    pub line: Color32,
+    /// Plain text.
+    pub text: Color32,
+    /// Text that is not needed at once.
+    pub faint: Color32,
+    /// The waveform.
+    pub wave: Color32,
+    /// What is good, and the accent.
+    pub accent: Color32,
+    /// Behind what is selected.
+    pub selected: Color32,
+    /// What is wrong.
+    pub alarm: Color32,
+    /// The kick, the snares, the toms, the hats, the cymbals, the percussion.
+    pub kit: [Color32; 6],
+}
 
-/// Colour of a class: one hue for each part of the kit.
-pub fn class_color(class: DrumClass) -> Color32 {
-    use DrumClass::*;
-    match class {
-        Kick => Color32::from_rgb(0xf2, 0xa5, 0x41),
-        Snare | SideStick | Clap => Color32::from_rgb(0xf2, 0x74, 0x6b),
-        HighTom | MidTom | LowTom | FloorTom => Color32::from_rgb(0xb0, 0x8c, 0xf0),
-        ClosedHat | PedalHat | OpenHat => Color32::from_rgb(0x62, 0xc3, 0x8d),
-        Crash | Ride | RideBell | China | Splash => Color32::from_rgb(0x58, 0xb4, 0xe8),
-        Cowbell | Tambourine | Shaker => Color32::from_rgb(0xd3, 0xc0, 0x5c),
+const DARK: Palette = Palette {
+    background: Color32::from_rgb(0x17, 0x19, 0x1d),
+    panel: Color32::from_rgb(0x1f, 0x22, 0x27),
+    well: Color32::from_rgb(0x12, 0x14, 0x17),
+    button: Color32::from_rgb(0x2b, 0x30, 0x37),
+    lane: Color32::from_rgb(0x23, 0x27, 0x2d),
+    line: Color32::from_rgb(0x30, 0x35, 0x3d),
+    text: Color32::from_rgb(0xd8, 0xdc, 0xe2),
+    faint: Color32::from_rgb(0x8b, 0x93, 0x9f),
+    wave: Color32::from_rgb(0x5a, 0x66, 0x76),
+    accent: Color32::from_rgb(0xf2, 0xa5, 0x41),
+    selected: Color32::from_rgb(0x8a, 0x5c, 0x1c),
+    alarm: Color32::from_rgb(0xf2, 0x5f, 0x5c),
+    kit: [
+        Color32::from_rgb(0xf2, 0xa5, 0x41),
+        Color32::from_rgb(0xf2, 0x74, 0x6b),
+        Color32::from_rgb(0xb0, 0x8c, 0xf0),
+        Color32::from_rgb(0x62, 0xc3, 0x8d),
+        Color32::from_rgb(0x58, 0xb4, 0xe8),
+        Color32::from_rgb(0xd3, 0xc0, 0x5c),
+    ],
+};
+
+const LIGHT: Palette = Palette {
+    background: Color32::from_rgb(0xf2, 0xf3, 0xf5),
+    panel: Color32::from_rgb(0xfc, 0xfc, 0xfd),
+    well: Color32::from_rgb(0xff, 0xff, 0xff),
+    button: Color32::from_rgb(0xdf, 0xe2, 0xe7),
+    lane: Color32::from_rgb(0xed, 0xef, 0xf2),
+    line: Color32::from_rgb(0xd2, 0xd6, 0xdc),
+    text: Color32::from_rgb(0x21, 0x25, 0x2b),
+    faint: Color32::from_rgb(0x5c, 0x65, 0x72),
+    wave: Color32::from_rgb(0x8d, 0x99, 0xa9),
+    accent: Color32::from_rgb(0xa8, 0x5f, 0x00),
+    selected: Color32::from_rgb(0xff, 0xd9, 0x9c),
+    alarm: Color32::from_rgb(0xc2, 0x26, 0x23),
+    kit: [
+        Color32::from_rgb(0xc9, 0x76, 0x06),
+        Color32::from_rgb(0xcf, 0x43, 0x39),
+        Color32::from_rgb(0x75, 0x4a, 0xcf),
+        Color32::from_rgb(0x23, 0x8a, 0x53),
+        Color32::from_rgb(0x1b, 0x7c, 0xb8),
+        Color32::from_rgb(0x8f, 0x7b, 0x10),
+    ],
+};
+
+impl Palette {
+    /// Colour of a class: one hue for each part of the kit.
+    pub fn class(&self, class: DrumClass) -> Color32 {
+        use DrumClass::*;
+        let part = match class {
+            Kick => 0,
+            Snare | SideStick | Clap => 1,
+            HighTom | MidTom | LowTom | FloorTom => 2,
+            ClosedHat | PedalHat | OpenHat => 3,
+            Crash | Ride | RideBell | China | Splash => 4,
+            Cowbell | Tambourine | Shaker => 5,
+        };
+        self.kit[part]
+    }
+}
+
+/// The colours in use.
+pub fn palette(ui: &Ui) -> &'static Palette {
+    if ui.visuals().dark_mode {
+        &DARK
+    } else {
+        &LIGHT
     }
 }
 
 /// Sets the editor's look on a context.
-pub fn apply(context: &egui::Context) {
-    let mut visuals = Visuals::dark();
-    visuals.panel_fill = BACKGROUND;
-    visuals.window_fill = PANEL;
-    visuals.extreme_bg_color = Color32::from_rgb(0x12, 0x14, 0x17);
-    visuals.override_text_color = Some(TEXT);
-    visuals.selection.bg_fill = Color32::from_rgb(0x8a, 0x5c, 0x1c);
-    visuals.selection.stroke = Stroke::new(1.0, ACCENT);
-    visuals.hyperlink_color = ACCENT;
+pub fn apply(context: &egui::Context, is_light: bool) {
+    let (palette, mut visuals) = if is_light {
+        (&LIGHT, Visuals::light())
+    } else {
+        (&DARK, Visuals::dark())
+    };
+    visuals.panel_fill = palette.background;
+    visuals.window_fill = palette.panel;
+    visuals.extreme_bg_color = palette.well;
+    visuals.override_text_color = Some(palette.text);
+    visuals.selection.bg_fill = palette.selected;
+    visuals.selection.stroke = Stroke::new(1.0, palette.accent);
+    visuals.hyperlink_color = palette.accent;
     for widget in [
         &mut visuals.widgets.inactive,
         &mut visuals.widgets.hovered,
@@ -53,7 +127,7 @@ pub fn apply(context: &egui::Context) {
     ] {
         widget.corner_radius = CornerRadius::same(4);
     }
-    visuals.widgets.inactive.bg_fill = Color32::from_rgb(0x30, 0x35, 0x3d);
-    visuals.widgets.inactive.weak_bg_fill = Color32::from_rgb(0x2b, 0x30, 0x37);
+    visuals.widgets.inactive.bg_fill = palette.line;
+    visuals.widgets.inactive.weak_bg_fill = palette.button;
     context.set_visuals(visuals);
 }

@@ -1,83 +1,180 @@
-//! What can be done with the take: choose, drag out, save, clear.
+//! What can be done with the take: choose, drag out, save, hear, open a file, clear.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use egui::{Button, ComboBox, RichText, Sense, Ui};
 use hitscribe_engine::DrumClass;
 use hitscribe_engine::note::take::{Passage, Take};
 
-use super::style;
-use super::view::View;
+use super::browser::{Browser, Wanted};
+use super::map_window::MapMemory;
+use super::style::palette;
+use super::timeline::Timeline;
+use super::view::{View, shown};
+use crate::audition::{Audition, Struck};
 use crate::drag::{self, Drag};
-use crate::export::{self, Selection};
+use crate::export::{self, Selection, Treatment};
+use crate::files;
+use crate::import::Import;
 use crate::params::HitscribeParams;
 
-/// What this bar remembers between two frames.
+/// What the editor remembers between two frames.
 #[derive(Default)]
 pub struct Memory {
+    /// What is shown, and what is selected.
+    pub timeline: Timeline,
     /// Index of the chosen passage; none for the latest.
-    passage: Option<usize>,
-    class: Option<DrumClass>,
+    pub passage: Option<usize>,
+    /// The only class that is meant; none for all.
+    pub class: Option<DrumClass>,
     drag: Option<(Drag, PathBuf)>,
     /// What happened last.
     message: Option<String>,
+    /// The file that was written last.
+    last_file: Option<PathBuf>,
     /// The take before it was cleared.
     cleared: Option<Take>,
-    /// Whether the table of drums is open.
-    pub is_map_open: bool,
+    import: Option<Import>,
+    browser: Option<Browser>,
+    /// Where the last file was opened.
+    folder: Option<PathBuf>,
+    /// Where the sound of the audition begins in the passage.
+    audition_start_seconds: f64,
+    /// Where the audition is, while it plays.
+    pub audition_seconds: Option<f64>,
+    /// The window of drums.
+    pub map: MapMemory,
+    /// Whether the window of velocities, flams and grid is open.
+    pub is_feel_open: bool,
 }
 
 /// Draws the bar and does what is asked for.
-pub fn take_bar(ui: &mut Ui, params: &HitscribeParams, view: &View, memory: &mut Memory) {
+pub fn take_bar(
+    ui: &mut Ui,
+    params: &HitscribeParams,
+    view: &View,
+    audition: &Arc<Audition>,
+    memory: &mut Memory,
+) {
+    collect(memory);
+    ui.horizontal(|ui| {
+        let has_notes = view.shown_notes > 0;
+        drag_button(ui, params, memory, has_notes);
+        let folder = files::save_folder();
+        let hint = format!("Writes a file into {}", folder.display());
+        let save = ui.add_enabled(has_notes, Button::new("Save MIDI"));
+        if save.on_hover_text(hint).clicked() {
+            save_now(params, memory);
+        }
+        audition_button(ui, params, view, audition, memory);
+        choose_passage(ui, params, memory);
+        choose_class(ui, memory);
+        let open = ui.button("Open audio…");
+        if open
+            .on_hover_text("Transcribes a recording into the take")
+            .clicked()
+        {
+            browse(Wanted::Audio, memory);
+        }
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            clear_buttons(ui, params, memory, view.note_counts.1 > 0);
+        });
+    });
+    messages(ui, memory);
+    if std::mem::take(&mut memory.map.wants_file) {
+        browse(Wanted::NoteMap, memory);
+    }
+    show_browser(ui, params, memory);
+}
+
+/// Takes over what has ended since the last frame.
+fn collect(memory: &mut Memory) {
     if let Some((drag, file)) = &memory.drag
         && let Some(outcome) = drag.take_outcome()
     {
         memory.message = Some(outcome.message(file));
         memory.drag = None;
     }
-    ui.horizontal(|ui| {
-        let has_notes = view.note_counts.1 > 0;
-        drag_button(ui, params, memory, has_notes);
-        if ui
-            .add_enabled(has_notes, Button::new("Save MIDI"))
-            .on_hover_text(format!(
-                "Writes a file into {}",
-                export::save_folder().display()
-            ))
-            .clicked()
-        {
-            memory.message = Some(match write(params, memory) {
-                Ok(file) => format!("Saved {}", file.display()),
-                Err(problem) => format!("Not saved: {problem}"),
-            });
+    if let Some(outcome) = memory.import.as_ref().and_then(Import::take_outcome) {
+        memory.import = None;
+        match outcome {
+            Ok(index) => {
+                memory.passage = Some(index);
+                memory.timeline = Timeline::default();
+                memory.message = None;
+            }
+            Err(problem) => memory.message = Some(format!("Not transcribed: {problem}")),
         }
-        choose_passage(ui, params, memory);
-        choose_class(ui, memory);
-        if let Some(message) = &memory.message {
-            let label = ui.label(RichText::new(message).color(style::FAINT).size(11.5));
-            if label
-                .on_hover_text("Click to copy")
-                .interact(Sense::click())
-                .clicked()
-            {
-                ui.ctx().copy_text(message.clone());
+    }
+}
+
+/// Writes the file that would be dragged.
+pub fn save_now(params: &HitscribeParams, memory: &mut Memory) {
+    memory.message = Some(match write(params, memory) {
+        Ok(file) => {
+            let text = format!("Saved {}", file.display());
+            memory.last_file = Some(file);
+            text
+        }
+        Err(problem) => format!("Not saved: {problem}"),
+    });
+}
+
+fn messages(ui: &mut Ui, memory: &mut Memory) {
+    if memory.message.is_none() && memory.import.is_none() {
+        return;
+    }
+    ui.horizontal(|ui| {
+        if let Some(import) = &memory.import {
+            let bar = egui::ProgressBar::new(import.progress()).desired_width(160.0);
+            ui.add(bar.text("Transcribing"));
+            if ui.button("Cancel").clicked() {
+                memory.import = None;
             }
         }
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            clear_buttons(ui, params, memory, has_notes);
-        });
+        let Some(message) = memory.message.clone() else {
+            return;
+        };
+        let label = ui.label(RichText::new(&message).color(palette(ui).faint).size(11.5));
+        let label = label
+            .on_hover_text("Click to copy")
+            .interact(Sense::click());
+        if label.clicked() {
+            ui.ctx().copy_text(message);
+        }
+        if let Some(file) = &memory.last_file
+            && ui.small_button("Show in folder").clicked()
+            && let Err(problem) = files::reveal(file)
+        {
+            memory.message = Some(problem);
+        }
+        if ui
+            .small_button("Hide")
+            .on_hover_text("Hide this line")
+            .clicked()
+        {
+            memory.message = None;
+        }
     });
 }
 
 fn drag_button(ui: &mut Ui, params: &HitscribeParams, memory: &mut Memory, has_notes: bool) {
-    let text = RichText::new("Drag MIDI").color(style::ACCENT);
+    let (text, hint) = match memory.timeline.selection() {
+        Some(_) => ("Drag selection", "the selected notes"),
+        None => ("Drag MIDI", "the notes of the passage"),
+    };
+    let text = RichText::new(text).color(palette(ui).accent);
     let button = Button::new(text).sense(Sense::click_and_drag());
     let response = ui
         .add_enabled(has_notes, button)
-        .on_hover_text("Hold and pull onto a track: the notes of the passage as a MIDI file");
+        .on_hover_text(format!("Hold and pull onto a track: {hint} as a MIDI file"));
     if response.drag_started() && memory.drag.is_none() {
         match write(params, memory) {
-            Ok(file) => memory.drag = Some((drag::start(file.clone()), file)),
+            Ok(file) => {
+                memory.last_file = Some(file.clone());
+                memory.drag = Some((drag::start(file.clone()), file));
+            }
             Err(problem) => memory.message = Some(format!("No drag possible: {problem}")),
         }
     }
@@ -86,40 +183,150 @@ fn drag_button(ui: &mut Ui, params: &HitscribeParams, memory: &mut Memory, has_n
     }
 }
 
-/// Writes the chosen passage as a new file.
-fn write(params: &HitscribeParams, memory: &Memory) -> Result<PathBuf, String> {
-    let selection = Selection {
+/// What is chosen of a passage.
+fn selection(params: &HitscribeParams, memory: &Memory, passage: &Passage) -> Selection {
+    Selection {
         without_leakage: params.leakage_filter.value(),
         class: memory.class,
-    };
+        frames: memory.timeline.selected_frames(passage.sample_rate_hz),
+    }
+}
+
+/// Writes the chosen notes as a new file.
+fn write(params: &HitscribeParams, memory: &Memory) -> Result<PathBuf, String> {
     let take = params.take.take().lock();
-    let passage = chosen(&take, memory).ok_or("there are no notes yet")?;
-    let bytes = export::midi_file(passage, selection, &params.note_map);
-    let mut name = format!("Hitscribe {}", start_of(passage));
+    let passage = shown(&take, memory.passage).ok_or("there are no notes yet")?;
+    let selection = selection(params, memory, passage);
+    if !passage.notes.iter().any(|note| selection.holds(note)) {
+        return Err("there are no notes in what is chosen".to_owned());
+    }
+    let treatment = Treatment {
+        map: &params.note_map,
+        shaping: params.shaping(),
+        quantize: params.quantize(),
+    };
+    let bytes = export::midi_file(passage, &selection, &treatment);
+    let start = selection.frames.as_ref().map_or(0, |frames| frames.start);
+    let mut name = format!("Hitscribe {}", start_of(passage, start));
     drop(take);
     if let Some(class) = memory.class {
         name += &format!(" {}", class.label());
     }
-    export::save(&export::save_folder(), &name, &bytes)
+    files::save(&files::save_folder(), &name, "mid", &bytes)
 }
 
-fn chosen<'a>(take: &'a Take, memory: &Memory) -> Option<&'a Passage> {
-    match memory.passage.and_then(|index| take.passages.get(index)) {
-        Some(passage) => Some(passage),
-        None => take.latest(),
-    }
-}
-
-/// Where a passage starts, in words that a file may be named with.
-fn start_of(passage: &Passage) -> String {
+/// Where a place in a passage lies, in words that a file may be named with.
+fn start_of(passage: &Passage, offset_frames: u64) -> String {
     match passage.host_start_beats {
         Some(beats) => {
             let change = passage.tempo.first().copied().unwrap_or_default();
             let bar_quarters =
                 f64::from(change.beats_per_bar.max(1)) * 4.0 / f64::from(change.beat_unit.max(1));
+            let beats = beats + passage.beats_at(offset_frames);
             format!("bar {}", (beats / bar_quarters).floor() as i64 + 1)
         }
         None => "take".to_owned(),
+    }
+}
+
+fn audition_button(
+    ui: &mut Ui,
+    params: &HitscribeParams,
+    view: &View,
+    audition: &Arc<Audition>,
+    memory: &mut Memory,
+) {
+    memory.audition_seconds = audition.is_playing().then(|| {
+        let played = audition.played_frames() as f64 / view.sample_rate_hz.max(1.0);
+        memory.audition_start_seconds + played
+    });
+    let can_play = view.sample_rate_hz > 0.0 && view.shown_notes > 0;
+    let text = if audition.is_playing() {
+        "Stop"
+    } else {
+        "Hear"
+    };
+    let hint = "Plays the chosen notes on the built-in kit, over the audio of the track. Keep it off \
+                while rendering.";
+    if ui
+        .add_enabled(can_play, Button::new(text))
+        .on_hover_text(hint)
+        .clicked()
+    {
+        toggle_audition(params, view, audition, memory);
+    }
+}
+
+/// Begins or ends to play the chosen notes, from the left edge of the window if none are selected.
+pub fn toggle_audition(
+    params: &HitscribeParams,
+    view: &View,
+    audition: &Arc<Audition>,
+    memory: &mut Memory,
+) {
+    if audition.is_playing() {
+        audition.stop();
+        return;
+    }
+    let take = params.take.take().lock();
+    let Some(passage) = shown(&take, memory.passage) else {
+        return;
+    };
+    let rate = passage.sample_rate_hz;
+    let window_start = view.window.start.max(0.0);
+    let start_seconds = memory
+        .timeline
+        .selection()
+        .map_or(window_start, |part| part.start);
+    let mut selection = selection(params, memory, passage);
+    let from = (start_seconds * rate) as u64;
+    selection.frames.get_or_insert(from..u64::MAX);
+    let treatment = Treatment {
+        map: &params.note_map,
+        shaping: params.shaping(),
+        quantize: params.quantize(),
+    };
+    let notes = export::performed(passage, &selection, &treatment)
+        .into_iter()
+        .map(|(note, played)| Struck {
+            at_seconds: note.offset_frames as f64 / rate - start_seconds,
+            length_seconds: f64::from(note.length_frames) / rate,
+            is_drum: note.is_drum,
+            key: note.key,
+            velocity: played.velocity,
+        })
+        .collect();
+    drop(take);
+    memory.audition_start_seconds = start_seconds;
+    audition.play(notes, view.sample_rate_hz as u32);
+}
+
+fn browse(wanted: Wanted, memory: &mut Memory) {
+    let folder = match wanted {
+        Wanted::Audio => memory.folder.clone().unwrap_or_else(files::home),
+        Wanted::NoteMap => files::map_folder(),
+    };
+    memory.browser = Some(Browser::open(wanted, &folder));
+}
+
+fn show_browser(ui: &Ui, params: &HitscribeParams, memory: &mut Memory) {
+    let Some(mut browser) = memory.browser.take() else {
+        return;
+    };
+    let mut is_open = true;
+    let chosen = browser.show(ui, &mut is_open);
+    if let Some(path) = chosen {
+        match browser.wanted() {
+            Wanted::Audio => {
+                memory.folder = path.parent().map(Path::to_owned);
+                let take = params.take.take().clone();
+                memory.import = Some(Import::start(path, take, params.listening()));
+            }
+            Wanted::NoteMap => super::map_window::load(&params.note_map, &path, &mut memory.map),
+        }
+    }
+    if is_open {
+        memory.browser = Some(browser);
     }
 }
 
@@ -129,7 +336,7 @@ fn choose_passage(ui: &mut Ui, params: &HitscribeParams, memory: &mut Memory) {
         format!(
             "{}: {}, {} notes",
             index + 1,
-            start_of(passage),
+            start_of(passage, 0),
             passage.notes.len()
         )
     };
@@ -149,6 +356,7 @@ fn choose_passage(ui: &mut Ui, params: &HitscribeParams, memory: &mut Memory) {
         Some(index) => title(index, &take.passages[index]),
         None => "Latest passage".to_owned(),
     };
+    let before = memory.passage;
     ComboBox::from_id_salt("passage")
         .selected_text(text)
         .width(140.0)
@@ -158,6 +366,9 @@ fn choose_passage(ui: &mut Ui, params: &HitscribeParams, memory: &mut Memory) {
                 ui.selectable_value(&mut memory.passage, Some(index), title(index, passage));
             }
         });
+    if memory.passage != before {
+        memory.timeline = Timeline::default();
+    }
 }
 
 fn choose_class(ui: &mut Ui, memory: &mut Memory) {
@@ -180,32 +391,14 @@ fn clear_buttons(ui: &mut Ui, params: &HitscribeParams, memory: &mut Memory, has
         .on_hover_text("Forgets everything heard so far")
         .clicked()
     {
-        let mut take = take.lock();
-        let mut empty = Take::default();
-        // The passage that is being heard goes on, without what it has.
-        if let Some(last) = take.passages.last() {
-            empty.passages.push(Passage {
-                notes: Vec::new(),
-                peaks: last.peaks.clone(),
-                ..last.clone()
-            });
-        }
-        memory.cleared = Some(std::mem::replace(&mut *take, empty));
+        memory.cleared = Some(take.lock().clear());
         memory.passage = None;
+        memory.timeline = Timeline::default();
     }
-    if memory.cleared.is_some() && ui.button("Undo clear").clicked() {
-        let mut take = take.lock();
-        if let Some(mut restored) = memory.cleared.take() {
-            let since = std::mem::take(&mut *take);
-            let mut since = since.passages.into_iter();
-            // The first of the new ones continues the last of the old ones.
-            if let (Some(old), Some(new)) = (restored.passages.last_mut(), since.next()) {
-                new.notes.into_iter().for_each(|note| old.insert(note));
-                old.peaks = new.peaks;
-                old.length_frames = new.length_frames;
-            }
-            restored.passages.extend(since);
-            *take = restored;
-        }
+    if memory.cleared.is_some()
+        && ui.button("Undo clear").clicked()
+        && let Some(cleared) = memory.cleared.take()
+    {
+        take.lock().restore(cleared);
     }
 }

@@ -1,33 +1,39 @@
 //! What the editor shows at one moment.
 
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 use hitscribe_engine::DrumClass;
-use hitscribe_engine::note::take::{PEAKS_PER_SECOND, Passage};
+use hitscribe_engine::note::take::{PEAKS_PER_SECOND, Passage, Take, TakeNote};
 use hitscribe_engine::stream::{EngineStatus, Phase};
 
+use super::timeline::Timeline;
 use crate::params::HitscribeParams;
 use crate::telemetry::Telemetry;
 
-/// Seconds of the past that the lanes show.
-pub const WINDOW_SECONDS: f64 = 8.0;
 /// Notes that the list shows.
 const LISTED_NOTES: usize = 12;
+/// Lines across the lanes, at most.
+const MOST_LINES: f64 = 16.0;
 
-/// A hit in the lanes.
+/// A note in the lanes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HitView {
-    /// Seconds before the right edge.
-    pub age_seconds: f64,
-    /// The lane; notes without one are listed only.
+    /// Seconds from the start of the passage.
+    pub at_seconds: f64,
+    /// Length in seconds.
+    pub length_seconds: f64,
+    /// The lane; none for pitched notes and drums without one.
     pub class: Option<DrumClass>,
+    /// Whether `key` is a percussion key.
+    pub is_drum: bool,
     /// MIDI key.
     pub key: u8,
     /// MIDI velocity.
     pub velocity: u8,
     /// Taken away by the leakage filter.
     pub is_ghost: bool,
-    /// Where it lies: bar and beat counted from 1 if the host has a tempo, seconds otherwise.
+    /// Where it lies on the host's timeline.
     pub place: Place,
 }
 
@@ -65,19 +71,42 @@ pub struct View {
     pub problem: Option<String>,
     /// Notes in the take, without and with those that the filter took away.
     pub note_counts: (usize, usize),
-    /// Passages in the take.
-    pub passage_count: usize,
-    /// The hits of the last seconds.
+    /// Notes in the shown passage.
+    pub shown_notes: usize,
+    /// Length of the shown passage.
+    pub length_seconds: f64,
+    /// What is shown of it.
+    pub window: Range<f64>,
+    /// The notes in the window.
     pub hits: Vec<HitView>,
-    /// The last notes, the newest first.
+    /// The last notes of the passage, the newest first.
     pub last_notes: Vec<HitView>,
-    /// Loudness of the last seconds, 0..=1, the newest last, [`PEAKS_PER_SECOND`] a second.
+    /// Loudness in the window, 0..=1, [`PEAKS_PER_SECOND`] a second, the first at `peaks_seconds`.
     pub peaks: Vec<f32>,
+    /// Where the first of the peaks lies.
+    pub peaks_seconds: f64,
+    /// Lines across the lanes and what they say: bars where the host has them, seconds otherwise.
+    pub lines: Vec<(f64, String)>,
+}
+
+/// The passage that is shown: the chosen one, else the one that plays, else the latest with notes.
+pub fn shown(take: &Take, chosen: Option<usize>) -> Option<&Passage> {
+    let is_playing = |passage: &&Passage| passage.is_open && passage.was_playing;
+    chosen
+        .and_then(|index| take.passages.get(index))
+        .or_else(|| take.passages.last().filter(is_playing))
+        .or_else(|| take.latest())
+        .or_else(|| take.passages.last())
 }
 
 impl View {
     /// What there is to show now.
-    pub fn of(params: &HitscribeParams, telemetry: &Telemetry) -> Self {
+    pub fn of(
+        params: &HitscribeParams,
+        telemetry: &Telemetry,
+        timeline: &Timeline,
+        chosen: Option<usize>,
+    ) -> Self {
         let sample_rate_hz = f64::from(telemetry.sample_rate_hz());
         let seconds = |frames: u64| {
             if sample_rate_hz > 0.0 {
@@ -109,44 +138,84 @@ impl View {
             .map(|p| p.notes_filtered(filter).count())
             .sum();
         view.note_counts = (kept, all);
-        view.passage_count = take.passages.len();
-        if let Some(passage) = take.passages.last() {
-            view.show(passage, filter);
+        view.window = timeline.window(0.0);
+        if let Some(passage) = shown(&take, chosen) {
+            view.show(passage, filter, timeline);
         }
         view
     }
 
-    fn show(&mut self, passage: &Passage, filter: bool) {
-        let end_seconds = passage.length_frames as f64 / passage.sample_rate_hz;
-        let hit = |note: &hitscribe_engine::note::take::TakeNote| HitView {
-            age_seconds: end_seconds - note.offset_frames as f64 / passage.sample_rate_hz,
+    fn show(&mut self, passage: &Passage, filter: bool, timeline: &Timeline) {
+        let rate = passage.sample_rate_hz;
+        self.length_seconds = passage.length_frames as f64 / rate;
+        self.window = timeline.window(self.length_seconds);
+        let hit = |note: &TakeNote| HitView {
+            at_seconds: note.offset_frames as f64 / rate,
+            length_seconds: f64::from(note.length_frames) / rate,
             class: DrumClass::from_gm_note(note.key).filter(|_| note.is_drum),
+            is_drum: note.is_drum,
             key: note.key,
             velocity: note.velocity,
             is_ghost: filter && note.is_leakage,
             place: place(passage, note.offset_frames),
         };
-        self.hits = passage
-            .notes
-            .iter()
-            .rev()
-            .map(hit)
-            .take_while(|hit| hit.age_seconds <= WINDOW_SECONDS)
-            .collect();
+        let frames = |seconds: f64| (seconds * rate).max(0.0) as u64;
+        let index = |frames: u64| {
+            passage
+                .notes
+                .partition_point(|note| note.offset_frames < frames)
+        };
+        // A long note that began before the window reaches into it.
+        let from = index(frames(self.window.start - 10.0));
+        let to = index(frames(self.window.end));
+        self.hits = passage.notes[from..to].iter().map(hit).collect();
         let heard = passage.notes_filtered(filter).collect::<Vec<_>>();
+        self.shown_notes = heard.len();
         self.last_notes = heard
             .iter()
             .rev()
             .take(LISTED_NOTES)
             .map(|note| hit(note))
             .collect();
-        let count = (WINDOW_SECONDS * PEAKS_PER_SECOND as f64) as usize;
-        let first = passage.peaks.len().saturating_sub(count);
-        self.peaks = passage.peaks[first..]
+        let step = |seconds: f64| (seconds * PEAKS_PER_SECOND as f64).max(0.0) as usize;
+        let first = step(self.window.start).min(passage.peaks.len());
+        let last = (step(self.window.end) + 1).clamp(first, passage.peaks.len());
+        self.peaks_seconds = first as f64 / PEAKS_PER_SECOND as f64;
+        self.peaks = passage.peaks[first..last]
             .iter()
             .map(|peak| f32::from(*peak) / 255.0)
             .collect();
+        self.lines = lines(passage, &self.window);
     }
+}
+
+/// Bars, or seconds where the host has no tempo.
+fn lines(passage: &Passage, window: &Range<f64>) -> Vec<(f64, String)> {
+    let rate = passage.sample_rate_hz;
+    let frames = |seconds: f64| (seconds * rate).max(0.0) as u64;
+    let Some(start_beats) = passage.host_start_beats else {
+        let step = ((window.end - window.start) / MOST_LINES).max(1.0).ceil();
+        let first = (window.start.max(0.0) / step).ceil();
+        return (0..=MOST_LINES as usize)
+            .map(|index| (first + index as f64) * step)
+            .take_while(|seconds| *seconds < window.end)
+            .map(|seconds| (seconds, format!("{seconds:.0} s")))
+            .collect();
+    };
+    let first = passage.tempo.first().copied().unwrap_or_default();
+    let bar = f64::from(first.beats_per_bar.max(1)) * 4.0 / f64::from(first.beat_unit.max(1));
+    let beats = |seconds: f64| start_beats + passage.beats_at(frames(seconds));
+    let (from, to) = (beats(window.start) / bar, beats(window.end) / bar);
+    let step = ((to - from) / MOST_LINES).max(1.0).ceil();
+    let first = (from / step).ceil();
+    (0..=MOST_LINES as usize)
+        .map(|index| (first + index as f64) * step)
+        .take_while(|at| *at < to)
+        .map(|at| {
+            let offset = passage.offset_at_beats(at * bar - start_beats);
+            (offset as f64 / rate, format!("{}", at as i64 + 1))
+        })
+        .collect()
 }
 
 fn place(passage: &Passage, offset_frames: u64) -> Place {
@@ -179,7 +248,10 @@ fn problem(
     }
     if let Some(status) = engine.filter(|status| status.phase == Phase::Failed) {
         let reason = status.reason.as_deref().unwrap_or("unknown reason");
-        return Some(format!("The engine has stopped, audio passes: {reason}"));
+        return Some(format!(
+            "The engine has stopped: {reason}. Audio passes and the take is safe; choose another \
+             device below."
+        ));
     }
     if telemetry.has_stalled.load(Ordering::Relaxed) {
         let text = "The engine did not answer in time; this render may lack notes. Render again.";

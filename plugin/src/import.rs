@@ -1,0 +1,163 @@
+//! An audio file as a passage of the take, transcribed in the background.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use hitscribe_engine::audio::decode::AudioFile;
+use hitscribe_engine::audio::downmix;
+use hitscribe_engine::device::{DeviceChoice, guarded};
+use hitscribe_engine::error::Result;
+use hitscribe_engine::event::PlacedNote;
+use hitscribe_engine::note::take::{Overview, Passage, Take, TakeNote};
+use hitscribe_engine::stream::{Engine, Listening, SessionConfig};
+use parking_lot::Mutex;
+
+/// A transcription that is under way. When it is dropped it ends without a result.
+#[derive(Default)]
+pub struct Import {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    progress_permille: AtomicU32,
+    is_cancelled: AtomicBool,
+    outcome: Mutex<Option<std::result::Result<usize, String>>>,
+}
+
+impl Import {
+    /// Starts to transcribe `path` into `take`, as a track of this kind would be heard.
+    pub fn start(path: PathBuf, take: Arc<Mutex<Take>>, listening: Listening) -> Self {
+        let import = Self::default();
+        let shared = import.shared.clone();
+        let spawned = std::thread::Builder::new()
+            .name("hitscribe-import".to_owned())
+            .spawn(move || {
+                let passage = guarded("import", || transcribe(&path, listening, &shared));
+                let outcome = match passage.and_then(|passage| passage) {
+                    _ if shared.is_cancelled.load(Ordering::Relaxed) => return,
+                    Ok(passage) => Ok(take.lock().add_passage(passage)),
+                    Err(error) => Err(error.to_string()),
+                };
+                *shared.outcome.lock() = Some(outcome);
+            });
+        if let Err(error) = spawned {
+            *import.shared.outcome.lock() = Some(Err(error.to_string()));
+        }
+        import
+    }
+
+    /// How far it is, 0 to 1.
+    pub fn progress(&self) -> f32 {
+        self.shared.progress_permille.load(Ordering::Relaxed) as f32 / 1000.0
+    }
+
+    /// The index of the new passage in the take, or what went wrong, once; none while it works.
+    pub fn take_outcome(&self) -> Option<std::result::Result<usize, String>> {
+        self.shared.outcome.lock().take()
+    }
+}
+
+impl Drop for Import {
+    fn drop(&mut self) {
+        self.shared.is_cancelled.store(true, Ordering::Relaxed);
+    }
+}
+
+fn transcribe(path: &Path, listening: Listening, shared: &Shared) -> Result<Passage> {
+    let engine = Engine::builtin(DeviceChoice::Cpu)?;
+    let mut file = AudioFile::open(path)?;
+    let sample_rate_hz = file.sample_rate_hz();
+    let (total, channel_count) = (file.declared_frames(), file.channel_count());
+    let config = SessionConfig {
+        sensitivity: listening.sensitivity,
+        ..SessionConfig::new(sample_rate_hz)
+    };
+    let mut session = engine.session(&config)?;
+    let mut passage = Passage::new(f64::from(sample_rate_hz));
+    passage.was_playing = true;
+    let mut overview = Overview::new(f64::from(sample_rate_hz));
+    let (mut mono, mut notes) = (Vec::new(), Vec::new());
+    while let Some(block) = file.next_block()? {
+        if shared.is_cancelled.load(Ordering::Relaxed) {
+            return Ok(passage);
+        }
+        mono.clear();
+        downmix(block, channel_count, &mut mono);
+        passage.extend(mono.len() as u64, &overview.push(&mono));
+        session.push(&mono);
+        while session.is_ready() {
+            engine.run(&mut [&mut session])?;
+        }
+        if let Some(total) = total.filter(|total| *total > 0) {
+            let done = session.pushed_samples() as f64 / total as f64;
+            let permille = (done * 1000.0).min(1000.0) as u32;
+            shared.progress_permille.store(permille, Ordering::Relaxed);
+        }
+    }
+    session.finish();
+    while session.is_ready() {
+        engine.run(&mut [&mut session])?;
+    }
+    session.take_notes(&mut notes);
+    let source = listening.source;
+    for note in notes
+        .iter()
+        .filter(|note| source.admits(note.is_drum, note.pitch))
+    {
+        let is_leakage = source.is_drums_only() && !note.is_drum;
+        passage.insert(take_note(note, is_leakage));
+    }
+    Ok(passage)
+}
+
+fn take_note(note: &PlacedNote, is_leakage: bool) -> TakeNote {
+    TakeNote {
+        offset_frames: note.onset_samples,
+        length_frames: u32::try_from(note.length_samples).unwrap_or(u32::MAX),
+        key: note.pitch,
+        velocity: note.velocity,
+        program: note.program,
+        is_drum: note.is_drum,
+        is_leakage,
+        confidence: (note.confidence.clamp(0.0, 1.0) * 255.0).round() as u8,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    fn outcome(path: &Path, take: &Arc<Mutex<Take>>) -> std::result::Result<usize, String> {
+        let import = Import::start(path.to_owned(), take.clone(), Listening::default());
+        let began = Instant::now();
+        loop {
+            if let Some(outcome) = import.take_outcome() {
+                return outcome;
+            }
+            assert!(began.elapsed() < Duration::from_secs(120), "no end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn a_file_becomes_a_passage_and_junk_an_error_that_names_it() {
+        let take = Arc::new(Mutex::new(Take::default()));
+        let audio = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../engine/tests/data/ping.aiff"
+        );
+        let index = outcome(Path::new(audio), &take).unwrap();
+        assert_eq!(index, 0);
+        assert!(take.lock().passages[0].length_frames > 0);
+        let error = outcome(
+            Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/import.rs")),
+            &take,
+        )
+        .unwrap_err();
+        assert!(error.contains(".rs"), "{error}");
+        assert_eq!(take.lock().passages.len(), 1);
+    }
+}

@@ -1,0 +1,212 @@
+//! Hours of playback: many instances in the headless host, a little faster than they sound, so that
+//! they behave as in live play. Says whether notes were late, memory grew or blocks took long.
+//!
+//! `cargo xtask soak -- [--instances N] [--minutes N] [--speed X] [--block N]`
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use hitscribe_cli::host::Host;
+use hitscribe_tests::{Render, groove, library, transport_at};
+
+const SAMPLE_RATE_HZ: f64 = 48_000.0;
+/// The audio of an instance, repeated.
+const LOOP_SECONDS: f64 = 12.0;
+/// Memory may grow by this share after the first tenth.
+const MEMORY_TOLERANCE: f64 = 0.05;
+/// Share of a block's time that a call of process() may take.
+const BLOCK_SHARE: f64 = 0.1;
+
+struct Plan {
+    instances: usize,
+    minutes: f64,
+    /// Below the pace at which the plugin takes the host for a renderer.
+    speed: f64,
+    block_frames: usize,
+}
+
+fn plan() -> Result<Plan> {
+    let mut plan = Plan {
+        instances: 8,
+        minutes: 60.0,
+        speed: 1.2,
+        block_frames: 128,
+    };
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--");
+    while let Some(name) = arguments.next() {
+        let value = arguments
+            .next()
+            .with_context(|| format!("{name} needs a value"))?;
+        match name.as_str() {
+            "--instances" => plan.instances = value.parse()?,
+            "--minutes" => plan.minutes = value.parse()?,
+            "--speed" => plan.speed = value.parse()?,
+            "--block" => plan.block_frames = value.parse()?,
+            _ => bail!("{name}: use --instances, --minutes, --speed or --block"),
+        }
+    }
+    Ok(plan)
+}
+
+/// One instance, and how many notes it has played in each repetition of its audio.
+struct Track {
+    host: Host,
+    audio: Vec<Vec<f32>>,
+    counts: Vec<usize>,
+}
+
+#[expect(clippy::print_stdout, reason = "the result of the command")]
+fn main() -> Result<()> {
+    let plan = plan()?;
+    let library = library();
+    let render = Render {
+        says_offline: false,
+        parameters: vec![("Latency mode", "Aligned (audio waits)".to_owned())],
+        ..Render::default()
+    };
+    let mut tracks = Vec::new();
+    for index in 0..plan.instances {
+        let mut audio = groove(SAMPLE_RATE_HZ, LOOP_SECONDS);
+        audio
+            .iter_mut()
+            .for_each(|channel| channel.rotate_right(index * 4801));
+        let mut host = render.host(&library, 2)?;
+        host.start(SAMPLE_RATE_HZ, plan.block_frames)?;
+        tracks.push(Track {
+            host,
+            audio,
+            counts: Vec::new(),
+        });
+    }
+    let block_seconds = plan.block_frames as f64 / SAMPLE_RATE_HZ;
+    let blocks = (plan.minutes * 60.0 / block_seconds) as u64;
+    let (mut cpu, mut wall) = (Times::default(), Times::default());
+    let mut memory_kib = None;
+    let mut notes = Vec::new();
+    let began = Instant::now();
+    for index in 0..blocks {
+        let at_seconds = index as f64 * block_seconds;
+        for track in &mut tracks {
+            notes.clear();
+            let mut block = part(
+                &track.audio,
+                index * plan.block_frames as u64,
+                plan.block_frames,
+            );
+            let (cpu_before, wall_before) = (cpu_seconds(), Instant::now());
+            track
+                .host
+                .process(&mut block, Some(transport_at(at_seconds)), &mut notes)?;
+            cpu.add(cpu_seconds() - cpu_before);
+            wall.add(wall_before.elapsed().as_secs_f64());
+            let repetition = (at_seconds / LOOP_SECONDS) as usize;
+            track.counts.resize(repetition + 1, 0);
+            track.counts[repetition] += notes.iter().filter(|note| note.is_on).count();
+        }
+        if index == blocks / 10 {
+            memory_kib = Some(resident_kib()?);
+        }
+        let due = Duration::from_secs_f64(at_seconds / plan.speed);
+        std::thread::sleep(due.saturating_sub(began.elapsed()));
+    }
+    let grown = resident_kib()? as f64 / memory_kib.context("too short")? as f64 - 1.0;
+    let late: usize = tracks.iter().map(missing).sum();
+    let share = cpu.worst / block_seconds;
+    println!(
+        "{} instances, {:.1} minutes of audio in {:.1}, {} notes, {late} missing",
+        plan.instances,
+        plan.minutes,
+        began.elapsed().as_secs_f64() / 60.0,
+        tracks
+            .iter()
+            .map(|track| track.counts.iter().sum::<usize>())
+            .sum::<usize>(),
+    );
+    println!(
+        "process(), in % of a block: CPU mean {:.2}, worst {:.2}; wall worst {:.2} (preemption included)",
+        cpu.mean() / block_seconds * 100.0,
+        share * 100.0,
+        wall.worst / block_seconds * 100.0,
+    );
+    println!(
+        "memory {:+.2} % since the first tenth, {} MiB",
+        grown * 100.0,
+        resident_kib()? / 1024
+    );
+    ensure!(late == 0, "{late} notes were late");
+    ensure!(grown < MEMORY_TOLERANCE, "memory has grown");
+    ensure!(share < BLOCK_SHARE, "process() took too long");
+    Ok(())
+}
+
+/// Notes that are missing in whole repetitions, against the fullest of them. Not counted: the first,
+/// which begins with the latency, and the last, which may be cut.
+fn missing(track: &Track) -> usize {
+    let whole = track
+        .counts
+        .get(2..track.counts.len() - 1)
+        .unwrap_or_default();
+    let most = whole.iter().copied().max().unwrap_or_default();
+    whole.iter().map(|count| most - count).sum()
+}
+
+fn part(audio: &[Vec<f32>], start: u64, frames: usize) -> Vec<Vec<f32>> {
+    let length = audio[0].len();
+    let at = (start % length as u64) as usize;
+    audio
+        .iter()
+        .map(|channel| {
+            (at..at + frames)
+                .map(|frame| channel[frame % length])
+                .collect()
+        })
+        .collect()
+}
+
+#[derive(Default)]
+struct Times {
+    sum: f64,
+    count: u64,
+    worst: f64,
+}
+
+impl Times {
+    fn add(&mut self, seconds: f64) {
+        self.sum += seconds;
+        self.count += 1;
+        // The first calls fault memory in.
+        if self.count > 10_000 {
+            self.worst = self.worst.max(seconds);
+        }
+    }
+
+    fn mean(&self) -> f64 {
+        self.sum / self.count.max(1) as f64
+    }
+}
+
+/// Time that this thread has spent on a core.
+#[cfg(unix)]
+fn cpu_seconds() -> f64 {
+    use rustix::time::{ClockId, clock_gettime};
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}
+
+/// The same where it cannot be had: the time that has passed.
+#[cfg(not(unix))]
+fn cpu_seconds() -> f64 {
+    static BEGAN: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    BEGAN.elapsed().as_secs_f64()
+}
+
+fn resident_kib() -> Result<u64> {
+    let status =
+        std::fs::read_to_string("/proc/self/status").context("memory is read on Linux only")?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().nth(1));
+    number
+        .context("no VmRSS")?
+        .parse()
+        .context("VmRSS is no number")
+}

@@ -1,0 +1,86 @@
+//! Playing from anywhere gives the notes of the whole timeline, in Aligned at the sound itself.
+
+use hitscribe_cli::host::{Library, NoteEvent};
+use hitscribe_tests::{Render, groove, library, transport_at};
+
+use crate::common::{ALIGNED, set, transcribed};
+
+/// What lies before the start is unknown to a passage: its first seconds may differ.
+const KNOWN_AFTER_SECONDS: f64 = 5.0;
+/// Largest distance between a note that leaves and the same note of the transcription.
+const TOLERANCE_SECONDS: f64 = 0.001;
+
+#[test]
+fn playing_from_any_place_gives_the_notes_of_the_transcription() {
+    let library = library();
+    let cases = [
+        (44_100.0, 1usize, 512usize),
+        (44_100.0, 7_777, 64),
+        (48_000.0, 191, 480),
+        (48_000.0, 33_333, 1024),
+        (88_200.0, 12_345, 333),
+        (96_000.0, 100, 2048),
+    ];
+    for (rate, start, block) in cases {
+        let audio = groove(rate, 14.0);
+        let expected = transcribed(rate, &audio);
+        let (notes, latency_frames) = play_from(&library, rate, &audio, start, block);
+        let place = |note: &NoteEvent| {
+            (note.frame as f64 - f64::from(latency_frames) + start as f64) / rate
+        };
+        let from = start as f64 / rate + KNOWN_AFTER_SECONDS;
+        let until = audio[0].len() as f64 / rate;
+        let is_inside = |seconds: f64| (from..until).contains(&seconds);
+        let mut left: Vec<_> = notes
+            .iter()
+            .filter(|note| note.is_on && is_inside(place(note)))
+            .collect();
+        let wanted = expected.iter().filter(|note| is_inside(note.onset_seconds));
+        assert!(wanted.clone().count() > 20, "too little to prove anything");
+        for note in wanted {
+            let is_same = |left: &&NoteEvent| {
+                left.key == u16::from(note.pitch)
+                    && (place(left) - note.onset_seconds).abs() < TOLERANCE_SECONDS
+            };
+            let found = left.iter().position(is_same);
+            let case = format!("from {start} in blocks of {block} at {rate} Hz");
+            left.swap_remove(found.unwrap_or_else(|| panic!("{note:?} is missing {case}")));
+        }
+        assert!(left.is_empty(), "{} too many: {:?}", left.len(), left[0]);
+    }
+}
+
+/// Plays the audio from a frame on, with a transport that says so. Returns the notes that left and the
+/// latency.
+fn play_from(
+    library: &Library,
+    sample_rate_hz: f64,
+    audio: &[Vec<f32>],
+    start: usize,
+    block_frames: usize,
+) -> (Vec<NoteEvent>, u32) {
+    let render = Render {
+        parameters: vec![set(ALIGNED)],
+        ..Render::default()
+    };
+    let mut host = render.host(library, audio.len()).unwrap();
+    host.start(sample_rate_hz, block_frames).unwrap();
+    let latency_frames = host.latency_frames();
+    let mut notes = Vec::new();
+    let total = audio[0].len() + (4.0 * sample_rate_hz) as usize;
+    for from in (start..total).step_by(block_frames) {
+        let sample = |channel: &Vec<f32>, at: usize| channel.get(at).copied().unwrap_or_default();
+        let mut block: Vec<Vec<f32>> = audio
+            .iter()
+            .map(|channel| {
+                (from..from + block_frames)
+                    .map(|at| sample(channel, at))
+                    .collect()
+            })
+            .collect();
+        let transport = transport_at(from as f64 / sample_rate_hz);
+        host.process(&mut block, Some(transport), &mut notes)
+            .unwrap();
+    }
+    (notes, latency_frames)
+}

@@ -1,0 +1,95 @@
+//! What is saved, what is loaded, and what process() may not do.
+
+use hitscribe_tests::{Render, bundle, groove, library};
+
+use crate::common::{ALIGNED, set};
+
+#[test]
+fn the_take_is_saved_and_comes_back() {
+    let library = library();
+    let audio = groove(44_100.0, 4.0);
+    let render = Render {
+        parameters: vec![("Sensitivity", "60 %".to_owned())],
+        ..Render::default()
+    };
+    let mut host = render.host(&library, 2).unwrap();
+    let rendered = render.run_with(&mut host, &audio).unwrap();
+    assert!(!rendered.notes.is_empty());
+    let saved = host.save().unwrap();
+    let mut other = library.instance(2).unwrap();
+    assert!(other.save().unwrap() != saved);
+    other.load(&saved).unwrap();
+    assert!(
+        other.save().unwrap() == saved,
+        "the state is not what it was"
+    );
+    let text = String::from_utf8_lossy(&saved);
+    assert!(text.contains("\"take\""), "the take is part of the state");
+}
+
+#[test]
+fn no_state_breaks_the_plugin() {
+    let library = library();
+    let audio = groove(44_100.0, 1.0);
+    let mut host = library.instance(2).unwrap();
+    Render::default().run_with(&mut host, &audio).unwrap();
+    let saved = host.save().unwrap();
+    let framed = |json: &str| [&(json.len() as u64).to_le_bytes()[..], json.as_bytes()].concat();
+    let mut states = vec![
+        Vec::new(),
+        b"junk".to_vec(),
+        vec![0xff; 4096],
+        framed(""),
+        framed("{}"),
+        framed("[1,2,3]"),
+        framed(r#"{"version":"99.0.0","params":{"sens":1e300,"hop":"7ms"},"fields":{}}"#),
+        framed(
+            r#"{"version":"0.1.0","params":{"bypass":3,"sens":"x"},"fields":{"take":"\"SFNUSwk\""}}"#,
+        ),
+        framed(r#"{"version":"0.1.0","params":{},"fields":{"take":"17","new":"{}"}}"#),
+    ];
+    states.extend(
+        (0..saved.len())
+            .step_by(41)
+            .map(|length| saved[..length].to_vec()),
+    );
+    states.extend((8..saved.len()).step_by(23).map(|at| {
+        let mut damaged = saved.clone();
+        damaged[at] ^= 0x15;
+        damaged
+    }));
+    let render = Render {
+        tail_seconds: 0.2,
+        ..Render::default()
+    };
+    for state in states {
+        // Refusing is fine, and so is taking what can be taken.
+        let _ = host.load(&state);
+    }
+    // Whatever was loaded: it still plays, and a good state brings all of it back.
+    host.load(&saved).unwrap();
+    let out = render.run_with(&mut host, &audio).unwrap();
+    assert!(out.channels[0][..audio[0].len()] == audio[0]);
+}
+
+#[test]
+fn process_neither_asks_for_memory_nor_gives_any_back() {
+    let library = library();
+    let audio = groove(44_100.0, 3.0);
+    for says_offline in [false, true] {
+        let render = Render {
+            says_offline,
+            parameters: vec![set(ALIGNED)],
+            ..Render::default()
+        };
+        assert!(!render.run(&library, &audio).unwrap().notes.is_empty());
+    }
+    // SAFETY: the symbol is the plugin's own, of this type.
+    let count = unsafe {
+        let code = libloading::Library::new(bundle()).unwrap();
+        let counter: libloading::Symbol<'_, extern "C" fn() -> u64> =
+            code.get(b"hitscribe_process_allocations").unwrap();
+        counter()
+    };
+    assert_eq!(count, 0);
+}

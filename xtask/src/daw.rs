@@ -1,0 +1,239 @@
+//! `cargo xtask daw`: the plugin in Ardour 7, headless. A recording plays through it in Aligned mode,
+//! its MIDI is recorded on another track and compared with the transcription of the file; the session
+//! is closed and opened again, and the take must still be there.
+
+mod session;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::bundle::{cargo, target_folder, workspace_root};
+use session::{SESSION_NAME, add_recording, saved_take, set_aligned};
+
+/// Largest distance between a note in Ardour and the same note of the transcription.
+const TOLERANCE_SECONDS: f64 = 0.001;
+/// Rate of the session.
+const SAMPLE_RATE_HZ: u32 = 48_000;
+const MAKE: &str = include_str!("daw/make.lua");
+const RECORD: &str = include_str!("daw/record.lua");
+const REOPEN: &str = include_str!("daw/reopen.lua");
+
+/// What the command line says.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// A recording of drums, 48 kHz WAV.
+    #[arg(long, value_name = "FILE")]
+    audio: PathBuf,
+    /// Ardour's interpreter of session scripts.
+    #[arg(long, value_name = "PATH", default_value = "ardour7-lua")]
+    lua: PathBuf,
+    /// Ardour's scanner of VST3 plugins.
+    #[arg(
+        long,
+        value_name = "PATH",
+        default_value = "/usr/lib/ardour7/ardour-vst3-scanner"
+    )]
+    scanner: PathBuf,
+}
+
+/// Runs the scenarios. The plugin must be installed (`cargo xtask install`).
+#[expect(clippy::print_stdout, reason = "the result of the command")]
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let (channels, seconds) = shape_of(&arguments.audio)?;
+    let folder = target_folder()?.join("daw");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
+    scan(arguments)?;
+    let lua = |name: &str, script: &str| run_lua(arguments, &folder, name, script, seconds);
+    lua("make.lua", MAKE)?;
+    let state = folder
+        .join(SESSION_NAME)
+        .join(format!("{SESSION_NAME}.ardour"));
+    add_recording(&state, &arguments.audio, channels, seconds)?;
+    set_aligned(&state)?;
+    println!("{}", lua("record.lua", RECORD)?.trim());
+    let reference = transcribe(&arguments.audio, &folder)?;
+    compare(&recorded(&folder)?, &reference)?;
+    let before = saved_take(&state)?;
+    lua("reopen.lua", REOPEN)?;
+    let after = saved_take(&state)?;
+    ensure!(
+        !before.is_empty() && before == after,
+        "the take is not what it was when the session closed"
+    );
+    println!(
+        "the take of {} bytes is there after closing and opening",
+        after.len()
+    );
+    Ok(())
+}
+
+fn shape_of(audio: &Path) -> Result<(u16, f64)> {
+    let reader = hound::WavReader::open(audio).with_context(|| format!("{}", audio.display()))?;
+    let spec = reader.spec();
+    ensure!(
+        spec.sample_rate == SAMPLE_RATE_HZ && spec.channels <= 2,
+        "{}: must have 48 kHz and one or two channels",
+        audio.display()
+    );
+    let seconds = f64::from(reader.duration()) / f64::from(SAMPLE_RATE_HZ);
+    Ok((spec.channels, seconds))
+}
+
+/// Ardour only takes plugins that its scanner has looked at.
+fn scan(arguments: &Arguments) -> Result<()> {
+    let home = std::env::var_os("HOME").context("HOME is not set")?;
+    let plugin = Path::new(&home).join(".vst3/Hitscribe.vst3");
+    ensure!(
+        plugin.exists(),
+        "{}: run `cargo xtask install` first",
+        plugin.display()
+    );
+    let libraries = arguments.scanner.parent().unwrap_or(Path::new("."));
+    let output = Command::new(&arguments.scanner)
+        .arg("-f")
+        .arg(&plugin)
+        .env("LD_LIBRARY_PATH", libraries)
+        .env("ARDOUR_DLL_PATH", libraries)
+        .output()
+        .with_context(|| format!("{}: cannot be run", arguments.scanner.display()))?;
+    ensure!(
+        output.status.success(),
+        "Ardour does not take the plugin: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}
+
+/// Runs a script and returns what it prints. A script that fails prints `error`.
+fn run_lua(
+    arguments: &Arguments,
+    folder: &Path,
+    name: &str,
+    script: &str,
+    seconds: f64,
+) -> Result<String> {
+    let file = folder.join(name);
+    let session = folder.join(SESSION_NAME);
+    let text = script
+        .replace("@FOLDER@", &session.display().to_string())
+        .replace("@NAME@", SESSION_NAME)
+        .replace("@SECONDS@", &format!("{}", seconds.ceil() + 6.0));
+    fs::write(&file, text).with_context(|| format!("{}", file.display()))?;
+    let output = Command::new(&arguments.lua)
+        .arg(&file)
+        .output()
+        .with_context(|| format!("{}: cannot be run", arguments.lua.display()))?;
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() || !printed.contains("done") {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        bail!("{name} has failed: {printed}{errors}");
+    }
+    Ok(printed)
+}
+
+fn transcribe(audio: &Path, folder: &Path) -> Result<Vec<Onset>> {
+    let midi = folder.join("reference.mid");
+    let status = Command::new(cargo())
+        .args(["build", "--workspace", "--release"])
+        .current_dir(workspace_root()?)
+        .status()
+        .context("cargo build cannot be run")?;
+    ensure!(status.success(), "the command line could not be built");
+    let status = Command::new(target_folder()?.join("release/hitscribe"))
+        .arg("transcribe")
+        .arg(audio)
+        .arg("--output")
+        .arg(&midi)
+        .status()
+        .context("hitscribe cannot be run")?;
+    ensure!(
+        status.success(),
+        "{}: cannot be transcribed",
+        audio.display()
+    );
+    onsets(&midi)
+}
+
+/// The MIDI file that Ardour has recorded.
+fn recorded(folder: &Path) -> Result<Vec<Onset>> {
+    let takes = folder
+        .join(SESSION_NAME)
+        .join("interchange")
+        .join(SESSION_NAME)
+        .join("midifiles");
+    let entries = fs::read_dir(&takes).with_context(|| format!("{}", takes.display()))?;
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    let file = files
+        .last()
+        .with_context(|| format!("{}: no recording", takes.display()))?;
+    onsets(file)
+}
+
+/// Seconds and key of a note.
+type Onset = (f64, u8);
+
+/// Beginnings of notes in a MIDI file.
+fn onsets(path: &Path) -> Result<Vec<Onset>> {
+    use midly::{MetaMessage, MidiMessage, Smf, Timing, TrackEventKind};
+    let bytes = fs::read(path).with_context(|| format!("{}", path.display()))?;
+    let smf = Smf::parse(&bytes).with_context(|| format!("{}", path.display()))?;
+    let Timing::Metrical(per_quarter) = smf.header.timing else {
+        bail!("{}: counts in frames, not in beats", path.display());
+    };
+    let mut onsets = Vec::new();
+    for track in &smf.tracks {
+        let (mut seconds, mut micros) = (0.0, 500_000.0);
+        for event in track {
+            let ticks = f64::from(event.delta.as_int());
+            seconds += ticks / f64::from(per_quarter.as_int()) * micros / 1e6;
+            match event.kind {
+                TrackEventKind::Meta(MetaMessage::Tempo(tempo)) => {
+                    micros = f64::from(tempo.as_int())
+                }
+                TrackEventKind::Midi {
+                    message: MidiMessage::NoteOn { key, vel },
+                    ..
+                } if vel > 0 => onsets.push((seconds, key.as_int())),
+                _ => {}
+            }
+        }
+    }
+    Ok(onsets)
+}
+
+/// Every note of the transcription must be among the recorded ones.
+#[expect(clippy::print_stdout, reason = "the result of the command")]
+fn compare(recorded: &[Onset], reference: &[Onset]) -> Result<()> {
+    let mut left = recorded.to_vec();
+    let (mut worst, mut missing) = (0.0f64, Vec::new());
+    for note in reference {
+        let distance = |other: &Onset| (other.0 - note.0).abs();
+        let nearest = (0..left.len())
+            .filter(|index| left[*index].1 == note.1)
+            .min_by(|a, b| distance(&left[*a]).total_cmp(&distance(&left[*b])));
+        match nearest.filter(|index| distance(&left[*index]) <= TOLERANCE_SECONDS) {
+            Some(index) => worst = worst.max(distance(&left.swap_remove(index))),
+            None => missing.push(*note),
+        }
+    }
+    println!(
+        "{} notes transcribed, {} recorded, {} of them the same within {:.3} ms; {} others",
+        reference.len(),
+        recorded.len(),
+        reference.len() - missing.len(),
+        worst * 1000.0,
+        left.len(),
+    );
+    ensure!(
+        missing.is_empty(),
+        "missing or farther than 1 ms: {missing:?}"
+    );
+    Ok(())
+}

@@ -1,0 +1,11 @@
+-- Opens the session and saves it again, without playing.
+local backend = AudioEngine:set_backend("None (Dummy)", "", "")
+backend:set_driver("Normal Speed")
+backend:set_device_name("Silence")
+backend:set_buffer_size(1024)
+backend:set_sample_rate(48000)
+local s = load_session("@FOLDER@", "@NAME@")
+assert(s, "the session cannot be loaded")
+s:save_state("")
+close_session()
+print("done")
