@@ -32,8 +32,8 @@ pub struct Sequence {
     pub ended: bool,
 }
 
-/// Decodes one sequence for each context: `[batch, rows, model]`. Sequences that have ended leave the
-/// batch; the others do not depend on them.
+/// Decodes one sequence for each context: `[batch, rows, model]`. When a quarter of the sequences have
+/// ended they leave the batch; the others do not depend on them.
 pub fn greedy<B: Backend>(
     decoder: &Decoder<B>,
     contexts: Tensor<B, 3>,
@@ -48,13 +48,16 @@ pub fn greedy<B: Backend>(
     let mut last = vec![PAD_ID; batch];
     let vocabulary = decoder.vocabulary_size();
     for position in 0..options.max_ids.min(decoder.max_length()) {
-        if rows.is_empty() {
+        if batch == 0 {
             break;
         }
         let mut logits = host(decoder.step(&last, &mut state));
         let mut kept = Vec::with_capacity(rows.len());
         for (row, (logits, &sequence)) in logits.chunks_exact_mut(vocabulary).zip(&rows).enumerate()
         {
+            if sequences[sequence].ended {
+                continue;
+            }
             if let Some(constraint) = options.constraint {
                 constraint.apply(logits, program_said[sequence]);
             }
@@ -73,12 +76,14 @@ pub fn greedy<B: Backend>(
                 kept.push(row);
             }
         }
-        if kept.len() < rows.len() {
+        if kept.is_empty() {
+            break;
+        }
+        // Narrowing copies all caches: not for every sequence that ends.
+        if kept.len() * 4 <= rows.len() * 3 {
+            state.select(&kept);
             rows = kept.iter().map(|&row| rows[row]).collect();
             last = kept.iter().map(|&row| last[row]).collect();
-            if !rows.is_empty() {
-                state.select(&kept);
-            }
         }
     }
     sequences
