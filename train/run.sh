@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# run.sh FOLDER MINUTES: accompaniment, training, calibration, export. Goes on where it stopped.
+# run.sh FOLDER MINUTES [PITCHED_MINUTES]: accompaniment, training, calibration, export of the drum network,
+# then, if minutes are given, of the pitched network. Goes on where it stopped.
 set -euo pipefail
 folder=$(realpath -m "$1")
 minutes=$2
+pitched_minutes=${3:-0}
 cd "$(dirname "$0")/.."
 bank=${BANK:?the folder of the sample bank}
 python=${PYTHON:-python3}
@@ -13,13 +15,25 @@ renderer=${CARGO_TARGET_DIR:-target}/release/hitscribe-train
 mkdir -p "$folder"
 # What is running keeps its program when the next build replaces it.
 cp "$renderer" "$folder/hitscribe-train"
-if [ ! -e "$folder/pool/pool.jsonl" ]; then
-    "$folder/hitscribe-train" pool --bank "$bank" --out "$folder/pool.part" --count 500 --seed 3 \
-        --sound-font "$sounds/FluidR3_GM.sf2" --sound-font "$sounds/MuseScore_General_Full.sf2"
-    mv "$folder/pool.part" "$folder/pool"
-fi
+# render_pool NAME OPTIONS...: accompaniment in $folder/NAME, once.
+render_pool() {
+    local out="$folder/$1"
+    if [ ! -e "$out/pool.jsonl" ]; then
+        "$folder/hitscribe-train" pool --bank "$bank" --out "$out.part" "${@:2}" \
+            --sound-font "$sounds/FluidR3_GM.sf2" --sound-font "$sounds/MuseScore_General_Full.sf2"
+        mv "$out.part" "$out"
+    fi
+}
+render_pool pool --count 500 --seed 3
 data=(--renderer "$folder/hitscribe-train" --bank "$bank" --pool "$folder/pool")
 export PYTHONPATH=train
 "$python" -m hitscribe_train.train "${data[@]}" --run "$folder" --minutes "$minutes"
 "$python" -m hitscribe_train.calibrate "$folder/checkpoint.pt" "$folder/picking.json" "${data[@]}"
 "$python" -m hitscribe_train.export "$folder/checkpoint.pt" "$folder/builtin.safetensors" --picking "$folder/picking.json"
+if [ "$pitched_minutes" -gt 0 ]; then
+    render_pool pitched_pool --count 1200 --solo-share 0.65 --seed 11
+    data=(--renderer "$folder/hitscribe-train" --bank "$bank" --pool "$folder/pitched_pool")
+    "$python" -m hitscribe_train.pitch_train "${data[@]}" --run "$folder/pitched" --minutes "$pitched_minutes" \
+        --batch 8 --rate 3e-3
+    "$python" -m hitscribe_train.pitch_export "$folder/pitched/checkpoint.pt" "$folder/builtin_pitch.safetensors"
+fi

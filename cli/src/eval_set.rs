@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use hitscribe_engine::Note;
 use hitscribe_engine::device::DeviceChoice;
 use hitscribe_engine::note::metrics::{ScoredTrack, score_set};
-use hitscribe_engine::stream::{Engine, transcribe_samples};
+use hitscribe_engine::stream::{Engine, Parts, transcribe_samples};
 use serde_json::json;
 
 use crate::audio_in::Recording;
@@ -207,6 +207,7 @@ impl OwnTranscription {
             &recording.samples,
             1,
             recording.sample_rate_hz,
+            Parts::ALL,
             args.sensitivity,
         )?;
         self.done.insert(path, transcription.notes.clone());

@@ -25,7 +25,7 @@ const DEMO: &str = "demo";
 /// Transcribe audio files to MIDI files.
 ///
 /// Writes NAME.mid beside each NAME.wav (or .aiff, .flac, .mp3, .ogg): drums on channel 10 with General
-/// MIDI notes and velocities. `demo` as a file name renders and transcribes the built-in groove.
+/// MIDI notes and velocities, pitched notes on the other channels. `demo` as a file name renders and transcribes the built-in groove.
 #[derive(clap::Args)]
 pub struct Args {
     /// Audio files, folders of them, or `demo`

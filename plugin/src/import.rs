@@ -72,6 +72,7 @@ fn transcribe(path: &Path, listening: Listening, shared: &Shared) -> Result<Pass
     let (total, channel_count) = (file.declared_frames(), file.channel_count());
     let config = SessionConfig {
         sensitivity: listening.sensitivity,
+        parts: listening.source.parts(),
         ..SessionConfig::new(sample_rate_hz)
     };
     let mut session = engine.session(&config)?;

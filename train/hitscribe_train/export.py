@@ -81,6 +81,25 @@ def tensors(net):
     return {name: value.contiguous() for name, value in out.items()}, stem
 
 
+def front_end_config(model, scale, lowest_hz, highest_hz):
+    """The parameters of a model's front end; its bands are evenly spaced on `scale` between these edges."""
+    return {
+        "sample_rate_hz": front_end.SAMPLE_RATE,
+        "hop_samples": model.HOP,
+        "bands": model.BANDS,
+        "scale": scale,
+        "fft_sizes": list(model.FFT_SIZES),
+        "lowest_hz": lowest_hz,
+        "highest_hz": highest_hz,
+        "level_past_frames": model.LEVEL_PAST,
+        "level_future_frames": model.LEVEL_FUTURE,
+        "level_floor": front_end.LEVEL_FLOOR,
+        "floor": front_end.FLOOR,
+        "log_offset": model.LOG_OFFSET,
+        "log_scale": model.LOG_SCALE,
+    }
+
+
 def config(stem, picking):
     """Everything the engine needs beside the tensors."""
     unknown = set(picking.get("thresholds", {})) - set(m.CLASSES)
@@ -89,20 +108,7 @@ def config(stem, picking):
     thresholds = {name: DEFAULT_THRESHOLD for name in m.CLASSES} | picking.get("thresholds", {})
     return {
         "format": FORMAT,
-        "front_end": {
-            "sample_rate_hz": m.SAMPLE_RATE,
-            "hop_samples": m.HOP,
-            "bands": m.BANDS,
-            "fft_sizes": list(m.FFT_SIZES),
-            "lowest_hz": m.LOWEST_HZ,
-            "highest_hz": m.HIGHEST_HZ,
-            "level_past_frames": m.LEVEL_PAST,
-            "level_future_frames": m.LEVEL_FUTURE,
-            "level_floor": front_end.LEVEL_FLOOR,
-            "floor": front_end.FLOOR,
-            "log_offset": m.LOG_OFFSET,
-            "log_scale": m.LOG_SCALE,
-        },
+        "front_end": front_end_config(m, "mel", m.LOWEST_HZ, m.HIGHEST_HZ),
         "stem": stem,
         "channels": m.CHANNELS,
         "blocks": [{"taps": k, "dilation": d, "past_taps": p} for k, d, p in m.BLOCKS],

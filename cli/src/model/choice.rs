@@ -38,7 +38,7 @@ impl Models {
         device: DeviceChoice,
     ) -> Result<Self> {
         let model = match args.model.as_deref() {
-            None => Model::builtin(weights, device)?,
+            None => Model::builtin(args, weights, device)?,
             Some(RESERVED_NAME) if args.source.is_some() => bail!(
                 "--source says what the recordings contain, --model auto listens for it: leave one of them out"
             ),
@@ -46,7 +46,7 @@ impl Models {
                 return Ok(Self::ByContent(Box::new(ByContent {
                     args: args.clone(),
                     device,
-                    builtin: Model::builtin(weights, device)?,
+                    builtin: Model::builtin(args, weights, device)?,
                     published: None,
                 })));
             }

@@ -1,6 +1,6 @@
-//! Log-mel front end of the built-in model, as a stream.
+//! Front end of the built-in networks, as a stream: logarithms of band powers, mel or musical.
 //!
-//! Follows `FrontEnd` in `train/hitscribe_train/model.py`. Frame `t` is centred on sample
+//! Follows `FrontEnd` in `train/hitscribe_train/front_end.py`. Frame `t` is centred on sample
 //! `t * hop_samples`; before the start and after the end lies silence. Every frame is computed once,
 //! from its own samples, so the features do not depend on how the samples arrive.
 
@@ -11,6 +11,33 @@ use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
 use serde::Deserialize;
 
+/// How bands are spaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BandScale {
+    /// Evenly on the HTK mel scale.
+    #[default]
+    Mel,
+    /// Evenly in pitch.
+    Pitch,
+}
+
+impl BandScale {
+    fn from_hz(self, hz: f64) -> f64 {
+        match self {
+            Self::Mel => 2595.0 * (1.0 + hz / 700.0).log10(),
+            Self::Pitch => hz.log2(),
+        }
+    }
+
+    fn to_hz(self, value: f64) -> f64 {
+        match self {
+            Self::Mel => 700.0 * (10f64.powf(value / 2595.0) - 1.0),
+            Self::Pitch => value.exp2(),
+        }
+    }
+}
+
 /// The front end's parameters, from the model's weights file.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct FrontEndConfig {
@@ -18,8 +45,11 @@ pub struct FrontEndConfig {
     pub sample_rate_hz: u32,
     /// Samples between frames.
     pub hop_samples: usize,
-    /// Mel bands.
+    /// Number of bands.
     pub bands: usize,
+    /// How they are spaced.
+    #[serde(default)]
+    pub scale: BandScale,
     /// Length of each transform in samples; one feature per band for each. Even.
     pub fft_sizes: Vec<usize>,
     /// Lower edge of the lowest band.
@@ -64,8 +94,12 @@ impl FrontEndConfig {
             && (1..=4096).contains(&self.bands)
             && (1_000..=768_000).contains(&self.sample_rate_hz)
             && self.level_past_frames.max(self.level_future_frames) <= 1_000_000;
+        let lowest_valid = match self.scale {
+            BandScale::Mel => self.lowest_hz >= 0.0,
+            BandScale::Pitch => self.lowest_hz >= 1.0,
+        };
         let edges_valid =
-            0.0 <= self.lowest_hz && self.lowest_hz < self.highest_hz && self.highest_hz <= nyquist;
+            lowest_valid && self.lowest_hz < self.highest_hz && self.highest_hz <= nyquist;
         let levels_valid = self.level_floor > 0.0
             && self.floor > 0.0
             && self.log_offset.is_finite()
@@ -78,19 +112,22 @@ impl FrontEndConfig {
     }
 }
 
-/// Triangular filters on the HTK mel scale, each normalised to unit sum. A triangle narrower than a
-/// bin is widened to one bin on each side, so that it interpolates between bins.
-struct MelFilters {
+/// Triangular filters, each normalised to unit sum. A triangle narrower than a bin is widened to one bin
+/// on each side, so that it interpolates between bins.
+struct Filters {
     /// For each band its first bin and the weights from there on.
     bands: Vec<(usize, Vec<f32>)>,
 }
 
-impl MelFilters {
+impl Filters {
     fn new(config: &FrontEndConfig, fft_size: usize) -> Self {
-        let mel = |hz: f64| 2595.0 * (1.0 + hz / 700.0).log10();
-        let hz = |mel: f64| 700.0 * (10f64.powf(mel / 2595.0) - 1.0);
-        let (low, high) = (mel(config.lowest_hz), mel(config.highest_hz));
-        let edge = |i: usize| hz(low + (high - low) * i as f64 / (config.bands + 1) as f64);
+        let scale = config.scale;
+        let (low, high) = (
+            scale.from_hz(config.lowest_hz),
+            scale.from_hz(config.highest_hz),
+        );
+        let edge =
+            |i: usize| scale.to_hz(low + (high - low) * i as f64 / (config.bands + 1) as f64);
         let width = f64::from(config.sample_rate_hz) / fft_size as f64;
         let bands = (0..config.bands).map(|band| {
             let centre = edge(band + 1);
@@ -120,7 +157,7 @@ struct Analysis {
     window: Vec<f32>,
     /// One over the sum of the squared window.
     power_scale: f32,
-    filters: MelFilters,
+    filters: Filters,
 }
 
 impl Analysis {
@@ -135,7 +172,7 @@ impl Analysis {
             fft: planner.plan_fft_forward(size),
             power_scale: 1.0 / window.iter().map(|w| w * w).sum::<f32>(),
             window,
-            filters: MelFilters::new(config, size),
+            filters: Filters::new(config, size),
         }
     }
 }
@@ -361,6 +398,7 @@ mod tests {
             sample_rate_hz: 16_000,
             hop_samples: 128,
             bands: 40,
+            scale: BandScale::Mel,
             fft_sizes: vec![1024, 256],
             lowest_hz: 30.0,
             highest_hz: 7_900.0,

@@ -87,6 +87,18 @@ impl Source {
         self.drums.contains(&true)
     }
 
+    /// The program to write notes with when the model does not tell instruments apart: the usual one of
+    /// the first family that is possible, else the lowest that is possible.
+    pub fn usual_program(&self) -> Option<u8> {
+        // Piano, finger bass, steel guitar, strings, brass section, alto saxophone, flute, lead, choir.
+        const USUAL: [u8; 9] = [0, 33, 25, 48, 61, 65, 73, 81, 52];
+        let possible = |program: &u8| self.allows_program(*program);
+        USUAL
+            .into_iter()
+            .find(possible)
+            .or_else(|| (0..128).find(possible))
+    }
+
     /// Whether nothing is excluded.
     pub fn is_everything(&self) -> bool {
         !self.programs.contains(&false) && !self.drums.contains(&false)

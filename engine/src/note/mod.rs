@@ -3,6 +3,7 @@ pub mod leakage;
 pub mod levels;
 pub mod metrics;
 pub mod pick;
+pub mod pick_keys;
 pub mod refine;
 pub mod take;
 pub mod velocity;

@@ -136,6 +136,7 @@ impl Client {
                 self.end();
                 return Ok(false);
             }
+            self.source = mark.listening.source;
             self.start(engine, mark.position_frames, mark.host)?;
         } else if gap_frames > 0 {
             self.mono.clear();
@@ -165,10 +166,20 @@ impl Client {
         Ok(true)
     }
 
+    /// How the source is listened to. One that changes within a passage is so from the next one on. The
+    /// latency is the same for all sources.
+    fn hearing(&self, engine: &Engine) -> SessionConfig {
+        SessionConfig {
+            parts: self.source.parts(),
+            longest_note_seconds: engine.longest_live_note_seconds(&self.config),
+            ..self.config
+        }
+    }
+
     fn start(&mut self, engine: &Engine, position_frames: u64, host: HostTime) -> Result<()> {
         let timeline = host.position_samples.filter(|_| host.playing);
         self.config.timeline_samples = timeline.unwrap_or(0);
-        self.session = Some(engine.session(&self.config)?);
+        self.session = Some(engine.session(&self.hearing(engine))?);
         self.session_start_frames = position_frames;
         self.passage_start_frames = position_frames;
         self.position_frames = position_frames;
@@ -225,7 +236,7 @@ impl Client {
             let since_start = self.position_frames - self.session_start_frames;
             let timeline = self.config.timeline_samples;
             self.config.timeline_samples = timeline.saturating_add_unsigned(since_start);
-            self.session = Some(engine.session(&self.config)?);
+            self.session = Some(engine.session(&self.hearing(engine))?);
             self.session_start_frames = self.position_frames;
         }
         Ok(())

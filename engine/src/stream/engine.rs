@@ -1,13 +1,15 @@
 //! The model of the process and its runs.
 
-use std::sync::Arc;
-
+use super::drum_ear::DrumEar;
+use super::pitched_ear::PitchedEar;
+use super::reader::{Loaded, run_ready};
 use super::session::{Session, latency_samples};
-use crate::audio::mel::FrontEnd;
 use crate::audio::resample::Resampler;
+use crate::decode::source::Source;
 use crate::device::{self, Device, DeviceChoice, Selected};
 use crate::error::{Error, Result};
-use crate::model::builtin::{BUILTIN_WEIGHTS, BuiltinModel, BuiltinStep, BuiltinWeights};
+use crate::model::builtin::{BUILTIN_WEIGHTS, BuiltinWeights, Drums};
+use crate::model::pitched::{PITCHED_WEIGHTS, Pitched, PitchedWeights};
 use crate::note::pick::Sensitivity;
 
 /// Frames of the model in one step unless asked otherwise: 2.048 s.
@@ -16,12 +18,46 @@ pub const HOP_FRAMES: usize = 256;
 /// The shortest step: 0.256 s. Shorter ones only cost more.
 pub const MIN_HOP_FRAMES: usize = 32;
 
+/// Length at which pitched notes are cut unless asked otherwise.
+pub const LONGEST_NOTE_SECONDS: f64 = 10.0;
+
+/// What there is to hear in a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// Whether to listen for drums.
+    pub drums: bool,
+    /// The General MIDI program that pitched notes are written with; none to not listen for them.
+    pub pitched_program: Option<u8>,
+}
+
+impl Parts {
+    /// Drums alone.
+    pub const DRUMS: Self = Self {
+        drums: true,
+        pitched_program: None,
+    };
+    /// Everything. The model does not tell instruments apart: pitched notes are written as a piano's.
+    pub const ALL: Self = Self {
+        drums: true,
+        pitched_program: Some(0),
+    };
+}
+
+impl From<&Source> for Parts {
+    fn from(source: &Source) -> Self {
+        Self {
+            drums: source.allows_drums(),
+            pitched_program: source.usual_program(),
+        }
+    }
+}
+
 /// How a source is listened to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SessionConfig {
     /// Rate of the samples that will be pushed, 4 to 768 kHz.
     pub sample_rate_hz: u32,
-    /// Frames of the model in one step, at least [`MIN_HOP_FRAMES`]: fewer answer sooner.
+    /// Frames of the drum model (8 ms) in one step, at least [`MIN_HOP_FRAMES`]: fewer answer sooner.
     pub hop_frames: usize,
     /// How much is a hit.
     pub sensitivity: Sensitivity,
@@ -29,24 +65,31 @@ pub struct SessionConfig {
     /// grid that begins at 0 there, so that the same audio gives the same notes wherever a passage
     /// begins.
     pub timeline_samples: i64,
+    /// What to listen for.
+    pub parts: Parts,
+    /// Pitched notes that last longer are cut. A note comes out when it ends, so this is part of the
+    /// latency of sessions that hear pitched notes.
+    pub longest_note_seconds: f64,
 }
 
 impl SessionConfig {
-    /// The defaults at a sample rate.
+    /// The defaults at a sample rate: drums.
     pub fn new(sample_rate_hz: u32) -> Self {
         Self {
             sample_rate_hz,
             hop_frames: HOP_FRAMES,
             sensitivity: Sensitivity::default(),
             timeline_samples: 0,
+            parts: Parts::DRUMS,
+            longest_note_seconds: LONGEST_NOTE_SECONDS,
         }
     }
 }
 
-/// A model on a device, shared by all sessions. `Send` and `Sync`.
+/// The built-in models on a device, shared by all sessions. `Send` and `Sync`.
 pub struct Engine {
-    model: BuiltinModel,
-    front_end: Arc<FrontEnd>,
+    pub(super) drums: Loaded<Drums>,
+    pub(super) pitched: Loaded<Pitched>,
     selected: Selected,
 }
 
@@ -60,18 +103,24 @@ impl Engine {
         Self::with_weights(BUILTIN_WEIGHTS, choice)
     }
 
-    /// The same with other weights for the built-in network, such as a fine-tuned copy.
+    /// The same with other weights for the built-in drum network, such as a fine-tuned copy.
     ///
     /// # Errors
     /// [`Error::Model`] for damaged weights, [`Error::Device`] as for [`Engine::builtin`].
     pub fn with_weights(bytes: &[u8], choice: DeviceChoice) -> Result<Self> {
         let selected = device::select(choice)?;
-        let (model, selected) = match try_out(bytes, selected.device) {
-            Ok(model) => (model, selected),
+        let load = |device| -> Result<(Loaded<Drums>, Loaded<Pitched>)> {
+            Ok((
+                Loaded::new(bytes, device)?,
+                Loaded::new(PITCHED_WEIGHTS, device)?,
+            ))
+        };
+        let ((drums, pitched), selected) = match load(selected.device) {
+            Ok(loaded) => (loaded, selected),
             Err(Error::Device { reason, .. }) if choice == DeviceChoice::Auto => {
                 let fallback_reason = Some(reason);
                 (
-                    try_out(bytes, Device::Cpu)?,
+                    load(Device::Cpu)?,
                     Selected {
                         device: Device::Cpu,
                         fallback_reason,
@@ -80,10 +129,9 @@ impl Engine {
             }
             Err(error) => return Err(error),
         };
-        let front_end = Arc::new(FrontEnd::new(model.config().front_end.clone()));
         Ok(Self {
-            model,
-            front_end,
+            drums,
+            pitched,
             selected,
         })
     }
@@ -95,12 +143,12 @@ impl Engine {
 
     /// Name of the model, for people.
     pub fn model_name(&self) -> &'static str {
-        "Built-in drums"
+        "Built-in"
     }
 
     #[cfg(test)]
     pub(super) fn model_config(&self) -> &crate::model::builtin::BuiltinConfig {
-        self.model.config()
+        self.drums.model.config()
     }
 
     /// Begins a passage.
@@ -115,7 +163,7 @@ impl Engine {
                 reason: format!("must be at least {MIN_HOP_FRAMES}"),
             });
         }
-        Session::new(&self.model, Arc::clone(&self.front_end), config)
+        Session::new(self, config)
     }
 
     /// Runs one step of every session that is ready, as one batch for each hop size, and returns how
@@ -124,21 +172,27 @@ impl Engine {
     /// # Errors
     /// [`Error::Device`] when the GPU fails; the engine and all of its sessions are to be dropped then.
     pub fn run(&self, sessions: &mut [&mut Session]) -> Result<usize> {
-        let mut ready: Vec<&mut Session> = sessions
-            .iter_mut()
-            .map(|s| &mut **s)
-            .filter(|s| s.is_ready())
-            .collect();
-        let count = ready.len();
-        ready.sort_by_key(|s| s.config().hop_frames);
-        for batch in ready.chunk_by_mut(|a, b| a.config().hop_frames == b.config().hop_frames) {
-            let mut steps: Vec<BuiltinStep<'_>> = batch.iter_mut().map(|s| s.step()).collect();
-            let outputs = self.model.run(&mut steps)?;
-            for (session, outputs) in batch.iter_mut().zip(outputs) {
-                session.receive(&outputs);
-            }
-        }
+        let count = sessions.iter().filter(|s| s.is_ready()).count();
+        let drums = sessions.iter_mut().filter_map(|s| s.drums.as_mut());
+        run_ready(&self.drums, drums.collect())?;
+        let pitched = sessions.iter_mut().filter_map(|s| s.pitched.as_mut());
+        run_ready(&self.pitched, pitched.collect())?;
         Ok(count)
+    }
+
+    /// The length at which pitched notes must be cut so that a session that hears them has no more latency
+    /// than one that hears drums alone.
+    pub fn longest_live_note_seconds(&self, config: &SessionConfig) -> f64 {
+        let pitched = self.pitched.model.config();
+        let of_drums = DrumEar::latency_samples(self.drums.model.config(), config.hop_frames);
+        let shortest = SessionConfig {
+            longest_note_seconds: 0.0,
+            ..*config
+        };
+        let of_onsets = PitchedEar::latency_samples(pitched, &shortest);
+        let front_end = &pitched.front_end;
+        let frames = of_drums.saturating_sub(of_onsets) / front_end.hop_samples;
+        (frames * front_end.hop_samples) as f64 / f64::from(front_end.sample_rate_hz)
     }
 }
 
@@ -148,22 +202,8 @@ impl Engine {
 /// # Errors
 /// [`Error::Setting`] for a sample rate that is out of range.
 pub fn builtin_latency_samples(config: &SessionConfig) -> Result<u64> {
-    let model = BuiltinWeights::parse(BUILTIN_WEIGHTS)?.config;
-    let resampler = Resampler::new(config.sample_rate_hz, model.front_end.sample_rate_hz)?;
-    Ok(latency_samples(&model, &resampler, config))
-}
-
-/// Loads a model and, on a GPU, runs it once: only then is it known to work.
-fn try_out(bytes: &[u8], device: Device) -> Result<BuiltinModel> {
-    let model = BuiltinModel::load(bytes, device)?;
-    if device != Device::Cpu {
-        let features = vec![0.0; MIN_HOP_FRAMES * model.config().front_end.frame_len()];
-        let mut state = model.new_state()?;
-        model.run(&mut [BuiltinStep {
-            state: &mut state,
-            features: &features,
-            total_frames: None,
-        }])?;
-    }
-    Ok(model)
+    let drums = BuiltinWeights::parse(BUILTIN_WEIGHTS)?.config;
+    let pitched = PitchedWeights::parse(PITCHED_WEIGHTS)?.config;
+    let resampler = Resampler::new(config.sample_rate_hz, drums.front_end.sample_rate_hz)?;
+    Ok(latency_samples(&drums, &pitched, &resampler, config))
 }

@@ -29,17 +29,23 @@
 //! a grid that belongs to the source's timeline.
 
 mod client;
+mod drum_ear;
 mod engine;
 mod engine_thread;
 mod hub;
 mod leakage;
 mod message;
 mod offline;
+mod pitched_ear;
+mod reader;
 mod ring;
 mod session;
 mod source;
 
-pub use engine::{Engine, HOP_FRAMES, MIN_HOP_FRAMES, SessionConfig, builtin_latency_samples};
+pub use engine::{
+    Engine, HOP_FRAMES, LONGEST_NOTE_SECONDS, MIN_HOP_FRAMES, Parts, SessionConfig,
+    builtin_latency_samples,
+};
 pub use hub::{EngineStatus, Hub, Phase};
 pub use leakage::live_latency_samples;
 pub use message::{HostTime, Listening, LiveNote, PortCounters};

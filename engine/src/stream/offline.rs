@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::engine::{Engine, SessionConfig};
+use super::engine::{Engine, Parts, SessionConfig};
 use super::session::Session;
 use crate::audio::decode::AudioFile;
 use crate::audio::downmix;
@@ -30,6 +30,7 @@ pub struct Transcription {
 pub fn transcribe_file(
     engine: &Engine,
     path: &Path,
+    parts: Parts,
     sensitivity: f32,
     mut on_progress: impl FnMut(f64, Option<f64>),
 ) -> Result<Transcription> {
@@ -37,7 +38,7 @@ pub fn transcribe_file(
     let rate = f64::from(file.sample_rate_hz());
     let length = file.declared_frames().map(|frames| frames as f64 / rate);
     let channel_count = file.channel_count();
-    let mut recording = Recording::new(engine, file.sample_rate_hz(), sensitivity)?;
+    let mut recording = Recording::new(engine, file.sample_rate_hz(), parts, sensitivity)?;
     while let Some(block) = file.next_block()? {
         recording.push(block, channel_count)?;
         on_progress(recording.session.pushed_samples() as f64 / rate, length);
@@ -54,9 +55,10 @@ pub fn transcribe_samples(
     interleaved: &[f32],
     channel_count: usize,
     sample_rate_hz: u32,
+    parts: Parts,
     sensitivity: f32,
 ) -> Result<Transcription> {
-    let mut recording = Recording::new(engine, sample_rate_hz, sensitivity)?;
+    let mut recording = Recording::new(engine, sample_rate_hz, parts, sensitivity)?;
     for block in interleaved.chunks(65_536 * channel_count.max(1)) {
         recording.push(block, channel_count)?;
     }
@@ -70,8 +72,14 @@ struct Recording<'a> {
 }
 
 impl<'a> Recording<'a> {
-    fn new(engine: &'a Engine, sample_rate_hz: u32, sensitivity: f32) -> Result<Self> {
+    fn new(
+        engine: &'a Engine,
+        sample_rate_hz: u32,
+        parts: Parts,
+        sensitivity: f32,
+    ) -> Result<Self> {
         let config = SessionConfig {
+            parts,
             sensitivity: sensitivity.into(),
             ..SessionConfig::new(sample_rate_hz)
         };

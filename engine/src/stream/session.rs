@@ -1,41 +1,34 @@
 //! One source from the start of a passage to its end.
 
-use std::sync::Arc;
-
-use super::engine::SessionConfig;
-use crate::audio::mel::{FeatureStream, FrontEnd, FrontEndConfig};
+use super::drum_ear::DrumEar;
+use super::engine::{Engine, SessionConfig};
+use super::pitched_ear::PitchedEar;
+use super::reader::Ear as _;
+use crate::audio::mel::FrontEndConfig;
 use crate::audio::resample::Resampler;
 use crate::error::Result;
-use crate::event::{DRUM_NOTE_SECONDS, PlacedNote};
-use crate::model::builtin::{BuiltinConfig, BuiltinModel, BuiltinState, BuiltinStep};
-use crate::note::levels::{BandLevels, STEPS_PER_SECOND};
-use crate::note::pick::{MAX_SHIFT_FRAMES, Pick, PickRules, Picker, Sensitivity};
-use crate::note::refine::{self, MAX_MOVE_SECONDS, refined_onset};
-use crate::note::velocity::{StrengthMeter, VelocityScale};
+use crate::event::PlacedNote;
+use crate::model::builtin::BuiltinConfig;
+use crate::model::pitched::PitchedConfig;
+use crate::note::pick::Sensitivity;
 
 /// Samples beyond this are cut off: far above any audio, far below what overflows.
 const LOUDEST_SAMPLE: f32 = 1e6;
 
-/// Farthest that an onset lies from the frame that it was found in, in frames of the model.
-fn reach_frames(front_end: &FrontEndConfig) -> f64 {
-    let frames_per_second = f64::from(front_end.sample_rate_hz) / front_end.hop_samples as f64;
-    MAX_SHIFT_FRAMES + MAX_MOVE_SECONDS * frames_per_second
-}
-
-/// From a hit to the last sample that must be in: its way to its frame, the frames that decide whether
-/// it is a peak, the model's context, the rest of the step, the front end.
+/// See [`Session::latency_samples`].
 pub(super) fn latency_samples(
-    model: &BuiltinConfig,
+    drums: &BuiltinConfig,
+    pitched: &PitchedConfig,
     resampler: &Resampler,
     config: &SessionConfig,
 ) -> u64 {
-    let front_end = &model.front_end;
-    let frames = reach_frames(front_end).ceil() as usize
-        + PickRules::default().lookahead_frames()
-        + model.future_frames()
-        + config.hop_frames;
-    let model_samples = (frames * front_end.hop_samples + front_end.lookahead_samples()) as u64;
-    (model_samples * u64::from(config.sample_rate_hz)).div_ceil(u64::from(front_end.sample_rate_hz))
+    let of_drums = DrumEar::latency_samples(drums, config.hop_frames);
+    let model_samples = match config.parts.pitched_program {
+        None => of_drums,
+        Some(_) => of_drums.max(PitchedEar::latency_samples(pitched, config)),
+    } as u64;
+    let model_rate_hz = u64::from(drums.front_end.sample_rate_hz);
+    (model_samples * u64::from(config.sample_rate_hz)).div_ceil(model_rate_hz)
         + resampler.lookahead_samples() as u64
         + 1
 }
@@ -54,73 +47,43 @@ fn grid_samples(front_end: &FrontEndConfig, sample_rate_hz: u32) -> u64 {
 pub struct Session {
     config: SessionConfig,
     resampler: Resampler,
-    feature_stream: FeatureStream,
-    state: BuiltinState,
-    picker: Picker,
-    levels: BandLevels,
-    meter: StrengthMeter,
-    velocities: VelocityScale,
-    /// Features that wait for the next step, `[frames, frame_len]`.
-    features: Vec<f32>,
-    frame_len: usize,
-    /// Samples of the model's rate between two frames.
-    frame_samples: usize,
-    model_rate_hz: u32,
-    future_frames: usize,
-    reach_frames: f64,
+    pub(super) drums: Option<DrumEar>,
+    pub(super) pitched: Option<PitchedEar>,
     latency_samples: u64,
     /// Silence before the first sample, so that the frames lie on the timeline's grid.
     lead_in_samples: u64,
-    /// Frames that the model has been given.
-    frames_run: u64,
-    /// Frames of the passage, once it is over.
-    total_frames: Option<u64>,
+    is_finished: bool,
     samples_in: u64,
     bad_samples: u64,
-    notes: Vec<PlacedNote>,
     resampled: Vec<f32>,
-    picks: Vec<Pick>,
 }
 
 impl Session {
-    pub(super) fn new(
-        model: &BuiltinModel,
-        front_end: Arc<FrontEnd>,
-        config: &SessionConfig,
-    ) -> Result<Self> {
-        let state = model.new_state()?;
-        let model = model.config();
-        let of_front_end = &model.front_end;
-        let resampler = Resampler::new(config.sample_rate_hz, of_front_end.sample_rate_hz)?;
-        let mut picker = Picker::new(&model.thresholds, PickRules::default());
-        picker.set_sensitivity(config.sensitivity);
-        let grid_samples = grid_samples(of_front_end, config.sample_rate_hz) as i64;
+    pub(super) fn new(engine: &Engine, config: &SessionConfig) -> Result<Self> {
+        let (drums, pitched) = (engine.drums.model.config(), engine.pitched.model.config());
+        let resampler = Resampler::new(config.sample_rate_hz, drums.front_end.sample_rate_hz)?;
+        let hear_drums = || DrumEar::new(&engine.drums, config);
+        let hear_pitched = |program| PitchedEar::new(&engine.pitched, config, program);
+        // The grid of the pitched model, whose frames are longer, is one of the drum model, too.
+        let front_end = match config.parts.pitched_program {
+            None => &drums.front_end,
+            Some(_) => &pitched.front_end,
+        };
+        let grid_samples = grid_samples(front_end, config.sample_rate_hz) as i64;
         let lead_in_samples = config.timeline_samples.rem_euclid(grid_samples) as u64;
         let mut session = Self {
             config: *config,
-            latency_samples: latency_samples(model, &resampler, config),
+            latency_samples: latency_samples(drums, pitched, &resampler, config),
             resampler,
-            feature_stream: FeatureStream::new(front_end),
-            state,
-            picker,
-            levels: BandLevels::new(of_front_end.sample_rate_hz),
-            meter: StrengthMeter::default(),
-            velocities: VelocityScale::default(),
-            features: Vec::new(),
-            frame_len: of_front_end.frame_len(),
-            frame_samples: of_front_end.hop_samples,
-            model_rate_hz: of_front_end.sample_rate_hz,
-            future_frames: model.future_frames(),
-            reach_frames: reach_frames(of_front_end),
+            drums: config.parts.drums.then(hear_drums).transpose()?,
+            pitched: config.parts.pitched_program.map(hear_pitched).transpose()?,
             lead_in_samples,
-            frames_run: 0,
-            total_frames: None,
+            is_finished: false,
             samples_in: 0,
             bad_samples: 0,
-            notes: Vec::new(),
             resampled: Vec::new(),
-            picks: Vec::new(),
         };
+        session.set_sensitivity(config.sensitivity);
         session.hear(&vec![0.0; lead_in_samples as usize]);
         Ok(session)
     }
@@ -143,13 +106,18 @@ impl Session {
 
     /// Sets the sensitivity for everything that is not decided yet; see [`SessionConfig`].
     pub fn set_sensitivity(&mut self, sensitivity: Sensitivity) {
-        self.picker.set_sensitivity(sensitivity);
+        if let Some(drums) = &mut self.drums {
+            drums.set_sensitivity(sensitivity);
+        }
+        if let Some(pitched) = &mut self.pitched {
+            pitched.set_sensitivity(sensitivity);
+        }
     }
 
     /// Takes the next samples of the source, downmixed to one channel (see [`crate::audio::downmix`]).
     /// Values that are no numbers count as silence. Ignored after [`Session::finish`].
     pub fn push(&mut self, samples: &[f32]) {
-        if self.total_frames.is_some() {
+        if self.is_finished {
             return;
         }
         self.samples_in += samples.len() as u64;
@@ -170,26 +138,35 @@ impl Session {
 
     /// Ends the passage. What was pushed last comes out as the engine runs on.
     pub fn finish(&mut self) {
-        if self.total_frames.is_none() {
-            self.resampled.clear();
-            self.resampler.finish(&mut self.resampled);
-            self.pass_on();
-            self.total_frames = Some(self.feature_stream.finish(&mut self.features));
+        if self.is_finished {
+            return;
+        }
+        self.is_finished = true;
+        self.resampled.clear();
+        self.resampler.finish(&mut self.resampled);
+        self.pass_on();
+        if let Some(drums) = &mut self.drums {
+            drums.reader_mut().finish();
+        }
+        if let Some(pitched) = &mut self.pitched {
+            pitched.reader_mut().finish();
         }
     }
 
     /// Whether [`Engine::run`] has something to do here.
     pub fn is_ready(&self) -> bool {
-        match self.total_frames {
-            None => self.features.len() >= self.config.hop_frames * self.frame_len,
-            Some(_) => !self.is_complete(),
-        }
+        self.drums.as_ref().is_some_and(|e| e.reader().is_ready())
+            || self.pitched.as_ref().is_some_and(|e| e.reader().is_ready())
     }
 
     /// Whether the passage has ended and all of its notes are out.
     pub fn is_complete(&self) -> bool {
-        self.total_frames
-            .is_some_and(|total| total == 0 || self.frames_run >= total + self.future_frames as u64)
+        self.is_finished
+            && self.drums.as_ref().is_none_or(|e| e.reader().is_complete())
+            && self
+                .pitched
+                .as_ref()
+                .is_none_or(|e| e.reader().is_complete())
     }
 
     /// Every note with an onset before this position is out (or still waits in
@@ -198,8 +175,11 @@ impl Session {
         if self.is_complete() {
             return u64::MAX;
         }
-        let frames = self.picker.next_frame() as f64 - self.reach_frames;
-        ((frames.max(0.0) * self.samples_per_frame()) as u64).saturating_sub(self.lead_in_samples)
+        let drums = self.drums.as_ref().map(DrumEar::settled_seconds);
+        let pitched = self.pitched.as_ref().map(PitchedEar::settled_seconds);
+        let seconds = drums.into_iter().chain(pitched).fold(f64::MAX, f64::min);
+        let samples = (seconds * f64::from(self.config.sample_rate_hz)) as u64;
+        samples.saturating_sub(self.lead_in_samples)
     }
 
     /// Samples that have been pushed.
@@ -212,10 +192,23 @@ impl Session {
         self.bad_samples
     }
 
-    /// Moves the notes that have come out since the last call to the end of `notes`, in the order of
-    /// the model's frames; onsets may be out of order by up to 28 ms.
+    /// Moves the notes that have come out since the last call to the end of `notes`. Drums come in the
+    /// order of the model's frames, with onsets out of order by up to 28 ms; pitched notes come when they
+    /// end.
     pub fn take_notes(&mut self, notes: &mut Vec<PlacedNote>) {
-        notes.append(&mut self.notes);
+        let first = notes.len();
+        if let Some(drums) = &mut self.drums {
+            drums.take_notes(notes);
+        }
+        if let Some(pitched) = &mut self.pitched {
+            pitched.take_notes(notes);
+        }
+        // Whatever the models say, nothing lies before the start or after the end.
+        let last_sample = self.samples_in.saturating_sub(1);
+        for note in &mut notes[first..] {
+            let onset = note.onset_samples.saturating_sub(self.lead_in_samples);
+            note.onset_samples = onset.min(last_sample);
+        }
     }
 
     fn hear(&mut self, samples: &[f32]) {
@@ -226,73 +219,12 @@ impl Session {
 
     /// Passes on what has been resampled.
     fn pass_on(&mut self) {
-        self.levels.push(&self.resampled);
-        self.feature_stream
-            .push(&self.resampled, &mut self.features);
-    }
-
-    /// Samples of the source between two frames of the model.
-    fn samples_per_frame(&self) -> f64 {
-        self.frame_samples as f64 * f64::from(self.config.sample_rate_hz)
-            / f64::from(self.model_rate_hz)
-    }
-
-    /// The features of the next step; after the end zeros, which the model does not look at.
-    pub(super) fn step(&mut self) -> BuiltinStep<'_> {
-        let len = self.config.hop_frames * self.frame_len;
-        if self.features.len() < len {
-            self.features.resize(len, 0.0);
+        if let Some(drums) = &mut self.drums {
+            drums.push(&self.resampled);
         }
-        BuiltinStep {
-            state: &mut self.state,
-            features: &self.features[..len],
-            total_frames: self.total_frames,
+        if let Some(pitched) = &mut self.pitched {
+            pitched.push(&self.resampled);
         }
-    }
-
-    /// Turns the outputs of a step into notes.
-    pub(super) fn receive(&mut self, outputs: &[f32]) {
-        let hop = self.config.hop_frames;
-        self.features.drain(..hop * self.frame_len);
-        let first = self.frames_run as i64 - self.future_frames as i64;
-        self.frames_run += hop as u64;
-        let end = self.total_frames.map_or(i64::MAX, |n| n as i64);
-        self.picks.clear();
-        for (index, frame) in outputs.chunks(outputs.len() / hop).enumerate() {
-            if (0..end).contains(&(first + index as i64)) {
-                self.picker.push(frame, &mut self.picks);
-            }
-        }
-        if self.is_complete() {
-            self.picker.finish(&mut self.picks);
-        }
-        let length = f64::from(self.config.sample_rate_hz) * DRUM_NOTE_SECONDS;
-        let last_sample = self.samples_in.saturating_sub(1);
-        let frame_seconds = self.frame_samples as f64 / f64::from(self.model_rate_hz);
-        for pick in &self.picks {
-            // All that is looked at is in: the model's context reaches further.
-            let estimate_seconds = pick.position_frames * frame_seconds;
-            let onset_seconds = refined_onset(&self.levels, pick.class, estimate_seconds);
-            let strength_db = self
-                .meter
-                .strength_db(&self.levels, pick.class, onset_seconds);
-            let onset = onset_seconds * f64::from(self.config.sample_rate_hz);
-            let onset_samples = (onset.round() as u64).saturating_sub(self.lead_in_samples);
-            self.notes.push(PlacedNote {
-                onset_samples: onset_samples.min(last_sample),
-                length_samples: length.round().max(1.0) as u64,
-                pitch: pick.class.gm_note(),
-                velocity: self.velocities.velocity(strength_db),
-                program: 0,
-                is_drum: true,
-                confidence: pick.confidence,
-            });
-        }
-        let settled_frames = self.picker.next_frame() as f64 - self.reach_frames;
-        let settled_step = settled_frames * frame_seconds * f64::from(STEPS_PER_SECOND);
-        let needed_steps = refine::PAST_STEPS.max(StrengthMeter::PAST_STEPS);
-        self.levels
-            .forget_before(settled_step as i64 - needed_steps);
     }
 }
 

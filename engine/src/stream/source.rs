@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::engine::Parts;
 use crate::event::DrumClass;
 
 /// What the user says the track is. Hits of drums that cannot be on it are bleed and are not
@@ -45,6 +46,19 @@ impl Source {
     /// Whether there are no drums, so that a hit can only be leakage.
     pub const fn is_pitched_only(self) -> bool {
         matches!(self, Self::Bass | Self::Guitar | Self::Keys)
+    }
+
+    /// What to listen for on such a track.
+    pub const fn parts(self) -> Parts {
+        Parts {
+            drums: !self.is_pitched_only(),
+            pitched_program: match self {
+                Self::Bass => Some(33),
+                Self::Guitar => Some(25),
+                Self::Keys | Self::FullMix => Some(0),
+                _ => None,
+            },
+        }
     }
 
     /// Whether hits of `class` can be on such a track.

@@ -3,7 +3,7 @@
 use hitscribe_cli::host::NoteEvent;
 use hitscribe_engine::device::DeviceChoice;
 use hitscribe_engine::event::Note;
-use hitscribe_engine::stream::{Engine, transcribe_samples};
+use hitscribe_engine::stream::{Engine, Parts, transcribe_samples};
 
 /// Audio and MIDI together.
 pub const ALIGNED: (&str, &str) = ("Latency mode", "Aligned (audio waits)");
@@ -23,9 +23,16 @@ pub fn transcribed(sample_rate_hz: f64, channels: &[Vec<f32>]) -> Vec<Note> {
         .flat_map(|at| channels.iter().map(move |channel| sample(channel, at)))
         .collect();
     let rate = sample_rate_hz as u32;
-    let mut notes = transcribe_samples(&engine, &interleaved, channels.len(), rate, 0.5)
-        .expect("the CPU")
-        .notes;
+    let mut notes = transcribe_samples(
+        &engine,
+        &interleaved,
+        channels.len(),
+        rate,
+        Parts::DRUMS,
+        0.5,
+    )
+    .expect("the CPU")
+    .notes;
     // What is found in the silence may lie beyond the end of the render.
     let end_seconds = channels[0].len() as f64 / sample_rate_hz;
     notes.retain(|note| note.onset_seconds < end_seconds);

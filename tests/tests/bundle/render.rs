@@ -1,7 +1,7 @@
 //! Renders: every note, at its exact sample, for any block size.
 
 use hitscribe_engine::device::DeviceChoice;
-use hitscribe_engine::stream::{Engine, transcribe_file};
+use hitscribe_engine::stream::{Engine, Parts, transcribe_file};
 use hitscribe_tests::{Render, groove, library, read, recording};
 
 use crate::common::{ALIGNED, assert_balanced, assert_equal, assert_same, set, transcribed};
@@ -64,7 +64,7 @@ fn a_real_recording_gives_the_notes_of_its_transcription() {
     );
     // The end of a file is not the same as silence after it, and the model looks that far ahead.
     let engine = Engine::builtin(DeviceChoice::Cpu).unwrap();
-    let of_file = transcribe_file(&engine, &path, 0.5, |_, _| {})
+    let of_file = transcribe_file(&engine, &path, Parts::DRUMS, 0.5, |_, _| {})
         .unwrap()
         .notes;
     assert_same(&out.notes, &of_file, constant, rate, seconds - 1.5);

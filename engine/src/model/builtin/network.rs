@@ -1,12 +1,4 @@
-//! The network of the built-in model in burn, as a stream: every frame is computed once.
-//!
-//! Each layer keeps the frames of its input that later frames still need. So the cost does not
-//! depend on how many frames come at once, and the outputs do not depend on it either. A layer that
-//! looks `f` frames ahead answers `f` frames late; the delays add up to
-//! [`BuiltinConfig::future_frames`](super::BuiltinConfig::future_frames).
-//!
-//! As in training, what lies before the first and after the last frame is zero *at the input of each
-//! layer*, not silence at the input of the network.
+//! The network of the drum model in burn, as a stream; see [`super::super::streaming`].
 //!
 //! Convolutions are written as few large matrix products, because that is what the CPU backend does
 //! best: layouts have channels last, and windows over time are views, not copies.
@@ -15,7 +7,8 @@ use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Slice, Tensor, TensorData};
 
-use super::{BlockConfig, BuiltinWeights, STEM_TAPS};
+use super::super::streaming::{Dense, Edges, Step, StreamNetwork, join, split};
+use super::{BlockConfig, BuiltinConfig, BuiltinWeights, STEM_TAPS};
 use crate::error::Result;
 
 /// The network with its weights on one device.
@@ -30,23 +23,13 @@ pub struct Network<B: Backend> {
 }
 
 /// What the layers still need of one source's past: inputs of each layer, oldest first.
-pub(super) struct State<B: Backend> {
+pub struct State<B: Backend> {
     /// `[1, bands, 2, channels]` for each stem layer.
     stem: Vec<Tensor<B, 4>>,
     /// `[1, 2, bands * channels]`
     project: Tensor<B, 3>,
     /// `[1, context, channels]` for each block.
     blocks: Vec<Tensor<B, 3>>,
-    /// Index of the next frame of features.
-    next_frame: u64,
-}
-
-/// One source's part of a batch.
-pub(super) struct Step<'a, B: Backend> {
-    pub state: &'a mut State<B>,
-    /// `[frames, bands, inputs]`
-    pub features: &'a [f32],
-    pub total_frames: Option<u64>,
 }
 
 /// 3 x 3 convolution over bands and time on `[batch, bands, frames, channels]`.
@@ -58,26 +41,17 @@ struct StemConv<B: Backend> {
     pooled: bool,
 }
 
-/// Matrix and bias on `[batch, frames, channels]`.
-struct Dense<B: Backend> {
-    /// `[1, inputs, outputs]`
-    weight: Tensor<B, 3>,
-    /// `[1, 1, outputs]`
-    bias: Tensor<B, 3>,
-}
-
 struct Block<B: Backend> {
     config: BlockConfig,
     spread: Dense<B>,
     mix: Dense<B>,
 }
 
-impl<B: Backend> Network<B> {
-    /// Builds the network from a weights file.
-    ///
-    /// # Errors
-    /// [`crate::Error::Model`] when tensors are missing or do not fit the configuration.
-    pub fn load(weights: &BuiltinWeights<'_>, device: &B::Device) -> Result<Self> {
+impl<B: Backend> StreamNetwork<B> for Network<B> {
+    type Config = BuiltinConfig;
+    type State = State<B>;
+
+    fn load(weights: &BuiltinWeights<'_>, device: &B::Device) -> Result<Self> {
         let config = &weights.config;
         let bands = config.front_end.bands;
         let inputs = config.front_end.fft_sizes.len();
@@ -101,14 +75,8 @@ impl<B: Backend> Network<B> {
             channels = layer.outputs;
             band_count = layer_bands(band_count, layer.stride, layer.pooled);
         }
-        let dense = |name: &str, inputs: usize, outputs: usize| -> Result<Dense<B>> {
-            let weight = weights.tensor(&format!("{name}.weight"), &[inputs, outputs])?;
-            let bias = weights.tensor(&format!("{name}.bias"), &[outputs])?;
-            Ok(Dense {
-                weight: Tensor::from_data(TensorData::new(weight, [1, inputs, outputs]), device),
-                bias: Tensor::from_data(TensorData::new(bias, [1, 1, outputs]), device),
-            })
-        };
+        let dense =
+            |name: &str, inputs, outputs| Dense::load(weights, name, inputs, outputs, device);
         let project = dense(
             "project",
             STEM_TAPS * band_count * channels,
@@ -135,8 +103,7 @@ impl<B: Backend> Network<B> {
         })
     }
 
-    /// The memory before the first frame.
-    pub(super) fn new_state(&self) -> State<B> {
+    fn new_state(&self) -> State<B> {
         let (mut bands, mut channels) = (self.bands, self.inputs);
         let mut stem = Vec::new();
         for layer in &self.stem {
@@ -157,20 +124,15 @@ impl<B: Backend> Network<B> {
             stem,
             project: Tensor::zeros([1, STEM_TAPS - 1, bands * channels], &self.device),
             blocks: blocks.collect(),
-            next_frame: 0,
         }
     }
 
-    /// The next frames of each source; see [`super::BuiltinModel::run`].
-    pub(super) fn run(&self, steps: &mut [Step<'_, B>]) -> Vec<Vec<f32>> {
+    fn run(&self, steps: &mut [Step<'_, State<B>>]) -> Vec<Vec<f32>> {
         let batch = steps.len();
         let frames = steps[0].features.len() / (self.bands * self.inputs);
-        let values = steps
-            .iter()
-            .flat_map(|s| s.features)
-            .copied()
-            .collect::<Vec<_>>();
-        let features = TensorData::new(values, [batch, frames, self.bands, self.inputs]);
+        let values = steps.iter().flat_map(|s| s.features).copied();
+        let shape = [batch, frames, self.bands, self.inputs];
+        let features = TensorData::new(values.collect::<Vec<_>>(), shape);
         let mut edges = Edges::new(steps, frames);
 
         let mut x = Tensor::<B, 4>::from_data(features, &self.device).swap_dims(1, 2);
@@ -198,86 +160,13 @@ impl<B: Backend> Network<B> {
             x = edges.clear(x, 1);
         }
         let outputs = self.head.forward(relu(x));
-        for step in steps.iter_mut() {
-            step.state.next_frame += frames as u64;
-        }
-        let values = outputs.into_data().into_vec::<f32>().unwrap_or_default();
-        values
-            .chunks(values.len() / batch)
-            .map(<[f32]>::to_vec)
-            .collect()
+        split(outputs)
     }
 }
 
 fn layer_bands(bands: usize, stride: usize, pooled: bool) -> usize {
     let bands = (bands - 1) / stride + 1;
     if pooled { bands / 2 } else { bands }
-}
-
-/// Puts each source's kept frames before its new ones and keeps the last ones for the next step.
-fn join<B: Backend, const D: usize>(
-    steps: &mut [Step<'_, B>],
-    mut kept: impl FnMut(&mut State<B>) -> &mut Tensor<B, D>,
-    x: Tensor<B, D>,
-    time_dim: usize,
-    context: usize,
-) -> Tensor<B, D> {
-    if context == 0 {
-        return x;
-    }
-    let past = steps.iter_mut().map(|s| kept(s.state).clone()).collect();
-    let joined = Tensor::cat(vec![Tensor::cat(past, 0), x], time_dim);
-    let length = joined.dims()[time_dim];
-    let last = joined.clone().slice_dim(time_dim, length - context..length);
-    for (index, step) in steps.iter_mut().enumerate() {
-        *kept(step.state) = last.clone().slice_dim(0, index..index + 1);
-    }
-    joined
-}
-
-/// Which rows of a step lie outside of each source's passage, at the current layer's delay.
-struct Edges {
-    /// Frame of the first row and end of the passage.
-    sources: Vec<(i64, i64)>,
-    frames: usize,
-}
-
-impl Edges {
-    fn new<B: Backend>(steps: &[Step<'_, B>], frames: usize) -> Self {
-        let end = |step: &Step<'_, B>| step.total_frames.map_or(i64::MAX, |n| n as i64);
-        let sources = steps
-            .iter()
-            .map(|s| (s.state.next_frame as i64, end(s)))
-            .collect();
-        Self { sources, frames }
-    }
-
-    fn delay(&mut self, frames: usize) {
-        for (first, _) in &mut self.sources {
-            *first -= frames as i64;
-        }
-    }
-
-    /// Sets the rows outside to zero. Almost always there are none.
-    fn clear<B: Backend, const D: usize>(&self, x: Tensor<B, D>, time_dim: usize) -> Tensor<B, D> {
-        let frames = self.frames as i64;
-        if self
-            .sources
-            .iter()
-            .all(|&(first, end)| first >= 0 && first + frames <= end)
-        {
-            return x;
-        }
-        let inside = self.sources.iter().flat_map(|&(first, end)| {
-            (first..first + frames).map(move |t| f32::from(u8::from(t >= 0 && t < end)))
-        });
-        let mut shape = [1; D];
-        shape[0] = self.sources.len();
-        shape[time_dim] = self.frames;
-        let mask = TensorData::new(inside.collect::<Vec<_>>(), shape);
-        let device = x.device();
-        x * Tensor::from_data(mask, &device)
-    }
 }
 
 impl<B: Backend> StemConv<B> {
@@ -322,16 +211,6 @@ impl<B: Backend> StemConv<B> {
                 .matmul(self.taps[index].clone())
         };
         tap(0) + tap(1) + tap(2)
-    }
-}
-
-impl<B: Backend> Dense<B> {
-    fn outputs(&self) -> usize {
-        self.bias.dims()[2]
-    }
-
-    fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
-        x.matmul(self.weight.clone()) + self.bias.clone()
     }
 }
 

@@ -1,0 +1,124 @@
+//! Drums of one source.
+
+use super::engine::SessionConfig;
+use super::reader::{Ear, Loaded, Reader};
+use crate::audio::mel::FrontEndConfig;
+use crate::error::Result;
+use crate::event::{DRUM_NOTE_SECONDS, PlacedNote};
+use crate::model::builtin::{BuiltinConfig, Drums};
+use crate::model::weights_file::NetworkConfig;
+use crate::note::levels::{BandLevels, STEPS_PER_SECOND};
+use crate::note::pick::{MAX_SHIFT_FRAMES, Pick, PickRules, Picker, Sensitivity};
+use crate::note::refine::{self, MAX_MOVE_SECONDS, refined_onset};
+use crate::note::velocity::{StrengthMeter, VelocityScale};
+
+/// Farthest that an onset lies from the frame that it was found in, in frames of the model.
+fn reach_frames(front_end: &FrontEndConfig) -> f64 {
+    let frames_per_second = f64::from(front_end.sample_rate_hz) / front_end.hop_samples as f64;
+    MAX_SHIFT_FRAMES + MAX_MOVE_SECONDS * frames_per_second
+}
+
+pub(super) struct DrumEar {
+    reader: Reader<Drums>,
+    picker: Picker,
+    levels: BandLevels,
+    meter: StrengthMeter,
+    velocities: VelocityScale,
+    reach_frames: f64,
+    sample_rate_hz: f64,
+    notes: Vec<PlacedNote>,
+}
+
+impl DrumEar {
+    pub(super) fn new(loaded: &Loaded<Drums>, config: &SessionConfig) -> Result<Self> {
+        let model = loaded.model.config();
+        Ok(Self {
+            reader: Reader::new(loaded, config.hop_frames)?,
+            picker: Picker::new(&model.thresholds, PickRules::default()),
+            levels: BandLevels::new(model.front_end.sample_rate_hz),
+            meter: StrengthMeter::default(),
+            velocities: VelocityScale::default(),
+            reach_frames: reach_frames(&model.front_end),
+            sample_rate_hz: f64::from(config.sample_rate_hz),
+            notes: Vec::new(),
+        })
+    }
+
+    /// Samples of the model's rate from a hit to the last one that must be in: its way to its frame, the
+    /// frames that decide whether it is a peak, the model's context, the rest of the step, the front end.
+    pub(super) fn latency_samples(model: &BuiltinConfig, hop_frames: usize) -> usize {
+        let frames = reach_frames(&model.front_end).ceil() as usize
+            + PickRules::default().lookahead_frames()
+            + model.future_frames()
+            + hop_frames;
+        frames * model.front_end.hop_samples + model.front_end.lookahead_samples()
+    }
+
+    pub(super) fn set_sensitivity(&mut self, sensitivity: Sensitivity) {
+        self.picker.set_sensitivity(sensitivity);
+    }
+
+    /// Takes the next samples, at the rate of the model.
+    pub(super) fn push(&mut self, samples: &[f32]) {
+        self.levels.push(samples);
+        self.reader.push(samples);
+    }
+
+    /// Every note with an onset before this time is out.
+    pub(super) fn settled_seconds(&self) -> f64 {
+        let frames = self.picker.next_frame() as f64 - self.reach_frames;
+        frames.max(0.0) * self.reader.frame_seconds()
+    }
+
+    pub(super) fn take_notes(&mut self, notes: &mut Vec<PlacedNote>) {
+        notes.append(&mut self.notes);
+    }
+
+    fn place(&mut self, pick: &Pick) {
+        // All that is looked at is in: the model's context reaches further.
+        let estimate_seconds = pick.position_frames * self.reader.frame_seconds();
+        let onset_seconds = refined_onset(&self.levels, pick.class, estimate_seconds);
+        let strength_db = self
+            .meter
+            .strength_db(&self.levels, pick.class, onset_seconds);
+        let length = self.sample_rate_hz * DRUM_NOTE_SECONDS;
+        self.notes.push(PlacedNote {
+            onset_samples: (onset_seconds * self.sample_rate_hz).round() as u64,
+            length_samples: length.round().max(1.0) as u64,
+            pitch: pick.class.gm_note(),
+            velocity: self.velocities.velocity(strength_db),
+            program: 0,
+            is_drum: true,
+            confidence: pick.confidence,
+        });
+    }
+}
+
+impl Ear<Drums> for DrumEar {
+    fn reader(&self) -> &Reader<Drums> {
+        &self.reader
+    }
+
+    fn reader_mut(&mut self) -> &mut Reader<Drums> {
+        &mut self.reader
+    }
+
+    fn receive(&mut self, outputs: &[f32]) {
+        let mut picks = Vec::new();
+        for frame in self.reader.receive(outputs) {
+            self.picker.push(frame, &mut picks);
+        }
+        if self.reader.is_complete() {
+            self.picker.finish(&mut picks);
+        }
+        for pick in &picks {
+            self.place(pick);
+        }
+        let settled_frames = self.picker.next_frame() as f64 - self.reach_frames;
+        let settled_step =
+            settled_frames * self.reader.frame_seconds() * f64::from(STEPS_PER_SECOND);
+        let needed_steps = refine::PAST_STEPS.max(StrengthMeter::PAST_STEPS);
+        self.levels
+            .forget_before(settled_step as i64 - needed_steps);
+    }
+}

@@ -1,0 +1,159 @@
+//! One network listening to one source: samples to features, features to steps on a grid that starts with
+//! the first sample.
+
+use std::sync::Arc;
+
+use crate::audio::mel::{FeatureStream, FrontEnd};
+use crate::device::Device;
+use crate::error::Result;
+use crate::model::streaming::{Architecture, StreamModel, StreamState, StreamStep};
+use crate::model::weights_file::NetworkConfig;
+
+/// A network that is ready to listen, shared by all sessions.
+pub(super) struct Loaded<A: Architecture> {
+    pub(super) model: StreamModel<A>,
+    front_end: Arc<FrontEnd>,
+}
+
+impl<A: Architecture> Loaded<A> {
+    /// Loads a model and, on a GPU, runs it once: only then is it known to work.
+    ///
+    /// # Errors
+    /// [`crate::Error::Model`] for damaged weights, [`crate::Error::Device`].
+    pub(super) fn new(bytes: &[u8], device: Device) -> Result<Self> {
+        const FRAMES: usize = 32;
+        let model = StreamModel::<A>::load(bytes, device)?;
+        let front_end = model.config().front_end().clone();
+        if device != Device::Cpu {
+            let features = vec![0.0; FRAMES * front_end.frame_len()];
+            let mut state = model.new_state()?;
+            model.run(&mut [StreamStep {
+                state: &mut state,
+                features: &features,
+                total_frames: None,
+            }])?;
+        }
+        let front_end = Arc::new(FrontEnd::new(front_end));
+        Ok(Self { model, front_end })
+    }
+}
+
+/// What listens to a source with a network of kind `A`.
+pub(super) trait Ear<A: Architecture> {
+    fn reader(&self) -> &Reader<A>;
+
+    fn reader_mut(&mut self) -> &mut Reader<A>;
+
+    /// Turns the outputs of a step into notes.
+    fn receive(&mut self, outputs: &[f32]);
+}
+
+/// Runs one step of every ear that is ready, as one batch for each length of step.
+pub(super) fn run_ready<A: Architecture, E: Ear<A>>(
+    loaded: &Loaded<A>,
+    mut ears: Vec<&mut E>,
+) -> Result<()> {
+    ears.retain(|ear| ear.reader().is_ready());
+    ears.sort_by_key(|ear| ear.reader().hop_frames);
+    for batch in ears.chunk_by_mut(|a, b| a.reader().hop_frames == b.reader().hop_frames) {
+        let steps = batch.iter_mut().map(|ear| ear.reader_mut().step());
+        let outputs = loaded.model.run(&mut steps.collect::<Vec<_>>())?;
+        for (ear, outputs) in batch.iter_mut().zip(outputs) {
+            ear.receive(&outputs);
+        }
+    }
+    Ok(())
+}
+
+/// The way from one source's samples to the outputs of its frames.
+pub(super) struct Reader<A: Architecture> {
+    feature_stream: FeatureStream,
+    state: StreamState<A>,
+    /// Features that wait for the next step, `[frames, frame_len]`.
+    features: Vec<f32>,
+    frame_len: usize,
+    hop_frames: usize,
+    future_frames: usize,
+    /// Frames that the model has been given.
+    frames_run: u64,
+    /// Frames of the passage, once it is over.
+    total_frames: Option<u64>,
+    frame_seconds: f64,
+}
+
+impl<A: Architecture> Reader<A> {
+    pub(super) fn new(loaded: &Loaded<A>, hop_frames: usize) -> Result<Self> {
+        let config = loaded.model.config();
+        let front_end = config.front_end();
+        Ok(Self {
+            feature_stream: FeatureStream::new(Arc::clone(&loaded.front_end)),
+            state: loaded.model.new_state()?,
+            features: Vec::new(),
+            frame_len: front_end.frame_len(),
+            hop_frames,
+            future_frames: config.future_frames(),
+            frames_run: 0,
+            total_frames: None,
+            frame_seconds: front_end.hop_samples as f64 / f64::from(front_end.sample_rate_hz),
+        })
+    }
+
+    /// Takes the next samples, at the rate of the model.
+    pub(super) fn push(&mut self, samples: &[f32]) {
+        self.feature_stream.push(samples, &mut self.features);
+    }
+
+    /// Ends the passage.
+    pub(super) fn finish(&mut self) {
+        if self.total_frames.is_none() {
+            self.total_frames = Some(self.feature_stream.finish(&mut self.features));
+        }
+    }
+
+    /// Whether there is a step to run.
+    pub(super) fn is_ready(&self) -> bool {
+        match self.total_frames {
+            None => self.features.len() >= self.hop_frames * self.frame_len,
+            Some(_) => !self.is_complete(),
+        }
+    }
+
+    /// Whether the passage has ended and all of its frames are out.
+    pub(super) fn is_complete(&self) -> bool {
+        self.total_frames
+            .is_some_and(|total| total == 0 || self.frames_run >= total + self.future_frames as u64)
+    }
+
+    /// Seconds from one frame to the next.
+    pub(super) fn frame_seconds(&self) -> f64 {
+        self.frame_seconds
+    }
+
+    /// The features of the next step; after the end zeros, which the model does not look at.
+    fn step(&mut self) -> StreamStep<'_, A> {
+        let len = self.hop_frames * self.frame_len;
+        if self.features.len() < len {
+            self.features.resize(len, 0.0);
+        }
+        StreamStep {
+            state: &mut self.state,
+            features: &self.features[..len],
+            total_frames: self.total_frames,
+        }
+    }
+
+    /// Takes the outputs of the step and gives back those of frames inside the passage.
+    pub(super) fn receive<'a>(&mut self, outputs: &'a [f32]) -> Vec<&'a [f32]> {
+        let hop = self.hop_frames;
+        self.features.drain(..hop * self.frame_len);
+        let first = self.frames_run as i64 - self.future_frames as i64;
+        self.frames_run += hop as u64;
+        let end = self.total_frames.map_or(i64::MAX, |n| n as i64);
+        let frames = outputs.chunks((outputs.len() / hop).max(1));
+        (first..)
+            .zip(frames)
+            .filter(move |(frame, _)| (0..end).contains(frame))
+            .map(|(_, outputs)| outputs)
+            .collect()
+    }
+}
