@@ -53,8 +53,6 @@ pub struct Hitscribe {
     workshop: Arc<Workshop>,
     audition: Arc<Audition>,
     player: Player,
-    /// The device that the engine was last asked for.
-    device: DeviceParam,
     restart_is_asked: bool,
 }
 
@@ -68,7 +66,6 @@ impl Default for Hitscribe {
             workshop: Arc::default(),
             audition: Arc::default(),
             player: Player::default(),
-            device: DeviceParam::Auto,
             restart_is_asked: false,
         }
     }
@@ -124,7 +121,7 @@ impl Hitscribe {
 }
 
 /// The device that the user has chosen: in the project, else in the environment, else none.
-fn device_choice(chosen: DeviceParam) -> DeviceChoice {
+pub(crate) fn device_choice(chosen: DeviceParam) -> DeviceChoice {
     let from_environment = || std::env::var(DEVICE_VARIABLE).ok()?.parse().ok();
     chosen
         .choice()
@@ -188,12 +185,6 @@ impl Plugin for Hitscribe {
         let telemetry = self.telemetry.clone();
         let workshop = self.workshop.clone();
         Box::new(move |task| {
-            if let Task::Compute(device) = task {
-                if let Some(hub) = &telemetry.links.lock().hub {
-                    hub.choose(device_choice(device));
-                }
-                return;
-            }
             workshop.work(task, &telemetry, |wanted| {
                 let setup = Setup::new(
                     wanted.sample_rate_hz,
@@ -218,7 +209,6 @@ impl Plugin for Hitscribe {
         context: &mut impl ActivateContext<Self>,
     ) -> bool {
         self.restart_is_asked = false;
-        self.device = self.params.device.value();
         self.live = None;
         self.workshop.clear();
         let setup = Setup::new(
@@ -272,11 +262,6 @@ impl Plugin for Hitscribe {
             return ProcessStatus::Normal;
         };
         self.renew_if_needed(&setup, context);
-        let device = self.params.device.value();
-        if device != self.device {
-            self.device = device;
-            context.execute_background(Task::Compute(device));
-        }
         let Some(live) = &mut self.live else {
             return ProcessStatus::Normal;
         };

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use crossbeam::queue::ArrayQueue;
 
 use crate::live::{Live, Setup};
-use crate::params::DeviceParam;
 use crate::telemetry::Telemetry;
 
 /// What the background thread is asked for.
@@ -19,8 +18,6 @@ pub enum Task {
     Build(Setup),
     /// Free what is no longer needed.
     Discard,
-    /// Compute on this device.
-    Compute(DeviceParam),
 }
 
 /// Where new halves wait for the audio thread, and old ones for their end.

@@ -14,7 +14,7 @@ const CRATE: &str = "nice-plug";
 const VERSION: &str = "0.4.2";
 
 /// File of the crate, and the difference to apply to it.
-const PATCHES: [(&str, &str); 2] = [
+const PATCHES: [(&str, &str); 3] = [
     // Background tasks borrow the editor's window while the host opens or closes it, or from
     // another thread; the panic takes the host with it.
     (
@@ -26,6 +26,12 @@ const PATCHES: [(&str, &str); 2] = [
     (
         "src/wrapper/vst3/wrapper.rs",
         include_str!("../patches/nice-plug-0.4.2-wrapper.patch"),
+    ),
+    // A task that outlives its instance ends the worker thread, and the end of the last instance
+    // then aborts the process.
+    (
+        "src/event_loop/background_thread.rs",
+        include_str!("../patches/nice-plug-0.4.2-background-thread.patch"),
     ),
 ];
 

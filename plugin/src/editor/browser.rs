@@ -100,6 +100,7 @@ impl Browser {
         let mut chosen = None;
         Window::new(self.wanted.title())
             .open(is_open)
+            .default_pos([260.0, 110.0])
             .default_width(430.0)
             .show(ui.ctx(), |ui| chosen = self.content(ui));
         if chosen.is_some() {

@@ -21,6 +21,7 @@ pub fn feel_window(
     let mut is_open = memory.is_feel_open;
     Window::new("Feel")
         .open(&mut is_open)
+        .default_pos([260.0, 110.0])
         .resizable(false)
         .show(ui.ctx(), |ui| {
             ui.label(RichText::new("Velocity").strong());

@@ -142,6 +142,7 @@ fn point(ui: &Ui, response: &egui::Response, layout: &Layout, view: &View, memor
 
 fn explain(painter: &Painter, layout: &Layout, view: &View, colors: &Palette) {
     let text = match (&view.engine, view.sample_rate_hz > 0.0) {
+        _ if view.problem.is_some() => "Audio passes. The line below says what is wrong.",
         (_, false) => "Waiting for the host to start its audio engine.",
         (None, _) => "Waiting for the engine.",
         _ if view.peaks.iter().any(|peak| *peak > 0.01) => "Listening…",

@@ -29,6 +29,7 @@ pub fn map_window(ui: &Ui, map: &NoteMapField, memory: &mut MapMemory) {
     let mut is_open = memory.is_open;
     Window::new("Drums")
         .open(&mut is_open)
+        .default_pos([260.0, 110.0])
         .resizable(false)
         .show(ui.ctx(), |ui| {
             ui.horizontal(|ui| {

@@ -24,7 +24,8 @@ use nice_plug_egui::{
 };
 
 use crate::audition::Audition;
-use crate::params::HitscribeParams;
+use crate::device_choice;
+use crate::params::{DeviceParam, HitscribeParams};
 use crate::telemetry::Telemetry;
 use view::View;
 
@@ -38,6 +39,8 @@ pub struct Window {
     params: Arc<HitscribeParams>,
     telemetry: Arc<Telemetry>,
     audition: Arc<Audition>,
+    /// The device that was chosen when it was last looked at.
+    device: Option<DeviceParam>,
     context: Option<GuiContext>,
     memory: draw::Memory,
 }
@@ -66,10 +69,26 @@ pub fn create(
             params,
             telemetry,
             audition,
+            device: None,
             context: None,
             memory: draw::Memory::default(),
         },
     )
+}
+
+impl Window {
+    /// Asks the engine for the device when the choice has changed. Not the audio thread's business:
+    /// without the window it is done at the next activation.
+    fn follow_device(&mut self) {
+        let device = self.params.device.value();
+        let is_new = self
+            .device
+            .replace(device)
+            .is_some_and(|last| last != device);
+        if is_new && let Some(hub) = &self.telemetry.links.lock().hub {
+            hub.choose(device_choice(device));
+        }
+    }
 }
 
 impl NiceEguiApp for Window {
@@ -85,6 +104,7 @@ impl NiceEguiApp for Window {
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut Frame) {
+        self.follow_device();
         let memory = &mut self.memory;
         let view = View::of(
             &self.params,
