@@ -23,17 +23,17 @@ pub enum BandScale {
 }
 
 impl BandScale {
-    fn from_hz(self, hz: f64) -> f64 {
+    fn place_of(self, hz: f64) -> f64 {
         match self {
             Self::Mel => 2595.0 * (1.0 + hz / 700.0).log10(),
             Self::Pitch => hz.log2(),
         }
     }
 
-    fn to_hz(self, value: f64) -> f64 {
+    fn hz_at(self, place: f64) -> f64 {
         match self {
-            Self::Mel => 700.0 * (10f64.powf(value / 2595.0) - 1.0),
-            Self::Pitch => value.exp2(),
+            Self::Mel => 700.0 * (10f64.powf(place / 2595.0) - 1.0),
+            Self::Pitch => place.exp2(),
         }
     }
 }
@@ -123,11 +123,11 @@ impl Filters {
     fn new(config: &FrontEndConfig, fft_size: usize) -> Self {
         let scale = config.scale;
         let (low, high) = (
-            scale.from_hz(config.lowest_hz),
-            scale.from_hz(config.highest_hz),
+            scale.place_of(config.lowest_hz),
+            scale.place_of(config.highest_hz),
         );
         let edge =
-            |i: usize| scale.to_hz(low + (high - low) * i as f64 / (config.bands + 1) as f64);
+            |i: usize| scale.hz_at(low + (high - low) * i as f64 / (config.bands + 1) as f64);
         let width = f64::from(config.sample_rate_hz) / fft_size as f64;
         let bands = (0..config.bands).map(|band| {
             let centre = edge(band + 1);
