@@ -11,7 +11,12 @@ local normal = ARDOUR.TrackMode.Normal
 local drums = s:new_audio_track(2, 2, nil, 1, "drums", last, normal, true, true):front()
 local one_midi = ARDOUR.ChanCount(ARDOUR.DataType("midi"), 1)
 local rec = s:new_midi_track(one_midi, one_midi, true, none, nil, nil, 1, "midirec", last, normal, true, true):front()
-local proc = ARDOUR.LuaAPI.new_plugin(s, "Hitscribe", ARDOUR.PluginType.VST3, "")
+local proc
+for _ = 1, 10 do -- the list of plugins may still be read
+  proc = ARDOUR.LuaAPI.new_plugin(s, "Hitscribe", ARDOUR.PluginType.VST3, "")
+  if not proc:isnil() then break end
+  sleep(1)
+end
 assert(not proc:isnil(), "Ardour does not find the plugin")
 drums:add_processor_by_index(proc, 0, nil, true)
 sleep(3)
