@@ -76,6 +76,11 @@ impl FrontEndConfig {
         self.bands * self.fft_sizes.len()
     }
 
+    /// Every value of a frame of silence, whatever came before it.
+    pub fn silent_value(&self) -> f32 {
+        (self.floor.log10() + self.log_offset) * self.log_scale
+    }
+
     /// Samples from a frame's centre to the last sample that its features depend on, plus one.
     pub fn lookahead_samples(&self) -> usize {
         let window = self.fft_sizes.iter().max().map_or(0, |n| n / 2);

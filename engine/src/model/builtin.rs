@@ -98,17 +98,6 @@ pub struct BuiltinConfig {
 }
 
 impl BuiltinConfig {
-    /// Frames before frame `t` whose features the outputs of frame `t` depend on.
-    pub fn past_frames(&self) -> usize {
-        self.stem.len()
-            + 1
-            + self
-                .blocks
-                .iter()
-                .map(BlockConfig::past_frames)
-                .sum::<usize>()
-    }
-
     /// Values in one output frame: [`VALUES_PER_CLASS`] groups of one value per class.
     pub fn outputs(&self) -> usize {
         VALUES_PER_CLASS * self.classes.len()
@@ -118,6 +107,11 @@ impl BuiltinConfig {
 impl NetworkConfig for BuiltinConfig {
     fn front_end(&self) -> &FrontEndConfig {
         &self.front_end
+    }
+
+    fn past_frames(&self) -> usize {
+        let blocks = self.blocks.iter().map(BlockConfig::past_frames);
+        self.stem.len() + 1 + blocks.sum::<usize>()
     }
 
     fn future_frames(&self) -> usize {

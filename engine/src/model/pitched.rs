@@ -104,6 +104,11 @@ impl NetworkConfig for PitchedConfig {
         &self.front_end
     }
 
+    fn past_frames(&self) -> usize {
+        let blocks = self.blocks.iter().map(KeyBlockConfig::past_frames);
+        TAPS / 2 + blocks.sum::<usize>()
+    }
+
     fn future_frames(&self) -> usize {
         let future = |b: &KeyBlockConfig| b.context_frames() - b.past_frames();
         TAPS / 2 + self.blocks.iter().map(future).sum::<usize>()

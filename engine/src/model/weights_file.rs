@@ -13,6 +13,9 @@ pub trait NetworkConfig: DeserializeOwned {
     /// From audio to features.
     fn front_end(&self) -> &FrontEndConfig;
 
+    /// Frames before frame `t` whose features the outputs of frame `t` depend on.
+    fn past_frames(&self) -> usize;
+
     /// Frames after frame `t` whose features the outputs of frame `t` depend on.
     fn future_frames(&self) -> usize;
 

@@ -74,7 +74,10 @@ pub(super) struct Reader<A: Architecture> {
     frame_len: usize,
     hop_frames: usize,
     future_frames: usize,
-    /// Frames that the model has been given.
+    /// Frames of silence that the model hears before the first: a recording starts as after a pause. In
+    /// whole steps, and as many as the model remembers, so that the length of a step does not matter.
+    silent_frames: u64,
+    /// Frames that the model has been given, those of silence included.
     frames_run: u64,
     /// Frames of the passage, once it is over.
     total_frames: Option<u64>,
@@ -85,10 +88,12 @@ impl<A: Architecture> Reader<A> {
     pub(super) fn new(loaded: &Loaded<A>, hop_frames: usize) -> Result<Self> {
         let config = loaded.model.config();
         let front_end = config.front_end();
+        let silent_frames = config.past_frames().next_multiple_of(hop_frames);
         Ok(Self {
             feature_stream: FeatureStream::new(Arc::clone(&loaded.front_end)),
             state: loaded.model.new_state()?,
-            features: Vec::new(),
+            features: vec![front_end.silent_value(); silent_frames * front_end.frame_len()],
+            silent_frames: silent_frames as u64,
             frame_len: front_end.frame_len(),
             hop_frames,
             future_frames: config.future_frames(),
@@ -120,8 +125,9 @@ impl<A: Architecture> Reader<A> {
 
     /// Whether the passage has ended and all of its frames are out.
     pub(super) fn is_complete(&self) -> bool {
+        let behind = self.silent_frames + self.future_frames as u64;
         self.total_frames
-            .is_some_and(|total| total == 0 || self.frames_run >= total + self.future_frames as u64)
+            .is_some_and(|total| total == 0 || self.frames_run >= total + behind)
     }
 
     /// Seconds from one frame to the next.
@@ -138,7 +144,7 @@ impl<A: Architecture> Reader<A> {
         StreamStep {
             state: &mut self.state,
             features: &self.features[..len],
-            total_frames: self.total_frames,
+            total_frames: self.total_frames.map(|total| total + self.silent_frames),
         }
     }
 
@@ -146,7 +152,8 @@ impl<A: Architecture> Reader<A> {
     pub(super) fn receive<'a>(&mut self, outputs: &'a [f32]) -> Vec<&'a [f32]> {
         let hop = self.hop_frames;
         self.features.drain(..hop * self.frame_len);
-        let first = self.frames_run as i64 - self.future_frames as i64;
+        let first =
+            self.frames_run as i64 - (self.silent_frames as i64 + self.future_frames as i64);
         self.frames_run += hop as u64;
         let end = self.total_frames.map_or(i64::MAX, |n| n as i64);
         let frames = outputs.chunks((outputs.len() / hop).max(1));
