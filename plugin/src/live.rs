@@ -62,8 +62,29 @@ impl Setup {
             constant_frames: 0,
         };
         let allowance_frames = (allowance_seconds(hop) * sample_rate_hz).ceil() as u64;
-        setup.constant_frames = live_latency_samples(&setup.session())? + allowance_frames;
+        let shortest_frames = live_latency_samples(&setup.session())? + allowance_frames;
+        setup.constant_frames = shortest_frames.next_multiple_of(setup.grid_frames());
         Ok(setup)
+    }
+
+    /// Frames after which the model's frames of 8 ms begin on whole frames of the host again; 1 at odd
+    /// rates, where that takes too long.
+    ///
+    /// The constant is a multiple of it: hosts that compensate latency may hand audio over ahead of the
+    /// position that they tell, by the latency that they were told. The model's frames must lie on the
+    /// audio as they would without that.
+    fn grid_frames(&self) -> u64 {
+        const LONGEST_SECONDS: f64 = 0.05;
+        let eight_seconds = 8 * self.sample_rate_hz.round() as u64;
+        let grid = (1..=125)
+            .map(|count| count * eight_seconds)
+            .find(|thousandfold| thousandfold.is_multiple_of(1000))
+            .map_or(1, |thousandfold| thousandfold / 1000);
+        if grid as f64 > LONGEST_SECONDS * self.sample_rate_hz {
+            1
+        } else {
+            grid
+        }
     }
 
     /// Whether `other` differs in what the user chooses only.
@@ -283,5 +304,27 @@ impl Live {
             self.has_given_up = true;
             self.telemetry.has_stalled.store(true, Ordering::Relaxed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_constant_keeps_the_models_frames_where_they_are() {
+        let setup =
+            |rate_hz| Setup::new(rate_hz, 2, LatencyMode::Aligned, Hop::Ms512, false).unwrap();
+        for (rate_hz, grid) in [
+            (44_100.0, 1_764),
+            (48_000.0, 384),
+            (88_200.0, 3_528),
+            (96_000.0, 768),
+        ] {
+            let setup = setup(rate_hz);
+            assert_eq!(setup.grid_frames(), grid);
+            assert!(setup.constant_frames.is_multiple_of(grid));
+        }
+        assert_eq!(setup(44_101.0).grid_frames(), 1);
     }
 }
