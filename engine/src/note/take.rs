@@ -327,10 +327,10 @@ impl Take {
             notes -= oldest.notes.len();
             peaks -= oldest.peaks.len();
         }
-        if let Some(only) = self.passages.first_mut() {
-            if notes > MAX_NOTES {
-                only.notes.drain(..MAX_NOTES / 10);
-            }
+        if let Some(only) = self.passages.first_mut()
+            && notes > MAX_NOTES
+        {
+            only.notes.drain(..MAX_NOTES / 10);
         }
     }
 }
