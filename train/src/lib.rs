@@ -3,6 +3,7 @@
 
 pub mod band;
 pub mod bank;
+mod codec;
 pub mod dsp;
 pub mod groove;
 pub mod kit;
