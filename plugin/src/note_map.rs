@@ -15,12 +15,22 @@ use serde::{Deserialize, Serialize};
 const CLASSES: usize = DrumClass::ALL.len();
 
 /// The presets that come with the plugin.
-const PRESETS: [&str; 5] = [
+const PRESETS: [&str; 15] = [
     include_str!("../../presets/note-maps/general-midi.json"),
     include_str!("../../presets/note-maps/roland-td.json"),
     include_str!("../../presets/note-maps/pads-from-c1.json"),
     include_str!("../../presets/note-maps/one-channel-per-piece.json"),
     include_str!("../../presets/note-maps/mpe-channels.json"),
+    include_str!("../../presets/note-maps/bfd3.json"),
+    include_str!("../../presets/note-maps/ggd-invasion.json"),
+    include_str!("../../presets/note-maps/logic-drum-kit-designer.json"),
+    include_str!("../../presets/note-maps/ml-drums.json"),
+    include_str!("../../presets/note-maps/mt-power-drum-kit.json"),
+    include_str!("../../presets/note-maps/ni-studio-drummer.json"),
+    include_str!("../../presets/note-maps/steven-slate-drums-5.json"),
+    include_str!("../../presets/note-maps/toontrack-ezdrummer-3.json"),
+    include_str!("../../presets/note-maps/toontrack-superior-drummer-3.json"),
+    include_str!("../../presets/note-maps/xln-addictive-drums-2.json"),
 ];
 
 /// What becomes of the hits of one class.
@@ -60,6 +70,9 @@ impl Default for ClassMap {
 pub struct NoteMap {
     /// Name as shown to people.
     pub name: String,
+    /// Where the notes of a library are published; empty for maps of one's own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source: String,
     /// By the class's key; General MIDI where one is missing.
     pub classes: BTreeMap<String, ClassMap>,
 }
@@ -110,6 +123,7 @@ impl NoteMap {
     pub fn gm() -> Self {
         Self {
             name: "General MIDI".to_owned(),
+            source: String::new(),
             classes: BTreeMap::new(),
         }
     }
@@ -176,6 +190,7 @@ impl NoteMapField {
         let classes = DrumClass::ALL.map(|class| (class.key().to_owned(), self.class(class)));
         NoteMap {
             name: self.name(),
+            source: String::new(),
             classes: classes.into(),
         }
     }
@@ -203,18 +218,22 @@ mod tests {
             presets[0].class(DrumClass::Kick),
             ClassMap::gm(DrumClass::Kick)
         );
+        let mut names: Vec<&str> = presets.iter().map(|preset| preset.name.as_str()).collect();
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
         for preset in presets {
-            let known = DrumClass::ALL.map(DrumClass::key);
-            assert!(
-                preset
-                    .classes
-                    .keys()
-                    .all(|key| known.contains(&key.as_str()))
-            );
-            let mut places = DrumClass::ALL.map(|class| {
-                let map = preset.class(class);
-                (map.channel, map.key)
-            });
+            let mut keys: Vec<&str> = preset.classes.keys().map(String::as_str).collect();
+            let mut known = DrumClass::ALL.map(DrumClass::key).to_vec();
+            keys.sort_unstable();
+            known.sort_unstable();
+            assert_eq!(keys, known, "{}", preset.name);
+            let sent = DrumClass::ALL.map(|class| preset.class(class));
+            assert!(sent[DrumClass::Kick.index()].on && sent[DrumClass::Snare.index()].on);
+            let mut places: Vec<(u8, u8)> = sent
+                .iter()
+                .filter(|map| map.on)
+                .map(|map| (map.channel, map.key))
+                .collect();
             places.sort_unstable();
             assert!(
                 places.windows(2).all(|pair| pair[0] != pair[1]),

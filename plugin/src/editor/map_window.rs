@@ -73,7 +73,11 @@ fn choose(ui: &mut Ui, map: &NoteMapField, memory: &mut MapMemory) {
         .show_ui(ui, |ui| {
             for preset in NoteMap::presets().iter().chain(&memory.own) {
                 let is_chosen = preset.name == map.name();
-                if ui.selectable_label(is_chosen, &preset.name).clicked() {
+                let mut label = ui.selectable_label(is_chosen, &preset.name);
+                if !preset.source.is_empty() {
+                    label = label.on_hover_text(format!("Notes from {}", preset.source));
+                }
+                if label.clicked() {
                     map.replace(preset);
                 }
             }
