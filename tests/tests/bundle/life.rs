@@ -24,6 +24,37 @@ fn an_instance_can_be_used_again_and_again() {
     }
 }
 
+/// Renders every track with an instance of its own, all of them block by block in turn.
+fn play_together(
+    library: &Library,
+    render: &Render,
+    tracks: &[Vec<Vec<f32>>],
+) -> Vec<Vec<NoteEvent>> {
+    let (rate, size) = (render.sample_rate_hz, render.blocks[0]);
+    let mut hosts: Vec<_> = tracks
+        .iter()
+        .map(|track| render.host(library, track.len()).unwrap())
+        .collect();
+    for host in &mut hosts {
+        host.start(rate, size).unwrap();
+    }
+    let mut together = vec![Vec::new(); hosts.len()];
+    let total = tracks[0][0].len() + (render.tail_seconds * rate) as usize;
+    for start in (0..total).step_by(size) {
+        for ((host, audio), notes) in hosts.iter_mut().zip(tracks).zip(&mut together) {
+            let sample = |channel: &Vec<f32>, at: usize| channel.get(at).copied().unwrap_or(0.0);
+            let end = (start + size).min(total);
+            let mut block: Vec<Vec<f32>> = audio
+                .iter()
+                .map(|channel| (start..end).map(|at| sample(channel, at)).collect())
+                .collect();
+            let transport = transport_at(start as f64 / rate);
+            host.process(&mut block, Some(transport), notes).unwrap();
+        }
+    }
+    together
+}
+
 #[test]
 fn several_instances_share_the_engine_without_hearing_each_other() {
     let library = library();
@@ -42,34 +73,26 @@ fn several_instances_share_the_engine_without_hearing_each_other() {
         .iter()
         .map(|audio| render.run(&library, audio).unwrap().notes)
         .collect();
-    let mut hosts: Vec<_> = tracks
-        .iter()
-        .map(|_| render.host(&library, 2).unwrap())
-        .collect();
-    let mut together = vec![Vec::new(); hosts.len()];
-    for host in &mut hosts {
-        host.start(44_100.0, 512).unwrap();
-    }
-    let total = tracks[0][0].len() + 4 * 44_100;
-    for start in (0..total).step_by(512) {
-        for ((host, audio), notes) in hosts.iter_mut().zip(&tracks).zip(&mut together) {
-            let sample = |channel: &Vec<f32>, at: usize| channel.get(at).copied().unwrap_or(0.0);
-            let end = (start + 512).min(total);
-            let mut block: Vec<Vec<f32>> = audio
-                .iter()
-                .map(|channel| (start..end).map(|at| sample(channel, at)).collect())
-                .collect();
-            host.process(
-                &mut block,
-                Some(transport_at(start as f64 / 44_100.0)),
-                notes,
-            )
-            .unwrap();
-        }
-    }
+    let together = play_together(&library, &render, &tracks);
     assert!(alone.iter().all(|notes| !notes.is_empty()));
     for (together, alone) in together.iter().zip(&alone) {
         assert_equal(together, alone, "together and alone");
+    }
+}
+
+#[test]
+fn of_64_instances_each_gives_the_notes_of_one() {
+    let library = library();
+    let render = Render {
+        blocks: vec![1024],
+        ..Render::default()
+    };
+    let audio = groove(44_100.0, 2.0);
+    let alone = render.run(&library, &audio).unwrap().notes;
+    assert!(alone.len() > 10, "too quiet to prove anything");
+    let tracks = vec![audio; 64];
+    for (index, notes) in play_together(&library, &render, &tracks).iter().enumerate() {
+        assert_equal(notes, &alone, &format!("instance {index}"));
     }
 }
 
