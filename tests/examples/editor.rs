@@ -1,7 +1,8 @@
 //! Opens the editor of the built bundle in a window of its own and plays audio through it at the
 //! pace of playback: to look at it, and to make the pictures of the documentation. X11 only.
 //!
-//! `cargo run --release -p hitscribe-tests --example editor -- [--aligned] [--seconds N] [FILE]`
+//! `cargo run --release -p hitscribe-tests --example editor -- [--aligned] [--seconds N] \
+//! [--set NAME=VALUE]... [FILE]`
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -17,10 +18,11 @@ const BLOCK_FRAMES: usize = 512;
 #[expect(clippy::print_stdout, reason = "the result of the command")]
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let (mut file, mut seconds, mut is_aligned) = (None, 20.0, false);
+    let (mut file, mut seconds, mut settings) = (None, 20.0, Vec::new());
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            "--aligned" => is_aligned = true,
+            "--aligned" => settings.push("Latency mode=Aligned (audio waits)".to_owned()),
+            "--set" => settings.push(arguments.next().context("--set NAME=VALUE")?),
             "--seconds" => seconds = arguments.next().context("--seconds N")?.parse()?,
             _ => file = Some(PathBuf::from(argument)),
         }
@@ -31,8 +33,9 @@ fn main() -> Result<()> {
     };
     let library = library();
     let mut host = library.instance(channels.len())?;
-    if is_aligned {
-        host.set("Latency mode", "Aligned (audio waits)")?;
+    for setting in &settings {
+        let (name, value) = setting.split_once('=').context("--set NAME=VALUE")?;
+        host.set(name, value)?;
     }
 
     let (connection, screen) = x11rb::connect(None)?;
