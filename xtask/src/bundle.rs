@@ -106,9 +106,9 @@ pub(crate) fn metadata(root: &Path) -> Result<Value> {
     serde_json::from_slice(&output.stdout).context("cargo metadata answers in an unknown way")
 }
 
-/// Builds the plugin's library with our corrections of nice-plug.
+/// Builds the plugin's library with our corrections of the plugin framework.
 fn build(root: &Path, target: &Path, metadata: &Value, arguments: &Arguments) -> Result<PathBuf> {
-    let patched = patch::nice_plug(root, target, metadata)?;
+    let corrected = patch::corrected(root, target, metadata)?;
     let mut command = Command::new(cargo());
     command
         .args([
@@ -119,16 +119,17 @@ fn build(root: &Path, target: &Path, metadata: &Value, arguments: &Arguments) ->
             "--profile",
             &arguments.profile,
         ])
-        .arg("--config")
-        .arg(format!(
-            "patch.crates-io.nice-plug.path={:?}",
-            patched.display().to_string()
-        ))
         .current_dir(root);
+    for (name, copy) in corrected {
+        let path = copy.display().to_string();
+        command
+            .arg("--config")
+            .arg(format!("patch.crates-io.{name}.path={path:?}"));
+    }
     if arguments.without_cuda {
         command.arg("--no-default-features");
     }
-    // The patch changes where the lock file says nice-plug comes from. That is this build's
+    // The patches change where the lock file says the crates come from. That is this build's
     // business only: the file is put back as it was.
     let lock = root.join("Cargo.lock");
     let before = std::fs::read(&lock).with_context(|| format!("{}", lock.display()))?;

@@ -1,8 +1,9 @@
-//! Our corrections of nice-plug, carried as small differences instead of a copy of the crate.
+//! Our corrections of the plugin framework, carried as small differences instead of copies of its
+//! crates.
 //!
-//! A copy of the registry's source is made in the target folder, the differences in
-//! `xtask/patches` are applied to it, and the bundle is built with it. Plain builds and tests of
-//! the workspace use the crate as published.
+//! Copies of the registry's sources are made in the target folder, the differences in
+//! `xtask/patches` are applied to them, and the bundle is built with them. Plain builds and tests of
+//! the workspace use the crates as published.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,11 +11,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-const CRATE: &str = "nice-plug";
-const VERSION: &str = "0.4.2";
+/// A crate that is corrected.
+struct Corrected {
+    name: &'static str,
+    version: &'static str,
+    /// Files of the crate, and the difference to apply to each.
+    patches: &'static [(&'static str, &'static str)],
+}
 
-/// File of the crate, and the difference to apply to it.
-const PATCHES: [(&str, &str); 3] = [
+const NICE_PLUG: [(&str, &str); 3] = [
     // Background tasks borrow the editor's window while the host opens or closes it, or from
     // another thread; the panic takes the host with it.
     (
@@ -35,31 +40,62 @@ const PATCHES: [(&str, &str); 3] = [
     ),
 ];
 
-/// Makes the corrected copy and returns its folder.
-pub fn nice_plug(root: &Path, target: &Path, metadata: &Value) -> Result<PathBuf> {
-    let source = source(metadata).with_context(|| {
-        format!(
-            "{CRATE} {VERSION} is not among the dependencies in {}",
-            root.display()
-        )
-    })?;
-    let copy = target.join("patched").join(format!("{CRATE}-{VERSION}"));
-    if copy.exists() {
-        fs::remove_dir_all(&copy).with_context(|| format!("{}", copy.display()))?;
-    }
-    copy_folder(&source, &copy)?;
-    for (name, difference) in PATCHES {
-        apply(&copy.join(name), difference)?;
-    }
-    Ok(copy)
+const EGUI_BASEVIEW: [(&str, &str); 1] = [
+    // Files that are dragged onto the window are told to nobody.
+    (
+        "src/window.rs",
+        include_str!("../patches/egui-baseview-0.9.0-window.patch"),
+    ),
+];
+
+const CORRECTED: [Corrected; 2] = [
+    Corrected {
+        name: "nice-plug",
+        version: "0.4.2",
+        patches: &NICE_PLUG,
+    },
+    Corrected {
+        name: "egui-baseview",
+        version: "0.9.0",
+        patches: &EGUI_BASEVIEW,
+    },
+];
+
+/// Makes the corrected copies: the name of each crate, and the folder of its copy.
+pub fn corrected(
+    root: &Path,
+    target: &Path,
+    metadata: &Value,
+) -> Result<Vec<(&'static str, PathBuf)>> {
+    let copy = |one: &Corrected| Ok((one.name, one.copy(root, target, metadata)?));
+    CORRECTED.iter().map(copy).collect()
 }
 
-/// The folder of the crate's source, as Cargo unpacked it.
-fn source(metadata: &Value) -> Option<PathBuf> {
+impl Corrected {
+    fn copy(&self, root: &Path, target: &Path, metadata: &Value) -> Result<PathBuf> {
+        let full_name = format!("{}-{}", self.name, self.version);
+        let source = source(metadata, self).with_context(|| {
+            let root = root.display();
+            format!("{full_name} is not among the dependencies in {root}")
+        })?;
+        let copy = target.join("patched").join(full_name);
+        if copy.exists() {
+            fs::remove_dir_all(&copy).with_context(|| format!("{}", copy.display()))?;
+        }
+        copy_folder(&source, &copy)?;
+        for (name, difference) in self.patches {
+            apply(&copy.join(name), difference)?;
+        }
+        Ok(copy)
+    }
+}
+
+/// The folder of a crate's source, as Cargo unpacked it.
+fn source(metadata: &Value, wanted: &Corrected) -> Option<PathBuf> {
     let packages = metadata["packages"].as_array()?;
     let package = packages
         .iter()
-        .find(|p| p["name"] == CRATE && p["version"] == VERSION)?;
+        .find(|p| p["name"] == wanted.name && p["version"] == wanted.version)?;
     Some(
         Path::new(package["manifest_path"].as_str()?)
             .parent()?
@@ -107,12 +143,16 @@ mod tests {
     }
 
     #[test]
-    fn our_patches_fit_the_published_crate() {
+    fn our_patches_fit_the_published_crates() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let metadata = crate::bundle::metadata(root).unwrap();
         let target = tempfile::tempdir().unwrap();
-        let copy = nice_plug(root, target.path(), &metadata).unwrap();
-        let inner = fs::read_to_string(copy.join(PATCHES[0].0)).unwrap();
+        let copies = corrected(root, target.path(), &metadata).unwrap();
+        let names: Vec<&str> = copies.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["nice-plug", "egui-baseview"]);
+        let inner = fs::read_to_string(copies[0].1.join(NICE_PLUG[0].0)).unwrap();
         assert!(!inner.contains("editor_window.borrow()"));
+        let window = fs::read_to_string(copies[1].1.join(EGUI_BASEVIEW[0].0)).unwrap();
+        assert!(window.contains("dropped_files.push"));
     }
 }

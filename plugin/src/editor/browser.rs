@@ -1,4 +1,4 @@
-//! A small window to choose a file: the window toolkit has neither a dialogue nor drops of files.
+//! A small window to choose a file: the window toolkit has no dialogue.
 
 use std::path::{Path, PathBuf};
 

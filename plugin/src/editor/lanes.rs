@@ -149,7 +149,7 @@ fn explain(painter: &Painter, layout: &Layout, view: &View, colors: &Palette) {
         _ => {
             "Play drums through this track: hits appear here and leave as MIDI.\n\n\
              Then pull “Drag MIDI” onto a track, or route this track's MIDI output.\n\
-             Have a recording? “Open audio…” transcribes it right here."
+             Have a recording? Drop it here, or choose it with “Open audio…”."
         }
     };
     painter.text(

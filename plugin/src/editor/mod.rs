@@ -5,6 +5,7 @@ pub mod browser;
 pub mod controls;
 pub mod draw;
 pub mod feel_window;
+pub mod incoming;
 pub mod lanes;
 pub mod map_window;
 pub mod style;

@@ -8,15 +8,15 @@ use hitscribe_engine::DrumClass;
 use hitscribe_engine::note::take::{Passage, Take};
 
 use super::browser::{Browser, Wanted};
+use super::incoming::{self, Incoming};
 use super::map_window::MapMemory;
 use super::style::palette;
 use super::timeline::Timeline;
-use super::view::{View, shown};
+use super::view::{View, shown, start_of};
 use crate::audition::{Audition, Struck};
 use crate::drag::{self, Drag};
 use crate::export::{self, Selection, Treatment};
 use crate::files;
-use crate::import::Import;
 use crate::params::HitscribeParams;
 
 /// What the editor remembers between two frames.
@@ -35,7 +35,7 @@ pub struct Memory {
     last_file: Option<PathBuf>,
     /// The take before it was cleared.
     cleared: Option<Take>,
-    import: Option<Import>,
+    incoming: Incoming,
     browser: Option<Browser>,
     /// Where the last file was opened.
     folder: Option<PathBuf>,
@@ -57,7 +57,13 @@ pub fn take_bar(
     audition: &Arc<Audition>,
     memory: &mut Memory,
 ) {
-    collect(memory);
+    // The files that are dragged out of the editor are no recordings.
+    if memory.drag.is_none() {
+        for path in incoming::drops(ui) {
+            transcribe(path, memory);
+        }
+    }
+    collect(params, memory);
     ui.horizontal(|ui| {
         let has_notes = view.shown_notes > 0;
         drag_button(ui, params, memory, has_notes);
@@ -72,7 +78,7 @@ pub fn take_bar(
         choose_class(ui, memory);
         let open = ui.button("Open audio…");
         if open
-            .on_hover_text("Transcribes a recording into the take")
+            .on_hover_text("Transcribes a recording into the take. Also: drop it onto the editor")
             .clicked()
         {
             browse(Wanted::Audio, memory);
@@ -88,24 +94,30 @@ pub fn take_bar(
     show_browser(ui, params, memory);
 }
 
+/// Lets a recording be transcribed into the take.
+fn transcribe(path: PathBuf, memory: &mut Memory) {
+    if memory.incoming.is_idle() {
+        memory.message = None;
+    }
+    memory.incoming.add(path);
+}
+
 /// Takes over what has ended since the last frame.
-fn collect(memory: &mut Memory) {
+fn collect(params: &HitscribeParams, memory: &mut Memory) {
     if let Some((drag, file)) = &memory.drag
         && let Some(outcome) = drag.take_outcome()
     {
         memory.message = Some(outcome.message(file));
         memory.drag = None;
     }
-    if let Some(outcome) = memory.import.as_ref().and_then(Import::take_outcome) {
-        memory.import = None;
-        match outcome {
-            Ok(index) => {
-                memory.passage = Some(index);
-                memory.timeline = Timeline::default();
-                memory.message = None;
-            }
-            Err(problem) => memory.message = Some(format!("Not transcribed: {problem}")),
+    let take = params.take.take();
+    match memory.incoming.advance(take, params.listening()) {
+        None => {}
+        Some(Ok(index)) => {
+            memory.passage = Some(index);
+            memory.timeline = Timeline::default();
         }
+        Some(Err(problem)) => memory.message = Some(format!("Not transcribed: {problem}")),
     }
 }
 
@@ -122,17 +134,11 @@ pub fn save_now(params: &HitscribeParams, memory: &mut Memory) {
 }
 
 fn messages(ui: &mut Ui, memory: &mut Memory) {
-    if memory.message.is_none() && memory.import.is_none() {
+    if memory.message.is_none() && memory.incoming.is_idle() {
         return;
     }
     ui.horizontal(|ui| {
-        if let Some(import) = &memory.import {
-            let bar = egui::ProgressBar::new(import.progress()).desired_width(160.0);
-            ui.add(bar.text("Transcribing"));
-            if ui.button("Cancel").clicked() {
-                memory.import = None;
-            }
-        }
+        memory.incoming.show(ui);
         let Some(message) = memory.message.clone() else {
             return;
         };
@@ -213,20 +219,6 @@ fn write(params: &HitscribeParams, memory: &Memory) -> Result<PathBuf, String> {
         name += &format!(" {}", class.label());
     }
     files::save(&files::save_folder(), &name, "mid", &bytes)
-}
-
-/// Where a place in a passage lies, in words that a file may be named with.
-fn start_of(passage: &Passage, offset_frames: u64) -> String {
-    match passage.host_start_beats {
-        Some(beats) => {
-            let change = passage.tempo.first().copied().unwrap_or_default();
-            let bar_quarters =
-                f64::from(change.beats_per_bar.max(1)) * 4.0 / f64::from(change.beat_unit.max(1));
-            let beats = beats + passage.beats_at(offset_frames);
-            format!("bar {}", (beats / bar_quarters).floor() as i64 + 1)
-        }
-        None => "take".to_owned(),
-    }
 }
 
 fn audition_button(
@@ -319,8 +311,7 @@ fn show_browser(ui: &Ui, params: &HitscribeParams, memory: &mut Memory) {
         match browser.wanted() {
             Wanted::Audio => {
                 memory.folder = path.parent().map(Path::to_owned);
-                let take = params.take.take().clone();
-                memory.import = Some(Import::start(path, take, params.listening()));
+                transcribe(path, memory);
             }
             Wanted::NoteMap => super::map_window::load(&params.note_map, &path, &mut memory.map),
         }

@@ -99,6 +99,20 @@ pub fn shown(take: &Take, chosen: Option<usize>) -> Option<&Passage> {
         .or_else(|| take.passages.last())
 }
 
+/// Where a place in a passage lies, in words that a file may be named with.
+pub fn start_of(passage: &Passage, offset_frames: u64) -> String {
+    match passage.host_start_beats {
+        Some(beats) => {
+            let change = passage.tempo.first().copied().unwrap_or_default();
+            let bar_quarters =
+                f64::from(change.beats_per_bar.max(1)) * 4.0 / f64::from(change.beat_unit.max(1));
+            let beats = beats + passage.beats_at(offset_frames);
+            format!("bar {}", (beats / bar_quarters).floor() as i64 + 1)
+        }
+        None => "take".to_owned(),
+    }
+}
+
 impl View {
     /// What there is to show now.
     pub fn of(
