@@ -3,8 +3,19 @@
 //! The window toolkit only receives drops, so each system needs a source of its own. Where there is
 //! none, [`start`] says so and the editor offers Save instead.
 
+#[cfg(target_os = "macos")]
+mod appkit;
+#[cfg(target_os = "windows")]
+mod ole;
 #[cfg(target_os = "linux")]
 mod x11;
+
+#[cfg(target_os = "macos")]
+use appkit as system;
+#[cfg(target_os = "windows")]
+use ole as system;
+#[cfg(target_os = "linux")]
+use x11 as system;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,28 +64,38 @@ impl Drag {
     }
 }
 
-/// Starts to drag `file` while the left button is held. Returns at once.
+impl Drag {
+    fn end(&self, outcome: Outcome) {
+        *self.outcome.lock() = Some(outcome);
+    }
+
+    /// Does a drag that lasts until it has ended on a thread of its own.
+    #[cfg(not(target_os = "macos"))]
+    fn on_a_thread(&self, run: impl FnOnce() -> Outcome + Send + 'static) {
+        let drag = self.clone();
+        let spawned = std::thread::Builder::new()
+            .name("hitscribe-drag".to_owned())
+            .spawn(move || drag.end(run()));
+        if let Err(error) = spawned {
+            self.end(Outcome::Failed(error.to_string()));
+        }
+    }
+}
+
+/// Starts to drag `file` while the left button is held. Called on the thread of the window; returns at
+/// once.
 pub fn start(file: PathBuf) -> Drag {
     let drag = Drag::default();
-    let outcome = drag.outcome.clone();
-    let spawned = std::thread::Builder::new()
-        .name("hitscribe-drag".to_owned())
-        .spawn(move || {
-            let result = run(&file);
-            *outcome.lock() = Some(result);
-        });
-    if let Err(error) = spawned {
-        *drag.outcome.lock() = Some(Outcome::Failed(error.to_string()));
-    }
+    system::start(file, &drag);
     drag
 }
 
-#[cfg(target_os = "linux")]
-fn run(file: &Path) -> Outcome {
-    x11::drag(file).unwrap_or_else(|error| Outcome::Failed(error.to_string()))
-}
+#[cfg(not(any(target_os = "linux", target_os = "windows", target_os = "macos")))]
+mod system {
+    use super::{Drag, Outcome, PathBuf};
 
-#[cfg(not(target_os = "linux"))]
-fn run(_file: &Path) -> Outcome {
-    Outcome::Failed("dragging is not implemented on this system yet".to_owned())
+    pub fn start(_file: PathBuf, drag: &Drag) {
+        let reason = "there is no way to drag on this system yet";
+        drag.end(Outcome::Failed(reason.to_owned()));
+    }
 }

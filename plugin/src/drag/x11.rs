@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use x11rb::connection::Connection as _;
@@ -20,7 +20,7 @@ use x11rb::protocol::xproto::{
 use x11rb::rust_connection::RustConnection;
 use x11rb::wrapper::ConnectionExt as _;
 
-use super::Outcome;
+use super::{Drag, Outcome};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -73,8 +73,14 @@ struct Hover {
     last_position: Option<(i16, i16)>,
 }
 
-/// Drags `file` until the button is released.
-pub fn drag(file: &Path) -> Result<Outcome> {
+/// Starts to drag `file`; its thread polls the pointer until the button is released.
+pub fn start(file: PathBuf, drag: &Drag) {
+    drag.on_a_thread(move || {
+        follow_pointer(&file).unwrap_or_else(|error| Outcome::Failed(error.to_string()))
+    });
+}
+
+fn follow_pointer(file: &Path) -> Result<Outcome> {
     let source = Source::new(file)?;
     let outcome = source.run();
     source.connection.destroy_window(source.window)?;
