@@ -1,103 +1,55 @@
-"""Fine-tunes the built-in drum model on recordings of your own.
+"""Fine-tunes a model on one stem of recordings of your own.
 
-    python -m hitscribe_train.finetune FOLDER OUT.safetensors --renderer HITSCRIBE_TRAIN --run DIR --minutes N
+    python -m hitscribe_train.finetune FOLDER OUT --renderer HITSCRIBE_TRAIN --run DIR --minutes N
+        [--stem drums|bass|other|vocals] [--mt3 [--start mt3.pth] [--config config.json]]
 
 FOLDER holds X.wav with X.mid beside it, or songs in Slakh's layout (stems/S00.flac with MIDI/S00.mid).
-It starts from the weights that the engine embeds, or from --start (a weights file, or a checkpoint of
-`train.py`), stops and goes on as `train.py` does, and writes weights for `hitscribe transcribe --weights`.
-The norms keep their statistics, so that a few minutes of recordings do not bend them.
+
+Without --mt3 it is the built-in model: its drum network for drums, its pitched network for the other stems. It
+starts from the weights that the engine embeds, or from --start (a weights file, or a checkpoint of `train.py` or
+`pitch_train.py`), and OUT.safetensors is for `hitscribe transcribe --weights`.
+
+With --mt3 it starts from a checkpoint in the layout of mt3.pth (--start; .pth, .ckpt or .safetensors) and OUT.pth or
+OUT.safetensors is for `hitscribe transcribe --model` and `hitscribe models add`. --config asks for other sizes, or,
+without --start, for a network that has learnt nothing yet; what of the checkpoint does not fit is listed.
+
+It stops by the clock and goes on where it stopped: the run folder holds the last checkpoint.
 """
 
-import json
 import os
 
-import torch
-from safetensors import safe_open
+from . import drum_finetune, mt3_finetune, pitch_finetune
+from .train import arguments
 
-from . import model as m
-from .data import RECORD_BYTES, parse, records
-from .export import stem_layers, write
-from .train import LOSS_WEIGHTS, arguments, fit, losses
-
-EMBEDDED = os.path.join(os.path.dirname(__file__), "../../engine/weights/builtin.safetensors")
-
-
-class Recordings(torch.utils.data.IterableDataset):
-    """An endless stream of segments of the drums below a folder."""
-
-    def __init__(self, renderer, folder, seed, first):
-        self.command = [renderer, "recordings", "--folder", folder, "--stem", "drums"]
-        self.command += ["--seed", str(seed), "--first", str(first), "--count", str(10**9)]
-
-    def __iter__(self):
-        for record in records(self.command, RECORD_BYTES):
-            yield parse(record)
-
-
-def from_matrix(matrix, taps):
-    """[taps * inputs, outputs] -> [outputs, inputs, taps]"""
-    return matrix.unflatten(0, (taps, -1)).permute(2, 1, 0)
-
-
-@torch.no_grad()
-def unfold(conv, norm, weight, bias):
-    """A norm that passes on what it gets, so that convolution and norm give what the weights file says."""
-    conv.weight.copy_(weight)
-    norm.running_mean.zero_()
-    norm.running_var.fill_(1.0 - norm.eps)
-    norm.weight.fill_(1.0)
-    norm.bias.copy_(bias)
-
-
-@torch.no_grad()
-def from_weights_file(path):
-    """The network of a weights file and its picking thresholds; the inverse of `export.py`."""
-    net = m.DrumNet()
-    with safe_open(path, "pt") as file:
-        config = json.loads(file.metadata()["config"])
-        values = {name: file.get_tensor(name).float() for name in file.keys()}
-    if config["classes"] != list(m.CLASSES) or config["channels"] != m.CHANNELS:
-        raise SystemExit(f"{path}: not a built-in drum model of this version")
-    for index, (conv, norm, _) in enumerate(stem_layers(net.stem)):
-        weight = values[f"stem.{index}.weight"].unflatten(1, (3, -1))  # [frequency, time, inputs, outputs]
-        unfold(conv, norm, weight.permute(3, 2, 0, 1), values[f"stem.{index}.bias"])
-    project = from_matrix(values["project.weight"], 3)  # [outputs, bands * channels, taps]
-    channels = net.stem.layers[-2][0].out_channels
-    by_band = project.unflatten(1, (-1, channels)).transpose(1, 2).flatten(1, 2)
-    unfold(net.stem.project, net.stem.norm, by_band, values["project.bias"])
-    for index, block in enumerate(net.blocks):
-        spread = from_matrix(values[f"block.{index}.spread.weight"], block.spread.kernel_size[0])
-        unfold(block.spread, block.norm, spread, values[f"block.{index}.spread.bias"])
-        block.mix.weight.copy_(from_matrix(values[f"block.{index}.mix.weight"], 1))
-        block.mix.bias.copy_(values[f"block.{index}.mix.bias"])
-    # The file has no velocity output: it is learnt anew and not exported either.
-    onset, shift = from_matrix(values["head.weight"], 1).chunk(2)
-    net.head.weight.copy_(torch.cat([onset, torch.zeros_like(onset), shift]))
-    onset, shift = values["head.bias"].chunk(2)
-    net.head.bias.copy_(torch.cat([onset, torch.zeros_like(onset), shift]))
-    return net, dict(zip(config["classes"], config["thresholds"]))
+WEIGHTS = os.path.join(os.path.dirname(__file__), "../../engine/weights")
+STEMS = ("drums", "bass", "other", "vocals")
 
 
 def main():
     parser = arguments(__doc__)
     parser.add_argument("folder", help="recordings with their MIDI")
-    parser.add_argument("out", help="weights file to write")
+    parser.add_argument("out", help="file to write")
     parser.add_argument("--renderer", required=True, help="the hitscribe-train program")
-    parser.add_argument("--start", default=EMBEDDED, help="weights file or checkpoint to start from")
-    parser.set_defaults(rate=3e-4, warm_up=50)
+    parser.add_argument("--stem", choices=STEMS, default="drums", help="what is to be transcribed")
+    parser.add_argument("--start", help="weights file or checkpoint to start from")
+    parser.add_argument("--mt3", action="store_true", help="an MT3 checkpoint instead of the built-in model")
+    parser.add_argument("--config", help="sizes of the MT3 network, as a T5 configuration")
+    parser.set_defaults(rate=None, warm_up=50)
     options = parser.parse_args()
-
-    if options.start.endswith(".safetensors"):
-        net, thresholds = from_weights_file(options.start)
+    if options.mt3:
+        kind = mt3_finetune
+        if not (options.start or options.config):
+            parser.error("--mt3 needs --start or --config")
+        if not options.out.endswith((".pth", ".safetensors")):
+            parser.error(f"{options.out}: an MT3 checkpoint is a .pth or a .safetensors file")
     else:
-        net, thresholds = m.DrumNet(), {}
-        net.load_state_dict(torch.load(options.start, map_location="cpu", weights_only=True)["model"])
-    for module in net.modules():
-        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
-            module.eval()
-    recordings = lambda seed, first: Recordings(options.renderer, options.folder, seed, first)
-    tuned = fit(net, recordings, losses, LOSS_WEIGHTS, options)
-    write(tuned.cpu().eval(), options.out, {"thresholds": thresholds})
+        kind = drum_finetune if options.stem == "drums" else pitch_finetune
+        if options.config:
+            parser.error("--config is for --mt3")
+        embedded = "builtin.safetensors" if options.stem == "drums" else "builtin_pitch.safetensors"
+        options.start = options.start or os.path.join(WEIGHTS, embedded)
+    options.rate = options.rate or kind.RATE
+    kind.finetune(options)
 
 
 if __name__ == "__main__":

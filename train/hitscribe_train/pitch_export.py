@@ -68,6 +68,12 @@ def config(picking):
     } | PICKING | picking  # fmt: skip
 
 
+def write(net, path, picking=None):
+    """Writes the network."""
+    metadata = {"config": json.dumps(config(picking or {}))}
+    save_file({name: value.half() for name, value in tensors(net).items()}, path, metadata=metadata)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint")
@@ -77,8 +83,7 @@ def main():
     picking = json.load(open(options.picking)) if options.picking else {}
     net = m.PitchNet()
     net.load_state_dict(torch.load(options.checkpoint, map_location="cpu", weights_only=True)["model"])
-    metadata = {"config": json.dumps(config(picking))}
-    save_file({name: value.half() for name, value in tensors(net).items()}, options.out, metadata=metadata)
+    write(net, options.out, picking)
 
 
 if __name__ == "__main__":

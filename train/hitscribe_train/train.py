@@ -100,7 +100,7 @@ def renderer_arguments(description):
     return parser
 
 
-def fit(net, stream, losses, loss_weights, options):
+def fit(net, stream, losses, loss_weights, options, optimizer_of=Optimizer):
     """Trains `net` on the data set `stream(seed, first)` until the clock says so; returns its running mean."""
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
@@ -110,7 +110,7 @@ def fit(net, stream, losses, loss_weights, options):
 
     net = net.to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(net)
-    optimizer = Optimizer(net, options.rate)
+    optimizer = optimizer_of(net, options.rate)
     step, spent = 0, 0.0
     if os.path.exists(path):
         saved = torch.load(path, map_location=device)

@@ -60,7 +60,7 @@ pub struct Excerpt {
 }
 
 /// Programs that stand in for one another: a song is heard with other instruments each time.
-fn substitute(rng: &mut impl Rng, program: u8) -> u8 {
+pub(crate) fn substitute(rng: &mut impl Rng, program: u8) -> u8 {
     let family: &[u8] = match program {
         0..=7 => &[0, 1, 2, 3, 4, 5, 6, 7],
         8..=15 => &[8, 9, 10, 11, 12, 13, 14, 15, 4, 5],
@@ -90,17 +90,7 @@ pub fn render_pool(
     solo_share: f32,
     seed: u64,
 ) -> Result<()> {
-    let fonts: Vec<Arc<SoundFont>> = sound_fonts
-        .iter()
-        .map(|path| {
-            let mut file = BufReader::new(
-                File::open(path).with_context(|| format!("reading {}", path.display()))?,
-            );
-            let font = SoundFont::new(&mut file)
-                .map_err(|e| anyhow::anyhow!("{}: {e:?}", path.display()))?;
-            Ok(Arc::new(font))
-        })
-        .collect::<Result<_>>()?;
+    let fonts = load_fonts(sound_fonts)?;
     let songs = songs(archive, "freedoom/")?;
     let scores = [
         songs_of(archive, "openscore_lieder/")?,
@@ -145,7 +135,22 @@ pub fn render_pool(
     Ok(())
 }
 
-fn songs(archive: &Path, prefix: &str) -> Result<Vec<Vec<MidiNote>>> {
+/// Reads plain SF2 files.
+pub(crate) fn load_fonts(paths: &[impl AsRef<Path>]) -> Result<Vec<Arc<SoundFont>>> {
+    paths
+        .iter()
+        .map(|path| {
+            let path = path.as_ref();
+            let file = File::open(path).with_context(|| format!("reading {}", path.display()))?;
+            let font = SoundFont::new(&mut BufReader::new(file))
+                .map_err(|e| anyhow::anyhow!("{}: {e:?}", path.display()))?;
+            Ok(Arc::new(font))
+        })
+        .collect()
+}
+
+/// The songs of the archive with more than 20 notes, in order of their names.
+pub(crate) fn songs(archive: &Path, prefix: &str) -> Result<Vec<Vec<MidiNote>>> {
     let parsed = midi_files(archive, prefix)?
         .into_iter()
         .filter_map(|(_, bytes)| midi_notes(&bytes).ok());
@@ -275,20 +280,38 @@ pub(crate) fn amplify(rng: &mut impl Rng, stem: &mut [f32]) {
     .run(stem);
 }
 
+/// [`EXCERPT_SAMPLES`] of notes on the programs that they name.
 pub(crate) fn synthesize(font: &Arc<SoundFont>, notes: &[PoolNote], wet: bool) -> Option<Vec<f32>> {
-    let mut settings = SynthesizerSettings::new(SAMPLE_RATE as i32);
-    settings.enable_reverb_and_chorus = wet;
-    let mut synth = Synthesizer::new(font, &settings).ok()?;
     let mut programs: Vec<u8> = notes.iter().map(|n| n.program).collect();
     programs.sort_unstable();
     programs.dedup();
-    // Channel 9 is drums in the synthesizer.
     let channel_of = |program: u8| {
         let index = programs.binary_search(&program).unwrap_or(0).min(14);
-        (if index >= 9 { index + 1 } else { index }) as i32
+        (if index >= DRUMS { index + 1 } else { index }) as i32
     };
-    for program in &programs {
-        synth.process_midi_message(channel_of(*program), 0xC0, i32::from(*program), 0);
+    play(font, notes, wet, channel_of)
+}
+
+/// [`EXCERPT_SAMPLES`] of notes on the drum kit that a program stands for.
+pub(crate) fn synthesize_drums(font: &Arc<SoundFont>, notes: &[PoolNote]) -> Option<Vec<f32>> {
+    play(font, notes, false, |_| DRUMS as i32)
+}
+
+/// The synthesizer's channel for drums.
+const DRUMS: usize = 9;
+
+fn play(
+    font: &Arc<SoundFont>,
+    notes: &[PoolNote],
+    wet: bool,
+    channel_of: impl Fn(u8) -> i32,
+) -> Option<Vec<f32>> {
+    let mut settings = SynthesizerSettings::new(SAMPLE_RATE as i32);
+    settings.enable_reverb_and_chorus = wet;
+    let mut synth = Synthesizer::new(font, &settings).ok()?;
+    for note in notes {
+        let program = i32::from(note.program);
+        synth.process_midi_message(channel_of(note.program), 0xC0, program, 0);
     }
     let mut events: Vec<(usize, bool, PoolNote)> = Vec::with_capacity(notes.len() * 2);
     for note in notes {

@@ -15,6 +15,7 @@ pub mod recordings;
 pub mod segment;
 pub mod smf;
 pub mod solo;
+pub mod songs;
 pub mod voice;
 
 /// Everything is rendered at this rate, in Hz: the built-in model's own.

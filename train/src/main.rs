@@ -7,8 +7,9 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use hitscribe_train::band::render_pool;
 use hitscribe_train::bank::Split;
-use hitscribe_train::recordings::{Excerpt, Recordings, Stem};
+use hitscribe_train::recordings::{Excerpt, MAX_IDS, Recordings, Stem, TokenSegment};
 use hitscribe_train::segment::{PitchedSegment, Segment, Studio};
+use hitscribe_train::songs::render_songs;
 use realfft::RealFftPlanner;
 
 #[derive(Parser)]
@@ -71,6 +72,27 @@ enum Command {
         #[arg(long)]
         count: u64,
     },
+    /// Renders songs of the bank in Slakh's layout, with a stem for each instrument.
+    Songs {
+        /// Folder of the sample bank.
+        #[arg(long)]
+        bank: PathBuf,
+        /// Plain SF2 files.
+        #[arg(long, required = true)]
+        sound_font: Vec<PathBuf>,
+        /// Folder to write.
+        #[arg(long)]
+        out: PathBuf,
+        /// First song: the bank's in order of their names, then all of them again.
+        #[arg(long, default_value_t = 0)]
+        first: usize,
+        /// Songs of 24 s; those in which no bass plays are left out.
+        #[arg(long)]
+        count: usize,
+        /// Names the random stream.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Writes segments of a user's recordings to standard output, in the record format of `data.py`.
     Recordings {
         /// Folder with X.wav and X.mid, or songs with stems/X.flac and MIDI/X.mid.
@@ -79,6 +101,9 @@ enum Command {
         /// What is labelled: hits for drums, notes for every other stem.
         #[arg(long)]
         stem: Stem,
+        /// Labels with the tokens of a published model instead, in the record format of `mt3_data.py`.
+        #[arg(long)]
+        tokens: Option<Tokens>,
         /// Names the random stream.
         #[arg(long, default_value_t = 1)]
         seed: u64,
@@ -91,10 +116,25 @@ enum Command {
     },
 }
 
+/// Event vocabularies.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Tokens {
+    /// MT3's, MT3-PyTorch's and MR-MT3's, for segments of 2.048 s at 16 kHz.
+    Mt3,
+}
+
 /// Hits in one record: more would be 60 per second.
 const MAX_HITS: usize = 256;
 /// Notes in one record.
 const MAX_NOTES: usize = 512;
+
+fn write_samples(out: &mut (impl Write + ?Sized), audio: &[f32]) -> std::io::Result<()> {
+    for x in audio {
+        let sample = (x * 32_767.0).round().clamp(-32_768.0, 32_767.0) as i16;
+        out.write_all(&sample.to_le_bytes())?;
+    }
+    Ok(())
+}
 
 /// A record: `SEGMENT_SAMPLES` 16-bit samples, the number of labels as u32, then `max` labels of `N`
 /// 32-bit floats, zeros after the last; all little-endian.
@@ -104,10 +144,7 @@ fn write_record<const N: usize>(
     labels: &[[f32; N]],
     max: usize,
 ) -> std::io::Result<()> {
-    for x in audio {
-        let sample = (x * 32_767.0).round().clamp(-32_768.0, 32_767.0) as i16;
-        out.write_all(&sample.to_le_bytes())?;
-    }
+    write_samples(out, audio)?;
     let labels = &labels[..labels.len().min(max)];
     out.write_all(&(labels.len() as u32).to_le_bytes())?;
     for value in labels.iter().flatten() {
@@ -137,6 +174,18 @@ fn write_pitched(out: &mut (impl Write + ?Sized), segment: &PitchedSegment) -> s
     };
     let labels: Vec<_> = segment.notes.iter().map(label).collect();
     write_record(out, &segment.audio, &labels, MAX_NOTES)
+}
+
+/// A record: `TOKEN_SEGMENT_SAMPLES` 16-bit samples, the number of frames and of ids as u16, `MAX_IDS`
+/// ids as u16, zeros after the last; all little-endian.
+fn write_tokens(out: &mut (impl Write + ?Sized), segment: &TokenSegment) -> std::io::Result<()> {
+    write_samples(out, &segment.audio)?;
+    let mut values = vec![segment.frames as u16, segment.ids.len() as u16];
+    values.extend_from_slice(&segment.ids);
+    values.resize(2 + MAX_IDS, 0);
+    values
+        .iter()
+        .try_for_each(|value| out.write_all(&value.to_le_bytes()))
 }
 
 /// Writes one record per index until the reader has what it wants.
@@ -199,18 +248,34 @@ fn main() -> Result<()> {
         Command::Recordings {
             folder,
             stem,
+            tokens,
             seed,
             first,
             count,
         } => {
             let recordings = Recordings::open(&folder, stem)?;
-            write_all(
-                first..first.saturating_add(count),
-                |out, index| match recordings.segment(seed, index) {
+            write_all(first..first.saturating_add(count), |out, index| {
+                if let Some(Tokens::Mt3) = tokens {
+                    let segment = recordings.token_segment(seed, index);
+                    return write_tokens(out, &segment.map_err(std::io::Error::other)?);
+                }
+                match recordings.segment(seed, index) {
                     Excerpt::Drums(segment) => write_drums(out, &segment),
                     Excerpt::Pitched(segment) => write_pitched(out, &segment),
-                },
-            )
+                }
+            })
+        }
+        Command::Songs {
+            bank,
+            sound_font,
+            out,
+            first,
+            count,
+            seed,
+        } => {
+            let archive = bank.join("midi/midi_main.zip");
+            let songs = first..first.saturating_add(count);
+            render_songs(&archive, &sound_font, &out, songs, seed)
         }
     }
 }

@@ -5,6 +5,8 @@
 //! `X.wav` is a song in one part. What a part is follows from its notes: channel 10 is drums, the program
 //! tells the rest.
 
+mod tokens;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -22,6 +24,8 @@ use crate::segment::{
     LabelledNote, PitchedSegment, SEGMENT_SAMPLES, SEGMENT_SECONDS, Segment, master,
 };
 use crate::smf::{MidiNote, midi_notes};
+
+pub use tokens::{MAX_IDS, TOKEN_SEGMENT_SAMPLES, TokenSegment};
 
 /// What the model is to be tuned on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -69,12 +73,42 @@ impl Part {
         self.notes.iter().any(|n| stem.holds(n))
     }
 
-    /// A segment's length from `start_samples` on, `ratio` times as fast.
-    fn window(&self, start_samples: f64, ratio: f64) -> Vec<f32> {
-        (0..SEGMENT_SAMPLES)
-            .map(|i| interpolated(&self.samples, start_samples + i as f64 * ratio))
+    /// What the recording holds from the start of the window on, at its speed.
+    fn heard(&self, window: Window) -> Vec<f32> {
+        (0..window.samples)
+            .map(|i| interpolated(&self.samples, window.start + i as f64 * window.ratio))
             .collect()
     }
+}
+
+/// A stretch of a recording.
+#[derive(Clone, Copy)]
+struct Window {
+    /// First sample of the recording, which may lie before its start.
+    start: f64,
+    /// Samples of the recording for each one of the window.
+    ratio: f64,
+    /// Length.
+    samples: usize,
+}
+
+impl Window {
+    /// A time of the recording in seconds from the start of the window.
+    fn seconds(self, of_recording: f64) -> f64 {
+        let rate = f64::from(SAMPLE_RATE);
+        (of_recording * rate - self.start) / self.ratio / rate
+    }
+}
+
+/// The stem and what plays along, of the same length, and the notes of the stem as they are heard.
+struct Mixture {
+    own: Vec<f32>,
+    around: Vec<f32>,
+    /// In order of their onsets, in seconds from the start; those that begin before it and sound in it
+    /// are among them.
+    notes: Vec<MidiNote>,
+    /// Seconds from the start to the end of the recording.
+    end_seconds: f64,
 }
 
 /// A segment of the stem that was asked for.
@@ -113,32 +147,57 @@ impl Recordings {
     /// Segment number `index` of the stream that `seed` names; always the same. The stem is moved by up
     /// to two semitones and 0.8 to 1.1 in gain, with other parts of its song, of other songs, or alone.
     pub fn segment(&self, seed: u64, index: u64) -> Excerpt {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(index);
-        let rng = &mut rng;
+        let mut rng = random_stream(seed, index);
+        let Mixture {
+            own: mut audio,
+            around,
+            notes,
+            ..
+        } = self.mixture(&mut rng, SEGMENT_SAMPLES);
+        if self.stem == Stem::Drums {
+            let hits = notes.iter().filter_map(|n| hit(n, &audio, &around));
+            let hits = hits.collect();
+            mix(&mut audio, &around, 1.0);
+            finish(&mut rng, &mut audio);
+            Excerpt::Drums(Segment { audio, hits })
+        } else {
+            mix(&mut audio, &around, 1.0);
+            finish(&mut rng, &mut audio);
+            let notes = notes.iter().map(|n| LabelledNote {
+                onset: n.onset as f32,
+                offset: n.offset as f32,
+                key: n.key,
+                velocity: f32::from(n.velocity) / 127.0,
+            });
+            let notes = notes.collect();
+            Excerpt::Pitched(PitchedSegment { audio, notes })
+        }
+    }
+
+    /// The stem from a random place on, moved, and what is heard with it.
+    fn mixture(&self, rng: &mut impl Rng, samples: usize) -> Mixture {
         let song = &self.songs[rng.random_range(0..self.songs.len())];
         let (wanted, others): (Vec<&Part>, Vec<&Part>) =
             song.iter().partition(|p| p.holds(self.stem));
-        let longest = wanted.iter().map(|p| p.samples.len()).max().unwrap_or(0);
+        let longest = wanted.iter().map(|p| p.samples.len()).max().unwrap_or(0) as f64;
         let semitones = rng.random_range(-2i8..=2);
-        let ratio = 2f64.powf(f64::from(semitones) / 12.0);
-        let start = rng.random_range(-0.1..1.0) * longest as f64 - 0.4 * SEGMENT_SAMPLES as f64;
+        let window = Window {
+            ratio: 2f64.powf(f64::from(semitones) / 12.0),
+            start: rng.random_range(-0.1..1.0) * longest - 0.4 * samples as f64,
+            samples,
+        };
 
-        let mut audio = vec![0.0f32; SEGMENT_SAMPLES];
+        let mut own = vec![0.0f32; samples];
         for part in &wanted {
-            mix(
-                &mut audio,
-                &part.window(start, ratio),
-                uniform(rng, 0.8, 1.1),
-            );
+            mix(&mut own, &part.heard(window), uniform(rng, 0.8, 1.1));
         }
-        let mut around = vec![0.0f32; SEGMENT_SAMPLES];
+        let mut around = vec![0.0f32; samples];
         match rng.random::<f32>() {
             p if p < 0.5 => {
                 for part in others {
                     if chance(rng, 0.8) {
                         let gain = uniform(rng, 0.8, 1.1);
-                        mix(&mut around, &part.window(start, ratio), gain);
+                        mix(&mut around, &part.heard(window), gain);
                     }
                 }
             }
@@ -146,36 +205,30 @@ impl Recordings {
             _ => {}
         }
 
-        let rate = f64::from(SAMPLE_RATE);
-        let seconds = |t: f64| (t * rate - start) / ratio / rate;
+        // The keys of drums are no pitches.
+        let moved = if self.stem == Stem::Drums {
+            0
+        } else {
+            semitones
+        };
+        let length = samples as f64 / f64::from(SAMPLE_RATE);
         let notes = wanted.iter().flat_map(|p| &p.notes);
         let mut notes: Vec<MidiNote> = notes
             .filter(|n| self.stem.holds(n))
             .map(|n| MidiNote {
-                onset: seconds(n.onset),
-                offset: seconds(n.offset),
+                onset: window.seconds(n.onset),
+                offset: window.seconds(n.offset),
+                key: n.key.saturating_add_signed(moved),
                 ..*n
             })
-            .filter(|n| n.offset > 0.0 && n.onset < SEGMENT_SECONDS)
+            .filter(|n| n.offset > 0.0 && n.onset < length)
             .collect();
         notes.sort_by(|a, b| a.onset.total_cmp(&b.onset));
-        if self.stem == Stem::Drums {
-            let hits = notes.iter().filter_map(|n| hit(n, &audio, &around));
-            let hits = hits.collect();
-            mix(&mut audio, &around, 1.0);
-            finish(rng, &mut audio);
-            Excerpt::Drums(Segment { audio, hits })
-        } else {
-            mix(&mut audio, &around, 1.0);
-            finish(rng, &mut audio);
-            let notes = notes.iter().map(|n| LabelledNote {
-                onset: n.onset as f32,
-                offset: n.offset as f32,
-                key: n.key.saturating_add_signed(semitones),
-                velocity: f32::from(n.velocity) / 127.0,
-            });
-            let notes = notes.collect();
-            Excerpt::Pitched(PitchedSegment { audio, notes })
+        Mixture {
+            own,
+            around,
+            notes,
+            end_seconds: window.seconds(longest / f64::from(SAMPLE_RATE)),
         }
     }
 
@@ -186,11 +239,21 @@ impl Recordings {
             if part.holds(self.stem) {
                 continue;
             }
-            let ratio = 2f64.powf(f64::from(uniform(rng, -2.0, 2.0)) / 12.0);
-            let start = rng.random::<f64>() * part.samples.len() as f64;
-            mix(around, &part.window(start, ratio), uniform(rng, 0.8, 1.1));
+            let window = Window {
+                ratio: 2f64.powf(f64::from(uniform(rng, -2.0, 2.0)) / 12.0),
+                start: rng.random::<f64>() * part.samples.len() as f64,
+                samples: around.len(),
+            };
+            mix(around, &part.heard(window), uniform(rng, 0.8, 1.1));
         }
     }
+}
+
+/// The random numbers of one segment.
+fn random_stream(seed: u64, index: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(index);
+    rng
 }
 
 /// Half of the segments stay as they were recorded.
@@ -273,67 +336,4 @@ fn pairs(midi: &Path, audio: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn song(channel: u8) -> Vec<Part> {
-        // A click each half second, a note at each click.
-        let samples = (0..20 * 32_000)
-            .map(|n| if n % 16_000 < 40 { 20_000 } else { 0 })
-            .collect();
-        let notes = (0..40).map(|beat| MidiNote {
-            onset: f64::from(beat) * 0.5,
-            offset: f64::from(beat) * 0.5 + 0.2,
-            channel,
-            program: 33,
-            key: 38,
-            velocity: 100,
-        });
-        let notes = notes.collect();
-        vec![Part { samples, notes }]
-    }
-
-    fn of(stem: Stem, songs: Vec<Vec<Part>>) -> Recordings {
-        Recordings { songs, stem }
-    }
-
-    #[test]
-    fn hits_stay_on_their_clicks_when_the_recording_is_moved() {
-        let recordings = of(Stem::Drums, vec![song(9)]);
-        let mut judged = 0;
-        for index in 0..20 {
-            let Excerpt::Drums(segment) = recordings.segment(1, index) else {
-                panic!("drums were asked for");
-            };
-            for hit in &segment.hits {
-                let at = (hit.stroke.seconds * f64::from(SAMPLE_RATE)).round() as usize;
-                if (200..SEGMENT_SAMPLES - 200).contains(&at) {
-                    let energy = |range: std::ops::Range<usize>| {
-                        segment.audio[range].iter().map(|x| x * x).sum::<f32>()
-                    };
-                    judged += usize::from(energy(at..at + 64) > 4.0 * energy(at - 72..at - 8));
-                }
-            }
-        }
-        assert!(judged > 60, "{judged}");
-    }
-
-    #[test]
-    fn a_stem_is_known_by_its_notes() {
-        let bass = of(Stem::Bass, vec![song(0)]);
-        let Excerpt::Pitched(segment) = bass.segment(1, 3) else {
-            panic!("notes were asked for");
-        };
-        assert!(segment.notes.iter().all(|n| (36..=40).contains(&n.key)));
-        assert!(!song(0)[0].holds(Stem::Drums) && song(9)[0].holds(Stem::Drums));
-    }
-
-    #[test]
-    fn folders_without_the_stem_are_refused_with_a_reason() {
-        let folder = std::env::temp_dir().join(format!("hitscribe-none-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let error = Recordings::open(&folder, Stem::Drums).err().unwrap();
-        std::fs::remove_dir_all(&folder).unwrap();
-        assert!(error.to_string().contains("no recording with Drums"));
-    }
-}
+mod tests;

@@ -1,0 +1,113 @@
+"""MT3 checkpoints: reading them as far as they fit, and writing what the engine and MT3-PyTorch read."""
+
+import json
+import os
+from dataclasses import dataclass, field
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from .mt3_model import HEAD_SIZE, Config, Mt3
+
+# Keys of the published checkpoint that name a tensor for the second time.
+ALIASES = {"encoder.embed_tokens.weight": "proj.weight", "decoder.embed_tokens.weight": "decoder_embed_tokens.weight"}
+
+
+@dataclass
+class Report:
+    """What of a checkpoint was not used, and what of a network it did not fill."""
+
+    missing: list[str] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
+    misshapen: list[str] = field(default_factory=list)
+
+    def __str__(self):
+        parts = ((name.replace("_", " "), getattr(self, name)) for name in ("missing", "unused", "misshapen"))
+        return "; ".join(f"{len(keys)} {name}: {', '.join(keys)}" for name, keys in parts if keys) or "all tensors used"
+
+
+def read(path):
+    """Tensors by key, and head size if the file says it. Of a Lightning checkpoint the network's, without `model.`"""
+    if path.endswith(".safetensors"):
+        return load_file(path), None
+    # Nothing but tensors and plain values is read: no code of the file runs.
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    said = saved.get("hyper_parameters") or {}
+    head_size = (said.get("config") or said).get("d_kv") if isinstance(said, dict) else None
+    values = saved.get("state_dict", saved)
+    if "model.proj.weight" in values:
+        values = {key.removeprefix("model."): value for key, value in values.items()}
+    return {key: value.float() for key, value in values.items() if torch.is_tensor(value)}, head_size
+
+
+def config_of_json(path):
+    """Sizes from a T5 configuration (`config.json`); `n_mels` is the number of bands if it is not the width."""
+    with open(path) as file:
+        said = json.load(file)
+    try:
+        return Config(
+            said.get("n_mels", said["d_model"]), said["d_model"], said["num_heads"], said["d_kv"], said["d_ff"],
+            said["num_layers"], said["num_decoder_layers"], said["vocab_size"],
+        )  # fmt: skip
+    except KeyError as missing:
+        raise SystemExit(f"{path}: {missing} is missing; a T5 configuration has it") from None
+
+
+@torch.no_grad()
+def fill(net, values):
+    """Copies what fits and says what did not."""
+    report = Report()
+    own = net.state_dict()
+    for key, target in own.items():
+        source = values.get(key, values.get(ALIASES.get(key)))
+        if source is None:
+            report.missing.append(key)
+        elif source.shape != target.shape:
+            report.misshapen.append(f"{key} {list(source.shape)} for {list(target.shape)}")
+        elif not source.isfinite().all():
+            report.misshapen.append(f"{key} with values that are not numbers")
+        else:
+            target.copy_(source)
+    report.unused += [key for key in values if key not in own]
+    return report
+
+
+def load(path, config_path=None):
+    """The network of a checkpoint and a report. A configuration asks for other sizes than the checkpoint's:
+    what does not fit stays as it is at random."""
+    if path is None:
+        return Mt3(config_of_json(config_path)), Report()
+    values, head_size = read(path)
+    if config_path:
+        config = config_of_json(config_path)
+    else:
+        beside = os.path.join(os.path.dirname(path), "config.json")
+        if head_size is None and os.path.exists(beside):
+            head_size = config_of_json(beside).head_size
+        try:
+            config = Config.of(values, head_size)
+        except ValueError as wrong:
+            raise SystemExit(f"{path}: {wrong}") from None
+    net = Mt3(config)
+    return net, fill(net, values)
+
+
+def write(net, path):
+    """Writes the network with the keys of mt3.pth, whole or not at all; .safetensors has each tensor once.
+
+    A head of another width than the published one's is said beside the tensors, where the engine looks for it.
+    """
+    values = {key: value.detach().float().cpu() for key, value in net.state_dict().items()}
+    config = net.config
+    new = path + ".new"
+    if path.endswith(".safetensors"):
+        if config.head_size != HEAD_SIZE:
+            raise SystemExit(f"{path}: heads of {config.head_size} can be told in .pth files only")
+        save_file({key: value.contiguous() for key, value in values.items() if key not in ALIASES}, new)
+    else:
+        for alias, key in ALIASES.items():
+            values[alias] = values[key]
+        if config.head_size != HEAD_SIZE:
+            values = {"state_dict": values, "hyper_parameters": {"num_heads": config.heads, "d_kv": config.head_size}}
+        torch.save(values, new)
+    os.replace(new, path)

@@ -1,0 +1,46 @@
+"""What `finetune.py` does with a checkpoint of MT3: teacher-forced training on the tokens of one stem."""
+
+import torch
+import torch.nn.functional as F
+
+from .mt3_checkpoint import load, write
+from .mt3_data import RECORD_BYTES, parse
+from .mt3_model import PAD
+from .recordings import Recordings
+from .train import Optimizer, fit
+
+RATE = 3e-4
+LOSS_WEIGHTS = {"tokens": 1.0}
+
+
+class AdamW(Optimizer):
+    """AdamW alone; what is no matrix does not decay."""
+
+    def __init__(self, net, rate):
+        self.kernels, self.matrices = [], []
+        parameters = list(net.parameters())
+        groups = [
+            {"params": [p for p in parameters if p.dim() > 1], "weight_decay": 0.02},
+            {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+        ]
+        self.parts = (torch.optim.AdamW(groups, rate, betas=(0.9, 0.98)),)
+
+
+def losses(net, audio, targets):
+    """Mean cross-entropy of the next id."""
+    frames, ids = targets
+    ids = ids[:, : (ids != PAD).sum(1).max()]
+    before = F.pad(ids[:, :-1], (1, 0), value=PAD)
+    logits = net(audio, frames, before)
+    return {"tokens": F.cross_entropy(logits.flatten(0, 1).float(), ids.flatten(), ignore_index=PAD)}
+
+
+def finetune(options):
+    """From `options.start` (any part of it that fits `options.config`) to `options.out`."""
+    net, report = load(options.start, options.config)
+    if options.start:
+        print(f"{options.start}: {report}", flush=True)
+    tokens = ("--tokens", "mt3")
+    recordings = lambda seed, first: Recordings(options, seed, first, RECORD_BYTES, parse, tokens)
+    tuned = fit(net, recordings, losses, LOSS_WEIGHTS, options, AdamW)
+    write(tuned, options.out)
