@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 from dataclasses import dataclass, field
 
 import torch
@@ -31,7 +32,10 @@ def read(path):
     if path.endswith(".safetensors"):
         return load_file(path), None
     # Nothing but tensors and plain values is read: no code of the file runs.
-    saved = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise SystemExit(f"{path}: holds more than tensors ({error}); save its state_dict alone") from None
     said = saved.get("hyper_parameters") or {}
     head_size = (said.get("config") or said).get("d_kv") if isinstance(said, dict) else None
     values = saved.get("state_dict", saved)

@@ -69,7 +69,7 @@ pub fn render_songs(
     Ok(())
 }
 
-/// The parts of an excerpt, as loud as they are in the mix, whose peak is at full scale.
+/// The parts of an excerpt, each as loud as it is beside the others.
 fn song(rng: &mut ChaCha8Rng, song: &[MidiNote], font: &Arc<SoundFont>) -> Vec<Part> {
     let end = song.last().map_or(0.0, |n| n.onset);
     let start = f64::from(uniform(rng, 0.0, (end - EXCERPT_SECONDS).max(0.5) as f32));
@@ -135,10 +135,6 @@ fn song(rng: &mut ChaCha8Rng, song: &[MidiNote], font: &Arc<SoundFont>) -> Vec<P
             });
         }
     }
-    let top = peak(&sum(&parts)).max(1e-6);
-    for part in &mut parts {
-        scale(&mut part.audio, 1.0 / top);
-    }
     parts
 }
 
@@ -156,8 +152,9 @@ fn write(folder: &Path, mut parts: Vec<Part>) -> Result<()> {
     for folder in [&stems, &midi] {
         std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     }
-    // A part alone may be louder than all together: the same gain for all keeps their balance.
-    let top = parts.iter().map(|p| peak(&p.audio)).fold(1.0, f32::max);
+    // One gain for all keeps their balance; a part alone may be louder than all together.
+    let loudest = parts.iter().map(|p| peak(&p.audio));
+    let top = loudest.fold(peak(&sum(&parts)), f32::max).max(1e-6);
     let mut all = Vec::new();
     for (index, part) in parts.iter_mut().enumerate() {
         scale(&mut part.audio, 0.98 / top);
@@ -200,4 +197,44 @@ fn write_wav(path: &Path, samples: &[f32]) -> Result<()> {
         writer.write_sample(sample).with_context(context)?;
     }
     writer.finalize().with_context(context)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recordings::{Recordings, Stem};
+
+    fn part(program: u8, is_drums: bool) -> Part {
+        let notes = (0..20).map(|i| PoolNote {
+            onset: i as f32 * 0.5,
+            offset: i as f32 * 0.5 + 0.3,
+            key: 36,
+            velocity: 100,
+            program,
+        });
+        Part {
+            is_drums,
+            audio: vec![0.7; 10 * SAMPLE_RATE as usize],
+            notes: notes.collect(),
+        }
+    }
+
+    #[test]
+    fn a_song_is_read_as_a_recording_in_stems() {
+        let folder = std::env::temp_dir().join(format!("hitscribe-song-{}", std::process::id()));
+        let track = folder.join("Track00001");
+        write(&track, vec![part(33, false), part(0, true)]).unwrap();
+        let heard = [Stem::Bass, Stem::Drums].map(|stem| {
+            let recordings = Recordings::open(&folder, stem).unwrap();
+            recordings.token_segment(1, 4).unwrap().ids.len()
+        });
+        let vocals = Recordings::open(&folder, Stem::Vocals).err();
+        let mix = hound::WavReader::open(track.join("mix.wav")).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(heard.iter().all(|&ids| ids > 4), "{heard:?}");
+        assert!(vocals.is_some());
+        // 0.7 + 0.7 would not fit.
+        let loudest = mix.into_samples::<i16>().map(|s| s.unwrap()).max();
+        assert_eq!(loudest, Some((0.98f32 * 32_767.0).round() as i16));
+    }
 }
