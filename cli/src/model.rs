@@ -5,6 +5,7 @@ mod choice;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use hitscribe_engine::Note;
 use hitscribe_engine::audio::mono::read_mono;
 use hitscribe_engine::audio::resample::Resampler;
 use hitscribe_engine::audio::spectral::{FrontEndKind, SAMPLE_RATE_HZ};
@@ -14,10 +15,6 @@ use hitscribe_engine::decode::{LoadOptions, TokenOptions, Transcriber};
 use hitscribe_engine::device::{DeviceChoice, select};
 use hitscribe_engine::model::catalogue::Store;
 use hitscribe_engine::stream::{Engine, Parts, Transcription, transcribe_file, transcribe_samples};
-use hitscribe_engine::{DrumClass, Note};
-
-/// Nats that full sensitivity adds to the logits of notes, and none takes away.
-const SENSITIVITY_RANGE_NATS: f32 = 4.0;
 
 /// Confidence from which a pitched note is sure.
 const SURE_CONFIDENCE: f32 = 0.7;
@@ -224,17 +221,9 @@ fn published(
     sensitivity: f32,
     mut on_progress: impl FnMut(f64),
 ) -> Result<Transcription> {
-    let bias = (sensitivity - 0.5) * 2.0 * SENSITIVITY_RANGE_NATS;
-    let sensitivity = match bias {
-        0.0 => Sensitivity::default(),
-        _ => Sensitivity {
-            drums: DrumClass::ALL.map(|class| (class, bias)).to_vec(),
-            pitched: bias,
-        },
-    };
     let options = TokenOptions {
         source: source.clone(),
-        sensitivity,
+        sensitivity: Sensitivity::of_shares(sensitivity, |_| 0.0),
         ..TokenOptions::default()
     };
     let heard = transcriber.transcribe(&recording.samples, &options, |share| {

@@ -13,6 +13,7 @@ pub mod export;
 pub mod files;
 pub mod import;
 pub mod live;
+pub mod model;
 pub mod note_map;
 pub mod pace;
 pub mod params;
@@ -78,21 +79,26 @@ impl Hitscribe {
         if context.transport().playing {
             return;
         }
-        let wanted = (self.params.latency_mode.value(), self.params.hop.value());
+        let wanted = (
+            self.params.latency_mode.value(),
+            self.params.hop.value(),
+            self.params.model.tag(),
+        );
         if let Some(new) = self.workshop.take() {
             self.take_over(new, wanted, context);
             context.execute_background(Task::Discard);
-        } else if wanted == (setup.mode, setup.hop) {
+        } else if wanted == (setup.mode, setup.hop, setup.model_tag) {
             self.restart_is_asked = false;
         } else if !self.restart_is_asked {
             self.restart_is_asked = true;
             if context.plugin_api() == PluginApi::Clap {
                 context.request_restart();
             } else {
-                let (mode, hop) = wanted;
+                let (mode, hop, model_tag) = wanted;
                 context.execute_background(Task::Build(Setup {
                     mode,
                     hop,
+                    model_tag,
                     ..*setup
                 }));
             }
@@ -102,12 +108,15 @@ impl Hitscribe {
     fn take_over(
         &mut self,
         new: Box<Live>,
-        wanted: (LatencyMode, Hop),
+        wanted: (LatencyMode, Hop, u64),
         context: &mut impl ProcessContext<Self>,
     ) {
         let setup = *new.setup();
         let worn = match &mut self.live {
-            Some(live) if setup.fits(live.setup()) && wanted == (setup.mode, setup.hop) => {
+            Some(live)
+                if setup.fits(live.setup())
+                    && wanted == (setup.mode, setup.hop, setup.model_tag) =>
+            {
                 live.end(|offset, message| context.try_send_event(event(offset, message)).is_ok());
                 context.set_latency_samples(setup.delay_frames() as u32);
                 self.telemetry.announce(&setup);
@@ -149,7 +158,9 @@ fn hub(telemetry: &Telemetry, device: DeviceParam) -> Option<Arc<Hub>> {
 fn build(setup: Setup, params: &HitscribeParams, telemetry: &Arc<Telemetry>) -> Option<Live> {
     let hub = hub(telemetry, params.device.value())?;
     let take = params.take.take().clone();
-    let port = hub.open(setup.channel_count, setup.session(), take);
+    // Where the choice has changed since, the tag has, too: this half is put away soon.
+    let model = params.model.chosen().filter(|_| setup.model_tag != 0);
+    let port = hub.open(setup.channel_count, setup.session(), model.as_ref(), take);
     Some(Live::new(setup, port, hub, telemetry.clone()))
 }
 
@@ -186,14 +197,7 @@ impl Plugin for Hitscribe {
         let workshop = self.workshop.clone();
         Box::new(move |task| {
             workshop.work(task, &telemetry, |wanted| {
-                let setup = Setup::new(
-                    wanted.sample_rate_hz,
-                    wanted.channel_count,
-                    wanted.mode,
-                    wanted.hop,
-                    wanted.host_says_offline,
-                );
-                build(setup.ok()?, &params, &telemetry)
+                build(wanted.settled().ok()?, &params, &telemetry)
             });
         })
     }
@@ -218,6 +222,7 @@ impl Plugin for Hitscribe {
                 .map_or(2, |count| count.get() as usize),
             self.params.latency_mode.value(),
             self.params.hop.value(),
+            self.params.model.tag(),
             config.process_mode == ProcessMode::Offline,
         );
         let telemetry = &self.telemetry;
@@ -282,9 +287,7 @@ impl Plugin for Hitscribe {
             });
             self.player.mix(&self.audition, buffer.as_slice());
         }
-        // A second beyond the constant covers the length of the last note.
-        let tail_frames = setup.constant_frames + setup.sample_rate_hz as u64;
-        ProcessStatus::Tail(tail_frames as u32)
+        ProcessStatus::Tail(setup.tail_frames() as u32)
     }
 
     fn deactivate(&mut self) {

@@ -7,6 +7,7 @@ use hitscribe_engine::stream::{Listening, MIN_HOP_FRAMES, Source};
 use nice_plug::prelude::*;
 use parking_lot::Mutex;
 
+use crate::model::{self, ModelField};
 use crate::note_map::NoteMapField;
 use crate::performance::{Shaping, VelocityCurve};
 use crate::quantize::{Grid, Quantize};
@@ -227,6 +228,9 @@ pub struct HitscribeParams {
     /// What was heard.
     #[persist = "take"]
     pub take: TakeField,
+    /// Which model hears it.
+    #[persist = "model"]
+    pub model: ModelField,
     /// Whether the editor is light instead of dark.
     #[persist = "light"]
     pub is_light: Mutex<bool>,
@@ -263,6 +267,7 @@ impl Default for HitscribeParams {
             swing: share("Swing", 0.5, 0.5, 0.75).non_automatable(),
             note_map: NoteMapField::default(),
             take: TakeField::default(),
+            model: ModelField::default(),
             is_light: Mutex::new(false),
         }
     }
@@ -319,9 +324,10 @@ impl HitscribeParams {
     }
 }
 
-/// Removes what would harm from a state that may come from anywhere.
+/// Removes what would harm from a state that may come from anywhere, and adds what older ones lack.
 pub fn clean_state(state: &mut PluginState) {
     use nice_plug::plugin::ParamValue;
+    model::migrate(state);
     state
         .params
         .retain(|_, value| !matches!(value, ParamValue::F32(v) if !v.is_finite()));

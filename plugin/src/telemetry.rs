@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use hitscribe_engine::stream::{EngineStatus, Hub, PortCounters};
+use hitscribe_engine::stream::{EngineStatus, Hub, ModelChoice, ModelStatus, PortCounters};
 use parking_lot::Mutex;
 
 use crate::live::Setup;
@@ -61,6 +61,12 @@ impl Telemetry {
     /// State of the engine, if it was started.
     pub fn engine(&self) -> Option<EngineStatus> {
         self.links.lock().hub.as_ref().map(|hub| hub.status())
+    }
+
+    /// State of a published model, if an instance uses it.
+    pub fn model(&self, choice: &ModelChoice) -> Option<ModelStatus> {
+        let links = self.links.lock();
+        links.hub.as_ref().and_then(|hub| hub.model(choice))
     }
 
     /// Share of one core that the engine uses, over all instances.

@@ -39,6 +39,19 @@ pub fn greedy<B: Backend>(
     contexts: Tensor<B, 3>,
     options: GreedyOptions<'_>,
 ) -> Vec<Sequence> {
+    let constraints = vec![options.constraint; contexts.dims()[0]];
+    greedy_each(decoder, contexts, options, &constraints, &|| true)
+}
+
+/// The same with a constraint for each sequence instead of that of the options; one that is missing
+/// allows everything. `keep_going` is asked before each id; false ends all sequences where they are.
+pub fn greedy_each<B: Backend>(
+    decoder: &Decoder<B>,
+    contexts: Tensor<B, 3>,
+    options: GreedyOptions<'_>,
+    constraints: &[Option<&Constraint>],
+    keep_going: &dyn Fn() -> bool,
+) -> Vec<Sequence> {
     let [batch, _, _] = contexts.dims();
     let mut sequences = vec![Sequence::default(); batch];
     let mut program_said = vec![false; batch];
@@ -48,7 +61,7 @@ pub fn greedy<B: Backend>(
     let mut last = vec![PAD_ID; batch];
     let vocabulary = decoder.vocabulary_size();
     for position in 0..options.max_ids.min(decoder.max_length()) {
-        if batch == 0 {
+        if batch == 0 || !keep_going() {
             break;
         }
         let mut logits = host(decoder.step(&last, &mut state));
@@ -58,7 +71,8 @@ pub fn greedy<B: Backend>(
             if sequences[sequence].ended {
                 continue;
             }
-            if let Some(constraint) = options.constraint {
+            let constraint = constraints.get(sequence).copied().flatten();
+            if let Some(constraint) = constraint {
                 constraint.apply(logits, program_said[sequence]);
             }
             let choice = choose(logits);
@@ -66,9 +80,8 @@ pub fn greedy<B: Backend>(
             out.ids.push(choice.id);
             out.probabilities.push(choice.probability);
             out.margins.push(choice.margin);
-            program_said[sequence] |= options
-                .constraint
-                .is_some_and(|constraint| constraint.is_program(choice.id));
+            program_said[sequence] |=
+                constraint.is_some_and(|constraint| constraint.is_program(choice.id));
             last[row] = choice.id;
             if choice.id == EOS_ID && (position > 0 || options.first_id_can_end) {
                 out.ended = true;

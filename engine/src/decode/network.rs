@@ -4,7 +4,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::constraint::Constraint;
-use super::greedy::{GreedyOptions, Sequence, greedy};
+use super::greedy::{GreedyOptions, Sequence, greedy, greedy_each};
 use super::source::{Sensitivity, Source};
 use crate::audio::spectral::{Features, FrontEndKind};
 use crate::error::{Error, Result};
@@ -75,6 +75,14 @@ impl Default for TokenOptions {
     }
 }
 
+/// The error for a checkpoint that is none of ours.
+pub(super) fn unknown_family(checkpoint: &Checkpoint) -> Error {
+    Error::Model {
+        model: checkpoint.path().display().to_string(),
+        reason: "is neither MT3, MR-MT3 nor YourMT3: it has no proj.weight and no pre_decoder.0.linear.weight".into(),
+    }
+}
+
 /// A loaded network.
 pub(super) enum Network<B: Backend> {
     /// With or without memory.
@@ -97,10 +105,7 @@ impl<B: Backend> Network<B> {
             let (model, report) = YourMt3::load(checkpoint, prefix, config, device)?;
             Ok((Self::YourMt3(Box::new(model)), report))
         } else {
-            Err(Error::Model {
-                model: checkpoint.path().display().to_string(),
-                reason: "is neither MT3, MR-MT3 nor YourMT3: it has no proj.weight and no pre_decoder.0.linear.weight".into(),
-            })
+            Err(unknown_family(checkpoint))
         }
     }
 
@@ -151,67 +156,158 @@ impl<B: Backend> Network<B> {
         device: &Device<B>,
         mut on_segments: impl FnMut(usize) -> bool,
     ) -> Vec<Vec<Sequence>> {
-        let vocabulary = match self {
-            Self::Mt3(_) => Vocabulary::MT3,
-            Self::YourMt3(_) => Vocabulary::YOURMT3,
-        };
-        let size = self.decoder().vocabulary_size();
-        let constraint = Constraint::new(vocabulary, size, &options.source, &options.sensitivity);
-        let greedy_options = GreedyOptions {
-            max_ids: options.max_ids.unwrap_or(usize::MAX).min(self.max_ids()),
-            first_id_can_end: matches!(self, Self::Mt3(_)),
-            constraint: constraint.as_ref(),
-        };
         let mut out = Vec::with_capacity(features.segments());
-        let mut memory_ids = Mt3::<B>::first_memory_ids();
+        let mut memory_ids = first_memory_ids();
+        let most = match self.has_memory() {
+            true => 1,
+            false => options.batch_segments.max(1),
+        };
         while out.len() < features.segments() {
             let first = out.len();
-            match self {
-                Self::Mt3(model) if model.has_memory() => {
-                    let context = model.encode(batch(features, first, 1, device));
-                    let (sequence, next) = with_memory(model, context, &memory_ids, greedy_options);
-                    memory_ids = next;
-                    out.push(vec![sequence]);
-                }
-                Self::Mt3(model) => {
-                    let count = options.batch_segments.clamp(1, features.segments() - first);
-                    let contexts = model.encode(batch(features, first, count, device));
-                    out.extend(
-                        greedy(model.decoder(), contexts, greedy_options)
-                            .into_iter()
-                            .map(|one| vec![one]),
-                    );
-                }
-                Self::YourMt3(model) => {
-                    let count = options.batch_segments.clamp(1, features.segments() - first);
-                    let encoded = model.encode(batch(features, first, count, device), None);
-                    let mut channels = options.source.yourmt3_channels();
-                    channels.retain(|&channel| channel < self.channels());
-                    let sequences = if channels.is_empty() {
-                        Vec::new()
-                    } else {
-                        greedy(
-                            model.decoder(),
-                            model.contexts(encoded, &channels),
-                            greedy_options,
-                        )
-                    };
-                    let mut sequences = sequences.into_iter();
-                    for _ in 0..count {
-                        let mut segment = vec![Sequence::default(); self.channels()];
-                        for &channel in &channels {
-                            segment[channel] = sequences.next().unwrap_or_default();
-                        }
-                        out.push(segment);
-                    }
-                }
+            let count = most.min(features.segments() - first);
+            let task = SegmentTask {
+                source: &options.source,
+                sensitivity: &options.sensitivity,
+                memory_ids: &memory_ids,
+            };
+            let spectra = batch(features, first, count, device);
+            let sequences = self.decode(spectra, &vec![task; count], options.max_ids, &|| true);
+            if let Some(sequence) = sequences.last().and_then(|channels| channels.first()) {
+                memory_ids = memory_ids_after(sequence);
             }
+            out.extend(sequences);
             if !on_segments(out.len()) {
                 break;
             }
         }
         out
     }
+
+    /// The sequences of one segment for each task, `[task][channel]`, from features `[tasks, frames,
+    /// bands]`. With a memory, the task says what the segment before has left. `keep_going` is asked
+    /// before each id; after `false` the sequences are worth nothing.
+    pub(super) fn decode(
+        &self,
+        features: Tensor<B, 3>,
+        tasks: &[SegmentTask<'_>],
+        max_ids: Option<usize>,
+        keep_going: &dyn Fn() -> bool,
+    ) -> Vec<Vec<Sequence>> {
+        let size = self.decoder().vocabulary_size();
+        let constraint = |task: &SegmentTask<'_>| {
+            Constraint::new(self.vocabulary(), size, task.source, task.sensitivity)
+        };
+        let constraints: Vec<Option<Constraint>> = tasks.iter().map(constraint).collect();
+        let options = GreedyOptions {
+            max_ids: max_ids.unwrap_or(usize::MAX).min(self.max_ids()),
+            first_id_can_end: matches!(self, Self::Mt3(_)),
+            constraint: None,
+        };
+        match self {
+            Self::Mt3(model) => {
+                let encoded = model.encode(features);
+                let memories: Option<Vec<Tensor<B, 3>>> = tasks
+                    .iter()
+                    .map(|task| model.memory(task.memory_ids))
+                    .collect();
+                let contexts = match memories.filter(|memories| !memories.is_empty()) {
+                    Some(memories) => Tensor::cat(vec![encoded, Tensor::cat(memories, 0)], 1),
+                    None => encoded,
+                };
+                let constraints: Vec<_> = constraints.iter().map(Option::as_ref).collect();
+                greedy_each(model.decoder(), contexts, options, &constraints, keep_going)
+                    .into_iter()
+                    .map(|one| vec![one])
+                    .collect()
+            }
+            Self::YourMt3(model) => {
+                let channels: Vec<Vec<usize>> = tasks
+                    .iter()
+                    .map(|task| {
+                        let mut channels = task.source.yourmt3_channels();
+                        channels.retain(|&channel| channel < self.channels());
+                        channels
+                    })
+                    .collect();
+                let rows = channels.iter().zip(&constraints);
+                let constraints: Vec<_> = rows
+                    .flat_map(|(channels, constraint)| vec![constraint.as_ref(); channels.len()])
+                    .collect();
+                let contexts = yourmt3_contexts(model, model.encode(features, None), &channels);
+                let mut sequences = contexts
+                    .map(|contexts| {
+                        greedy_each(model.decoder(), contexts, options, &constraints, keep_going)
+                    })
+                    .unwrap_or_default()
+                    .into_iter();
+                channels
+                    .iter()
+                    .map(|channels| {
+                        let mut segment = vec![Sequence::default(); self.channels()];
+                        for &channel in channels {
+                            segment[channel] = sequences.next().unwrap_or_default();
+                        }
+                        segment
+                    })
+                    .collect()
+            }
+        }
+    }
+
+    /// Whether a segment needs what was decoded of the one before.
+    pub(super) fn has_memory(&self) -> bool {
+        matches!(self, Self::Mt3(model) if model.has_memory())
+    }
+
+    fn vocabulary(&self) -> Vocabulary {
+        match self {
+            Self::Mt3(_) => Vocabulary::MT3,
+            Self::YourMt3(_) => Vocabulary::YOURMT3,
+        }
+    }
+}
+
+/// What one segment is decoded with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SegmentTask<'a> {
+    /// What can be in the signal.
+    pub(super) source: &'a Source,
+    /// Bias of classes.
+    pub(super) sensitivity: &'a Sensitivity,
+    /// MR-MT3: what the segment before has left, see [`memory_ids_after`].
+    pub(super) memory_ids: &'a [i32],
+}
+
+/// What the first segment of a recording finds in the memory.
+pub(super) fn first_memory_ids() -> Vec<i32> {
+    Mt3::<crate::device::Cpu>::first_memory_ids()
+}
+
+/// What is to be remembered of a decoded segment.
+pub(super) fn memory_ids_after(sequence: &Sequence) -> Vec<i32> {
+    let mut next = vec![PAD_ID];
+    next.extend_from_slice(&sequence.ids);
+    next.resize(MEMORY_IDS, PAD_ID);
+    next
+}
+
+/// The decoder's contexts, the channels of a segment together; none where there is nothing to decode.
+fn yourmt3_contexts<B: Backend>(
+    model: &YourMt3<B>,
+    encoded: Tensor<B, 4>,
+    channels: &[Vec<usize>],
+) -> Option<Tensor<B, 3>> {
+    let first = channels.first()?;
+    if channels.iter().all(|channels| channels == first) {
+        return (!first.is_empty()).then(|| model.contexts(encoded, first));
+    }
+    let contexts: Vec<Tensor<B, 3>> = channels
+        .iter()
+        .enumerate()
+        .filter(|(_, channels)| !channels.is_empty())
+        .map(|(task, channels)| model.contexts(encoded.clone().narrow(0, task, 1), channels))
+        .collect();
+    Some(Tensor::cat(contexts, 0))
 }
 
 /// Decodes one segment of MR-MT3 after the segment whose result is `memory_ids`; also returns what is
@@ -229,9 +325,7 @@ pub(super) fn with_memory<B: Backend>(
     let sequence = greedy(model.decoder(), context, options)
         .pop()
         .unwrap_or_default();
-    let mut next = vec![PAD_ID];
-    next.extend_from_slice(&sequence.ids);
-    next.resize(MEMORY_IDS, PAD_ID);
+    let next = memory_ids_after(&sequence);
     (sequence, next)
 }
 

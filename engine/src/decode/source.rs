@@ -193,6 +193,9 @@ fn numbers(list: &str) -> Result<Vec<u8>, String> {
     Ok(out)
 }
 
+/// Nats that full sensitivity adds to the logits of notes, and none takes away.
+const SENSITIVITY_RANGE_NATS: f32 = 4.0;
+
 /// Added to the logits of each class of event: more than 0 finds more, less finds less.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sensitivity {
@@ -200,6 +203,19 @@ pub struct Sensitivity {
     pub drums: Vec<(DrumClass, f32)>,
     /// For pitched notes, in nats.
     pub pitched: f32,
+}
+
+impl Sensitivity {
+    /// From shares of 0 to 1, of which 0.5 changes nothing: one for all, to which that of a class is
+    /// added.
+    pub fn of_shares(overall: f32, by_class: impl Fn(DrumClass) -> f32) -> Self {
+        let nats = |share: f32| (share.clamp(0.0, 1.0) - 0.5) * 2.0 * SENSITIVITY_RANGE_NATS;
+        let drums = DrumClass::ALL.map(|class| (class, nats(overall + by_class(class))));
+        Self {
+            drums: drums.into_iter().filter(|(_, nats)| *nats != 0.0).collect(),
+            pitched: nats(overall),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -215,6 +231,22 @@ mod tests {
         for wrong in ["", "banjo", "programs:1-300", "drums:x"] {
             assert!(wrong.parse::<Source>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn half_sensitivity_changes_nothing() {
+        assert_eq!(Sensitivity::of_shares(0.5, |_| 0.0), Sensitivity::default());
+        let more_snare = |class| f32::from(u8::from(class == DrumClass::Snare)) / 4.0;
+        let snare = Sensitivity::of_shares(0.5, more_snare);
+        assert_eq!(
+            (snare.drums, snare.pitched),
+            (vec![(DrumClass::Snare, 2.0)], 0.0)
+        );
+        let none = Sensitivity::of_shares(0.0, |_| 0.0);
+        assert_eq!(
+            (none.drums.len(), none.pitched),
+            (DrumClass::ALL.len(), -4.0)
+        );
     }
 
     #[test]

@@ -11,8 +11,7 @@ use crate::error::{Error, Result};
 use crate::event::Note;
 use crate::model::checkpoint::{Checkpoint, LoadReport};
 use crate::model::config::Settings;
-use crate::token::mt3::{self, DecodePath};
-use crate::token::vocabulary::SPECIAL_IDS;
+use crate::token::mt3;
 use crate::token::yourmt3::Faults;
 use crate::token::{SegmentTokens, yourmt3_notes};
 
@@ -46,7 +45,7 @@ pub struct Heard {
     pub faults: Faults,
 }
 
-enum Runner {
+pub(super) enum Runner {
     Cpu(Network<Cpu>),
     #[cfg(feature = "cuda")]
     Cuda(Network<crate::device::Cuda>, usize),
@@ -54,9 +53,9 @@ enum Runner {
 
 /// A model of the MT3 family. `Sync`: may be shared by threads.
 pub struct Transcriber {
-    runner: Runner,
-    family: Family,
-    front_end: FrontEnd,
+    pub(super) runner: Runner,
+    pub(super) family: Family,
+    pub(super) front_end: FrontEnd,
     device: Device,
 }
 
@@ -191,48 +190,25 @@ impl Transcriber {
             sequences,
             ..Heard::default()
         };
-        let segment = |start: f64, sequence: &Sequence, ids: Vec<i32>| SegmentTokens {
-            start_seconds: start,
-            ids,
-            probabilities: sequence.probabilities.clone(),
-        };
-        let timed = || heard.starts_seconds.iter().copied().zip(&heard.sequences);
+        let form = self.form();
+        let segments: Vec<Vec<SegmentTokens>> = heard
+            .starts_seconds
+            .iter()
+            .zip(&heard.sequences)
+            .map(|(start, channels)| form.tokens(*start, channels))
+            .collect();
         match self.family {
             Family::Mt3 | Family::MrMt3 => {
-                // Magenta and MR-MT3 give a segment up that never ends; the adapters keep it.
-                let (path, keeps_unended) = match self.front_end.kind() {
-                    FrontEndKind::MrMt3 => (DecodePath::MrMt3, true),
-                    FrontEndKind::Mt3Pytorch => (DecodePath::Mt3, true),
-                    _ => (DecodePath::Mt3, false),
-                };
-                let segments: Vec<SegmentTokens> = timed()
-                    .filter_map(|(start, channels)| {
-                        let sequence = channels.first()?;
-                        let ids = mt3::codec_indices(&sequence.ids)
-                            .into_iter()
-                            .map(|index| index + SPECIAL_IDS);
-                        let ids = if sequence.ended || keeps_unended {
-                            ids.collect()
-                        } else {
-                            Vec::new()
-                        };
-                        Some(segment(start, sequence, ids))
-                    })
-                    .collect();
-                let decoded = mt3::decode(&segments, path);
+                let segments: Vec<SegmentTokens> = segments.into_iter().flatten().collect();
+                let decoded = mt3::decode(&segments, form.decode_path());
                 heard.reference_notes = decoded.notes;
                 heard.invalid_events = decoded.invalid_events;
                 heard.dropped_events = decoded.dropped_events;
             }
             Family::YourMt3 => {
-                let channels = heard.sequences.first().map_or(0, Vec::len);
+                let channels = segments.first().map_or(0, Vec::len);
                 let streams: Vec<Vec<SegmentTokens>> = (0..channels)
-                    .map(|channel| {
-                        let own = timed().map(|(start, all)| {
-                            segment(start, &all[channel], all[channel].ids.clone())
-                        });
-                        own.collect()
-                    })
+                    .map(|channel| segments.iter().map(|all| all[channel].clone()).collect())
                     // A channel that was not decoded says nothing, which is no fault.
                     .filter(|segments: &Vec<SegmentTokens>| {
                         segments.iter().any(|segment| !segment.ids.is_empty())
@@ -255,7 +231,7 @@ impl Transcriber {
 }
 
 /// A note by the rules of [`Note`]: audible, drums without program.
-fn plain(note: &Note) -> Note {
+pub(super) fn plain(note: &Note) -> Note {
     Note {
         velocity: note.velocity.clamp(1, 127),
         program: if note.is_drum { 0 } else { note.program },

@@ -195,6 +195,20 @@ impl Passage {
         self.notes.insert(index, note);
     }
 
+    /// The pitched note at `offset_frames` has turned out to be this long. Nothing where there is none,
+    /// or where it is longer.
+    pub fn lengthen(&mut self, offset_frames: u64, key: u8, program: u8, length_frames: u32) {
+        let order = |n: &TakeNote| (n.offset_frames, n.key);
+        let first = self
+            .notes
+            .partition_point(|n| order(n) < (offset_frames, key));
+        let here = self.notes[first..].iter_mut();
+        let mut same = here.take_while(|n| order(n) == (offset_frames, key));
+        if let Some(note) = same.find(|n| !n.is_drum && n.program == program) {
+            note.length_frames = note.length_frames.max(length_frames);
+        }
+    }
+
     /// Adds a tempo or meter that holds from its offset on, if it is a change.
     pub fn change_tempo(&mut self, change: TempoChange) {
         if !change.bpm.is_finite() || change.bpm <= 0.0 || self.tempo.len() >= MAX_TEMPO_CHANGES {

@@ -9,9 +9,12 @@ use parking_lot::Mutex;
 use super::engine::{Engine, SessionConfig};
 use super::leakage::LiveFilter;
 use super::message::{HostTime, LiveNote, Mark};
+use super::published::live_config;
 use super::ring::EnginePort;
 use super::session::Session;
+use super::shelf::{ModelState, Shared as Model};
 use super::source::Source;
+use super::token_ear::TokenEar;
 use crate::error::Result;
 use crate::event::PlacedNote;
 use crate::note::take::{Overview, Passage, Take, TakeNote, TempoChange};
@@ -27,6 +30,8 @@ pub(super) struct Client {
     config: SessionConfig,
     sample_rate_hz: f64,
     filter: LiveFilter,
+    /// The published model that hears the source instead of the built-in ones.
+    model: Option<Arc<Model>>,
     session: Option<Session>,
     /// Position in the stream of the session's first frame.
     session_start_frames: u64,
@@ -46,7 +51,12 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub fn new(port: EnginePort, take: Arc<Mutex<Take>>, config: SessionConfig) -> Self {
+    pub fn new(
+        port: EnginePort,
+        take: Arc<Mutex<Take>>,
+        config: SessionConfig,
+        model: Option<Arc<Model>>,
+    ) -> Self {
         let sample_rate_hz = f64::from(config.sample_rate_hz);
         Self {
             port,
@@ -54,6 +64,7 @@ impl Client {
             config,
             sample_rate_hz,
             filter: LiveFilter::new(config.sample_rate_hz),
+            model,
             session: None,
             session_start_frames: 0,
             passage_start_frames: 0,
@@ -77,17 +88,45 @@ impl Client {
         self.session.as_mut().filter(|session| session.is_ready())
     }
 
+    /// The ear of this client if it listens with `model`.
+    pub fn ear_of(&mut self, model: &Arc<Model>) -> Option<&mut TokenEar> {
+        let is_its = self
+            .model
+            .as_ref()
+            .is_some_and(|own| Arc::ptr_eq(own, model));
+        let session = self.session.as_mut().filter(|_| is_its);
+        session.and_then(|session| session.tokens.as_mut())
+    }
+
+    /// Tells the ear what has become of its model, and who waits that the model works.
+    fn follow_model(&mut self) {
+        let Some(model) = &self.model else { return };
+        let ear = self.session.as_mut().and_then(|s| s.tokens.as_mut());
+        match (ear, model.state()) {
+            (Some(ear), ModelState::Ready(form)) => ear.tune(form),
+            (Some(ear), ModelState::Unusable) => ear.give_up(),
+            _ => {}
+        }
+        let steps = &self.port.counters.model_steps;
+        steps.store(model.steps(), Ordering::Relaxed);
+    }
+
+    /// Whether the session takes no more audio for now.
+    fn is_busy(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| {
+            let is_full = session.tokens.as_ref().is_some_and(TokenEar::is_full);
+            session.is_ready() || is_full || (self.is_ending && !session.is_complete())
+        })
+    }
+
     /// Moves audio from the ring to the session until it has enough for a run. Returns the frames
     /// that were moved.
     pub fn collect(&mut self, engine: &Engine) -> Result<usize> {
         let mut moved = 0;
         self.reopen_if_lost();
+        self.follow_model();
         loop {
-            if self
-                .session
-                .as_ref()
-                .is_some_and(|session| session.is_ready())
-            {
+            if self.is_busy() {
                 return Ok(moved);
             }
             if self.is_ending {
@@ -179,7 +218,11 @@ impl Client {
     fn start(&mut self, engine: &Engine, position_frames: u64, host: HostTime) -> Result<()> {
         let timeline = host.position_samples.filter(|_| host.playing);
         self.config.timeline_samples = timeline.unwrap_or(0);
-        self.session = Some(engine.session(&self.hearing(engine))?);
+        self.session = Some(match self.model {
+            None => engine.session(&self.hearing(engine))?,
+            Some(_) => Session::published(&live_config(&self.config), self.source)?,
+        });
+        self.follow_model();
         self.session_start_frames = position_frames;
         self.passage_start_frames = position_frames;
         self.position_frames = position_frames;
@@ -230,8 +273,12 @@ impl Client {
 
     /// The engine failed in the middle of this session: go on with a new one at this point.
     pub fn restart(&mut self, engine: &Engine) -> Result<()> {
-        self.is_ending = false;
         self.port.counters.failed.store(false, Ordering::Release);
+        if self.model.is_some() {
+            // Its model is another and goes on.
+            return Ok(());
+        }
+        self.is_ending = false;
         if self.session.is_some() {
             let since_start = self.position_frames - self.session_start_frames;
             let timeline = self.config.timeline_samples;
@@ -261,8 +308,13 @@ impl Client {
     pub fn deliver(&mut self) {
         self.reopen_if_lost();
         let mut settled_frames = self.position_frames;
+        let mut ended = Vec::new();
         if let Some(session) = &mut self.session {
+            if let Some(ear) = &mut session.tokens {
+                ear.receive();
+            }
             session.take_notes(&mut self.found);
+            session.take_ended_notes(&mut ended);
             // A passage that is complete is settled up to its end, not for ever.
             settled_frames = settled_frames.min(
                 self.session_start_frames
@@ -284,6 +336,7 @@ impl Client {
             for (note, is_leakage) in judged {
                 self.record(note, is_leakage);
             }
+            self.lengthen(&ended);
         }
         while let Some(note) = self.backlog.front() {
             if self.port.notes.push(*note).is_err() {
@@ -296,6 +349,19 @@ impl Client {
             .counters
             .settled_frames
             .fetch_max(settled_frames, Ordering::AcqRel);
+    }
+
+    /// Gives notes of the session, which were recorded before they ended, the length that they had.
+    fn lengthen(&self, ended: &[PlacedNote]) {
+        for note in ended {
+            let position_frames = self.session_start_frames + note.onset_samples;
+            let offset_frames = position_frames.saturating_sub(self.passage_start_frames);
+            let length_frames = u32::try_from(note.length_samples).unwrap_or(u32::MAX);
+            let (key, program) = (note.pitch, note.program);
+            self.with_passage(|passage| {
+                passage.lengthen(offset_frames, key, program, length_frames);
+            });
+        }
     }
 
     /// `note` is placed in the stream.

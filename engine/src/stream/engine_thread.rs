@@ -10,6 +10,8 @@ use parking_lot::Mutex;
 use super::client::Client;
 use super::engine::Engine;
 use super::hub::{EngineStatus, Phase};
+use super::shelf::Shelf;
+use super::token_ear::TokenEar;
 use crate::device::{DeviceChoice, guarded};
 use crate::error::{Error, Result};
 
@@ -28,6 +30,8 @@ pub struct Shared {
     pub load_permille: AtomicU32,
     /// What there is to show.
     pub status: Mutex<EngineStatus>,
+    /// The published models in use.
+    pub shelf: Mutex<Shelf>,
 }
 
 /// Works until it is told to stop.
@@ -61,7 +65,7 @@ pub fn run(
         }
         let began = Instant::now();
         let moved_frames = match &engine {
-            Some(running) => match round(running, &mut clients) {
+            Some(running) => match round(running, &shared.shelf, &mut clients) {
                 Ok(moved) => moved,
                 Err(error) => {
                     engine = after_failure(shared, &error, retried);
@@ -78,6 +82,7 @@ pub fn run(
             }
         };
         clients.retain_mut(|client| !client.is_gone());
+        shared.shelf.lock().tidy();
         let now = Instant::now();
         if moved_frames > 0 {
             last_audio = now;
@@ -93,6 +98,8 @@ pub fn run(
     // Whoever still holds a port must not wait for a thread that is gone.
     clients.extend(arrivals.try_iter());
     clients.iter_mut().for_each(Client::give_up);
+    let mut shelf = std::mem::take(&mut *shared.shelf.lock());
+    shelf.close();
 }
 
 fn restart(clients: &mut [Client], engine: &Engine) {
@@ -120,7 +127,7 @@ fn after_failure(shared: &Shared, error: &Error, retried: bool) -> Option<Engine
 }
 
 /// One round over all clients. Returns the frames that were taken from rings.
-fn round(engine: &Engine, clients: &mut [Client]) -> Result<usize> {
+fn round(engine: &Engine, shelf: &Mutex<Shelf>, clients: &mut [Client]) -> Result<usize> {
     guarded("engine", || {
         let mut moved = 0;
         for client in clients.iter_mut() {
@@ -134,6 +141,10 @@ fn round(engine: &Engine, clients: &mut [Client]) -> Result<usize> {
             moved = moved.max(1);
             engine.run(&mut ready)?;
         }
+        shelf.lock().send(|model| {
+            let of_model = clients.iter_mut().filter_map(|client| client.ear_of(model));
+            of_model.flat_map(TokenEar::orders).collect()
+        });
         clients.iter_mut().for_each(Client::deliver);
         Ok(moved)
     })?
@@ -176,6 +187,7 @@ fn take_over(shared: &Shared, loaded: Result<Engine>) -> Option<Engine> {
     let mut status = shared.status.lock();
     match loaded {
         Ok(engine) => {
+            shared.shelf.lock().set_device(engine.selected().device);
             *status = EngineStatus {
                 phase: Phase::Ready,
                 device: engine.selected().device.to_string(),

@@ -16,9 +16,12 @@ use parking_lot::Mutex;
 use super::client::Client;
 use super::engine::SessionConfig;
 use super::engine_thread::{Shared, run};
+use super::published::ModelChoice;
 use super::ring::{CapturePort, port};
+use super::shelf::{ModelStatus, Shelf};
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
+use crate::model::catalogue::Store;
 use crate::note::take::Take;
 
 static SHARED: Mutex<Weak<Hub>> = Mutex::new(Weak::new());
@@ -66,13 +69,17 @@ impl Hub {
         if let Some(hub) = shared.upgrade() {
             return Ok(hub);
         }
-        let hub = Arc::new(Self::start(device)?);
+        let hub = Arc::new(Self::start(device, None)?);
         *shared = Arc::downgrade(&hub);
         Ok(hub)
     }
 
-    fn start(device: DeviceChoice) -> Result<Self> {
-        let shared = Arc::new(Shared::default());
+    /// A hub of its own, with the models of `store`; none for those of the user.
+    pub(super) fn start(device: DeviceChoice, store: Option<Store>) -> Result<Self> {
+        let shared = Arc::new(Shared {
+            shelf: Mutex::new(Shelf::new(store)),
+            ..Shared::default()
+        });
         let (newcomers, arrivals) = unbounded();
         let (choices, wishes) = unbounded();
         let thread_shared = shared.clone();
@@ -92,16 +99,22 @@ impl Hub {
     }
 
     /// Opens a port for one stream of `channel_count` channels. What is heard there goes into
-    /// `take` as well. Not for the audio thread.
+    /// `take` as well. It is heard by the built-in models or by `model`, which is loaded in the
+    /// background and shared by all ports; where it cannot be used nothing is heard, and
+    /// [`Hub::model`] says why. Not for the audio thread.
     pub fn open(
         &self,
         channel_count: usize,
         config: SessionConfig,
+        model: Option<&ModelChoice>,
         take: Arc<Mutex<Take>>,
     ) -> CapturePort {
         let (capture, engine) = port(channel_count, f64::from(config.sample_rate_hz));
+        let model = model.map(|choice| self.shared.shelf.lock().get(choice));
         // The thread outlives every sender, so nothing can be lost here.
-        let _ = self.newcomers.send(Client::new(engine, take, config));
+        let _ = self
+            .newcomers
+            .send(Client::new(engine, take, config, model));
         self.wake();
         capture
     }
@@ -119,6 +132,12 @@ impl Hub {
     /// What there is to show. Not for the audio thread.
     pub fn status(&self) -> EngineStatus {
         self.shared.status.lock().clone()
+    }
+
+    /// What there is to show about a published model; none while no port uses it. Not for the audio
+    /// thread.
+    pub fn model(&self, choice: &ModelChoice) -> Option<ModelStatus> {
+        self.shared.shelf.lock().status(choice)
     }
 
     /// Share of one core that the engine has used lately, 0 to 1 and more.
@@ -163,8 +182,8 @@ mod tests {
 
     #[test]
     fn an_engine_that_cannot_start_says_why_and_keeps_nobody_waiting() {
-        let hub = Hub::start(DeviceChoice::Cuda(4096)).unwrap();
-        let mut port = hub.open(1, SessionConfig::new(48_000), Arc::default());
+        let hub = Hub::start(DeviceChoice::Cuda(4096), None).unwrap();
+        let mut port = hub.open(1, SessionConfig::new(48_000), None, Arc::default());
         wait_for("the failure", || port.counters().failed());
         let status = hub.status();
         assert_eq!(status.phase, Phase::Failed);
@@ -183,9 +202,9 @@ mod tests {
 
     #[test]
     fn a_passage_is_settled_when_the_next_one_begins_and_the_take_has_both() {
-        let hub = Hub::start(DeviceChoice::Cpu).unwrap();
+        let hub = Hub::start(DeviceChoice::Cpu, None).unwrap();
         let take = Arc::new(Mutex::new(Take::default()));
-        let mut port = hub.open(1, SessionConfig::new(48_000), take.clone());
+        let mut port = hub.open(1, SessionConfig::new(48_000), None, take.clone());
         let playing = |position: i64| HostTime {
             playing: true,
             position_samples: Some(position),
@@ -208,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_device_that_cannot_be_used_leaves_the_present_one_at_work() {
-        let hub = Hub::start(DeviceChoice::Cpu).unwrap();
+        let hub = Hub::start(DeviceChoice::Cpu, None).unwrap();
         wait_for("the engine", || hub.status().phase == Phase::Ready);
         assert_eq!(hub.status().reason, None);
         hub.choose(DeviceChoice::Cuda(4096));

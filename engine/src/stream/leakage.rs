@@ -21,7 +21,7 @@ pub fn live_latency_samples(config: &SessionConfig) -> Result<u64> {
     Ok(builtin_latency_samples(config)? + delay_samples(config.sample_rate_hz))
 }
 
-fn delay_samples(sample_rate_hz: u32) -> u64 {
+pub(super) fn delay_samples(sample_rate_hz: u32) -> u64 {
     (WINDOW.ahead_seconds * f64::from(sample_rate_hz)).ceil() as u64
 }
 

@@ -70,6 +70,8 @@ pub struct PortCounters {
     pub(super) settled_frames: AtomicU64,
     /// Frames that the engine thread has taken out of the capture ring.
     pub(super) taken_frames: AtomicU64,
+    /// Grows while the model that the port waits for is at work.
+    pub(super) model_steps: AtomicU64,
     /// Frames that did not fit into the capture ring.
     pub(super) dropped_frames: AtomicU64,
     /// Set when the engine has given up on this port.
@@ -90,6 +92,12 @@ impl PortCounters {
     /// Every note before this frame has been delivered.
     pub fn settled_frames(&self) -> u64 {
         self.settled_frames.load(Ordering::Acquire)
+    }
+
+    /// Changes as long as the engine gets on with what it was given.
+    pub fn progress(&self) -> u64 {
+        let steps = self.model_steps.load(Ordering::Relaxed);
+        steps + self.taken_frames() + self.settled_frames()
     }
 
     /// Whether the engine has given up.

@@ -23,7 +23,9 @@
 //! # Ok::<(), hitscribe_engine::Error>(())
 //! ```
 //!
-//! There are no threads in here and nothing waits: who drives decides where [`Engine::run`] runs.
+//! There are no threads in these and nothing waits: who drives decides where [`Engine::run`] runs. A
+//! [`Published`] model has sessions of the same kind. [`Hub`] drives both for live sources.
+//!
 //! Notes depend on the samples alone, not on how they are cut into blocks, not on when the engine
 //! runs and, on the CPU, not on the other sessions: the frames of a passage are computed in steps on
 //! a grid that belongs to the source's timeline.
@@ -35,12 +37,16 @@ mod engine_thread;
 mod hub;
 mod leakage;
 mod message;
+mod model_thread;
 mod offline;
 mod pitched_ear;
+mod published;
 mod reader;
 mod ring;
 mod session;
+mod shelf;
 mod source;
+mod token_ear;
 
 pub use engine::{
     Engine, HOP_FRAMES, LONGEST_NOTE_SECONDS, MIN_HOP_FRAMES, Parts, SessionConfig,
@@ -50,6 +56,9 @@ pub use hub::{EngineStatus, Hub, Phase};
 pub use leakage::live_latency_samples;
 pub use message::{HostTime, Listening, LiveNote, PortCounters};
 pub use offline::{Transcription, transcribe_file, transcribe_samples};
+pub use published::{ModelChoice, Published, Unusable, published_latency_samples};
 pub use ring::CapturePort;
 pub use session::Session;
+pub use shelf::{ModelPhase, ModelStatus};
 pub use source::Source;
+pub use token_ear::{LONGEST_LIVE_NOTE_SECONDS, SEGMENT_SECONDS};

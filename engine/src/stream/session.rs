@@ -4,8 +4,11 @@ use super::drum_ear::DrumEar;
 use super::engine::{Engine, SessionConfig};
 use super::pitched_ear::PitchedEar;
 use super::reader::Ear as _;
+use super::source::Source;
+use super::token_ear::{self, TokenEar};
 use crate::audio::mel::FrontEndConfig;
 use crate::audio::resample::Resampler;
+use crate::audio::spectral::SAMPLE_RATE_HZ;
 use crate::error::Result;
 use crate::event::PlacedNote;
 use crate::model::builtin::BuiltinConfig;
@@ -49,6 +52,8 @@ pub struct Session {
     resampler: Resampler,
     pub(super) drums: Option<DrumEar>,
     pub(super) pitched: Option<PitchedEar>,
+    /// Instead of the two above.
+    pub(super) tokens: Option<TokenEar>,
     latency_samples: u64,
     /// Silence before the first sample, so that the frames lie on the timeline's grid.
     lead_in_samples: u64,
@@ -77,15 +82,53 @@ impl Session {
             resampler,
             drums: config.parts.drums.then(hear_drums).transpose()?,
             pitched: config.parts.pitched_program.map(hear_pitched).transpose()?,
+            tokens: None,
             lead_in_samples,
             is_finished: false,
             samples_in: 0,
             bad_samples: 0,
             resampled: Vec::new(),
         };
-        session.set_sensitivity(config.sensitivity);
-        session.hear(&vec![0.0; lead_in_samples as usize]);
+        session.begin();
         Ok(session)
+    }
+
+    /// A session for a model of the MT3 family, which need not be loaded yet. Of the settings hop and
+    /// parts do not matter.
+    pub(super) fn published(config: &SessionConfig, source: Source) -> Result<Self> {
+        let resampler = token_ear::resampler(config)?;
+        /// Hosts may say anything; nobody's timeline is longer.
+        const LONGEST_TIMELINE_SAMPLES: i64 = 1 << 48;
+        let rate_hz = i64::from(config.sample_rate_hz);
+        let grid_samples = token_ear::grid_samples(config.sample_rate_hz) as i64;
+        let timeline_samples = config
+            .timeline_samples
+            .clamp(-LONGEST_TIMELINE_SAMPLES, LONGEST_TIMELINE_SAMPLES);
+        let lead_in_samples = timeline_samples.rem_euclid(grid_samples);
+        // Whole, because the lead-in begins on the grid.
+        let grids = (timeline_samples - lead_in_samples) / grid_samples;
+        let model_rate_hz = i64::from(SAMPLE_RATE_HZ);
+        let origin_samples = grids * (grid_samples * model_rate_hz / rate_hz);
+        let mut session = Self {
+            config: *config,
+            latency_samples: token_ear::latency_samples(&resampler, config),
+            resampler,
+            drums: None,
+            pitched: None,
+            tokens: Some(TokenEar::new(config, source.mask(), origin_samples)),
+            lead_in_samples: lead_in_samples as u64,
+            is_finished: false,
+            samples_in: 0,
+            bad_samples: 0,
+            resampled: Vec::new(),
+        };
+        session.begin();
+        Ok(session)
+    }
+
+    fn begin(&mut self) {
+        self.set_sensitivity(self.config.sensitivity);
+        self.hear(&vec![0.0; self.lead_in_samples as usize]);
     }
 
     /// The settings that the session was begun with.
@@ -98,8 +141,8 @@ impl Session {
     /// at the session's rate; constant for a sample rate and a hop.
     ///
     /// It is the hop, the context that the model and the front end need after a hit, the frames that
-    /// decide whether a frame is a peak, and the resampler's block and filter. Not part of it: the time
-    /// that [`Engine::run`] takes.
+    /// decide whether a frame is a peak, and the resampler's block and filter; with a published model the
+    /// segment, the longest note and the resampler. Not part of it: the time that computing takes.
     pub fn latency_samples(&self) -> u64 {
         self.latency_samples
     }
@@ -111,6 +154,9 @@ impl Session {
         }
         if let Some(pitched) = &mut self.pitched {
             pitched.set_sensitivity(sensitivity);
+        }
+        if let Some(tokens) = &mut self.tokens {
+            tokens.set_sensitivity(sensitivity);
         }
     }
 
@@ -151,6 +197,9 @@ impl Session {
         if let Some(pitched) = &mut self.pitched {
             pitched.reader_mut().finish();
         }
+        if let Some(tokens) = &mut self.tokens {
+            tokens.finish();
+        }
     }
 
     /// Whether [`Engine::run`] has something to do here.
@@ -167,6 +216,7 @@ impl Session {
                 .pitched
                 .as_ref()
                 .is_none_or(|e| e.reader().is_complete())
+            && self.tokens.as_ref().is_none_or(TokenEar::is_complete)
     }
 
     /// Every note with an onset before this position is out (or still waits in
@@ -177,7 +227,9 @@ impl Session {
         }
         let drums = self.drums.as_ref().map(DrumEar::settled_seconds);
         let pitched = self.pitched.as_ref().map(PitchedEar::settled_seconds);
-        let seconds = drums.into_iter().chain(pitched).fold(f64::MAX, f64::min);
+        let tokens = self.tokens.as_ref().map(TokenEar::settled_seconds);
+        let all = drums.into_iter().chain(pitched).chain(tokens);
+        let seconds = all.fold(f64::MAX, f64::min);
         let samples = (seconds * f64::from(self.config.sample_rate_hz)) as u64;
         samples.saturating_sub(self.lead_in_samples)
     }
@@ -197,15 +249,32 @@ impl Session {
     /// end.
     pub fn take_notes(&mut self, notes: &mut Vec<PlacedNote>) {
         let first = notes.len();
+        if let Some(tokens) = &mut self.tokens {
+            tokens.take_notes(notes);
+        }
         if let Some(drums) = &mut self.drums {
             drums.take_notes(notes);
         }
         if let Some(pitched) = &mut self.pitched {
             pitched.take_notes(notes);
         }
-        // Whatever the models say, nothing lies before the start or after the end.
+        self.place(&mut notes[first..]);
+    }
+
+    /// Moves notes of a published model that came out before they ended, and have ended since the last
+    /// call, to the end of `notes`, now with their true length.
+    pub fn take_ended_notes(&mut self, notes: &mut Vec<PlacedNote>) {
+        let first = notes.len();
+        if let Some(tokens) = &mut self.tokens {
+            tokens.take_ended(notes);
+        }
+        self.place(&mut notes[first..]);
+    }
+
+    /// Whatever the models say, nothing lies before the start or after the end.
+    fn place(&self, notes: &mut [PlacedNote]) {
         let last_sample = self.samples_in.saturating_sub(1);
-        for note in &mut notes[first..] {
+        for note in notes {
             let onset = note.onset_samples.saturating_sub(self.lead_in_samples);
             note.onset_samples = onset.min(last_sample);
         }
@@ -224,6 +293,9 @@ impl Session {
         }
         if let Some(pitched) = &mut self.pitched {
             pitched.push(&self.resampled);
+        }
+        if let Some(tokens) = &mut self.tokens {
+            tokens.push(&self.resampled);
         }
     }
 }

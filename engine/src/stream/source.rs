@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::engine::Parts;
+use crate::decode;
 use crate::event::DrumClass;
 
 /// What the user says the track is. Hits of drums that cannot be on it are bleed and are not
@@ -61,6 +62,23 @@ impl Source {
         }
     }
 
+    /// What a model of the MT3 family may say about such a track.
+    pub fn mask(self) -> decode::source::Source {
+        use decode::source::Source as Mask;
+        match self {
+            Self::FullMix => Mask::everything(),
+            Self::DrumBus | Self::Overheads => Mask::drums(),
+            Self::Bass => Mask::programs(32..=39),
+            Self::Guitar => Mask::programs(24..=31),
+            Self::Keys => Mask::programs((0..=7).chain(16..=23)),
+            // Congas, whistles and the like belong to no class of ours.
+            _ => Mask::drum_keys((0..128).filter(|&key| match DrumClass::from_gm_note(key) {
+                Some(class) => self.allows(class),
+                None => self == Self::Percussion,
+            })),
+        }
+    }
+
     /// Whether hits of `class` can be on such a track.
     pub const fn allows(self, class: DrumClass) -> bool {
         use DrumClass::*;
@@ -109,5 +127,22 @@ mod tests {
         }
         assert!(Source::Keys.admits(false, 60) && !Source::Keys.is_drums_only());
         assert!(!Source::Kick.allows(DrumClass::Snare));
+    }
+
+    #[test]
+    fn the_mask_for_published_models_is_the_source() {
+        let is = |source: Source, text: &str| source.mask() == text.parse().unwrap();
+        assert!(is(Source::DrumBus, "drums") && is(Source::FullMix, "mix"));
+        assert!(is(Source::Bass, "bass") && is(Source::Guitar, "guitar"));
+        assert!(is(Source::Keys, "keys"));
+        let kick = Source::Kick.mask();
+        assert!(kick.allows_drum(36) && !kick.allows_drum(38) && !kick.allows_drum(63));
+        assert!(Source::Percussion.mask().allows_drum(63) && !kick.allows_pitched());
+        assert!(
+            Source::Bass
+                .parts()
+                .pitched_program
+                .is_some_and(|program| { Source::Bass.mask().allows_program(program) })
+        );
     }
 }

@@ -5,11 +5,13 @@
 
 pub mod mt3;
 pub mod mt3_encode;
+pub mod running;
 pub mod vocabulary;
 pub mod yourmt3;
 pub mod yourmt3_encode;
 pub mod yourmt3_notes;
 pub mod yourmt3_programs;
+pub mod yourmt3_running;
 
 /// What a decoder said about one segment.
 #[derive(Clone, Debug, Default, PartialEq)]

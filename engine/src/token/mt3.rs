@@ -53,31 +53,87 @@ pub fn codec_indices(ids: &[i32]) -> Vec<i32> {
 /// Turns the segments of one recording into notes. `ids` of the segments are model ids; they are
 /// read to the end, so cut them at EOS before. Segments may come in any order.
 pub fn decode(segments: &[SegmentTokens], path: DecodePath) -> DecodedNotes {
-    let grid = 1.0 / STEPS_PER_SECOND;
     let mut order: Vec<(f64, &SegmentTokens)> = segments
         .iter()
-        .map(|segment| match path {
-            DecodePath::Mt3 => (
-                segment.start_seconds - segment.start_seconds % grid,
-                segment,
-            ),
-            DecodePath::MrMt3 => (segment.start_seconds, segment),
-        })
+        .map(|segment| (path.start_seconds(segment.start_seconds), segment))
         .collect();
     order.sort_by(|a, b| a.0.total_cmp(&b.0));
 
     let mut state = State::new(path);
     for (position, &(start_seconds, segment)) in order.iter().enumerate() {
-        let limit_seconds = match path {
-            DecodePath::Mt3 => order
-                .get(position + 1)
-                .map(|next| next.0)
-                .filter(|&next| next > 0.0),
-            DecodePath::MrMt3 => None,
-        };
-        state.segment(start_seconds, segment, limit_seconds);
+        let next_seconds = order.get(position + 1).map(|next| next.0);
+        state.segment(start_seconds, segment, path.limit_seconds(next_seconds));
     }
-    state.finish()
+    state.finish();
+    state.out
+}
+
+impl DecodePath {
+    /// Where a segment counts from.
+    fn start_seconds(self, exact_seconds: f64) -> f64 {
+        match self {
+            Self::Mt3 => exact_seconds - exact_seconds % (1.0 / STEPS_PER_SECOND),
+            Self::MrMt3 => exact_seconds,
+        }
+    }
+
+    /// How far a segment may reach when the next counts from `next_seconds`.
+    fn limit_seconds(self, next_seconds: Option<f64>) -> Option<f64> {
+        next_seconds.filter(|&next| self == Self::Mt3 && next > 0.0)
+    }
+}
+
+/// The same notes as [`decode`] gives, segment by segment while they come in, in order.
+pub struct RunningNotes {
+    state: State,
+    longest_seconds: f64,
+    /// Nothing begins before this any more.
+    known_seconds: f64,
+}
+
+impl RunningNotes {
+    /// Before the first segment. Notes that sound for `longest_seconds` are given out with that length
+    /// before they end.
+    pub fn new(path: DecodePath, longest_seconds: f64) -> Self {
+        Self {
+            state: State::new(path),
+            longest_seconds,
+            known_seconds: 0.0,
+        }
+    }
+
+    /// Takes the next segment, and where the one after it starts; none for the last.
+    pub fn push(&mut self, segment: &SegmentTokens, next_seconds: Option<f64>) {
+        let path = self.state.path;
+        let start_seconds = path.start_seconds(segment.start_seconds);
+        let next_seconds = next_seconds.map(|next| path.start_seconds(next));
+        self.state
+            .segment(start_seconds, segment, path.limit_seconds(next_seconds));
+        if let Some(next_seconds) = next_seconds {
+            self.known_seconds = next_seconds;
+            let before_seconds = next_seconds - self.longest_seconds;
+            self.state.cut(before_seconds, self.longest_seconds);
+        }
+    }
+
+    /// Ends what sounds: there are no more segments.
+    pub fn finish(&mut self) {
+        self.state.finish();
+    }
+
+    /// Every note that begins before this is out.
+    pub fn settled_seconds(&self) -> f64 {
+        let sounding = self.state.active.iter().filter(|note| !note.is_out);
+        sounding.fold(self.known_seconds, |settled, note| {
+            settled.min(note.onset_seconds)
+        })
+    }
+
+    /// Takes what has come out: notes, and notes that came out before they ended, as they were.
+    pub fn take(&mut self) -> (Vec<Note>, Vec<Note>) {
+        let notes = std::mem::take(&mut self.state.out.notes);
+        (notes, std::mem::take(&mut self.state.ended))
+    }
 }
 
 /// A sounding note.
@@ -88,6 +144,8 @@ struct Active {
     onset_seconds: f64,
     velocity: u8,
     confidence: f32,
+    /// It has been given out before it ended.
+    is_out: bool,
 }
 
 struct State {
@@ -101,6 +159,8 @@ struct State {
     tied: HashSet<(u8, u8)>,
     in_tie_section: bool,
     out: DecodedNotes,
+    /// Notes that were given out before, as they ended.
+    ended: Vec<Note>,
 }
 
 impl State {
@@ -115,6 +175,7 @@ impl State {
             tied: HashSet::new(),
             in_tie_section: false,
             out: DecodedNotes::default(),
+            ended: Vec::new(),
         }
     }
 
@@ -222,6 +283,7 @@ impl State {
                     onset_seconds: time_seconds,
                     velocity: self.velocity,
                     confidence,
+                    is_out: false,
                 };
                 self.emit(hit, time_seconds, true, 0);
             }
@@ -258,6 +320,7 @@ impl State {
             onset_seconds,
             velocity: self.velocity,
             confidence,
+            is_out: false,
         });
     }
 
@@ -266,8 +329,27 @@ impl State {
         self.emit(note, end_seconds, is_drum, program);
     }
 
+    /// Gives out what has sounded since `before_seconds` or longer, with the length `longest_seconds`.
+    fn cut(&mut self, before_seconds: f64, longest_seconds: f64) {
+        let mut notes = std::mem::take(&mut self.active);
+        for note in notes.iter_mut().filter(|note| !note.is_out) {
+            if note.onset_seconds <= before_seconds {
+                let drum = self.is_drum_key(note.program);
+                let end_seconds = note.onset_seconds + longest_seconds;
+                self.emit(*note, end_seconds, drum, note.program);
+                note.is_out = true;
+            }
+        }
+        self.active = notes;
+    }
+
     fn emit(&mut self, note: Active, end_seconds: f64, is_drum: bool, program: u8) {
-        self.out.notes.push(Note {
+        let out = if note.is_out {
+            &mut self.ended
+        } else {
+            &mut self.out.notes
+        };
+        out.push(Note {
             onset_seconds: note.onset_seconds,
             offset_seconds: end_seconds.max(note.onset_seconds + MIN_NOTE_SECONDS),
             pitch: note.pitch,
@@ -278,7 +360,7 @@ impl State {
         });
     }
 
-    fn finish(mut self) -> DecodedNotes {
+    fn finish(&mut self) {
         if self.path == DecodePath::Mt3 {
             let last = self
                 .active
@@ -290,6 +372,5 @@ impl State {
             let drum = self.is_drum_key(note.program);
             self.emit(note, self.current_seconds, drum, note.program);
         }
-        self.out
     }
 }

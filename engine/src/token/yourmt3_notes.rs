@@ -48,45 +48,76 @@ pub fn merge(segments: &[DecodedSegment], faults: &mut Faults) -> Vec<Note> {
     let mut events = Vec::new();
     let mut active: &[(u8, u8)] = &[];
     for segment in segments {
-        for &(program, pitch) in active.iter().filter(|key| !segment.ties.contains(key)) {
-            count(faults, Fault::MissingTieAtBorder);
-            events.push(NoteEvent {
-                seconds: segment.start_seconds,
-                is_drum: false,
-                program,
-                is_onset: false,
-                pitch,
-                confidence: 1.0,
-            });
-        }
-        events.extend_from_slice(&segment.events);
+        add_events(&mut events, active, segment, faults);
         active = &segment.last_activity;
     }
+    sort_events(&mut events);
+    let mut pairing = Pairing::default();
+    let mut notes = Vec::new();
+    for event in &events {
+        notes.extend(pairing.push(event, faults));
+    }
+    notes.extend(pairing.finish());
+    for note in &mut notes {
+        mend_length(note, faults);
+    }
+    sort(&mut notes);
+    trim_overlaps(notes)
+}
+
+/// Adds the events of a segment before which the notes `active` sounded: those that it does not tie end
+/// where it starts.
+pub(super) fn add_events(
+    events: &mut Vec<NoteEvent>,
+    active: &[(u8, u8)],
+    segment: &DecodedSegment,
+    faults: &mut Faults,
+) {
+    for &(program, pitch) in active.iter().filter(|key| !segment.ties.contains(key)) {
+        count(faults, Fault::MissingTieAtBorder);
+        events.push(NoteEvent {
+            seconds: segment.start_seconds,
+            is_drum: false,
+            program,
+            is_onset: false,
+            pitch,
+            confidence: 1.0,
+        });
+    }
+    events.extend_from_slice(&segment.events);
+}
+
+/// The order in which events are paired.
+pub(super) fn sort_events(events: &mut [NoteEvent]) {
     events.sort_by(|a, b| {
         let key = |e: &NoteEvent| (e.is_drum, e.pitch, e.is_onset, e.program);
         a.seconds
             .total_cmp(&b.seconds)
             .then_with(|| key(a).cmp(&key(b)))
     });
-    let mut notes = pair(&events, faults);
-    for note in &mut notes {
-        let seconds = note.offset_seconds - note.onset_seconds;
-        if seconds > MAX_NOTE_SECONDS {
-            count(faults, Fault::LongNote);
-            note.offset_seconds = note.onset_seconds + MIN_NOTE_SECONDS;
-        } else if seconds < 0.0 || (!note.is_drum && seconds < MIN_NOTE_SECONDS) {
-            note.offset_seconds = note.onset_seconds + MIN_NOTE_SECONDS;
-        }
-    }
-    sort(&mut notes);
-    trim_overlaps(notes)
 }
 
-/// Pairs onsets with offsets.
-fn pair(events: &[NoteEvent], faults: &mut Faults) -> Vec<Note> {
-    let mut notes = Vec::new();
-    let mut active: Vec<Note> = Vec::new();
-    for event in events {
+/// A note that is too long is an error, one that is too short is lengthened.
+pub(super) fn mend_length(note: &mut Note, faults: &mut Faults) {
+    let seconds = note.offset_seconds - note.onset_seconds;
+    if seconds > MAX_NOTE_SECONDS {
+        count(faults, Fault::LongNote);
+        note.offset_seconds = note.onset_seconds + MIN_NOTE_SECONDS;
+    } else if seconds < 0.0 || (!note.is_drum && seconds < MIN_NOTE_SECONDS) {
+        note.offset_seconds = note.onset_seconds + MIN_NOTE_SECONDS;
+    }
+}
+
+/// Pairs the onsets of a channel with the offsets.
+#[derive(Default)]
+pub(super) struct Pairing {
+    /// What sounds, as it would be if it were never ended.
+    pub(super) active: Vec<Note>,
+}
+
+impl Pairing {
+    /// Takes the next event. Returns the note that it ends, or the hit that it is.
+    pub(super) fn push(&mut self, event: &NoteEvent, faults: &mut Faults) -> Option<Note> {
         let started = Note {
             onset_seconds: event.seconds,
             offset_seconds: event.seconds + MIN_NOTE_SECONDS,
@@ -97,33 +128,34 @@ fn pair(events: &[NoteEvent], faults: &mut Faults) -> Vec<Note> {
             confidence: event.confidence,
         };
         if event.is_drum {
-            notes.push(started);
-            continue;
+            return Some(started);
         }
-        let sounding = active
+        let sounding = self
+            .active
             .iter()
             .position(|n| (n.pitch, n.program) == (event.pitch, event.program));
-        match (event.is_onset, sounding) {
-            (true, Some(position)) => {
-                let ended = std::mem::replace(&mut active[position], started);
-                notes.push(Note {
-                    offset_seconds: event.seconds,
-                    ..ended
-                });
+        let ended = match (event.is_onset, sounding) {
+            (true, Some(position)) => std::mem::replace(&mut self.active[position], started),
+            (false, Some(position)) => self.active.remove(position),
+            (true, None) => {
+                self.active.push(started);
+                return None;
             }
-            (true, None) => active.push(started),
-            (false, Some(position)) => {
-                let ended = active.remove(position);
-                notes.push(Note {
-                    offset_seconds: event.seconds,
-                    ..ended
-                });
+            (false, None) => {
+                count(faults, Fault::OnsetNotFound);
+                return None;
             }
-            (false, None) => count(faults, Fault::OnsetNotFound),
-        }
+        };
+        Some(Note {
+            offset_seconds: event.seconds,
+            ..ended
+        })
     }
-    notes.append(&mut active);
-    notes
+
+    /// What still sounds at the end.
+    pub(super) fn finish(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.active)
+    }
 }
 
 /// Joins the notes of several channels.

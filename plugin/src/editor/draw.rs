@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use egui::{CentralPanel, Key, Modifiers, Panel, RichText, ScrollArea, Ui};
 use hitscribe_engine::DrumClass;
-use hitscribe_engine::stream::Phase;
+use hitscribe_engine::stream::{EngineStatus, Phase};
 use nice_plug::prelude::ParamSetter;
 
 use super::style::palette;
 pub use super::take_bar::Memory;
 use super::view::{HitView, Place, View};
-use super::{controls, feel_window, lanes, map_window, style, take_bar};
+use super::{controls, feel_window, lanes, map_window, model_choice, style, take_bar};
 use crate::audition::Audition;
 use crate::params::HitscribeParams;
 
@@ -33,7 +33,7 @@ pub fn draw(
         take_bar::take_bar(ui, params, view, audition, memory);
         ui.add_space(4.0);
     });
-    Panel::bottom("status").show(ui, |ui| status(ui, params, setter, view));
+    Panel::bottom("status").show(ui, |ui| status(ui, params, setter, view, memory));
     Panel::right("notes")
         .exact_size(178.0)
         .resizable(false)
@@ -249,7 +249,13 @@ fn settings(
     });
 }
 
-fn status(ui: &mut Ui, params: &HitscribeParams, setter: Option<&ParamSetter>, view: &View) {
+fn status(
+    ui: &mut Ui,
+    params: &HitscribeParams,
+    setter: Option<&ParamSetter>,
+    view: &View,
+    memory: &mut Memory,
+) {
     if let Some(problem) = &view.problem {
         ui.label(RichText::new(problem).color(palette(ui).alarm));
     }
@@ -261,26 +267,15 @@ fn status(ui: &mut Ui, params: &HitscribeParams, setter: Option<&ParamSetter>, v
             "Where the model computes, for all tracks of this host. The model is loaded in the \
              background; until then the present device goes on.",
         );
-        match &view.engine {
-            None => ui.label(RichText::new("Engine not started").color(palette(ui).faint)),
-            Some(engine) => match engine.phase {
-                Phase::Loading => {
-                    ui.label(RichText::new("Loading the model…").color(palette(ui).faint))
-                }
-                Phase::Failed => ui.label(RichText::new("Engine stopped").color(palette(ui).alarm)),
-                Phase::Ready => {
-                    let mut text = format!("Model {} on {}", engine.model, engine.device);
-                    if engine.reason.is_some() {
-                        text += " (why?)";
-                    }
-                    let label = ui.label(text);
-                    match &engine.reason {
-                        Some(reason) => label.on_hover_text(reason),
-                        None => label,
-                    }
-                }
-            },
-        };
+        model_choice::choose(ui, params, &mut memory.models);
+        let is_ready = view
+            .engine
+            .as_ref()
+            .is_some_and(|e| e.phase == Phase::Ready);
+        match view.model.as_ref().filter(|_| is_ready) {
+            Some((choice, status)) => model_choice::line(ui, choice, status.as_ref()),
+            None => builtin_line(ui, view.engine.as_ref()),
+        }
         if view.sample_rate_hz > 0.0 {
             let text = format!("{:.1} kHz", view.sample_rate_hz / 1000.0);
             ui.label(RichText::new(text).color(palette(ui).faint));
@@ -315,6 +310,32 @@ fn status(ui: &mut Ui, params: &HitscribeParams, setter: Option<&ParamSetter>, v
             );
         });
     });
+}
+
+/// What the built-in models compute on.
+fn builtin_line(ui: &mut Ui, engine: Option<&EngineStatus>) {
+    let Some(engine) = engine else {
+        ui.label(RichText::new("Engine not started").color(palette(ui).faint));
+        return;
+    };
+    match engine.phase {
+        Phase::Loading => {
+            ui.label(RichText::new("Loading the model…").color(palette(ui).faint));
+        }
+        Phase::Failed => {
+            ui.label(RichText::new("Engine stopped").color(palette(ui).alarm));
+        }
+        Phase::Ready => {
+            let mut text = format!("Model {} on {}", engine.model, engine.device);
+            if engine.reason.is_some() {
+                text += " (why?)";
+            }
+            let label = ui.label(text);
+            if let Some(reason) = &engine.reason {
+                label.on_hover_text(reason);
+            }
+        }
+    }
 }
 
 fn last_notes(ui: &mut Ui, view: &View) {

@@ -8,6 +8,7 @@ pub mod feel_window;
 pub mod incoming;
 pub mod lanes;
 pub mod map_window;
+pub mod model_choice;
 pub mod style;
 pub mod take_bar;
 pub mod timeline;

@@ -10,6 +10,7 @@ use hitscribe_engine::note::take::{Passage, Take};
 use super::browser::{Browser, Wanted};
 use super::incoming::{self, Incoming};
 use super::map_window::MapMemory;
+use super::model_choice::Models;
 use super::style::palette;
 use super::timeline::Timeline;
 use super::view::{View, shown, start_of};
@@ -47,6 +48,8 @@ pub struct Memory {
     pub map: MapMemory,
     /// Whether the window of velocities, flams and grid is open.
     pub is_feel_open: bool,
+    /// The models to choose from.
+    pub models: Models,
 }
 
 /// Draws the bar and does what is asked for.

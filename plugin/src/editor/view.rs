@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 
 use hitscribe_engine::DrumClass;
 use hitscribe_engine::note::take::{PEAKS_PER_SECOND, Passage, Take, TakeNote};
-use hitscribe_engine::stream::{EngineStatus, Phase};
+use hitscribe_engine::stream::{EngineStatus, ModelChoice, ModelStatus, Phase};
 
+use super::model_choice;
 use super::timeline::Timeline;
 use crate::params::HitscribeParams;
 use crate::telemetry::Telemetry;
@@ -51,6 +52,8 @@ pub enum Place {
 pub struct View {
     /// State of the engine; none before the first activation.
     pub engine: Option<EngineStatus>,
+    /// The published model that was chosen, and what has become of it; nothing until it is asked for.
+    pub model: Option<(ModelChoice, Option<ModelStatus>)>,
     /// Share of one core that the engine uses.
     pub engine_load: f32,
     /// Frames per second; 0 while the host has not activated the plugin.
@@ -130,6 +133,10 @@ impl View {
             }
         };
         let engine = telemetry.engine();
+        let model = params.model.chosen().map(|choice| {
+            let status = telemetry.model(&choice);
+            (choice, status)
+        });
         let mut view = Self {
             engine_load: telemetry.engine_load(),
             sample_rate_hz,
@@ -139,7 +146,11 @@ impl View {
             late_notes: telemetry.late_notes.load(Ordering::Relaxed),
             refused_notes: telemetry.refused_notes.load(Ordering::Relaxed),
             dropped_seconds: seconds(telemetry.dropped_frames()),
-            problem: problem(params, telemetry, engine.as_ref()),
+            problem: problem(params, telemetry, engine.as_ref()).or_else(|| {
+                let (_, status) = model.as_ref()?;
+                model_choice::problem(status.as_ref()?)
+            }),
+            model,
             engine,
             ..Self::default()
         };
