@@ -1,0 +1,184 @@
+//! An imported model inside the plugin, chosen by the state of a project. One test, because the folder
+//! of models is named by the environment of the process.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
+use hitscribe_cli::host::{Host, Library};
+use hitscribe_engine::DrumClass;
+use hitscribe_engine::audio::downmix;
+use hitscribe_engine::audio::resample::Resampler;
+use hitscribe_engine::audio::spectral::SAMPLE_RATE_HZ;
+use hitscribe_engine::decode::source::Source;
+use hitscribe_engine::decode::{LoadOptions, TokenOptions, Transcriber};
+use hitscribe_engine::device::Device;
+use hitscribe_engine::event::PlacedNote;
+use hitscribe_engine::model::catalogue::{Store, StoredModel, Transfer};
+use hitscribe_engine::note::take::Take;
+use hitscribe_tests::{Render, Rendered, groove, library};
+use serde_json::{Value, json};
+
+const RATE_HZ: f64 = 44_100.0;
+/// Three segments of 2.048 s, in whole frames.
+const LATENCY_FRAMES: u32 = 270_951;
+const TAIL_SECONDS: f64 = 9.0;
+
+fn json_of(state: &[u8]) -> Value {
+    serde_json::from_slice(&state[8..]).expect("the state is JSON after its length")
+}
+
+fn state_of(json: &Value) -> Vec<u8> {
+    let text = serde_json::to_vec(json).expect("JSON");
+    [&(text.len() as u64).to_le_bytes()[..], &text].concat()
+}
+
+/// The state with another choice of the model.
+fn choosing(state: &[u8], name: &str, sha256: &str) -> Vec<u8> {
+    let mut json = json_of(state);
+    let saved = json!({"format": 1, "chosen": {"name": name, "sha256": sha256}});
+    json["fields"]["model"] = saved.to_string().into();
+    state_of(&json)
+}
+
+/// The take inside of a state.
+fn take_of(state: &[u8]) -> Take {
+    let json = json_of(state);
+    let field = json["fields"]["take"].as_str().expect("a take");
+    let text: String = serde_json::from_str(field).expect("a string");
+    Take::from_bytes(&BASE64.decode(text).expect("base64")).expect("a take")
+}
+
+/// Onset, key and length, in order.
+fn notes_of(take: &Take) -> Vec<(u64, u8, u64)> {
+    let notes = take.passages.iter().flat_map(|passage| &passage.notes);
+    let mut notes: Vec<_> = notes
+        .map(|n| (n.offset_frames, n.key, u64::from(n.length_frames)))
+        .collect();
+    notes.sort_unstable();
+    notes
+}
+
+fn render(blocks: &[usize]) -> Render {
+    Render {
+        sample_rate_hz: RATE_HZ,
+        blocks: blocks.to_vec(),
+        parameters: vec![("Latency mode", "Aligned (audio waits)".to_owned())],
+        tail_seconds: TAIL_SECONDS,
+        ..Render::default()
+    }
+}
+
+fn run(library: &Library, state: &[u8], audio: &[Vec<f32>], blocks: &[usize]) -> (Host, Rendered) {
+    let render = render(blocks);
+    let mut host = library.instance(audio.len()).unwrap();
+    host.load(state).unwrap();
+    let mut ready = render.parameters.iter();
+    ready
+        .try_for_each(|(name, value)| host.set(name, value))
+        .unwrap();
+    host.set_offline(true);
+    let rendered = render.run_with(&mut host, audio).unwrap();
+    (host, rendered)
+}
+
+/// What `hitscribe transcribe --model` finds in the audio and the silence after it.
+fn transcribed(path: &Path, audio: &[Vec<f32>]) -> Vec<(u64, u8, u64)> {
+    let length = audio[0].len() + (TAIL_SECONDS * RATE_HZ) as usize;
+    let sample = |channel: &Vec<f32>, at: usize| channel.get(at).copied().unwrap_or_default();
+    let interleaved: Vec<f32> = (0..length)
+        .flat_map(|at| audio.iter().map(move |channel| sample(channel, at)))
+        .collect();
+    let (mut mono, mut samples) = (Vec::new(), Vec::new());
+    downmix(&interleaved, audio.len(), &mut mono);
+    let mut resampler = Resampler::new(RATE_HZ as u32, SAMPLE_RATE_HZ).unwrap();
+    resampler.push(&mono, &mut samples);
+    resampler.finish(&mut samples);
+    let (model, _) = Transcriber::load(path, &LoadOptions::default(), Device::Cpu).unwrap();
+    let options = TokenOptions {
+        source: Source::drums(),
+        ..TokenOptions::default()
+    };
+    let heard = model.transcribe(&samples, &options, |_| true).unwrap();
+    let mut notes: Vec<_> = heard
+        .notes
+        .iter()
+        .map(|note| PlacedNote::of_note(note, RATE_HZ as u32))
+        .map(|note| (note.onset_samples, note.pitch, note.length_samples))
+        .collect();
+    notes.sort_unstable();
+    notes
+}
+
+/// The checkpoint whose sequences end and say many drums.
+fn import(store: &Store) -> StoredModel {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/data/mt3_family");
+    let file = data.join("lively.safetensors");
+    let model = store.add(&file, Some("lively"), Transfer::Copy).unwrap();
+    let settings = store.weights(&model).with_file_name("config.json");
+    std::fs::write(settings, r#"{"num_heads": 2}"#).unwrap();
+    model
+}
+
+#[test]
+fn the_model_of_the_project_is_used_where_it_is_and_named_where_it_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    // SAFETY: the only test of this process, which has no other threads that look at it yet.
+    unsafe { std::env::set_var("HITSCRIBE_MODELS", folder.path()) };
+    let library = library();
+    let audio = groove(RATE_HZ, 14.0);
+    let store = Store::at(folder.path().to_owned());
+    let model = import(&store);
+    let expected = transcribed(&store.weights(&model), &audio);
+    assert!(expected.len() > 20, "{} notes prove little", expected.len());
+
+    let empty = library.instance(2).unwrap().save().unwrap();
+    let state = choosing(&empty, &model.name, &model.sha256);
+    let (mut host, rendered) = run(&library, &state, &audio, &[512]);
+    assert_eq!(rendered.latency_frames, LATENCY_FRAMES);
+    let saved = host.save().unwrap();
+    assert_eq!(notes_of(&take_of(&saved)), expected);
+    let later = LATENCY_FRAMES as usize;
+    assert!(rendered.channels[0][later..later + audio[0].len()] == audio[0][..]);
+    let played: std::collections::BTreeSet<(u64, u16)> = expected
+        .iter()
+        .map(|(onset, key, _)| {
+            let key = DrumClass::from_gm_note(*key).map_or(*key, DrumClass::gm_note);
+            (onset + u64::from(LATENCY_FRAMES), u16::from(key))
+        })
+        .collect();
+    let onsets = rendered.onsets();
+    assert!(onsets.len() > 20, "{} notes left", onsets.len());
+    let left: std::collections::BTreeSet<(u64, u16)> = onsets
+        .iter()
+        .map(|(frame, key, _)| (*frame, *key))
+        .collect();
+    let end_frames = rendered.channels[0].len() as u64;
+    let due = played.into_iter().filter(|(frame, _)| *frame < end_frames);
+    assert_eq!(left, due.collect());
+    for blocks in [&[64, 1_000, 4_096][..], &[8_192]] {
+        let (_, again) = run(&library, &state, &audio, blocks);
+        assert_eq!(again.onsets(), onsets, "{blocks:?}");
+    }
+
+    // Another computer: the take is kept, audio passes, nothing wrong is played, nobody waits long.
+    let elsewhere = choosing(&saved, "lively", &"0".repeat(64));
+    let began = std::time::Instant::now();
+    let (mut host, silent) = run(&library, &elsewhere, &audio, &[512]);
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+    assert!(silent.notes.is_empty());
+    assert!(silent.channels[0][later..later + audio[0].len()] == audio[0][..]);
+    let kept = host.save().unwrap();
+    assert_eq!(notes_of(&take_of(&kept)), expected);
+    let field = json_of(&kept)["fields"]["model"].clone();
+    assert!(field.as_str().unwrap().contains(&"0".repeat(64)), "{field}");
+
+    // A project from before there was a choice is heard by the built-in model.
+    let mut old = json_of(&empty);
+    old["fields"].as_object_mut().unwrap().remove("model");
+    host.load(&state_of(&old)).unwrap();
+    host.set("Latency mode", "Aligned (audio waits)").unwrap();
+    let builtin = render(&[512]).run_with(&mut host, &audio).unwrap();
+    assert!((1..LATENCY_FRAMES / 2).contains(&builtin.latency_frames));
+    assert!(!builtin.notes.is_empty());
+}
