@@ -9,8 +9,9 @@ use hitscribe_engine::audio::downmix;
 use hitscribe_engine::device::{DeviceChoice, guarded};
 use hitscribe_engine::error::Result;
 use hitscribe_engine::event::PlacedNote;
+use hitscribe_engine::model::catalogue::Store;
 use hitscribe_engine::note::take::{Overview, Passage, Take, TakeNote};
-use hitscribe_engine::stream::{Engine, Listening, SessionConfig};
+use hitscribe_engine::stream::{Engine, Listening, ModelChoice, Published, Session, SessionConfig};
 use parking_lot::Mutex;
 
 /// A transcription that is under way. When it is dropped it ends without a result.
@@ -27,14 +28,22 @@ struct Shared {
 }
 
 impl Import {
-    /// Starts to transcribe `path` into `take`, as a track of this kind would be heard.
-    pub fn start(path: PathBuf, take: Arc<Mutex<Take>>, listening: Listening) -> Self {
+    /// Starts to transcribe `path` into `take`, as a track of this kind would be heard by the built-in
+    /// models, or by `model`.
+    pub fn start(
+        path: PathBuf,
+        take: Arc<Mutex<Take>>,
+        listening: Listening,
+        model: Option<ModelChoice>,
+    ) -> Self {
         let import = Self::default();
         let shared = import.shared.clone();
         let spawned = std::thread::Builder::new()
             .name("hitscribe-import".to_owned())
             .spawn(move || {
-                let passage = guarded("import", || transcribe(&path, listening, &shared));
+                let passage = guarded("import", || {
+                    transcribe(&path, listening, model.as_ref(), &shared)
+                });
                 let outcome = match passage.and_then(|passage| passage) {
                     _ if shared.is_cancelled.load(Ordering::Relaxed) => return,
                     Ok(passage) => Ok(take.lock().add_passage(passage)),
@@ -65,17 +74,60 @@ impl Drop for Import {
     }
 }
 
-fn transcribe(path: &Path, listening: Listening, shared: &Shared) -> Result<Passage> {
-    let engine = Engine::builtin(DeviceChoice::Cpu)?;
+/// What hears a recording.
+enum Listener {
+    Builtin(Box<Engine>),
+    Published(Box<Published>),
+}
+
+impl Listener {
+    fn load(model: Option<&ModelChoice>) -> Result<Self> {
+        Ok(match model {
+            None => Self::Builtin(Box::new(Engine::builtin(DeviceChoice::Cpu)?)),
+            Some(choice) => Self::Published(Box::new(Published::open(choice, &Store::of_user()?)?)),
+        })
+    }
+
+    fn session(&self, listening: Listening, sample_rate_hz: u32) -> Result<Session> {
+        let config = SessionConfig {
+            sensitivity: listening.sensitivity,
+            parts: listening.source.parts(),
+            ..SessionConfig::new(sample_rate_hz)
+        };
+        match self {
+            Self::Builtin(engine) => engine.session(&config),
+            Self::Published(model) => {
+                let longest_note_seconds = f64::INFINITY;
+                let config = SessionConfig {
+                    longest_note_seconds,
+                    ..config
+                };
+                model.session(&config, listening.source)
+            }
+        }
+    }
+
+    /// Runs what the session is ready for.
+    fn run(&self, session: &mut Session) -> Result<()> {
+        match self {
+            Self::Builtin(engine) => while engine.run(&mut [&mut *session])? > 0 {},
+            Self::Published(model) => while model.run(&mut [&mut *session])? > 0 {},
+        }
+        Ok(())
+    }
+}
+
+fn transcribe(
+    path: &Path,
+    listening: Listening,
+    model: Option<&ModelChoice>,
+    shared: &Shared,
+) -> Result<Passage> {
+    let listener = Listener::load(model)?;
     let mut file = AudioFile::open(path)?;
     let sample_rate_hz = file.sample_rate_hz();
     let (total, channel_count) = (file.declared_frames(), file.channel_count());
-    let config = SessionConfig {
-        sensitivity: listening.sensitivity,
-        parts: listening.source.parts(),
-        ..SessionConfig::new(sample_rate_hz)
-    };
-    let mut session = engine.session(&config)?;
+    let mut session = listener.session(listening, sample_rate_hz)?;
     let mut passage = Passage::new(f64::from(sample_rate_hz));
     passage.was_playing = true;
     let mut overview = Overview::new(f64::from(sample_rate_hz));
@@ -88,9 +140,7 @@ fn transcribe(path: &Path, listening: Listening, shared: &Shared) -> Result<Pass
         downmix(block, channel_count, &mut mono);
         passage.extend(mono.len() as u64, &overview.push(&mono));
         session.push(&mono);
-        while session.is_ready() {
-            engine.run(&mut [&mut session])?;
-        }
+        listener.run(&mut session)?;
         if let Some(total) = total.filter(|total| *total > 0) {
             let done = session.pushed_samples() as f64 / total as f64;
             let permille = (done * 1000.0).min(1000.0) as u32;
@@ -98,9 +148,7 @@ fn transcribe(path: &Path, listening: Listening, shared: &Shared) -> Result<Pass
         }
     }
     session.finish();
-    while session.is_ready() {
-        engine.run(&mut [&mut session])?;
-    }
+    listener.run(&mut session)?;
     session.take_notes(&mut notes);
     let source = listening.source;
     for note in notes
@@ -132,7 +180,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     fn outcome(path: &Path, take: &Arc<Mutex<Take>>) -> std::result::Result<usize, String> {
-        let import = Import::start(path.to_owned(), take.clone(), Listening::default());
+        let import = Import::start(path.to_owned(), take.clone(), Listening::default(), None);
         let began = Instant::now();
         loop {
             if let Some(outcome) = import.take_outcome() {

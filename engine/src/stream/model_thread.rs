@@ -42,14 +42,18 @@ impl Worker {
     /// Works until it is told to stop.
     pub fn run(&self) {
         while !self.shared.is_stopped() {
-            let (device, stamp) = (self.device(), self.stamp());
+            let Some(device) = self.device() else {
+                std::thread::sleep(GLANCE / 10);
+                continue;
+            };
+            let stamp = self.stamp();
             let outcome = match self.load(device) {
                 Ok(mut at_work) => self.serve(&mut at_work, device),
                 Err(unusable) => Err(unusable),
             };
             if let Err(unusable) = outcome {
                 self.show(unusable);
-                let is_same = || self.device() == device && self.stamp() == stamp;
+                let is_same = || self.device() == Some(device) && self.stamp() == stamp;
                 self.refuse_for(RETRY);
                 while !self.shared.is_stopped() && is_same() {
                     self.refuse_for(RETRY);
@@ -59,8 +63,9 @@ impl Worker {
         self.refuse_for(Duration::ZERO);
     }
 
-    fn device(&self) -> Device {
-        self.shared.device.lock().unwrap_or(Device::Cpu)
+    /// Where to compute; not known before the built-in models are loaded.
+    fn device(&self) -> Option<Device> {
+        *self.shared.device.lock()
     }
 
     fn store(&self) -> Result<Store> {
@@ -130,7 +135,7 @@ impl Worker {
 
     /// Decodes until the thread is to end, or to compute elsewhere.
     fn serve(&self, at_work: &mut AtWork, device: Device) -> Result<(), Unusable> {
-        while !self.shared.is_stopped() && self.device() == device {
+        while !self.shared.is_stopped() && self.device() == Some(device) {
             let Ok(mut orders) = self.inbox.recv_timeout(GLANCE) else {
                 continue;
             };

@@ -139,6 +139,21 @@ impl Published {
         Ok(Self { transcriber })
     }
 
+    /// Loads a model of the store on the CPU.
+    ///
+    /// # Errors
+    /// [`Error::Store`] where it is missing or its file has changed, and those of [`Published::load`].
+    pub fn open(choice: &ModelChoice, store: &Store) -> Result<Self> {
+        let path = choice.find(store).map_err(|unusable| {
+            let (Unusable::Missing(reason) | Unusable::Damaged(reason)) = unusable;
+            Error::Store {
+                path: store.folder().to_owned(),
+                reason,
+            }
+        })?;
+        Self::load(&path, Device::Cpu)
+    }
+
     /// What sessions need to know of it.
     pub(super) fn form(&self) -> SegmentForm {
         self.transcriber.form()

@@ -50,7 +50,7 @@ pub struct ModelStatus {
 pub(super) struct Shared {
     pub status: Mutex<ModelStatus>,
     pub form: OnceLock<SegmentForm>,
-    /// Where it is to compute; the CPU if nobody has said so.
+    /// Where it is to compute, once that is known.
     pub device: Mutex<Option<Device>>,
     /// The thread is to end.
     pub stop: AtomicBool,

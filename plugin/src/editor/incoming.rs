@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use egui::{Align2, Color32, FontId, Id, LayerId, Order, Stroke, StrokeKind, Ui};
 use hitscribe_engine::note::take::Take;
-use hitscribe_engine::stream::Listening;
+use hitscribe_engine::stream::{Listening, ModelChoice};
 use parking_lot::Mutex;
 
 use super::style::palette;
@@ -30,12 +30,13 @@ impl Incoming {
         self.import.is_none() && self.waiting.is_empty()
     }
 
-    /// Begins what is next, as a track of this kind would be heard. When one has ended: the index of
+    /// Begins what is next, as a track of this kind would be heard by the model of the project. When one has ended: the index of
     /// its passage in the take, or what went wrong.
     pub fn advance(
         &mut self,
         take: &Arc<Mutex<Take>>,
         listening: Listening,
+        model: Option<ModelChoice>,
     ) -> Option<Result<usize, String>> {
         let outcome = self.import.as_ref().and_then(Import::take_outcome);
         if outcome.is_some() {
@@ -44,7 +45,7 @@ impl Incoming {
         if self.import.is_none()
             && let Some(path) = self.waiting.pop_front()
         {
-            self.import = Some(Import::start(path, take.clone(), listening));
+            self.import = Some(Import::start(path, take.clone(), listening, model));
         }
         outcome
     }
@@ -187,7 +188,7 @@ mod tests {
         found.into_iter().for_each(|path| incoming.add(path));
         let (mut outcomes, began) = (Vec::new(), Instant::now());
         while !incoming.is_idle() {
-            outcomes.extend(incoming.advance(&take, Listening::default()));
+            outcomes.extend(incoming.advance(&take, Listening::default(), None));
             assert!(began.elapsed() < Duration::from_secs(120), "no end");
             std::thread::sleep(Duration::from_millis(5));
         }

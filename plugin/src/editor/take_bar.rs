@@ -114,7 +114,8 @@ fn collect(params: &HitscribeParams, memory: &mut Memory) {
         memory.drag = None;
     }
     let take = params.take.take();
-    match memory.incoming.advance(take, params.listening()) {
+    let model = params.model.chosen();
+    match memory.incoming.advance(take, params.listening(), model) {
         None => {}
         Some(Ok(index)) => {
             memory.passage = Some(index);
