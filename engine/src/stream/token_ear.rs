@@ -108,7 +108,10 @@ pub(super) fn grid_samples(sample_rate_hz: u32) -> u64 {
 pub(super) fn latency_samples(resampler: &Resampler, config: &SessionConfig) -> u64 {
     /// The model's times are rounded.
     const GRID_SECONDS: f64 = 0.01;
-    let seconds = SEGMENT_SECONDS + GRID_SECONDS + config.longest_note_seconds.max(0.0);
+    /// Where notes are not cut there is no latency to speak of.
+    const LONGEST_SECONDS: f64 = 3600.0;
+    let note_seconds = config.longest_note_seconds.clamp(0.0, LONGEST_SECONDS);
+    let seconds = SEGMENT_SECONDS + GRID_SECONDS + note_seconds;
     (seconds * f64::from(config.sample_rate_hz)).ceil() as u64
         + resampler.lookahead_samples() as u64
         + 1

@@ -74,7 +74,8 @@ mod tests {
 
     impl Dice {
         fn below(&mut self, count: u64) -> u64 {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005) + 1_442_695_040_888_963_407;
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005);
+            self.0 = self.0.wrapping_add(1_442_695_040_888_963_407);
             (self.0 >> 33) % count
         }
     }
