@@ -33,16 +33,19 @@ const MOST_AT_ONCE: usize = 8;
 /// After so many segments of MT3, a segment starts on a hundredth of a second again.
 const SEGMENTS_TO_GRID: i64 = 5;
 
+/// What was decoded of the channels of a segment; none if it could not be.
+type Reply = Option<Vec<Sequence>>;
+
 /// A segment on its way to the model, and the way back.
 pub(super) struct Order {
     pub(super) job: SegmentJob,
-    reply: Sender<Option<Vec<Sequence>>>,
+    reply: Sender<Reply>,
 }
 
 impl Order {
-    /// Gives back what was decoded; none if it could not be. Whoever asked may be gone.
-    pub(super) fn answer(self, channels: Option<Vec<Sequence>>) {
-        let _ = self.reply.send(channels);
+    /// Gives back what was decoded. Whoever asked may be gone.
+    pub(super) fn answer(self, reply: Reply) {
+        let _ = self.reply.send(reply);
     }
 }
 
@@ -87,10 +90,7 @@ pub(super) struct TokenEar {
     is_finished: bool,
     last_is_sent: bool,
     sent: VecDeque<Sent>,
-    replies: (
-        Sender<Option<Vec<Sequence>>>,
-        Receiver<Option<Vec<Sequence>>>,
-    ),
+    replies: (Sender<Reply>, Receiver<Reply>),
     notes: Vec<PlacedNote>,
     ended: Vec<PlacedNote>,
 }

@@ -210,7 +210,7 @@ impl RunningNotes {
             .fold(f64::INFINITY, f64::min);
         let end_seconds = note.offset_seconds.min(next_seconds);
         let is_short = !note.is_drum && end_seconds - note.onset_seconds < MIN_NOTE_SECONDS;
-        (note.onset_seconds < end_seconds).then(|| Note {
+        (note.onset_seconds < end_seconds).then_some(Note {
             offset_seconds: match is_short {
                 true => note.onset_seconds + MIN_NOTE_SECONDS,
                 false => end_seconds,
