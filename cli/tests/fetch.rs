@@ -37,26 +37,22 @@ fn leftovers(store: &Path) -> usize {
         .count()
 }
 
+/// Arguments that fetch a model from `address` as "x".
+fn fetch<'a>(address: &'a str, sha256: &'a str) -> [&'a str; 7] {
+    [
+        "models", "fetch", "x", "--from", address, "--sha256", sha256,
+    ]
+}
+
 #[test]
 fn a_download_survives_dropped_connections() {
     let folder = tempfile::tempdir().unwrap();
     let (body, store) = (body(), folder.path().join("store"));
     let sha256 = sha256(&body);
     let server = Server::start(body.clone(), Behaviour::DropsAfter(80_000));
-    let printed = succeeds(
-        &store,
-        &[
-            "models",
-            "fetch",
-            "ours",
-            "--from",
-            &server.address,
-            "--sha256",
-            &sha256,
-        ],
-    );
+    let printed = succeeds(&store, &fetch(&server.address, &sha256));
     assert!(printed.contains("checksum good"), "{printed}");
-    assert_eq!(std::fs::read(store.join("ours/weights.pth")).unwrap(), body);
+    assert_eq!(std::fs::read(store.join("x/weights.pth")).unwrap(), body);
     let ranges = server.ranges();
     assert_eq!(ranges[0], None);
     assert!(
@@ -64,18 +60,7 @@ fn a_download_survives_dropped_connections() {
         "{ranges:?}"
     );
     assert_eq!(leftovers(&store), 0);
-    let again = succeeds(
-        &store,
-        &[
-            "models",
-            "fetch",
-            "ours",
-            "--from",
-            &server.address,
-            "--sha256",
-            &sha256,
-        ],
-    );
+    let again = succeeds(&store, &fetch(&server.address, &sha256));
     assert!(again.contains("is in the store"), "{again}");
     assert_eq!(server.ranges().len(), 4, "nothing is downloaded twice");
 }
@@ -94,35 +79,14 @@ fn an_interrupted_download_is_resumed_by_the_next_call() {
     let server = Server::start(body.clone(), Behaviour::DropsAfter(usize::MAX));
     succeeds(
         &store,
-        &[
-            "models",
-            "fetch",
-            "x",
-            "--from",
-            &server.address,
-            "--sha256",
-            &sha256,
-            "--as",
-            "mine",
-        ],
+        &[&fetch(&server.address, &sha256)[..], &["--as", "mine"]].concat(),
     );
     assert_eq!(server.ranges(), [Some(123_456)]);
     assert_eq!(std::fs::read(store.join("mine/weights.pth")).unwrap(), body);
     // A complete part needs no byte more.
     succeeds(&store, &["models", "remove", "mine"]);
     std::fs::write(store.join(format!(".fetching-{}", &sha256[..16])), &body).unwrap();
-    succeeds(
-        &store,
-        &[
-            "models",
-            "fetch",
-            "x",
-            "--from",
-            &server.address,
-            "--sha256",
-            &sha256,
-        ],
-    );
+    succeeds(&store, &fetch(&server.address, &sha256));
     assert_eq!(std::fs::read(store.join("x/weights.pth")).unwrap(), body);
 }
 
@@ -135,26 +99,9 @@ fn servers_without_ranges_and_busy_ones_are_coped_with() {
         let folder = tempfile::tempdir().unwrap();
         let (body, store) = (body(), folder.path().join("store"));
         let server = Server::start(body.clone(), behaviour);
-        succeeds(
-            &store,
-            &[
-                "models",
-                "fetch",
-                "x",
-                "--from",
-                &server.address,
-                "--sha256",
-                &sha256(&body),
-            ],
-        );
+        succeeds(&store, &fetch(&server.address, &sha256(&body)));
         assert_eq!(std::fs::read(store.join("x/weights.pth")).unwrap(), body);
     }
-}
-
-fn fetch<'a>(address: &'a str, sha256: &'a str) -> [&'a str; 7] {
-    [
-        "models", "fetch", "x", "--from", address, "--sha256", sha256,
-    ]
 }
 
 #[test]
@@ -225,30 +172,18 @@ fn wrong_bytes_and_refusals_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let (body, store) = (body(), folder.path().join("store"));
     let sha = sha256(&body);
-    let fetch = |server: &Server, says: &str| {
-        fails(
-            &store,
-            &[
-                "models",
-                "fetch",
-                "x",
-                "--from",
-                &server.address,
-                "--sha256",
-                &sha,
-            ],
-            says,
-        );
+    let refused = |server: &Server, says: &str| {
+        fails(&store, &fetch(&server.address, &sha), says);
     };
-    fetch(
+    refused(
         &Server::start(body.clone(), Behaviour::Corrupts),
         "wrong checksum",
     );
     assert_eq!(leftovers(&store), 0, "wrong bytes are not kept");
-    fetch(&Server::start(body.clone(), Behaviour::Status(404)), "404");
-    fetch(&Server::start(body.clone(), Behaviour::Status(500)), "500");
+    refused(&Server::start(body.clone(), Behaviour::Status(404)), "404");
+    refused(&Server::start(body.clone(), Behaviour::Status(500)), "500");
     // A server that always drops at once.
-    fetch(
+    refused(
         &Server::start(body.clone(), Behaviour::DropsAfter(0)),
         "0 of 300000 bytes",
     );
@@ -259,32 +194,8 @@ fn wrong_bytes_and_refusals_are_errors() {
         &["models", "fetch", "mt3", "--from", &server.address],
         "instead of 183672643",
     );
-    fails(
-        &store,
-        &[
-            "models",
-            "fetch",
-            "x",
-            "--from",
-            "http://127.0.0.1:1/x",
-            "--sha256",
-            &sha,
-        ],
-        "127.0.0.1:1",
-    );
-    fails(
-        &store,
-        &[
-            "models",
-            "fetch",
-            "x",
-            "--from",
-            &server.address,
-            "--sha256",
-            "12",
-        ],
-        "64 hexadecimal",
-    );
+    fails(&store, &fetch("http://127.0.0.1:1/x", &sha), "127.0.0.1:1");
+    fails(&store, &fetch(&server.address, "12"), "64 hexadecimal");
     fails(
         &store,
         &["models", "fetch", "unheard-of"],
