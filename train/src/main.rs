@@ -160,7 +160,7 @@ fn write_drums(out: &mut (impl Write + ?Sized), segment: &Segment) -> std::io::R
             hit.stroke.seconds as f32,
             f32::from(hit.stroke.class as u8),
             hit.stroke.velocity,
-            hit.audibility_db,
+            hit.audibility.db(),
         ]
     };
     let labels: Vec<_> = segment.hits.iter().map(label).collect();

@@ -1,6 +1,7 @@
 //! Strokes to tracks: every stroke of a performance struck on a kit, choked where a kit chokes.
 
 use std::collections::BTreeMap;
+use std::f32::consts::TAU;
 
 use hitscribe_engine::DrumClass;
 use rand::Rng;
@@ -21,8 +22,8 @@ const AUDIBLE_SAMPLES: usize = SAMPLE_RATE as usize / 25;
 pub struct Hit {
     /// What and when.
     pub stroke: Stroke,
-    /// Energy of its first 40 ms against everything else then, in dB, in the better of two bands.
-    pub audibility_db: f32,
+    /// Of its first 40 ms among everything that sounds then.
+    pub audibility: Audibility,
 }
 
 /// The drums of a segment before the master bus.
@@ -153,20 +154,50 @@ fn lay(
     }
 }
 
-/// Energy as it is, and of the first difference, which weighs the top of the spectrum.
-fn energies(audio: &[f32]) -> (f32, f32) {
-    let flat: f32 = audio.iter().map(|x| x * x).sum();
-    let bright: f32 = audio.windows(2).map(|w| (w[1] - w[0]).powi(2)).sum();
-    (flat + 1e-12, bright + 1e-12)
+/// Bands in which hits are looked for: the bottom, everything, the first difference and the second, which
+/// weigh the top of the spectrum.
+const BANDS: usize = 4;
+/// Edge of the bottom band: kicks and the skins of toms.
+const BOTTOM_HZ: f32 = 150.0;
+
+/// How well a hit is heard: its share of the energy in each band.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Audibility([f32; BANDS]);
+
+impl Audibility {
+    /// Of what starts at sample `at` of `own`, with `others` sounding beside it.
+    pub fn beside(own: &[f32], others: &[f32], at: usize) -> Self {
+        let range = at.min(own.len())..(at + AUDIBLE_SAMPLES).min(own.len());
+        let (own, others) = (energies(&own[range.clone()]), energies(&others[range]));
+        Self(std::array::from_fn(|b| own[b] / (own[b] + others[b])))
+    }
+
+    /// Of a part of something that is itself heard so well.
+    pub fn within(self, whole: Self) -> Self {
+        Self(std::array::from_fn(|b| self.0[b] * whole.0[b]))
+    }
+
+    /// In dB in the best of the bands, about 0 at best.
+    pub fn db(self) -> f32 {
+        10.0 * self.0.into_iter().fold(0.0, f32::max).log10()
+    }
 }
 
-/// How well what starts at sample `at` of `own` is heard beside `others`, in dB, 0 at best.
-pub fn audibility_db(own: &[f32], others: &[f32], at: usize) -> f32 {
-    let range = at.min(own.len())..(at + AUDIBLE_SAMPLES).min(own.len());
-    let (own, own_bright) = energies(&own[range.clone()]);
-    let (sum, sum_bright) = energies(&others[range]);
-    let share = (own / (own + sum)).max(own_bright / (own_bright + sum_bright));
-    10.0 * share.log10()
+fn energies(audio: &[f32]) -> [f32; BANDS] {
+    let pole = (-TAU * BOTTOM_HZ / RATE).exp();
+    let (mut sums, mut smooth, mut smoother) = ([1e-12; BANDS], 0.0, 0.0);
+    let (mut last, mut last_difference) = (audio.first().copied().unwrap_or(0.0), 0.0);
+    for &x in audio {
+        smooth = pole * smooth + (1.0 - pole) * x;
+        smoother = pole * smoother + (1.0 - pole) * smooth;
+        let difference = x - last;
+        let bands = [smoother, x, difference, difference - last_difference];
+        (last, last_difference) = (x, difference);
+        for (sum, y) in sums.iter_mut().zip(bands) {
+            *sum += y * y;
+        }
+    }
+    sums
 }
 
 /// The hits in order of time, each with how far it stands out of `all`.
@@ -179,12 +210,11 @@ pub fn audible(
         .iter()
         .map(|(stroke, onset, _)| {
             let range = *onset..(onset + AUDIBLE_SAMPLES).min(all.len());
-            let (own, own_bright) = energies(&tracks[&stroke.class][range.clone()]);
-            let (sum, sum_bright) = energies(&all[range]);
-            let ratio = (own / sum).max(own_bright / sum_bright);
+            let own = energies(&tracks[&stroke.class][range.clone()]);
+            let all = energies(&all[range]);
             Hit {
                 stroke: *stroke,
-                audibility_db: 10.0 * ratio.log10(),
+                audibility: Audibility(std::array::from_fn(|b| own[b] / all[b])),
             }
         })
         .collect();
@@ -221,6 +251,21 @@ mod tests {
                 track[at]
             );
         }
+    }
+
+    #[test]
+    fn a_soft_kick_under_a_loud_snare_is_heard_at_the_bottom() {
+        let sine = |hz: f32, level: f32| -> Vec<f32> {
+            (0..RATE as usize / 10)
+                .map(|i| level * (TAU * hz * i as f32 / RATE).sin())
+                .collect()
+        };
+        let (kick, snare, hat) = (sine(60.0, 0.1), sine(1_000.0, 1.0), sine(12_000.0, 0.1));
+        assert!(Audibility::beside(&kick, &snare, 0).db() > -8.0);
+        assert!(Audibility::beside(&hat, &snare, 0).db() > -8.0);
+        assert!(Audibility::beside(&sine(900.0, 0.1), &snare, 0).db() < -15.0);
+        let drowned = Audibility::beside(&kick, &sine(55.0, 1.0), 0);
+        assert!(drowned.within(Audibility::beside(&kick, &snare, 0)).db() < -15.0);
     }
 
     #[test]

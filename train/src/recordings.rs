@@ -19,7 +19,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::SAMPLE_RATE;
 use crate::dsp::{chance, interpolated, mix, peak, scale, uniform};
 use crate::groove::Stroke;
-use crate::perform::{Hit, audibility_db};
+use crate::perform::{Audibility, Hit};
 use crate::segment::{
     LabelledNote, PitchedSegment, SEGMENT_SAMPLES, SEGMENT_SECONDS, Segment, master,
 };
@@ -279,7 +279,7 @@ fn hit(note: &MidiNote, own: &[f32], around: &[f32]) -> Option<Hit> {
             class,
             velocity: f32::from(note.velocity) / 127.0,
         },
-        audibility_db: audibility_db(own, around, at),
+        audibility: Audibility::beside(own, around, at),
     })
 }
 

@@ -17,7 +17,7 @@ use crate::groove::{Performance, Stroke, performances, window};
 use crate::kit::Kit;
 use crate::mixdown::mixdown;
 use crate::patterns::{hand_percussion, invented, orchestrate};
-use crate::perform::{Drums, Hit, audibility_db, perform};
+use crate::perform::{Audibility, Drums, Hit, perform};
 use crate::procedural;
 use crate::voice::sing;
 
@@ -138,7 +138,12 @@ impl Studio {
             let strokes = self.strokes(rng, band.as_ref().map_or(&[], |b| &b.1));
             let kit = Kit::random(rng, &self.bank, &self.full_kits);
             let take = perform(rng, kit, &strokes, LEAD_SAMPLES, SEGMENT_SAMPLES);
-            mixdown(rng, planner, take)
+            // Loops from samplers and machines come as they are.
+            if chance(rng, 0.08) {
+                take.dry()
+            } else {
+                mixdown(rng, planner, take)
+            }
         } else {
             Drums {
                 audio: vec![0.0; total],
@@ -281,7 +286,7 @@ fn mark_masked(hits: &mut [Hit], drums: &[f32], others: &[f32]) {
     for hit in hits {
         let seconds = hit.stroke.seconds.max(0.0);
         let at = LEAD_SAMPLES + (seconds * f64::from(SAMPLE_RATE)) as usize;
-        hit.audibility_db += audibility_db(drums, others, at);
+        hit.audibility = hit.audibility.within(Audibility::beside(drums, others, at));
     }
 }
 
@@ -349,7 +354,7 @@ pub(super) mod tests {
                 let t = hit.stroke.seconds;
                 let alone = i == 0 || t - segment.hits[i - 1].stroke.seconds > 0.1;
                 let at = (t * f64::from(SAMPLE_RATE)) as usize;
-                if hit.audibility_db < -3.0 || !alone || at < 640 || at + 640 > SEGMENT_SAMPLES {
+                if hit.audibility.db() < -3.0 || !alone || at < 640 || at + 640 > SEGMENT_SAMPLES {
                     continue;
                 }
                 judged += 1;
