@@ -5,7 +5,7 @@
 
 A network of the model's shape with random weights and random norm statistics is exported in 32-bit
 floats with narrow layers, so that the pack stays small; audio, features and outputs lie beside it.
-The engine's tests (engine/tests/builtin_parity.rs, pitched_parity.rs) load the network from the pack itself.
+The engine's tests (engine/tests/all/builtin_parity.rs, pitched_parity.rs) load the network from the pack itself.
 """
 
 import argparse

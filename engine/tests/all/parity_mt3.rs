@@ -1,9 +1,9 @@
 //! MT3 and MR-MT3 against the golden packs: encoder, logits, tokens, notes, MIDI.
 
-mod mt3_family;
-
 use std::path::{Path, PathBuf};
 
+use super::mt3_family::pack::{Pack, Values, assert_max};
+use super::mt3_family::{assert_midi, assert_notes, golden, golden_json, mt3_note};
 use burn::tensor::{Tensor, TensorData};
 use hitscribe_engine::audio::spectral::{FrontEnd, FrontEndKind};
 use hitscribe_engine::decode::greedy::{GreedyOptions, greedy, teacher_forced};
@@ -14,8 +14,6 @@ use hitscribe_engine::model::config::Settings;
 use hitscribe_engine::model::mt3::{MAX_NEW_IDS, MEMORY_IDS, Mt3, Mt3Config, prefix_of};
 use hitscribe_engine::token::SegmentTokens;
 use hitscribe_engine::token::mt3::{DecodePath, codec_indices, decode};
-use mt3_family::pack::{Pack, Values, assert_max};
-use mt3_family::{assert_midi, assert_notes, golden, golden_json, mt3_note};
 use serde_json::Value;
 
 type Features = Tensor<Cpu, 3>;
@@ -98,7 +96,7 @@ fn check_notes(pack: &str, json: &Value, segments: &[SegmentTokens], path: Decod
         DecodePath::MrMt3 => (reference::mr_mt3(&got.notes), "midi_b64"),
     };
     let want = base64(json[key].as_str().unwrap());
-    assert_midi(pack, &midi, &mt3_family::midi_events(&want));
+    assert_midi(pack, &midi, &super::mt3_family::midi_events(&want));
 }
 
 fn base64(text: &str) -> Vec<u8> {

@@ -7,8 +7,7 @@ use hitscribe_engine::note::metrics::*;
 use serde::Deserialize;
 use serde_json::Value;
 
-mod common;
-use common::{GoldenNote, notes, read, shared, through_midi};
+use super::common::{GoldenNote, notes, read, shared, through_midi};
 
 #[derive(Deserialize)]
 struct Case {

@@ -1,5 +1,7 @@
 //! What the golden tests of notes share.
-#![allow(dead_code, clippy::print_stdout)]
+#![allow(clippy::print_stdout)]
+
+pub mod parity;
 
 use std::path::{Path, PathBuf};
 

@@ -1,13 +1,9 @@
 //! `hitscribe models fetch` against servers of our own that misbehave.
-#![cfg(feature = "fetch")]
-
-mod fetch_server;
-mod store_command;
 
 use std::path::Path;
 
-use fetch_server::{Behaviour, Server, TlsServer};
-use store_command::{fails, succeeds};
+use super::fetch_server::{Behaviour, Server, TlsServer};
+use super::store_command::{fails, succeeds};
 
 fn body() -> Vec<u8> {
     (0..300_000_u32)

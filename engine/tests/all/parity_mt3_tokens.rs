@@ -1,12 +1,10 @@
 //! MT3's token codec against the golden data: both decode paths, their MIDI files, and encoding.
 
-mod mt3_family;
-
+use super::mt3_family::{assert_midi, assert_notes, f64_of, floats, golden_json, ints, mt3_note};
 use hitscribe_engine::midi::reference;
 use hitscribe_engine::token::SegmentTokens;
 use hitscribe_engine::token::mt3::{DecodePath, decode};
 use hitscribe_engine::token::mt3_encode::encode;
-use mt3_family::{assert_midi, assert_notes, f64_of, floats, golden_json, ints, mt3_note};
 use serde_json::Value;
 
 const GOLDEN: &str = "goldens/mt3_token_decode.json";

@@ -1,13 +1,11 @@
 //! The drum network in burn against PyTorch, on the tensor pack that `train/hitscribe_train/parity.py`
 //! writes.
 
-#[path = "common/parity.rs"]
-mod parity;
-
+use super::common::parity;
 use hitscribe_engine::DrumClass;
 use hitscribe_engine::model::builtin::{BuiltinConfig, Drums, VALUES_PER_CLASS};
 
-const PACK: &[u8] = include_bytes!("data/builtin_parity.safetensors");
+const PACK: &[u8] = include_bytes!("../data/builtin_parity.safetensors");
 
 #[test]
 fn features_equal_pytorch() {

@@ -1,5 +1,4 @@
 //! What the parity tests share: the golden data and how to compare with them.
-#![allow(dead_code)]
 
 pub mod pack;
 

@@ -1,8 +1,6 @@
 //! `transcribe --leakage` from outside: what each filter takes out of drums that leaked into pitched
 //! instruments, and what it leaves in a real mix.
 
-mod scripted;
-
 use std::path::Path;
 use std::process::Command;
 
@@ -77,8 +75,8 @@ fn transcribe(folder: &Path, notes: &[Note], leakage: &str, minimum_confidence: 
         folder.join("scripted.safetensors"),
         folder.join("sound.wav"),
     );
-    scripted::write(&model, notes);
-    scripted::wav(&sound, &[0.1; 30_000]);
+    super::scripted::write(&model, notes);
+    super::scripted::wav(&sound, &[0.1; 30_000]);
     let out = Command::new(env!("CARGO_BIN_EXE_hitscribe"))
         .args(["transcribe", "--json", "--device", "cpu"])
         .args([

@@ -1,9 +1,10 @@
 //! YourMT3's token codec against the golden data: notes, faults, MIDI files, encoding.
 
-mod mt3_family;
-
 use std::collections::BTreeMap;
 
+use super::mt3_family::{
+    assert_midi, assert_notes, f64_of, floats, golden_json, ints, yourmt3_note,
+};
 use hitscribe_engine::Note;
 use hitscribe_engine::midi::reference;
 use hitscribe_engine::token::SegmentTokens;
@@ -13,7 +14,6 @@ use hitscribe_engine::token::yourmt3_notes::{decode_channel, merge, mix};
 use hitscribe_engine::token::yourmt3_programs::{
     channel_of_program, output_program, training_drum_key, training_program,
 };
-use mt3_family::{assert_midi, assert_notes, f64_of, floats, golden_json, ints, yourmt3_note};
 use serde_json::Value;
 
 const GOLDEN: &str = "goldens/yourmt3_token_decode.json";

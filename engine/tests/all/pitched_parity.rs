@@ -1,12 +1,10 @@
 //! The pitched network in burn against PyTorch, on the tensor pack that
 //! `train/hitscribe_train/parity.py --pitched` writes.
 
-#[path = "common/parity.rs"]
-mod parity;
-
+use super::common::parity;
 use hitscribe_engine::model::pitched::{Pitched, PitchedConfig, VALUES_PER_KEY};
 
-const PACK: &[u8] = include_bytes!("data/pitched_parity.safetensors");
+const PACK: &[u8] = include_bytes!("../data/pitched_parity.safetensors");
 
 /// Keys of the model, from the lowest to the highest of a piano.
 const KEYS: usize = 88;

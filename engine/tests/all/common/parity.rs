@@ -1,6 +1,5 @@
 //! What the parity tests of the built-in networks share: a tensor pack holds the network, and audio,
 //! features and outputs as PyTorch computed them.
-#![allow(dead_code)]
 
 use std::sync::Arc;
 

@@ -1,8 +1,6 @@
 //! `hitscribe models` from outside; for downloads see fetch.rs.
 
-mod store_command;
-
-use store_command::{fails, succeeds};
+use super::store_command::{fails, succeeds};
 
 #[test]
 fn files_are_added_listed_verified_and_removed() {

@@ -1,7 +1,5 @@
 //! `transcribe --model auto`: which model is chosen, and what is said about it.
 
-mod scripted;
-
 use std::path::Path;
 use std::process::Command;
 
@@ -96,8 +94,8 @@ fn drums_get_the_built_in_model_and_all_else_an_imported_one() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let (store, drums_file, chords_file) = (at("store"), at("drums.wav"), at("chords.wav"));
-    scripted::wav(&drums_file, &drums());
-    scripted::wav(&chords_file, &chords());
+    super::scripted::wav(&drums_file, &drums());
+    super::scripted::wav(&chords_file, &chords());
 
     let builtin = transcribe(&store, &chords_file, None);
     assert_eq!(builtin.said, "", "off by default");
@@ -130,7 +128,7 @@ fn drums_get_the_built_in_model_and_all_else_an_imported_one() {
         is_drum: false,
         confidence: 1.0,
     };
-    scripted::write(&at("scripted.safetensors"), &[note]);
+    super::scripted::write(&at("scripted.safetensors"), &[note]);
     add_to_store(&store, &at("scripted.safetensors"), "scripted");
     let pitched = transcribe(&store, &chords_file, Some("auto"));
     assert_eq!(pitched.model, "scripted");

@@ -1,9 +1,9 @@
 //! YourMT3 against the golden packs: pre-encoder, encoder, contexts, logits, tokens, notes, MIDI.
 
-mod mt3_family;
-
 use std::path::{Path, PathBuf};
 
+use super::mt3_family::pack::{Pack, assert_max, difference};
+use super::mt3_family::{assert_notes, golden, golden_json, yourmt3_note};
 use burn::tensor::{Tensor, TensorData};
 use hitscribe_engine::audio::spectral::{FrontEnd, FrontEndKind};
 use hitscribe_engine::decode::greedy::{GreedyOptions, greedy, teacher_forced};
@@ -16,8 +16,6 @@ use hitscribe_engine::model::yourmt3::{
 use hitscribe_engine::token::SegmentTokens;
 use hitscribe_engine::token::yourmt3::{CHANNELS, Faults};
 use hitscribe_engine::token::yourmt3_notes::{decode_channel, mix};
-use mt3_family::pack::{Pack, assert_max, difference};
-use mt3_family::{assert_notes, golden, golden_json, yourmt3_note};
 use serde_json::Value;
 
 const ALL: [usize; CHANNELS] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];

@@ -1,5 +1,4 @@
 //! Tensors of a golden pack, and comparison with tolerances.
-#![allow(dead_code)]
 
 use std::path::Path;
 

@@ -4,8 +4,7 @@ use hitscribe_engine::Note;
 use hitscribe_engine::note::leakage::*;
 use serde::Deserialize;
 
-mod common;
-use common::{GoldenNote, Random, note, notes, read, shared};
+use super::common::{GoldenNote, Random, note, notes, read, shared};
 
 #[derive(Deserialize)]
 struct Goldens {

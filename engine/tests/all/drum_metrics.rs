@@ -3,8 +3,7 @@
 use hitscribe_engine::Note;
 use hitscribe_engine::note::metrics::*;
 
-mod common;
-use common::note;
+use super::common::note;
 
 fn hits(list: &[(f64, u8)]) -> Vec<Hit> {
     list.iter()

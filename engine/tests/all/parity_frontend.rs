@@ -1,10 +1,8 @@
 //! The front ends against the golden features.
 
-mod mt3_family;
-
+use super::mt3_family::golden;
+use super::mt3_family::pack::{Pack, assert_features, difference};
 use hitscribe_engine::audio::spectral::{FrontEnd, FrontEndKind};
-use mt3_family::golden;
-use mt3_family::pack::{Pack, assert_features, difference};
 
 /// Compares segment `segments[i]` of the recording with row `i` of the pack's features.
 fn check(pack: &str, kind: FrontEndKind, segments: &[usize]) {

@@ -1,0 +1,16 @@
+//! The tests of the command, one program.
+
+#[cfg(feature = "fetch")]
+mod fetch_server;
+mod scripted;
+mod store_command;
+
+mod auto_model;
+mod diagnose;
+mod eval;
+#[cfg(feature = "fetch")]
+mod fetch;
+mod leakage;
+mod models;
+mod mt3_family;
+mod transcribe;
