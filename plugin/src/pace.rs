@@ -12,8 +12,10 @@ const BUCKET_SECONDS: f64 = 0.25;
 const BUCKETS: usize = 4;
 /// Faster than this is not playback.
 const FAST_RATIO: f64 = 1.3;
-/// Playback may deviate by this over the measurements, from irregular callbacks.
-const PLAYBACK_TOLERANCE: f64 = 0.08;
+/// Playback may deviate by this over all measurements together, from irregular callbacks.
+const PLAYBACK_TOLERANCE: f64 = 0.05;
+/// And by this in each of them: a renderer that is as slow as playback is not as steady.
+const PLAYBACK_UNSTEADINESS: f64 = 0.12;
 /// A pause longer than this starts the measurement anew.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -87,11 +89,15 @@ impl PaceMeter {
         let measured = &self.buckets[..self.filled];
         let audio: f64 = measured.iter().map(|bucket| bucket.0).sum();
         let wall: f64 = measured.iter().map(|bucket| bucket.1).sum();
+        let is_within = |audio: f64, wall: f64, tolerance| (audio - wall).abs() <= wall * tolerance;
+        let is_steady = measured
+            .iter()
+            .all(|&(audio, wall)| is_within(audio, wall, PLAYBACK_UNSTEADINESS));
         if measured.is_empty() {
             Pace::Unknown
         } else if audio > wall * FAST_RATIO {
             Pace::Fast
-        } else if (audio - wall).abs() <= wall * PLAYBACK_TOLERANCE {
+        } else if is_steady && is_within(audio, wall, PLAYBACK_TOLERANCE) {
             Pace::Playback
         } else if audio < wall {
             Pace::Slow
@@ -163,6 +169,19 @@ mod tests {
             now += block;
         }
         assert_eq!(meter.pace(), Pace::Fast);
+    }
+
+    #[test]
+    fn a_render_on_a_busy_machine_is_not_playback_on_average() {
+        let mut meter = PaceMeter::new(48_000.0);
+        let mut now = Instant::now();
+        let block = Duration::from_secs_f64(480.0 / 48_000.0);
+        for index in 0..400 {
+            meter.block(now, 480, Duration::ZERO);
+            now += block.mul_f64(if index / 25 % 2 == 0 { 0.8 } else { 1.2 });
+            assert_ne!(meter.pace(), Pace::Playback, "block {index}");
+        }
+        assert!(meter.may_wait(false, true));
     }
 
     #[test]

@@ -18,4 +18,5 @@ mod parity_yourmt3;
 mod parity_yourmt3_tokens;
 mod pitched_parity;
 mod pitched_session;
+mod published_session;
 mod self_made;
