@@ -12,7 +12,7 @@ from .pitch_train import LOSS_WEIGHTS, losses
 from .recordings import Recordings
 from .train import fit
 
-RATE = 3e-4
+RATE = 2e-3
 
 
 @torch.no_grad()
