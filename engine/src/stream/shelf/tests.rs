@@ -135,16 +135,15 @@ fn live_sources_share_a_model_and_hear_what_a_recording_gives() {
     wait_for("the jump", || {
         first.counters().settled_frames() >= audio.len() as u64
     });
+    let status = hub.model(&choice).expect("it is in use");
+    assert_eq!((status.family, status.reason), (Some(Family::Mt3), None));
+    assert!(status.real_time_factor.is_some_and(|factor| factor > 0.0));
     drop((first, second));
     for take in &takes {
         wait_for("the notes", || notes_of(take).len() >= expected.len());
         assert_eq!(notes_of(take), expected);
     }
-    let status = hub.model(&choice);
     wait_for("the model's end", || hub.model(&choice).is_none());
-    let status = status.expect("it was there while it was used");
-    assert_eq!((status.family, status.reason), (Some(Family::Mt3), None));
-    assert!(status.real_time_factor.is_some_and(|factor| factor > 0.0));
     // The built-in model was not in anyone's way.
     wait_for("the built-in model", || {
         other.counters().settled_frames() + 3 * u64::from(RATE_HZ) > audio.len() as u64
