@@ -127,3 +127,31 @@ fn a_cleared_take_comes_back_with_what_was_heard_since() {
     assert_eq!(counts, [1, 2, 1]);
     assert_eq!(take.passages.iter().filter(|p| p.is_open).count(), 1);
 }
+
+#[test]
+fn a_note_that_was_cut_gets_its_length_and_no_other() {
+    let mut passage = Passage::new(48_000.0);
+    let pitched = |offset_frames, key, program| TakeNote {
+        is_drum: false,
+        program,
+        ..note(offset_frames, key)
+    };
+    passage.insert(note(100, 60));
+    passage.insert(pitched(100, 60, 33));
+    passage.insert(pitched(100, 60, 0));
+    passage.insert(pitched(200, 60, 33));
+    passage.lengthen(100, 60, 33, 9_999);
+    passage.lengthen(200, 60, 33, 7);
+    passage.lengthen(300, 60, 33, 9_999);
+    let long: Vec<_> = passage
+        .notes
+        .iter()
+        .filter(|n| n.length_frames > 2400)
+        .collect();
+    assert_eq!(long.len(), 1);
+    assert_eq!(
+        (long[0].offset_frames, long[0].program, long[0].is_drum),
+        (100, 33, false)
+    );
+    assert!(passage.notes.iter().all(|n| n.length_frames >= 2400));
+}
