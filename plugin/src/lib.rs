@@ -20,8 +20,10 @@ pub mod params;
 pub mod performance;
 pub mod quantize;
 pub mod scheduler;
+pub mod setup;
 pub mod state;
 pub mod telemetry;
+pub mod timeline;
 pub mod wait;
 pub mod workshop;
 
@@ -29,7 +31,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use hitscribe_engine::device::DeviceChoice;
-use hitscribe_engine::stream::{HostTime, Hub};
+use hitscribe_engine::stream::Hub;
 use nice_plug::midi::{Channel, Key, VoiceID};
 use nice_plug::prelude::*;
 
@@ -39,6 +41,7 @@ use crate::params::{DeviceParam, HitscribeParams, Hop, LatencyMode, clean_state}
 use crate::performance::Prelude;
 use crate::scheduler::Message;
 use crate::telemetry::Telemetry;
+use crate::timeline::Told;
 use crate::workshop::{Task, Workshop};
 
 /// Environment variable that chooses the device: `auto` (the default), `cpu` or `cuda:N`.
@@ -271,7 +274,7 @@ impl Plugin for Hitscribe {
             return ProcessStatus::Normal;
         };
         let setup = *live.setup();
-        let host = host_time(context.transport());
+        let told = Told::new(context.transport());
         let wishes = Wishes {
             bypass: self.params.bypass.value(),
             wait_always: self.params.wait_for_every_note.value(),
@@ -282,7 +285,7 @@ impl Plugin for Hitscribe {
         };
         {
             let _guard = alloc::Guard::enter();
-            live.process(buffer.as_slice(), host, wishes, |offset, message| {
+            live.process(buffer.as_slice(), told, wishes, |offset, message| {
                 context.try_send_event(event(offset, message)).is_ok()
             });
             self.player.mix(&self.audition, buffer.as_slice());
@@ -304,31 +307,6 @@ const fn layout(channels: u32) -> AudioIOLayout {
         main_input_channels: NonZeroU32::new(channels),
         main_output_channels: NonZeroU32::new(channels),
         ..AudioIOLayout::const_default()
-    }
-}
-
-fn host_time(transport: &Transport) -> HostTime {
-    let meter = transport
-        .time_sig_numerator
-        .zip(transport.time_sig_denominator);
-    HostTime {
-        playing: transport.playing,
-        // Beats and tempo say nothing about samples where the tempo changes: only what the host
-        // counts in samples or seconds is taken.
-        position_samples: transport.pos_samples.or_else(|| {
-            let samples = transport.pos_seconds? * f64::from(transport.sample_rate);
-            Some(samples.round() as i64)
-        }),
-        position_beats: transport.pos_beats,
-        tempo_bpm: transport
-            .tempo
-            .filter(|tempo| tempo.is_finite() && *tempo > 0.0),
-        meter: meter.and_then(|(beats, unit)| {
-            Some((
-                u8::try_from(beats).ok()?.max(1),
-                u8::try_from(unit).ok()?.max(1),
-            ))
-        }),
     }
 }
 

@@ -4,153 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use hitscribe_engine::error::Result;
-use hitscribe_engine::stream::{
-    CapturePort, HostTime, Hub, LONGEST_LIVE_NOTE_SECONDS, Listening, PortCounters,
-    SEGMENT_SECONDS, SessionConfig, live_latency_samples, published_latency_samples,
-};
+use hitscribe_engine::stream::{CapturePort, Hub, Listening, PortCounters};
 
 use crate::delay::DelayLine;
 use crate::note_map::NoteMapField;
 use crate::pace::PaceMeter;
-use crate::params::{Hop, LatencyMode};
 use crate::performance::{FLAM_SECONDS, Found, Performer, Shaping};
 use crate::scheduler::{Message, Scheduler};
+pub use crate::setup::Setup;
 use crate::telemetry::Telemetry;
+use crate::timeline::{Place, PositionOf, Told};
 use crate::wait::{PATIENCE, wait_until};
-
-/// Time that the engine has for a run beyond its look-ahead: computing for all instances, sleep,
-/// and the host's blocks. Longer hops mean larger runs.
-fn allowance_seconds(hop: Hop) -> f64 {
-    0.15 + hop.seconds() / 4.0
-}
-
-/// The least time that a published model has for decoding what has come in.
-const LEAST_DECODING_SECONDS: f64 = 1.0;
-
-/// What cannot change while the host's engine runs.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Setup {
-    /// Frames per second.
-    pub sample_rate_hz: f64,
-    /// Channels of the track.
-    pub channel_count: usize,
-    /// Direct or Aligned.
-    pub mode: LatencyMode,
-    /// Time between two runs of the built-in models.
-    pub hop: Hop,
-    /// Stands for the model; 0 for the built-in ones.
-    pub model_tag: u64,
-    /// Whether the host says that it renders.
-    pub host_says_offline: bool,
-    /// Frames between a sound and its MIDI: the same for any block size.
-    pub constant_frames: u64,
-}
-
-impl Setup {
-    /// Settles everything.
-    ///
-    /// # Errors
-    /// For sample rates that the engine does not take.
-    pub fn new(
-        sample_rate_hz: f64,
-        channel_count: usize,
-        mode: LatencyMode,
-        hop: Hop,
-        model_tag: u64,
-        host_says_offline: bool,
-    ) -> Result<Self> {
-        let setup = Self {
-            sample_rate_hz,
-            channel_count,
-            mode,
-            hop,
-            model_tag,
-            host_says_offline,
-            constant_frames: 0,
-        };
-        setup.settled()
-    }
-
-    /// The same with the constant that follows from the rest.
-    ///
-    /// # Errors
-    /// As for [`Setup::new`].
-    pub fn settled(self) -> Result<Self> {
-        let constant_frames = if self.model_tag == 0 {
-            let allowance_seconds = allowance_seconds(self.hop);
-            let allowance_frames = (allowance_seconds * self.sample_rate_hz).ceil() as u64;
-            let shortest_frames = live_latency_samples(&self.session())? + allowance_frames;
-            shortest_frames.next_multiple_of(self.grid_frames())
-        } else {
-            self.published_constant_frames()?
-        };
-        Ok(Self {
-            constant_frames,
-            ..self
-        })
-    }
-
-    /// Frames after the last sound in which notes may still leave or sound.
-    pub fn tail_frames(&self) -> u64 {
-        let note_seconds = match self.model_tag {
-            0 => 1.0,
-            _ => LONGEST_LIVE_NOTE_SECONDS,
-        };
-        self.constant_frames + (note_seconds * self.sample_rate_hz) as u64
-    }
-
-    /// The constant with a published model: whole segments, so that they lie on the audio as they would
-    /// without latency, for the reason that [`Self::grid_frames`] has. What the model's look-ahead leaves
-    /// of them, almost a whole segment, is for decoding: any machine that keeps up is in time.
-    fn published_constant_frames(&self) -> Result<u64> {
-        let segment_frames = SEGMENT_SECONDS * self.sample_rate_hz;
-        let least_frames = (LEAST_DECODING_SECONDS * self.sample_rate_hz).ceil() as u64;
-        let latency_frames = published_latency_samples(self.sample_rate_hz.round() as u32)?;
-        let segments = ((latency_frames + least_frames) as f64 / segment_frames).ceil();
-        Ok((segments * segment_frames).ceil() as u64)
-    }
-
-    /// Frames after which the model's frames of 8 ms begin on whole frames of the host again; 1 at odd
-    /// rates, where that takes too long.
-    ///
-    /// The constant is a multiple of it: hosts that compensate latency may hand audio over ahead of the
-    /// position that they tell, by the latency that they were told. The model's frames must lie on the
-    /// audio as they would without that.
-    fn grid_frames(&self) -> u64 {
-        const LONGEST_SECONDS: f64 = 0.05;
-        let eight_seconds = 8 * self.sample_rate_hz.round() as u64;
-        let grid = (1..=125)
-            .map(|count| count * eight_seconds)
-            .find(|thousandfold| thousandfold.is_multiple_of(1000))
-            .map_or(1, |thousandfold| thousandfold / 1000);
-        if grid as f64 > LONGEST_SECONDS * self.sample_rate_hz {
-            1
-        } else {
-            grid
-        }
-    }
-
-    /// Whether `other` differs in what the user chooses only.
-    pub fn fits(&self, other: &Self) -> bool {
-        self.sample_rate_hz == other.sample_rate_hz && self.channel_count == other.channel_count
-    }
-
-    /// What the engine is asked for.
-    pub fn session(&self) -> SessionConfig {
-        let mut config = SessionConfig::new(self.sample_rate_hz.round() as u32);
-        config.hop_frames = self.hop.frames();
-        config
-    }
-
-    /// Frames by which the audio is delayed.
-    pub fn delay_frames(&self) -> u64 {
-        match self.mode {
-            LatencyMode::Direct => 0,
-            LatencyMode::Aligned => self.constant_frames,
-        }
-    }
-}
 
 /// What the user asks for in this block.
 #[derive(Clone, Copy)]
@@ -179,6 +43,7 @@ pub struct Live {
     pace: PaceMeter,
     hub: Arc<Hub>,
     telemetry: Arc<Telemetry>,
+    position_of: PositionOf,
     waited: Duration,
     was_playing: bool,
     has_given_up: bool,
@@ -197,6 +62,7 @@ impl Live {
             pace: PaceMeter::new(setup.sample_rate_hz),
             hub,
             telemetry,
+            position_of: PositionOf::this_host(),
             waited: Duration::ZERO,
             was_playing: false,
             has_given_up: false,
@@ -236,7 +102,7 @@ impl Live {
     pub fn process(
         &mut self,
         channels: &mut [&mut [f32]],
-        host: HostTime,
+        told: Told,
         wishes: Wishes<'_>,
         send: impl FnMut(u32, Message) -> bool,
     ) {
@@ -252,10 +118,10 @@ impl Live {
                 .pace
                 .may_wait(wishes.wait_always, self.setup.host_says_offline);
         // Live, a stopped transport is silent. A renderer that stops wants its last notes.
-        if self.was_playing && !host.playing && !may_wait {
+        if self.was_playing && !told.time.playing && !may_wait {
             self.scheduler.stop(start_frames);
         }
-        self.was_playing = host.playing;
+        self.was_playing = told.time.playing;
 
         if wishes.bypass {
             self.port.skip(frames);
@@ -264,7 +130,8 @@ impl Live {
             if may_wait {
                 self.wait_for_room(frames);
             }
-            self.port.push(channels, host, wishes.listening);
+            let place = self.place(told, frames);
+            self.push(channels, place, wishes.listening);
             if may_wait {
                 self.wait_for_notes(start_frames + frames as u64);
             }
@@ -281,6 +148,32 @@ impl Live {
             .position_frames
             .store(self.port.position_frames(), Ordering::Relaxed);
         telemetry.is_waiting.store(may_wait, Ordering::Relaxed);
+    }
+
+    fn place(&self, told: Told, frames: usize) -> Place {
+        let ahead_frames = match self.position_of {
+            PositionOf::Input => 0,
+            PositionOf::Output => self.setup.delay_frames(),
+        };
+        told.place(ahead_frames, frames, self.setup.sample_rate_hz)
+    }
+
+    fn push(&mut self, channels: &mut [&mut [f32]], place: Place, listening: Listening) {
+        let port = &mut self.port;
+        match (place.turn, channels) {
+            (Some((frame, time)), [mono]) => {
+                let (before, after) = mono.split_at_mut(frame);
+                port.push(&[before], place.start, listening);
+                port.push(&[after], time, listening);
+            }
+            (Some((frame, time)), [left, right]) => {
+                let (left, left_after) = left.split_at_mut(frame);
+                let (right, right_after) = right.split_at_mut(frame);
+                port.push(&[left, right], place.start, listening);
+                port.push(&[left_after, right_after], time, listening);
+            }
+            (_, channels) => port.push(channels, place.start, listening),
+        }
     }
 
     fn take_notes(&mut self, start_frames: u64, wishes: &Wishes<'_>) {
@@ -347,42 +240,6 @@ impl Live {
         if !is_done {
             self.has_given_up = true;
             self.telemetry.has_stalled.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_constant_keeps_the_models_frames_where_they_are() {
-        let setup =
-            |rate_hz| Setup::new(rate_hz, 2, LatencyMode::Aligned, Hop::Ms512, 0, false).unwrap();
-        for (rate_hz, grid) in [
-            (44_100.0, 1_764),
-            (48_000.0, 384),
-            (88_200.0, 3_528),
-            (96_000.0, 768),
-        ] {
-            let setup = setup(rate_hz);
-            assert_eq!(setup.grid_frames(), grid);
-            assert!(setup.constant_frames.is_multiple_of(grid));
-        }
-        assert_eq!(setup(44_101.0).grid_frames(), 1);
-    }
-
-    #[test]
-    fn with_a_published_model_the_constant_is_whole_segments_for_any_hop() {
-        for rate_hz in [44_100.0, 48_000.0, 96_000.0] {
-            for hop in [Hop::Ms256, Hop::Ms2048] {
-                let setup = Setup::new(rate_hz, 2, LatencyMode::Aligned, hop, 7, false).unwrap();
-                let exact = 3.0 * SEGMENT_SECONDS * rate_hz;
-                assert_eq!(setup.constant_frames, exact.ceil() as u64);
-                let latency = published_latency_samples(rate_hz as u32).unwrap();
-                let decoding = (setup.constant_frames - latency) as f64 / rate_hz;
-                assert!((1.9..2.1).contains(&decoding), "{decoding} s");
-            }
         }
     }
 }

@@ -1,7 +1,9 @@
 //! `cargo xtask daw`: the plugin in Ardour 7, headless. A recording plays through it in Aligned mode,
 //! its MIDI is recorded on another track and compared with the transcription of the file; the session
-//! is closed and opened again, and the take must still be there.
+//! is closed and opened again, and the take must still be there; then it is exported, and what the plugin
+//! plays meanwhile is compared as well.
 
+mod bounce;
 mod session;
 
 use std::fs;
@@ -20,6 +22,7 @@ const SAMPLE_RATE_HZ: u32 = 48_000;
 const MAKE: &str = include_str!("daw/make.lua");
 const RECORD: &str = include_str!("daw/record.lua");
 const REOPEN: &str = include_str!("daw/reopen.lua");
+const BOUNCE: &str = include_str!("daw/bounce.lua");
 
 /// What the command line says.
 #[derive(clap::Args)]
@@ -37,6 +40,9 @@ pub struct Arguments {
         default_value = "/usr/lib/ardour7/ardour-vst3-scanner"
     )]
     scanner: PathBuf,
+    /// A built `hitscribe` that transcribes the recording; without it one is built.
+    #[arg(long, value_name = "PATH")]
+    hitscribe: Option<PathBuf>,
 }
 
 /// Runs the scenarios. The plugin must be installed (`cargo xtask install`).
@@ -57,8 +63,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     add_recording(&state, &arguments.audio, channels, seconds)?;
     set_aligned(&state)?;
     println!("{}", lua("record.lua", RECORD)?.trim());
-    let reference = transcribe(&arguments.audio, &folder)?;
-    compare(&recorded(&folder)?, &reference)?;
+    let reference = transcribe(arguments, &folder)?;
+    compare("recorded", &recorded(&folder)?, &reference)?;
     let before = saved_take(&state)?;
     lua("reopen.lua", REOPEN)?;
     let after = saved_take(&state)?;
@@ -73,7 +79,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         "the take of {} bytes is there after closing and opening",
         after.len()
     );
-    Ok(())
+    bounce::install_pulses(&config_folder(&folder))?;
+    println!("{}", lua("bounce.lua", BOUNCE)?.trim());
+    compare("exported", &bounce::onsets(&folder)?, &reference)
 }
 
 fn shape_of(audio: &Path) -> Result<(u16, f64)> {
@@ -113,6 +121,11 @@ fn scan(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// Where Ardour and the plugin look for the user's settings in these scenarios, instead of the user's own.
+fn config_folder(folder: &Path) -> PathBuf {
+    folder.join("config")
+}
+
 /// Runs a script and returns what it prints. A script that fails prints `error`.
 fn run_lua(
     arguments: &Arguments,
@@ -130,6 +143,7 @@ fn run_lua(
     fs::write(&file, text).with_context(|| format!("{}", file.display()))?;
     let output = Command::new(&arguments.lua)
         .arg(&file)
+        .env("XDG_CONFIG_HOME", config_folder(folder))
         .output()
         .with_context(|| format!("{}: cannot be run", arguments.lua.display()))?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -140,27 +154,35 @@ fn run_lua(
     Ok(printed)
 }
 
-fn transcribe(audio: &Path, folder: &Path) -> Result<Vec<Onset>> {
+fn transcribe(arguments: &Arguments, folder: &Path) -> Result<Vec<Onset>> {
     let midi = folder.join("reference.mid");
+    let hitscribe = match &arguments.hitscribe {
+        Some(built) => built.clone(),
+        None => build_hitscribe()?,
+    };
+    let status = Command::new(&hitscribe)
+        .arg("transcribe")
+        .arg(&arguments.audio)
+        .arg("--output")
+        .arg(&midi)
+        .status()
+        .with_context(|| format!("{}: cannot be run", hitscribe.display()))?;
+    ensure!(
+        status.success(),
+        "{}: cannot be transcribed",
+        arguments.audio.display()
+    );
+    onsets(&midi)
+}
+
+fn build_hitscribe() -> Result<PathBuf> {
     let status = Command::new(cargo())
         .args(["build", "--workspace", "--release"])
         .current_dir(workspace_root()?)
         .status()
         .context("cargo build cannot be run")?;
     ensure!(status.success(), "the command line could not be built");
-    let status = Command::new(target_folder()?.join("release/hitscribe"))
-        .arg("transcribe")
-        .arg(audio)
-        .arg("--output")
-        .arg(&midi)
-        .status()
-        .context("hitscribe cannot be run")?;
-    ensure!(
-        status.success(),
-        "{}: cannot be transcribed",
-        audio.display()
-    );
-    onsets(&midi)
+    Ok(target_folder()?.join("release/hitscribe"))
 }
 
 /// The MIDI file that Ardour has recorded.
@@ -211,10 +233,10 @@ fn onsets(path: &Path) -> Result<Vec<Onset>> {
     Ok(onsets)
 }
 
-/// Every note of the transcription must be among the recorded ones.
+/// Every note of the transcription must be among those that came out of Ardour.
 #[expect(clippy::print_stdout, reason = "the result of the command")]
-fn compare(recorded: &[Onset], reference: &[Onset]) -> Result<()> {
-    let mut left = recorded.to_vec();
+fn compare(how: &str, found: &[Onset], reference: &[Onset]) -> Result<()> {
+    let mut left = found.to_vec();
     let (mut worst, mut missing) = (0.0f64, Vec::new());
     for note in reference {
         let distance = |other: &Onset| (other.0 - note.0).abs();
@@ -227,9 +249,9 @@ fn compare(recorded: &[Onset], reference: &[Onset]) -> Result<()> {
         }
     }
     println!(
-        "{} notes transcribed, {} recorded, {} of them the same within {:.3} ms; {} others",
+        "{} notes transcribed, {} {how}, {} of them the same within {:.3} ms; {} others",
         reference.len(),
-        recorded.len(),
+        found.len(),
         reference.len() - missing.len(),
         worst * 1000.0,
         left.len(),
