@@ -1,8 +1,5 @@
 //! Passages of a take as standard MIDI files, on the grid of the host.
 
-use std::ops::Range;
-
-use hitscribe_engine::DrumClass;
 use hitscribe_engine::note::take::{Passage, TakeNote};
 use midly::num::{u4, u7, u15, u24, u28};
 use midly::{Format, Header, MetaMessage, MidiMessage, Smf, Timing, TrackEvent, TrackEventKind};
@@ -10,33 +7,12 @@ use midly::{Format, Header, MetaMessage, MidiMessage, Smf, Timing, TrackEvent, T
 use crate::note_map::NoteMapField;
 use crate::performance::{Found, Performed, Performer, Prelude, Shaping};
 use crate::quantize::Quantize;
+pub use crate::selection::Selection;
 
 /// Ticks of a quarter note.
 const TICKS_PER_QUARTER: u16 = 960;
 /// The last tick that a delta can express.
 const MAX_DELTA: u64 = (1 << 28) - 1;
-
-/// What goes into the file.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Selection {
-    /// Leave out what the leakage filter takes away.
-    pub without_leakage: bool,
-    /// Only this class.
-    pub class: Option<DrumClass>,
-    /// Only notes that begin in these frames of the passage.
-    pub frames: Option<Range<u64>>,
-}
-
-impl Selection {
-    /// Whether a note belongs to it.
-    pub fn holds(&self, note: &TakeNote) -> bool {
-        let class = || DrumClass::from_gm_note(note.key).filter(|_| note.is_drum);
-        let is_inside = |frames: &Range<u64>| frames.contains(&note.offset_frames);
-        !(self.without_leakage && note.is_leakage)
-            && self.class.is_none_or(|wanted| class() == Some(wanted))
-            && self.frames.as_ref().is_none_or(is_inside)
-    }
-}
 
 /// What becomes of the notes.
 #[derive(Clone, Copy)]
@@ -57,8 +33,7 @@ type Placed<'a> = (u64, u8, TrackEventKind<'a>);
 /// the passage, or the selected part of it, starts, so that a clip that is dropped on a bar line lies
 /// on the grid. Tempo and meter are those of the host.
 pub fn midi_file(passage: &Passage, selection: &Selection, treatment: &Treatment<'_>) -> Vec<u8> {
-    let start_frames = selection.frames.as_ref().map_or(0, |frames| frames.start);
-    let bar_beats = passage.bar_start_beats(start_frames);
+    let bar_beats = passage.bar_start_beats(selection.start_frames(passage));
     let name = TrackEventKind::Meta(MetaMessage::TrackName(b"Hitscribe"));
     let mut events = vec![(0, 0, name)];
     add_tempo(&mut events, passage, selection, bar_beats);
@@ -216,6 +191,7 @@ fn prelude_message(prelude: Prelude) -> MidiMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hitscribe_engine::DrumClass;
     use hitscribe_engine::note::take::TempoChange;
 
     fn note(offset_frames: u64, class: DrumClass) -> TakeNote {

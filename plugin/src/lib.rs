@@ -20,6 +20,7 @@ pub mod params;
 pub mod performance;
 pub mod quantize;
 pub mod scheduler;
+pub mod selection;
 pub mod setup;
 pub mod state;
 pub mod telemetry;

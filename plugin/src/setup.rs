@@ -104,8 +104,8 @@ impl Setup {
     /// rates, where that takes too long.
     ///
     /// The constant is a multiple of it: hosts that compensate latency may hand audio over ahead of the
-    /// position that they tell, by the latency that they were told (see [`PositionOf`](crate::timeline::PositionOf); not all are
-    /// known). The model's frames must lie on the audio as they would without that.
+    /// position that they tell, by the latency that they were told, and [`crate::timeline`] does not know
+    /// them all. The model's frames must lie on the audio as they would without that.
     fn grid_frames(&self) -> u64 {
         const LONGEST_SECONDS: f64 = 0.05;
         let eight_seconds = 8 * self.sample_rate_hz.round() as u64;

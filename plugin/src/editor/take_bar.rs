@@ -216,7 +216,7 @@ fn write(params: &HitscribeParams, memory: &Memory) -> Result<PathBuf, String> {
         quantize: params.quantize(),
     };
     let bytes = export::midi_file(passage, &selection, &treatment);
-    let start = selection.frames.as_ref().map_or(0, |frames| frames.start);
+    let start = selection.start_frames(passage);
     let mut name = format!("Hitscribe {}", start_of(passage, start));
     drop(take);
     if let Some(class) = memory.class {
