@@ -1,9 +1,10 @@
 //! The published models in use: each is loaded once, on a thread of its own, and decodes there for all
-//! sources that use it. It is dropped when nobody does.
+//! sources that use it. It is dropped soon after nobody does.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Sender, unbounded};
 use parking_lot::Mutex;
@@ -14,6 +15,9 @@ use super::token_ear::Order;
 use crate::decode::{Family, SegmentForm};
 use crate::device::Device;
 use crate::model::catalogue::Store;
+
+/// A model is kept this long after its last use: hosts restart their engine, and projects are reopened.
+const KEPT_UNUSED: Duration = Duration::from_secs(5);
 
 /// What has become of a published model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,6 +97,7 @@ struct Entry {
     shared: Arc<Shared>,
     orders: Sender<Vec<Order>>,
     thread: Option<JoinHandle<()>>,
+    unused_since: Option<Instant>,
 }
 
 /// All models in use.
@@ -153,6 +158,7 @@ impl Shelf {
             shared: shared.clone(),
             orders,
             thread,
+            unused_since: None,
         });
         shared
     }
@@ -175,14 +181,19 @@ impl Shelf {
         }
     }
 
-    /// Lets go of models that nobody uses any more.
+    /// Lets go of models that nobody has used for a while.
     pub fn tidy(&mut self) {
         for entry in &mut self.entries {
             // The shelf and the thread hold it, too.
             let others = 1 + usize::from(entry.thread.is_some());
             let users = Arc::strong_count(&entry.shared).saturating_sub(others);
             entry.shared.users.store(users, Ordering::Relaxed);
-            if users == 0 {
+            if users > 0 {
+                entry.unused_since = None;
+                continue;
+            }
+            let since = entry.unused_since.get_or_insert_with(Instant::now);
+            if since.elapsed() > KEPT_UNUSED {
                 entry.shared.stop.store(true, Ordering::Relaxed);
                 self.retired.extend(entry.thread.take());
             }
