@@ -37,7 +37,8 @@ pub struct Args {
     notes: Option<PathBuf>,
     #[command(flatten)]
     published: PublishedArgs,
-    /// Weights of the built-in network to use instead of its own, such as a fine-tuned copy
+    /// Weights of one of the built-in networks, drums or pitched, to use instead of its own, such as a
+    /// fine-tuned copy
     #[arg(long, value_name = "FILE.safetensors")]
     weights: Option<PathBuf>,
     /// From 0 (only certain hits) to 1 (every suspicion)

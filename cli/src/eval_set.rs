@@ -46,7 +46,8 @@ pub struct Args {
     /// Where to compute: auto, cpu or cuda:N
     #[arg(long, default_value_t)]
     device: DeviceChoice,
-    /// Weights of the built-in network to use instead of its own, such as a fine-tuned copy
+    /// Weights of one of the built-in networks, drums or pitched, to use instead of its own, such as a
+    /// fine-tuned copy
     #[arg(long, value_name = "FILE.safetensors")]
     weights: Option<PathBuf>,
     /// Print a line for each recording

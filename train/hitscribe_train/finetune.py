@@ -7,8 +7,7 @@ FOLDER holds X.wav with X.mid beside it, or songs in Slakh's layout (stems/S00.f
 
 Without --mt3 it is the built-in model: its drum network for drums, its pitched network for the other stems. It
 starts from the weights that the engine embeds, or from --start (a weights file, or a checkpoint of `train.py` or
-`pitch_train.py`). OUT.safetensors of the drum network is for `hitscribe transcribe --weights`; that of the pitched
-network takes the place of engine/weights/builtin_pitch.safetensors.
+`pitch_train.py`), and OUT.safetensors is for `hitscribe transcribe --weights`.
 
 With --mt3 it starts from a checkpoint in the layout of mt3.pth (--start; .pth, .ckpt or .safetensors) and OUT.pth or
 OUT.safetensors is for `hitscribe transcribe --model` and `hitscribe models add`. --config asks for other sizes, or,

@@ -103,17 +103,19 @@ impl Engine {
         Self::with_weights(BUILTIN_WEIGHTS, choice)
     }
 
-    /// The same with other weights for the built-in drum network, such as a fine-tuned copy.
+    /// The same with other weights for one of the built-in networks, such as a fine-tuned copy: for the
+    /// pitched network if the file is one of its, else for the drum network.
     ///
     /// # Errors
     /// [`Error::Model`] for damaged weights, [`Error::Device`] as for [`Engine::builtin`].
     pub fn with_weights(bytes: &[u8], choice: DeviceChoice) -> Result<Self> {
         let selected = device::select(choice)?;
+        let (drums, pitched) = match PitchedWeights::parse(bytes) {
+            Ok(_) => (BUILTIN_WEIGHTS, bytes),
+            Err(_) => (bytes, PITCHED_WEIGHTS),
+        };
         let load = |device| -> Result<(Loaded<Drums>, Loaded<Pitched>)> {
-            Ok((
-                Loaded::new(bytes, device)?,
-                Loaded::new(PITCHED_WEIGHTS, device)?,
-            ))
+            Ok((Loaded::new(drums, device)?, Loaded::new(pitched, device)?))
         };
         let ((drums, pitched), selected) = match load(selected.device) {
             Ok(loaded) => (loaded, selected),

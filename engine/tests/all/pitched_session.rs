@@ -3,6 +3,7 @@
 use hitscribe_engine::decode::source::Source;
 use hitscribe_engine::device::DeviceChoice;
 use hitscribe_engine::event::PlacedNote;
+use hitscribe_engine::model::pitched::PITCHED_WEIGHTS;
 use hitscribe_engine::stream::{
     Engine, HOP_FRAMES, MIN_HOP_FRAMES, Parts, SessionConfig, transcribe_samples,
 };
@@ -68,6 +69,29 @@ fn plucked_strings_are_heard_where_they_are_played() {
             .any(|n| n.pitch == key && (n.onset_seconds - seconds).abs() < 0.05);
         assert!(found, "key {key} at {seconds} s in {:?}", heard.notes);
     }
+}
+
+/// The embedded weights with the onset threshold of their configuration replaced by one of the same
+/// number of digits.
+fn weights_with_onset_threshold(threshold: &str) -> Vec<u8> {
+    let mut bytes = PITCHED_WEIGHTS.to_vec();
+    let name = br#"\"onset_threshold\": "#;
+    let at = bytes.windows(name.len()).position(|w| w == name).unwrap() + name.len();
+    bytes[at..at + threshold.len()].copy_from_slice(threshold.as_bytes());
+    bytes
+}
+
+#[test]
+fn weights_of_the_pitched_network_take_its_place() {
+    let audio = plucks();
+    let count = |engine: Engine| {
+        let heard = transcribe_samples(&engine, &audio, 1, RATE_HZ, BASS, 0.5).unwrap();
+        heard.notes.len()
+    };
+    let with = |bytes: &[u8]| count(Engine::with_weights(bytes, DeviceChoice::Cpu).unwrap());
+    assert_eq!(with(PITCHED_WEIGHTS), count(engine()));
+    assert!(with(&weights_with_onset_threshold("0.01")) > count(engine()));
+    assert!(Engine::with_weights(&PITCHED_WEIGHTS[..1000], DeviceChoice::Cpu).is_err());
 }
 
 #[test]
