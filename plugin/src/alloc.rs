@@ -78,12 +78,11 @@ unsafe impl GlobalAlloc for Watching {
 #[global_allocator]
 static ALLOCATOR: Watching = Watching;
 
-#[cfg(test)]
+#[cfg(all(test, not(debug_assertions)))]
 mod tests {
     use super::*;
 
     #[test]
-    #[cfg(not(debug_assertions))]
     fn an_allocation_inside_is_counted_and_one_outside_is_not() {
         let before = hitscribe_process_allocations();
         drop(std::hint::black_box(vec![0u8; 64]));
