@@ -106,7 +106,10 @@ impl Told {
         let ahead = ahead_frames as i64;
         let beats_per_frame = self.time.tempo_bpm.map(|bpm| bpm / 60.0 / sample_rate_hz);
         let after = |frames: i64| HostTime {
-            position_samples: self.time.position_samples.map(|at| at + frames),
+            position_samples: self
+                .time
+                .position_samples
+                .map(|at| at.saturating_add(frames)),
             position_beats: self
                 .time
                 .position_beats
