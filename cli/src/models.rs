@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
+use hitscribe_engine::decode::family_of;
 use hitscribe_engine::model::catalogue::{
     Check, KNOWN_MODELS, Store, StoredModel, Transfer, known_by_name,
 };
@@ -51,6 +52,10 @@ pub fn run(args: &Args) -> Result<()> {
     match &args.action {
         Action::List => list(&store),
         Action::Add { file, name } => {
+            // What is no checkpoint would only be refused when it is used.
+            if file.is_file() {
+                family_of(file)?;
+            }
             let model = store.add(file, name.as_deref(), Transfer::Copy)?;
             outln!("added {}", describe(&model));
             Ok(())

@@ -9,7 +9,11 @@ fn files_are_added_listed_verified_and_removed() {
         folder.path().join("store"),
         folder.path().join("My Model.ckpt"),
     );
-    std::fs::write(&file, b"weights").unwrap();
+    let tiny = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../engine/tests/data/mt3_family/tiny.pth"
+    );
+    std::fs::copy(tiny, &file).unwrap();
     let path = file.to_str().unwrap();
     succeeds(&store, &["models", "add", path]);
     succeeds(&store, &["models", "add", path, "--as", "second"]);
@@ -43,6 +47,13 @@ fn files_are_added_listed_verified_and_removed() {
         &store,
         &["models", "add", folder.path().to_str().unwrap()],
         "not a file",
+    );
+    let text = folder.path().join("text.ckpt");
+    std::fs::write(&text, b"no weights").unwrap();
+    fails(
+        &store,
+        &["models", "add", text.to_str().unwrap()],
+        "is no checkpoint",
     );
     fails(
         &store,
