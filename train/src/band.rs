@@ -23,6 +23,7 @@ use crate::dsp::{
 use crate::groove::Stroke;
 use crate::smf::{MidiNote, midi_files, midi_notes};
 use crate::solo;
+use crate::touch::touch;
 
 /// Length of one excerpt in the pool.
 pub const EXCERPT_SECONDS: f64 = 24.0;
@@ -245,6 +246,9 @@ fn excerpt(
             continue;
         }
         let mut stem = synthesize(font, &notes, group == 2)?;
+        if chance(rng, if group == 2 { 0.2 } else { 0.6 }) {
+            touch(rng, &mut stem, &notes);
+        }
         match group {
             0 if chance(rng, 0.6) => amplify(rng, &mut stem),
             1 if chance(rng, 0.4) => {

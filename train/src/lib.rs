@@ -16,6 +16,7 @@ pub mod segment;
 pub mod smf;
 pub mod solo;
 pub mod songs;
+mod touch;
 pub mod voice;
 
 /// Everything is rendered at this rate, in Hz: the built-in model's own.

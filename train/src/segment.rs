@@ -181,7 +181,7 @@ impl Studio {
             );
             Room::random(rng, t60, 5.0).add(planner, &others.clone(), wet, &mut others);
         }
-        let gain = drums_rms * amplitude(uniform(rng, -22.0, 8.0));
+        let gain = drums_rms * amplitude(uniform(rng, -21.0, 10.0));
         scale(&mut others, gain);
         mark_masked(&mut hits, &audio, &others);
         mix(&mut audio, &others, 1.0);

@@ -14,6 +14,7 @@ use crate::dsp::{
     chance, compress, log_uniform, normal, peak, random_eq, saturate, scale, uniform,
 };
 use crate::smf::MidiNote;
+use crate::touch::touch;
 
 mod tone;
 
@@ -139,6 +140,10 @@ pub(crate) fn excerpt(
     } else {
         synthesize(font, &row.notes, chance(rng, 0.5))?
     };
+    let noisy = if is_plucked { 0.6 } else { 0.2 };
+    if chance(rng, noisy) {
+        touch(rng, &mut audio, &row.notes);
+    }
     match program {
         26..=31 if chance(rng, 0.4) => amplify(rng, &mut audio),
         32..=39 if chance(rng, 0.4) => {

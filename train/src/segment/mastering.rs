@@ -4,8 +4,8 @@ use rand::Rng;
 
 use crate::SAMPLE_RATE;
 use crate::dsp::{
-    Biquad, amplitude, brick_low_pass, chance, clip, compress, log_uniform, mix, peak, random_eq,
-    saturate, scale, uniform,
+    Biquad, amplitude, chance, clip, compress, log_uniform, mix, peak, random_eq, saturate, scale,
+    sharp_low_pass, steep_low_pass, uniform,
 };
 use crate::perform::Hit;
 
@@ -56,7 +56,11 @@ pub(crate) fn master(rng: &mut impl Rng, audio: &mut [f32]) {
         } else {
             log_uniform(rng, 4_000.0, 15_500.0)
         };
-        brick_low_pass(audio, edge_hz);
+        if chance(rng, 0.7) {
+            sharp_low_pass(audio, edge_hz);
+        } else {
+            steep_low_pass(audio, edge_hz);
+        }
     }
     if chance(rng, 0.08) {
         Biquad::high_pass(log_uniform(rng, 40.0, 250.0), 0.7).run(audio);
