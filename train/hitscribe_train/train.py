@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from .data import FRAMES, Segments
 from .model import FUTURE_FRAMES, DrumNet
+from .weights_file import from_weights_file, measure_norms
 
 # Frames near the edges lack context that the network has in use: they are not judged.
 FIRST_FRAME, LAST_FRAME = 64, FRAMES - FUTURE_FRAMES
@@ -96,7 +97,7 @@ def renderer_arguments(description):
     parser.add_argument("--renderer", required=True, help="the hitscribe-train program")
     parser.add_argument("--bank", required=True)
     parser.add_argument("--pool")
-    parser.add_argument("--start", help="checkpoint whose weights to start from")
+    parser.add_argument("--start", help="checkpoint, or exported weights, to start from")
     return parser
 
 
@@ -172,13 +173,29 @@ def fit(net, stream, losses, loss_weights, options, optimizer_of=Optimizer):
 def fit_rendered(net, segments, losses, loss_weights, options):
     """As fit, on what the renderer makes, from the weights of another run if one is named."""
     if options.start:
-        net.load_state_dict(torch.load(options.start, map_location="cpu")["model"])
+        net.load_state_dict(torch.load(options.start, map_location="cpu", weights_only=True)["model"])
     source = (options.renderer, options.bank, options.pool)
     fit(net, lambda seed, first: segments(*source, seed, first), losses, loss_weights, options)
 
 
+def from_exported(options, batches=20):
+    """The network of the weights file `options.start`, ready to be trained on."""
+    net, _ = from_weights_file(options.start)
+    segments = Segments(options.renderer, options.bank, options.pool, options.seed + 500_000)
+    loader = iter(DataLoader(segments, options.batch))
+    measure_norms(net, (next(loader)[0] for _ in range(batches)))
+    return net
+
+
 def main():
-    fit_rendered(DrumNet(), Segments, losses, LOSS_WEIGHTS, renderer_arguments(__doc__).parse_args())
+    options = renderer_arguments(__doc__).parse_args()
+    net = DrumNet()
+    if (options.start or "").endswith(".safetensors"):
+        # Nothing to start from where a run goes on.
+        if not os.path.exists(os.path.join(options.run, "checkpoint.pt")):
+            net = from_exported(options)
+        options.start = None
+    fit_rendered(net, Segments, losses, LOSS_WEIGHTS, options)
 
 
 if __name__ == "__main__":
