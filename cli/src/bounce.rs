@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use hitscribe_cli::host::{Host, Library, NoteEvent, Transport};
 use hitscribe_engine::audio::decode::AudioFile;
 use hitscribe_engine::event::Note;
 use hitscribe_engine::midi::{MidiSettings, write_midi_file};
+
+use crate::values;
 
 /// Longest wait for what a plugin puts out after the audio, in seconds.
 const LONGEST_TAIL_SECONDS: f64 = 30.0;
@@ -34,7 +36,7 @@ pub struct Args {
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parse_setting)]
     settings: Vec<(String, String)>,
     /// Tempo of the transport and the MIDI file, in quarter notes per minute.
-    #[arg(long, value_name = "BPM", default_value_t = 120.0)]
+    #[arg(long, value_name = "BPM", default_value_t = 120.0, value_parser = values::tempo)]
     tempo: f64,
 }
 
@@ -49,10 +51,6 @@ pub fn run(args: &Args) -> Result<()> {
         tempo_bpm: args.tempo,
         ..MidiSettings::default()
     };
-    ensure!(
-        args.tempo.is_finite() && args.tempo > 0.0,
-        "the tempo must be above 0"
-    );
     let (channels, sample_rate_hz) = read(&args.input)?;
     let library = Library::load(&args.plugin)?;
     let mut host = library.instance(channels.len())?;
@@ -166,6 +164,7 @@ fn paired(events: &[NoteEvent], latency_frames: u64, rate: f64) -> Vec<Note> {
             velocity: (event.velocity * 127.0).round().clamp(1.0, 127.0) as u8,
             program: 0,
             is_drum: event.channel == 9,
+            openness: None,
             confidence: 1.0,
         });
     }

@@ -14,9 +14,10 @@ use hitscribe_engine::note::leakage::{Report, Settings, Strategy, Verdict, apply
 use serde_json::{Value, json};
 
 use crate::audio_in::Recording;
-use crate::model::{Models, PublishedArgs};
+use crate::model::{Models, PublishedArgs, Sound};
 use crate::notes_file;
 use crate::output::{out, outln};
+use crate::values;
 
 /// Write the diagnostic set of a recording: full and filtered transcription, instruments, spectrogram with notes, log.
 #[derive(clap::Args)]
@@ -30,7 +31,7 @@ pub struct Args {
     #[arg(long, default_value_t = Strategy::Auto, value_name = "FILTER")]
     leakage: Strategy,
     /// Threshold of the confidence filter
-    #[arg(long, default_value_t = 0.5, value_name = "0..1")]
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share)]
     minimum_confidence: f32,
     /// Look at this transcription (MIDI or JSON) instead of making one
     #[arg(long, value_name = "FILE", conflicts_with_all = ["sensitivity", "device", "model", "weights"])]
@@ -42,7 +43,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE.safetensors")]
     weights: Option<PathBuf>,
     /// From 0 (only certain hits) to 1 (every suspicion)
-    #[arg(long, default_value_t = 0.5, value_name = "0..1")]
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share)]
     sensitivity: f32,
     /// Where to compute: auto, cpu or cuda:N
     #[arg(long, default_value_t)]
@@ -58,9 +59,6 @@ struct Subject {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    if !(0.0..=1.0).contains(&args.sensitivity) || !(0.0..=1.0).contains(&args.minimum_confidence) {
-        bail!("sensitivity and confidence must lie between 0 and 1");
-    }
     let recording = Recording::open(&args.file)?;
     let folder = output_folder(args)?;
     let subject = subject(args, &recording)?;
@@ -75,7 +73,8 @@ pub fn run(args: &Args) -> Result<()> {
     let filtered = apply(&subject.notes, &verdicts);
     let about = |notes: &[Note]| {
         json!({
-            "file": args.file, "duration_seconds": recording.duration_seconds(),
+            "file": args.file.display().to_string(),
+            "duration_seconds": recording.duration_seconds(),
             "sample_rate_hz": recording.sample_rate_hz, "transcription": subject.source,
             "instruments": instruments::breakdown(notes), "notes": notes,
         })
@@ -132,14 +131,16 @@ fn subject(args: &Args, recording: &Recording) -> Result<Subject> {
         });
     }
     let mut models = Models::load(&args.published, args.weights.as_deref(), args.device)?;
-    let model = models.for_recording(&args.file, recording)?;
-    let source = format!("{} on {}", model.name(), model.device());
-    let (samples, rate) = (&recording.samples, recording.sample_rate_hz);
-    let transcription = model.transcribe_samples(samples, 1, rate, args.sensitivity)?;
-    warnings.extend(transcription.warnings);
+    let sound = Sound::Samples {
+        interleaved: &recording.samples,
+        channel_count: 1,
+        rate_hz: recording.sample_rate_hz,
+    };
+    let heard = models.transcribe(&args.file, sound, args.sensitivity, &mut |_, _| ())?;
+    warnings.extend(heard.transcription.warnings);
     Ok(Subject {
-        notes: transcription.notes,
-        source,
+        notes: heard.transcription.notes,
+        source: format!("{} on {}", heard.model, heard.device),
         warnings,
     })
 }

@@ -42,8 +42,8 @@ pub fn run(args: &Args) -> Result<()> {
     let notes = note_report(&reference, &estimate);
     if args.json {
         let mut report = serde_json::to_value(&scores)?;
-        report["reference"] = json!(args.reference);
-        report["estimate"] = json!(args.estimate);
+        report["reference"] = json!(args.reference.display().to_string());
+        report["estimate"] = json!(args.estimate.display().to_string());
         report["notes"] = notes;
         outln!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(());

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use hitscribe_engine::files::write_atomically;
 use hitscribe_engine::midi::{MidiSettings, midi_file};
 use hitscribe_engine::note::leakage::{
@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::notes_file;
 use crate::output::outln;
+use crate::values;
 
 /// Take leaked notes out of a transcription and say which and why.
 ///
@@ -27,7 +28,7 @@ pub struct Args {
     #[arg(long, default_value_t = Strategy::Auto, value_name = "FILTER")]
     leakage: Strategy,
     /// Threshold of the confidence filter
-    #[arg(long, default_value_t = 0.5, value_name = "0..1")]
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share)]
     minimum_confidence: f32,
     /// Judge as in live use, on a running window that spares the pitched notes of a real mix
     #[arg(long)]
@@ -38,9 +39,6 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    if !(0.0..=1.0).contains(&args.minimum_confidence) {
-        bail!("the confidence must lie between 0 and 1");
-    }
     let notes = notes_file::read(&args.file)?.notes;
     let settings = Settings {
         strategy: args.leakage,
@@ -63,7 +61,8 @@ pub fn run(args: &Args) -> Result<()> {
             .map(|(note, verdict)| json!({"note": note, "verdict": verdict}))
             .collect();
         let document = json!({
-            "file": args.file, "leakage": args.leakage, "report": report, "changed": changed, "notes": kept,
+            "file": args.file.display().to_string(), "leakage": args.leakage, "report": report,
+            "changed": changed, "notes": kept,
         });
         outln!("{}", serde_json::to_string_pretty(&document)?);
     } else {

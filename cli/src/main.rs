@@ -15,6 +15,7 @@ mod output;
 mod reference_json;
 mod table;
 mod transcribe;
+mod values;
 
 use std::io::Write as _;
 use std::process::ExitCode;

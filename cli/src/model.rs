@@ -5,16 +5,14 @@ mod choice;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use hitscribe_engine::Note;
-use hitscribe_engine::audio::mono::read_mono;
-use hitscribe_engine::audio::resample::Resampler;
+use hitscribe_engine::audio::mono::{Recording, read_mono, to_mono};
 use hitscribe_engine::audio::spectral::{FrontEndKind, SAMPLE_RATE_HZ};
-use hitscribe_engine::audio::{downmix, mono};
 use hitscribe_engine::decode::source::{Sensitivity, Source};
 use hitscribe_engine::decode::{LoadOptions, TokenOptions, Transcriber};
-use hitscribe_engine::device::{DeviceChoice, select};
+use hitscribe_engine::device::{Device, DeviceChoice, select};
 use hitscribe_engine::model::catalogue::Store;
 use hitscribe_engine::stream::{Engine, Parts, Transcription, transcribe_file, transcribe_samples};
+use hitscribe_engine::{Error, Note};
 
 /// Confidence from which a pitched note is sure.
 const SURE_CONFIDENCE: f32 = 0.7;
@@ -33,9 +31,10 @@ pub struct PublishedArgs {
     pub model: Option<String>,
     /// What the recording can contain: mix, drums, kick, bass, keys, guitar, strings, brass, reed, pipe,
     /// synth, voice, programs:0-7 or drums:36,38, joined by +; nothing else is transcribed. Without it
-    /// everything is, and with the built-in model pitched notes are left out where there are hardly any beside
-    /// the drums. That model does not tell instruments apart: its pitched notes get the usual program of the
-    /// source, a piano's in a mix
+    /// everything is, but the built-in model's pitched notes are all left out, with a warning, where those
+    /// that it is sure of (a confidence of .7 or more) are fewer than a tenth of them and the drum hits
+    /// together: that is how drums ring. That model does not tell instruments apart: its pitched notes get the
+    /// usual program of the source, a piano's in a mix
     #[arg(long, value_name = "SOURCE", value_parser = parse_source)]
     pub source: Option<Source>,
     /// Features for the model [default: those it was trained with]: mt3, mt3-pytorch (as the MT3-PyTorch
@@ -44,7 +43,23 @@ pub struct PublishedArgs {
     pub frontend: Option<FrontEndKind>,
 }
 
-pub use choice::Models;
+pub use choice::{Heard, Models};
+
+/// What is to be transcribed.
+#[derive(Clone, Copy)]
+pub enum Sound<'a> {
+    /// The file that the input's name says.
+    File,
+    /// Samples that are in memory.
+    Samples {
+        /// Frame by frame, full scale at 1.
+        interleaved: &'a [f32],
+        /// Samples in a frame.
+        channel_count: usize,
+        /// Frames per second.
+        rate_hz: u32,
+    },
+}
 
 fn parse_source(text: &str) -> Result<Source, String> {
     text.parse()
@@ -71,7 +86,8 @@ pub enum Model {
 }
 
 impl Model {
-    /// Loads the built-in model, with the weights of a file if there is one.
+    /// Loads the built-in model, with the weights of a file if there is one. Where nobody named a device, on
+    /// the CPU if the GPU fails.
     fn builtin(args: &PublishedArgs, weights: Option<&Path>, device: DeviceChoice) -> Result<Self> {
         let engine = match weights {
             None => Engine::builtin(device)?,
@@ -80,8 +96,13 @@ impl Model {
                 Engine::with_weights(&bytes, device).with_context(|| path.display().to_string())?
             }
         };
-        if let Some(reason) = &engine.selected().fallback_reason {
-            log::debug!("on the CPU: {reason}");
+        let used = engine.selected();
+        if let Some(reason) = &used.fallback_reason {
+            // No GPU is no news, one that fails is.
+            match select(device)?.device == used.device {
+                true => log::debug!("on the CPU: {reason}"),
+                false => tell_of_fallback(reason),
+            }
         }
         Ok(Self::Builtin {
             engine: Box::new(engine),
@@ -89,14 +110,22 @@ impl Model {
         })
     }
 
-    /// Loads the checkpoint `name`, used as `args` say.
+    /// Loads the checkpoint `name`, used as `args` say. Where nobody named a device, on the CPU if the GPU
+    /// fails.
     fn published(name: &str, args: &PublishedArgs, device: DeviceChoice) -> Result<Self> {
         let path = Store::of_user()?.find(name)?;
         let options = LoadOptions {
             front_end: args.frontend,
             ..LoadOptions::default()
         };
-        let (transcriber, report) = Transcriber::load(&path, &options, select(device)?.device)?;
+        let load = |device| Transcriber::load(&path, &options, device);
+        let (transcriber, report) = match load(select(device)?.device) {
+            Err(Error::Device { reason, .. }) if device == DeviceChoice::Auto => {
+                tell_of_fallback(&reason);
+                load(Device::Cpu)?
+            }
+            loaded => loaded?,
+        };
         if !report.unused.is_empty() {
             log::warn!(
                 "{name}: {} tensors were not used: {}",
@@ -120,24 +149,40 @@ impl Model {
     }
 
     /// Where it computes.
-    pub fn device(&self) -> String {
+    pub fn device(&self) -> Device {
         match self {
-            Self::Builtin { engine, .. } => engine.selected().device.to_string(),
-            Self::Published { transcriber, .. } => transcriber.device().to_string(),
+            Self::Builtin { engine, .. } => engine.selected().device,
+            Self::Published { transcriber, .. } => *transcriber.device(),
         }
     }
 
-    /// Transcribes a file. `on_progress` is given the seconds done and, if known, the length.
-    pub fn transcribe_file(
+    /// Transcribes what goes by the name `input`. `on_progress` is given the seconds done and, if known, the
+    /// length.
+    fn transcribe(
         &self,
         input: &Path,
+        sound: Sound<'_>,
         sensitivity: f32,
-        mut on_progress: impl FnMut(f64, Option<f64>),
+        on_progress: &mut dyn FnMut(f64, Option<f64>),
     ) -> Result<Transcription> {
         match self {
             Self::Builtin { engine, source } => {
                 let parts = parts(source.as_ref());
-                let heard = transcribe_file(engine, input, parts, sensitivity, on_progress)?;
+                let heard = match sound {
+                    Sound::File => transcribe_file(engine, input, parts, sensitivity, on_progress)?,
+                    Sound::Samples {
+                        interleaved,
+                        channel_count,
+                        rate_hz,
+                    } => transcribe_samples(
+                        engine,
+                        interleaved,
+                        channel_count,
+                        rate_hz,
+                        parts,
+                        sensitivity,
+                    )?,
+                };
                 Ok(plausible(source.as_ref(), heard))
             }
             Self::Published {
@@ -145,7 +190,14 @@ impl Model {
                 source,
                 ..
             } => {
-                let recording = read_mono(input, SAMPLE_RATE_HZ)?;
+                let recording = match sound {
+                    Sound::File => read_mono(input, SAMPLE_RATE_HZ)?,
+                    Sound::Samples {
+                        interleaved,
+                        channel_count,
+                        rate_hz,
+                    } => to_mono(interleaved, channel_count, rate_hz, SAMPLE_RATE_HZ)?,
+                };
                 let length = recording.duration_seconds;
                 published(transcriber, source, recording, sensitivity, |share| {
                     on_progress(share * length, Some(length))
@@ -153,47 +205,13 @@ impl Model {
             }
         }
     }
+}
 
-    /// Transcribes interleaved samples.
-    pub fn transcribe_samples(
-        &self,
-        samples: &[f32],
-        channel_count: usize,
-        rate_hz: u32,
-        sensitivity: f32,
-    ) -> Result<Transcription> {
-        match self {
-            Self::Builtin { engine, source } => {
-                let parts = parts(source.as_ref());
-                let heard = transcribe_samples(
-                    engine,
-                    samples,
-                    channel_count,
-                    rate_hz,
-                    parts,
-                    sensitivity,
-                )?;
-                Ok(plausible(source.as_ref(), heard))
-            }
-            Self::Published {
-                transcriber,
-                source,
-                ..
-            } => {
-                let mut own = Vec::new();
-                downmix(samples, channel_count, &mut own);
-                let mut recording = mono::Recording {
-                    file_rate_hz: rate_hz,
-                    duration_seconds: own.len() as f64 / f64::from(rate_hz),
-                    ..mono::Recording::default()
-                };
-                let mut resampler = Resampler::new(rate_hz, SAMPLE_RATE_HZ)?;
-                resampler.push(&own, &mut recording.samples);
-                resampler.finish(&mut recording.samples);
-                published(transcriber, source, recording, sensitivity, |_| ())
-            }
-        }
-    }
+/// Says that the CPU takes over from a GPU that nobody asked for by name.
+fn tell_of_fallback(reason: &str) {
+    crate::tell(&format!(
+        "the GPU failed ({reason}); from here on the CPU computes"
+    ));
 }
 
 fn parts(source: Option<&Source>) -> Parts {
@@ -201,23 +219,30 @@ fn parts(source: Option<&Source>) -> Parts {
 }
 
 /// Without what cannot be on a recording of the source. Where no source was named and hardly any pitched
-/// note is sure, they are what drums ring like.
+/// note is sure, they are what drums ring like, and a warning says that they were left out.
 fn plausible(source: Option<&Source>, mut heard: Transcription) -> Transcription {
-    let drums = heard.notes.iter().filter(|note| note.is_drum).count() as f64;
-    let is_sure = |note: &&Note| !note.is_drum && note.confidence >= SURE_CONFIDENCE;
-    let sure = heard.notes.iter().filter(is_sure).count() as f64;
-    let are_strays = sure < FEWEST_SURE * (sure + drums);
-    heard.notes.retain(|note| match source {
-        Some(source) => !note.is_drum || source.allows_drum(note.pitch),
-        None => note.is_drum || !are_strays,
-    });
+    if let Some(source) = source {
+        let is_possible = |note: &Note| !note.is_drum || source.allows_drum(note.pitch);
+        heard.notes.retain(is_possible);
+        return heard;
+    }
+    let count = |test: &dyn Fn(&Note) -> bool| heard.notes.iter().filter(|note| test(note)).count();
+    let drums = count(&|note| note.is_drum);
+    let pitched = heard.notes.len() - drums;
+    let sure = count(&|note| !note.is_drum && note.confidence >= SURE_CONFIDENCE);
+    if pitched > 0 && (sure as f64) < FEWEST_SURE * (sure + drums) as f64 {
+        heard.notes.retain(|note| note.is_drum);
+        heard.warnings.push(format!(
+            "{pitched} pitched notes beside {drums} hits were left out: --source mix keeps them"
+        ));
+    }
     heard
 }
 
 fn published(
     transcriber: &Transcriber,
     source: &Source,
-    recording: mono::Recording,
+    recording: Recording,
     sensitivity: f32,
     mut on_progress: impl FnMut(f64),
 ) -> Result<Transcription> {
@@ -234,7 +259,7 @@ fn published(
         notes: heard.notes,
         sample_rate_hz: recording.file_rate_hz,
         duration_seconds: recording.duration_seconds,
-        warnings: recording.warning.into_iter().collect(),
+        warnings: recording.warnings,
     })
 }
 
@@ -250,6 +275,7 @@ mod tests {
             velocity: 100,
             program: 0,
             is_drum,
+            openness: None,
             confidence,
         };
         let mut notes = vec![note(true, 0.9); drums];
@@ -266,14 +292,24 @@ mod tests {
     fn drums_that_ring_are_drums_unless_more_was_asked_for() {
         let count = |source: Option<&str>, heard| {
             let source = source.map(|text| text.parse::<Source>().unwrap());
-            plausible(source.as_ref(), heard).notes.len()
+            let kept = plausible(source.as_ref(), heard);
+            (kept.notes.len(), kept.warnings.len())
         };
-        assert_eq!(count(None, heard(100, 9, 0.9)), 100);
-        assert_eq!(count(None, heard(100, 50, 0.65)), 100);
-        assert_eq!(count(None, heard(100, 20, 0.9)), 120);
-        assert_eq!(count(None, heard(0, 3, 0.65)), 3);
-        assert_eq!(count(Some("mix"), heard(100, 9, 0.65)), 109);
-        assert_eq!(count(Some("kick+mix"), heard(100, 9, 0.65)), 109);
-        assert_eq!(count(Some("drums:38"), heard(100, 0, 0.9)), 0);
+        assert_eq!(count(None, heard(100, 9, 0.9)), (100, 1));
+        assert_eq!(count(None, heard(100, 50, 0.65)), (100, 1));
+        assert_eq!(count(None, heard(100, 20, 0.9)), (120, 0));
+        assert_eq!(count(None, heard(100, 0, 0.9)), (100, 0));
+        assert_eq!(count(None, heard(0, 3, 0.65)), (3, 0));
+        assert_eq!(count(Some("mix"), heard(100, 9, 0.65)), (109, 0));
+        assert_eq!(count(Some("kick+mix"), heard(100, 9, 0.65)), (109, 0));
+        assert_eq!(count(Some("drums:38"), heard(100, 0, 0.9)), (0, 0));
+    }
+
+    #[test]
+    fn what_is_left_out_is_said() {
+        assert_eq!(
+            plausible(None, heard(100, 9, 0.9)).warnings,
+            ["9 pitched notes beside 100 hits were left out: --source mix keeps them"]
+        );
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use hitscribe_engine::Note;
+use hitscribe_engine::event::{DRUM_NOTE_SECONDS, MAX_OPENNESS};
 use hitscribe_engine::midi::read_notes;
 use hitscribe_engine::note::metrics::{Hit, RecordingKind};
 use serde::Deserialize;
@@ -56,6 +57,7 @@ struct Entry {
     program: f64,
     #[serde(default)]
     is_drum: bool,
+    openness: Option<u8>,
     confidence: Option<f32>,
 }
 
@@ -92,9 +94,7 @@ impl Entry {
         if !self.onset.is_finite() || self.offset.is_some_and(|o| !o.is_finite()) {
             bail!("a note has no finite time");
         }
-        let end = self
-            .offset
-            .unwrap_or(self.onset + hitscribe_engine::event::DRUM_NOTE_SECONDS);
+        let end = self.offset.unwrap_or(self.onset + DRUM_NOTE_SECONDS);
         Ok(Note {
             onset_seconds: self.onset,
             offset_seconds: end.max(self.onset + MINIMUM_NOTE_SECONDS),
@@ -102,6 +102,7 @@ impl Entry {
             velocity: midi(self.velocity.unwrap_or(DEFAULT_VELOCITY), "velocity")?,
             program: midi(self.program, "program")?,
             is_drum,
+            openness: self.openness.map(|open| open.min(MAX_OPENNESS)),
             confidence: self.confidence.unwrap_or(1.0),
         })
     }

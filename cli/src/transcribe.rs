@@ -6,15 +6,14 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::audio_in::Recording;
-use super::model::{Model, Models, PublishedArgs};
+use super::model::{Heard, Models, PublishedArgs, Sound};
+use super::values;
 use anyhow::{Context, Result, anyhow, bail};
 use hitscribe_engine::audio::{decode, demo};
 use hitscribe_engine::device::DeviceChoice;
 use hitscribe_engine::files::write_atomically;
-use hitscribe_engine::midi::{MidiSettings, TEMPOS_BPM, midi_file};
+use hitscribe_engine::midi::{MidiSettings, midi_file};
 use hitscribe_engine::note::leakage::{self, Settings, Strategy};
-use hitscribe_engine::stream::Transcription;
 use hitscribe_engine::{DrumClass, Note};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -25,7 +24,9 @@ const DEMO: &str = "demo";
 /// Transcribe audio files to MIDI files.
 ///
 /// Writes NAME.mid beside each NAME.wav (or .aiff, .flac, .mp3, .ogg): drums on channel 10 with General
-/// MIDI notes and velocities, pitched notes on the other channels. `demo` as a file name renders and transcribes the built-in groove.
+/// MIDI notes and velocities, pitched notes on the other channels. `demo` as a file name renders the built-in
+/// groove, writes it as a WAV file beside its MIDI file (never in the place of another recording) and
+/// transcribes it.
 #[derive(clap::Args)]
 pub struct Args {
     /// Audio files, folders of them, or `demo`
@@ -39,7 +40,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     /// From 0 (only certain hits) to 1 (every suspicion)
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = parse_sensitivity)]
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share)]
     sensitivity: f32,
     #[command(flatten)]
     published: PublishedArgs,
@@ -55,33 +56,14 @@ pub struct Args {
     #[arg(long, default_value_t = Strategy::Off, value_name = "FILTER")]
     leakage: Strategy,
     /// Threshold of the confidence filter
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = parse_sensitivity)]
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share)]
     minimum_confidence: f32,
     /// Tempo of the MIDI file in quarter notes per minute
-    #[arg(long, default_value_t = 120.0, value_name = "BPM", value_parser = parse_tempo)]
+    #[arg(long, default_value_t = 120.0, value_name = "BPM", value_parser = values::tempo)]
     tempo: f64,
     /// Time signature of the MIDI file
     #[arg(long, default_value = "4/4", value_name = "N/M", value_parser = parse_meter)]
     time_signature: (u8, u8),
-}
-
-fn parse_sensitivity(text: &str) -> Result<f32> {
-    let value: f32 = text.parse()?;
-    if (0.0..=1.0).contains(&value) {
-        Ok(value)
-    } else {
-        bail!("must lie between 0 and 1")
-    }
-}
-
-fn parse_tempo(text: &str) -> Result<f64> {
-    let value: f64 = text.parse()?;
-    let (low, high) = (TEMPOS_BPM.start(), TEMPOS_BPM.end());
-    if TEMPOS_BPM.contains(&value) {
-        Ok(value)
-    } else {
-        bail!("must lie between {low} and {high}")
-    }
 }
 
 fn parse_meter(text: &str) -> Result<(u8, u8)> {
@@ -232,30 +214,34 @@ fn target(args: &Args, input: &Path, is_single: bool) -> Result<Target> {
 
 fn transcribe(args: &Args, models: &mut Models, input: &Path, target: &Target) -> Result<()> {
     let demo = is_demo(input).then(|| demo::groove().0);
-    let model = match &demo {
-        Some(samples) => models.for_recording(
-            input,
-            &Recording::of_samples(samples, 2, demo::DEMO_SAMPLE_RATE_HZ),
-        )?,
-        None => models.for_file(input)?,
+    if let (Some(samples), Target::File(path)) = (&demo, target) {
+        write_demo(samples, &path.with_extension("wav"))?;
+    }
+    let sound = match &demo {
+        Some(samples) => Sound::Samples {
+            interleaved: samples,
+            channel_count: 2,
+            rate_hz: demo::DEMO_SAMPLE_RATE_HZ,
+        },
+        None => Sound::File,
     };
-    let progress = progress_bar(input);
-    let mut transcription = if let Some(samples) = demo {
-        if let Target::File(path) = target {
-            let path = path.with_extension("wav");
-            write_atomically(&path, &wav(&samples, 2, demo::DEMO_SAMPLE_RATE_HZ)?)?;
-            say(&format!("{}: the demo groove as audio", path.display()))?;
+    // Not before something is done, so that what is said about the model stands above it.
+    let mut progress: Option<ProgressBar> = None;
+    let heard = models.transcribe(input, sound, args.sensitivity, &mut |done, length| {
+        let bar = progress.get_or_insert_with(|| progress_bar(input));
+        if let Some(length) = length {
+            bar.set_length((length * 1e3) as u64);
         }
-        model.transcribe_samples(&samples, 2, demo::DEMO_SAMPLE_RATE_HZ, args.sensitivity)?
-    } else {
-        model.transcribe_file(input, args.sensitivity, |done, length| {
-            if let Some(length) = length {
-                progress.set_length((length * 1e3) as u64);
-            }
-            progress.set_position((done * 1e3) as u64);
-        })?
-    };
-    progress.finish_and_clear();
+        bar.set_position((done * 1e3) as u64);
+    });
+    if let Some(bar) = progress {
+        bar.finish_and_clear();
+    }
+    let Heard {
+        model,
+        device,
+        mut transcription,
+    } = heard?;
     for warning in &transcription.warnings {
         log::warn!("{}: {warning}", input.display());
     }
@@ -279,7 +265,16 @@ fn transcribe(args: &Args, models: &mut Models, input: &Path, target: &Target) -
         ));
     }
     let content = if args.json {
-        let mut line = serde_json::to_vec(&Document::new(input, model, &transcription, leakage))?;
+        let document = Document {
+            file: input.display().to_string(),
+            model,
+            device,
+            sample_rate_hz: transcription.sample_rate_hz,
+            duration_seconds: transcription.duration_seconds,
+            leakage,
+            notes: transcription.notes.iter().map(JsonNote::from).collect(),
+        };
+        let mut line = serde_json::to_vec(&document)?;
         line.push(b'\n');
         line
     } else {
@@ -328,6 +323,20 @@ fn to_standard_output(bytes: &[u8]) -> Result<()> {
     }
 }
 
+/// Writes the demo groove to a WAV file, unless it is there already. Another file of that name stays.
+fn write_demo(samples: &[f32], path: &Path) -> Result<()> {
+    let bytes = wav(samples, 2, demo::DEMO_SAMPLE_RATE_HZ)?;
+    let shown = path.display();
+    if !path.exists() {
+        write_atomically(path, &bytes)?;
+    } else if std::fs::read(path).ok().as_ref() != Some(&bytes) {
+        bail!(
+            "{shown}: is not the demo groove, which would replace it: move it away or name another output with --output"
+        );
+    }
+    say(&format!("{shown}: the demo groove as audio"))
+}
+
 /// 16-bit WAV.
 fn wav(samples: &[f32], channels: u16, sample_rate: u32) -> Result<Vec<u8>> {
     let sample_format = hound::SampleFormat::Int;
@@ -348,9 +357,9 @@ fn wav(samples: &[f32], channels: u16, sample_rate: u32) -> Result<Vec<u8>> {
 
 /// One recording in JSON.
 #[derive(Serialize)]
-struct Document<'a> {
+struct Document {
     file: String,
-    model: &'a str,
+    model: String,
     device: String,
     sample_rate_hz: u32,
     duration_seconds: f64,
@@ -375,29 +384,13 @@ struct JsonNote {
     class: Option<DrumClass>,
 }
 
-impl<'a> Document<'a> {
-    fn new(
-        input: &Path,
-        model: &'a Model,
-        transcription: &Transcription,
-        leakage: Option<Leakage>,
-    ) -> Self {
-        let notes = transcription.notes.iter().map(|&note| {
-            let class = if note.is_drum {
-                DrumClass::from_gm_note(note.pitch)
-            } else {
-                None
-            };
-            JsonNote { note, class }
-        });
-        Self {
-            file: input.display().to_string(),
-            model: model.name(),
-            device: model.device(),
-            sample_rate_hz: transcription.sample_rate_hz,
-            duration_seconds: transcription.duration_seconds,
-            leakage,
-            notes: notes.collect(),
-        }
+impl From<&Note> for JsonNote {
+    fn from(&note: &Note) -> Self {
+        let class = if note.is_drum {
+            DrumClass::from_gm_note(note.pitch)
+        } else {
+            None
+        };
+        Self { note, class }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hitscribe_engine::decode::{LoadOptions, Transcriber};
 use hitscribe_engine::device::Device;
-use hitscribe_engine::model::checkpoint::Checkpoint;
+use hitscribe_engine::model::checkpoint::{Checkpoint, StoredTensor, write_safetensors};
 use hitscribe_engine::model::config::Settings;
 use hitscribe_engine::token::mt3::{self, DecodePath};
 use hitscribe_engine::token::{SegmentTokens, yourmt3_notes};
@@ -102,6 +102,7 @@ fn mutated_checkpoints_and_token_streams_are_survived() {
     // One test, because the peak of memory is that of the process.
     checkpoints();
     whole_networks();
+    huge_networks();
     token_streams();
 }
 
@@ -178,6 +179,68 @@ fn whole_networks() {
         }
     }
     assert!(loaded > 0 && refused > 100, "{loaded}, {refused}");
+}
+
+/// Small files whose few tensors are those of networks of terabytes, or of none that can be run.
+fn huge_networks() {
+    const LONG: &[usize] = &[100_000, 1];
+    const SHORT: &[usize] = &[64, 1];
+    let mt3 = [
+        ("proj.weight", LONG),
+        ("encoder.block.0.layer.0.SelfAttention.q.weight", SHORT),
+        ("encoder.block.0.layer.1.DenseReluDense.wi_0.weight", LONG),
+        ("decoder_embed_tokens.weight", LONG),
+    ];
+    let mixture = "encoder.blocks.0.local_transformer.0.mlp";
+    let (gate, expert) = (
+        format!("{mixture}.gate.weight"),
+        format!("{mixture}.experts.0.w1.weight"),
+    );
+    let block = "decoder.decoder.block.0.layer";
+    let (query, inner) = (
+        format!("{block}.0.SelfAttention.q.weight"),
+        format!("{block}.2.DenseReluDense.wi_0.weight"),
+    );
+    let yourmt3 = [
+        ("pre_decoder.0.linear.weight", LONG),
+        ("encoder.latent_array.latents", &[2, 512]),
+        ("encoder.rotary_emb_sca.freqs", &[16]),
+        ("pre_encoder.0.blocks.0.conv1.weight", LONG),
+        (&gate, LONG),
+        (&expert, LONG),
+        (&query, SHORT),
+        (&inner, LONG),
+        ("embed_tokens.weight", LONG),
+        ("decoder.decoder.additive_pe.weight", SHORT),
+    ];
+    let odd = [
+        ("pre_decoder.0.linear.weight", SHORT),
+        ("encoder.latent_array.latents", &[3, 512]),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("huge.safetensors");
+    for (tensors, reason) in [
+        (&mt3[..], "more than its"),
+        (&yourmt3, "more than its"),
+        (&odd, "3 latents"),
+    ] {
+        let stored = tensors.iter().map(|&(name, shape)| StoredTensor {
+            name,
+            shape,
+            is_int: false,
+            bytes: vec![0; 4 * shape.iter().product::<usize>()],
+        });
+        write_safetensors(&path, &stored.collect::<Vec<_>>()).unwrap();
+        let before = NOW.load(Ordering::Relaxed);
+        PEAK.store(before, Ordering::Relaxed);
+        let error = Transcriber::load(&path, &LoadOptions::default(), Device::Cpu)
+            .map(|_| ())
+            .unwrap_err()
+            .to_string();
+        let used = PEAK.load(Ordering::Relaxed) - before;
+        assert!(error.contains(reason), "{error}");
+        assert!(used < 16 << 20, "{used} bytes for a file of few tensors");
+    }
 }
 
 fn token_streams() {

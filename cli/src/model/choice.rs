@@ -1,20 +1,29 @@
-//! Which model a recording is given to.
+//! Which model a recording is given to, and where it computes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use hitscribe_engine::device::DeviceChoice;
+use hitscribe_engine::Error;
+use hitscribe_engine::device::{Device, DeviceChoice};
 use hitscribe_engine::model::advice::{Content, advise};
 use hitscribe_engine::model::catalogue::{RESERVED_NAME, Store};
+use hitscribe_engine::stream::Transcription;
 
-use super::{Model, PublishedArgs};
+use super::{Model, PublishedArgs, Sound, tell_of_fallback};
 use crate::audio_in::Recording;
 
 /// Published models in the order of their published scores on recordings of several instruments.
 const PREFERRED: [&str; 2] = ["yourmt3", "mt3"];
 
 /// The models for one call of a command.
-pub enum Models {
+pub struct Models {
+    args: PublishedArgs,
+    weights: Option<PathBuf>,
+    device: DeviceChoice,
+    loaded: Loaded,
+}
+
+enum Loaded {
     /// The same for every recording.
     One(Box<Model>),
     /// By what each recording contains.
@@ -22,12 +31,20 @@ pub enum Models {
 }
 
 /// The built-in model for drums, a model of the MT3 family for all else.
-pub struct ByContent {
-    args: PublishedArgs,
-    device: DeviceChoice,
+struct ByContent {
     builtin: Model,
     /// `None` until it is needed, then the model, or why there is none.
     published: Option<Result<Model, String>>,
+}
+
+/// What was heard, and what heard it.
+pub struct Heard {
+    /// Name of the model.
+    pub model: String,
+    /// Where it computed, such as `cuda:0`.
+    pub device: String,
+    /// The notes.
+    pub transcription: Transcription,
 }
 
 impl Models {
@@ -37,51 +54,105 @@ impl Models {
         weights: Option<&Path>,
         device: DeviceChoice,
     ) -> Result<Self> {
-        let model = match args.model.as_deref() {
-            None => Model::builtin(args, weights, device)?,
+        let loaded = match args.model.as_deref() {
+            None => Loaded::One(Box::new(Model::builtin(args, weights, device)?)),
             Some(RESERVED_NAME) if args.source.is_some() => bail!(
                 "--source says what the recordings contain, --model auto listens for it: leave one of them out"
             ),
-            Some(RESERVED_NAME) => {
-                return Ok(Self::ByContent(Box::new(ByContent {
-                    args: args.clone(),
-                    device,
-                    builtin: Model::builtin(args, weights, device)?,
-                    published: None,
-                })));
-            }
-            Some(name) => Model::published(name, args, device)?,
+            Some(RESERVED_NAME) => Loaded::ByContent(Box::new(ByContent {
+                builtin: Model::builtin(args, weights, device)?,
+                published: None,
+            })),
+            Some(name) => Loaded::One(Box::new(Model::published(name, args, device)?)),
         };
-        Ok(Self::One(Box::new(model)))
+        Ok(Self {
+            args: args.clone(),
+            weights: weights.map(Path::to_owned),
+            device,
+            loaded,
+        })
     }
 
-    /// The model for the audio file `input`, which is read only if that matters.
-    pub fn for_file(&mut self, input: &Path) -> Result<&Model> {
-        match self {
-            Self::One(model) => Ok(model),
-            Self::ByContent(models) => models.choose(input, &Recording::open(input)?),
-        }
+    /// Transcribes what goes by the name `input`. `on_progress` is given the seconds done and, if known, the
+    /// length.
+    ///
+    /// A GPU that fails is an error where it was asked for by name. Where it was not, this recording and all
+    /// after it are the CPU's.
+    pub fn transcribe(
+        &mut self,
+        input: &Path,
+        sound: Sound<'_>,
+        sensitivity: f32,
+        on_progress: &mut dyn FnMut(f64, Option<f64>),
+    ) -> Result<Heard> {
+        let outcome = self.attempt(input, sound, sensitivity, on_progress);
+        let reason = outcome.as_ref().err().and_then(device_failure);
+        let Some(reason) = reason.filter(|_| self.device == DeviceChoice::Auto) else {
+            return outcome;
+        };
+        tell_of_fallback(reason);
+        *self = Self::load(&self.args, self.weights.as_deref(), DeviceChoice::Cpu)?;
+        self.attempt(input, sound, sensitivity, on_progress)
     }
 
-    /// The model for a recording that goes by the name `input`.
-    pub fn for_recording(&mut self, input: &Path, recording: &Recording) -> Result<&Model> {
-        match self {
-            Self::One(model) => Ok(model),
-            Self::ByContent(models) => models.choose(input, recording),
-        }
+    fn attempt(
+        &mut self,
+        input: &Path,
+        sound: Sound<'_>,
+        sensitivity: f32,
+        on_progress: &mut dyn FnMut(f64, Option<f64>),
+    ) -> Result<Heard> {
+        let model: &Model = match &mut self.loaded {
+            Loaded::One(model) => model,
+            Loaded::ByContent(models) => {
+                let recording = match sound {
+                    Sound::File => Recording::open(input)?,
+                    Sound::Samples {
+                        interleaved,
+                        channel_count,
+                        rate_hz,
+                    } => Recording::of_samples(interleaved, channel_count, rate_hz),
+                };
+                models.choose(&self.args, self.device, input, &recording)
+            }
+        };
+        Ok(Heard {
+            model: model.name().to_owned(),
+            device: model.device().to_string(),
+            transcription: model.transcribe(input, sound, sensitivity, on_progress)?,
+        })
+    }
+}
+
+/// Why the device failed, if that is what the error is about.
+fn device_failure(error: &anyhow::Error) -> Option<&str> {
+    match error.downcast_ref::<Error>() {
+        Some(Error::Device { reason, .. }) => Some(reason),
+        _ => None,
     }
 }
 
 impl ByContent {
     /// Says on standard error what it chooses and why.
-    fn choose(&mut self, input: &Path, recording: &Recording) -> Result<&Model> {
+    fn choose(
+        &mut self,
+        args: &PublishedArgs,
+        device: DeviceChoice,
+        input: &Path,
+        recording: &Recording,
+    ) -> &Model {
         let advice = advise(&recording.samples, recording.sample_rate_hz);
         let file = input.display();
         if matches!(advice.content, Content::Drums | Content::Unknown) {
             crate::tell(&format!("{file}: the built-in model, because it {advice}"));
-            return Ok(&self.builtin);
+            return &self.builtin;
         }
-        let (args, device) = (&self.args, self.device);
+        // A GPU that has failed the built-in model is not tried again.
+        let device = if self.builtin.device() == Device::Cpu {
+            DeviceChoice::Cpu
+        } else {
+            device
+        };
         let published = self
             .published
             .get_or_insert_with(|| first_that_loads(args, device));
@@ -89,13 +160,13 @@ impl ByContent {
             Ok(model) => {
                 let name = model.name();
                 crate::tell(&format!("{file}: the model {name}, because it {advice}"));
-                Ok(model)
+                model
             }
             Err(reason) => {
                 crate::tell(&format!(
                     "{file}: the built-in model, although it {advice}: {reason}"
                 ));
-                Ok(&self.builtin)
+                &self.builtin
             }
         }
     }
@@ -129,4 +200,23 @@ fn first_that_loads(args: &PublishedArgs, device: DeviceChoice) -> Result<Model,
         }
         false => failures.join("; "),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_device_does_wrong_makes_another_take_over() {
+        let gone = Error::Device {
+            device: "cuda:0".to_owned(),
+            reason: "gone".to_owned(),
+        };
+        assert_eq!(device_failure(&gone.into()), Some("gone"));
+        let damaged = Error::Model {
+            model: "mt3".to_owned(),
+            reason: "damaged".to_owned(),
+        };
+        assert_eq!(device_failure(&damaged.into()), None);
+    }
 }

@@ -128,6 +128,7 @@ fn drums_get_the_built_in_model_and_all_else_an_imported_one() {
         velocity: 127,
         program: 0,
         is_drum: false,
+        openness: None,
         confidence: 1.0,
     };
     super::scripted::write(&at("scripted.safetensors"), &[note]);

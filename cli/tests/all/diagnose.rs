@@ -185,10 +185,6 @@ fn bad_inputs_are_one_line_errors() {
         (vec!["diagnose", text], "text.wav"),
         (vec!["diagnose", wav, "-o", text], "is a file"),
         (vec!["diagnose", wav, "--notes", text], "text.wav"),
-        (
-            vec!["diagnose", wav, "--sensitivity", "2"],
-            "between 0 and 1",
-        ),
     ] {
         let out = hitscribe(&args);
         let error = String::from_utf8(out.stderr).unwrap();

@@ -52,6 +52,25 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn names_of_files_need_not_be_text() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let name = std::ffi::OsStr::from_bytes(b"notes\xff.mid");
+    let path = folder.path().join(name);
+    write_midi(&path, &[(100, 36)], &[(100, 60)]);
+    for (command, files) in [("eval", vec![&path, &path]), ("filter", vec![&path])] {
+        let out = Command::new(env!("CARGO_BIN_EXE_hitscribe"))
+            .args([command, "--json"])
+            .args(files)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success(), "{command}: {said}");
+    }
+}
+
 #[test]
 fn two_midi_files_are_scored() {
     let folder = tempfile::tempdir().unwrap();

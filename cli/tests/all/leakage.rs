@@ -15,6 +15,7 @@ fn note(onset_seconds: f64, length_seconds: f64, pitch: u8, program: u8) -> Note
         velocity: 127,
         program,
         is_drum: false,
+        openness: None,
         confidence: 1.0,
     }
 }

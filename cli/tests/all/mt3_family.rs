@@ -24,23 +24,13 @@ fn text(bytes: &[u8]) -> String {
 
 /// Five seconds of a plucked pattern, float, 16 kHz mono.
 fn sound(path: &Path) -> Vec<f32> {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: 16_000,
-        bits_per_sample: 32,
-        sample_format: hound::SampleFormat::Float,
-    };
     let sample = |n: u32| {
         let (since, hit) = (n % 4000, n / 4000);
         let decay = (-(since as f32) / 800.0).exp();
         decay * (since as f32 * 0.02 * (1 + hit % 5) as f32).sin() * 0.5
     };
     let samples: Vec<f32> = (0..80_000).map(sample).collect();
-    let mut writer = hound::WavWriter::create(path, spec).unwrap();
-    samples
-        .iter()
-        .for_each(|&s| writer.write_sample(s).unwrap());
-    writer.finalize().unwrap();
+    super::scripted::wav(path, &samples);
     samples
 }
 
@@ -265,4 +255,37 @@ fn transcribe_with_a_published_model_keeps_to_the_source() {
             .all(|note| note["is_drum"] == false && note["program"] == 33),
         "{notes:?}"
     );
+}
+
+#[test]
+fn samples_that_are_no_numbers_are_silence_to_a_published_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::copy(data("tiny.pth"), at("tiny.pth")).unwrap();
+    std::fs::write(at("config.json"), r#"{"num_heads": 2, "d_kv": 8}"#).unwrap();
+    let mut samples = sound(&at("whole.wav"));
+    let mut heard = |name: &str, value: f32| {
+        samples[20_000] = value;
+        samples[40_000] = value;
+        super::scripted::wav(&at(name), &samples);
+        let (file, model) = (at(name), at("tiny.pth"));
+        let out = hitscribe(&[
+            "transcribe",
+            &file.display().to_string(),
+            "--model",
+            &model.display().to_string(),
+            "--json",
+        ]);
+        assert!(out.status.success(), "{}", text(&out.stderr));
+        let document: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+        (document["notes"].clone(), text(&out.stderr))
+    };
+    let (silent, said) = heard("silent.wav", 0.0);
+    assert_eq!(said, "");
+    for value in [f32::NAN, f32::INFINITY] {
+        let (notes, said) = heard("broken.wav", value);
+        assert_eq!(notes, silent, "{value}");
+        assert!(said.contains("broken.wav: 2 samples that are no"), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
 }

@@ -240,6 +240,27 @@ fn wrong_usage_is_exit_code_two() {
 }
 
 #[test]
+fn other_commands_take_the_same_values() {
+    for args in [
+        &["diagnose", "a.wav", "--sensitivity", "2"][..],
+        &["diagnose", "a.wav", "--minimum-confidence", "1.5"],
+        &["filter", "a.mid", "--minimum-confidence", "nan"],
+        &["eval-set", "--data", ".", "--sensitivity", "2"],
+        &[
+            "bounce", "a.wav", "--plugin", "a.clap", "-o", "a.mid", "--tempo", "2000",
+        ],
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_hitscribe"))
+            .args(args)
+            .output()
+            .unwrap();
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {message}");
+        assert!(message.contains("must lie between"), "{message}");
+    }
+}
+
+#[test]
 fn the_demo_is_transcribed_to_midi_and_json_the_same_every_time() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
@@ -279,6 +300,23 @@ fn the_demo_is_transcribed_to_midi_and_json_the_same_every_time() {
             .success()
     );
     assert_eq!(fs::read(folder.join("demo.mid")).unwrap(), midi);
+}
+
+#[test]
+fn the_demo_replaces_no_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("demo.wav"), "my own").unwrap();
+    let output = hitscribe(folder, &["demo"]);
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert_eq!(message.lines().count(), 1, "{message}");
+    assert!(
+        message.starts_with("hitscribe: demo.wav: is not the demo groove"),
+        "{message}"
+    );
+    assert_eq!(fs::read(folder.join("demo.wav")).unwrap(), b"my own");
+    assert!(!folder.join("demo.mid").exists());
 }
 
 /// Hits of one row of the kit: the hi-hat and the toms count as one each.

@@ -3,7 +3,7 @@
 use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Tensor};
 
-use super::checkpoint::{Checkpoint, LoadReport, Weights};
+use super::checkpoint::{Checkpoint, LoadReport, Weights, elements_of};
 use super::config::Settings;
 use super::ops::{Linear, sinusoidal_positions};
 use super::t5::{Decoder, DecoderParts, Encoder, T5Config};
@@ -81,21 +81,30 @@ impl Mt3Config {
                 .count()
         };
         let heads = settings.heads_for(inner).map_err(wrong)?;
+        let blocks = T5Config {
+            model_size,
+            heads,
+            head_size: inner / heads,
+            feed_forward_size,
+        };
+        let (encoder_layers, decoder_layers) = (layers("encoder"), layers("decoder"));
         let memory_layers = layers("segmem_encoder");
+        let outside = elements_of(&[&[bands, model_size], &[2, vocabulary_size, model_size]]);
+        checkpoint.must_hold(
+            outside
+                .saturating_add(blocks.elements(encoder_layers, 1))
+                .saturating_add(blocks.elements(decoder_layers, 2))
+                .saturating_add(blocks.elements(memory_layers, 1)),
+        )?;
         let memory = (memory_layers > 0).then(|| MemoryConfig {
             rows: settings.memory_rows.unwrap_or(64).min(MEMORY_IDS),
             layers: memory_layers,
         });
         Ok(Self {
             bands,
-            blocks: T5Config {
-                model_size,
-                heads,
-                head_size: inner / heads,
-                feed_forward_size,
-            },
-            encoder_layers: layers("encoder"),
-            decoder_layers: layers("decoder"),
+            blocks,
+            encoder_layers,
+            decoder_layers,
             vocabulary_size,
             memory,
         })

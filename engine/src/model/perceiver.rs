@@ -4,7 +4,7 @@
 use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::checkpoint::Weights;
+use super::checkpoint::{Weights, elements_of};
 use super::experts::Mixture;
 use super::ops::{Linear, attend, host, join_heads, split_heads};
 
@@ -45,6 +45,20 @@ pub struct PerceiverConfig {
 impl PerceiverConfig {
     fn head_size(&self) -> usize {
         self.size / self.heads.max(1)
+    }
+
+    /// Elements of the encoder's matrices, those of one block at least.
+    pub(super) fn elements(&self) -> u64 {
+        let blocks = self.blocks.max(1);
+        let layers = self.local_layers + self.temporal_layers;
+        elements_of(&[
+            &[self.latents, self.size],
+            &[2, blocks, self.size, self.size],
+            &[2, blocks, self.size, self.key_features],
+            &[4, blocks, layers, self.size, self.size],
+            &[blocks, layers, self.experts, self.size],
+            &[3, blocks, layers, self.experts, self.size, self.expert_size],
+        ])
     }
 }
 

@@ -13,13 +13,22 @@ use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
-use super::checkpoint::Weights;
+use super::checkpoint::{Weights, elements_of};
 use super::ops::is_cpu;
 
 /// Width and height of a kernel.
 const KERNEL: usize = 3;
 /// Added to the variance in the batch norms.
 const BATCH_NORM_EPSILON: f32 = 1e-5;
+
+/// Elements of the kernels of so many blocks.
+pub(super) fn elements(blocks: usize, channels: usize) -> u64 {
+    let of_many_inputs = (2 * blocks).saturating_sub(1);
+    elements_of(&[
+        &[KERNEL, KERNEL, channels],
+        &[of_many_inputs, KERNEL, KERNEL, channels, channels],
+    ])
+}
 
 /// A 3x3 convolution with the batch norm that follows it folded in.
 #[derive(Clone, Debug)]

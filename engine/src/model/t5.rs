@@ -6,7 +6,7 @@ mod decoder;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use super::checkpoint::Weights;
+use super::checkpoint::{Weights, elements_of};
 use super::ops::{Linear, RmsNorm, attend, gated_gelu, join_heads, split_heads};
 
 pub use decoder::{Decoder, DecoderParts, DecoderState};
@@ -30,6 +30,14 @@ pub struct T5Config {
 impl T5Config {
     fn inner(&self) -> usize {
         self.heads * self.head_size
+    }
+
+    /// Elements of the matrices of a stack, whose blocks have so many attention layers each.
+    pub(super) fn elements(&self, blocks: usize, attentions: usize) -> u64 {
+        elements_of(&[
+            &[4, blocks, attentions, self.model_size, self.inner()],
+            &[3, blocks, self.model_size, self.feed_forward_size],
+        ])
     }
 }
 

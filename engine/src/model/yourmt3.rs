@@ -4,11 +4,11 @@
 use burn::tensor::backend::Backend;
 use burn::tensor::{Device, Tensor};
 
-use super::checkpoint::{Checkpoint, LoadReport, Weights};
+use super::checkpoint::{Checkpoint, LoadReport, Weights, elements_of};
 use super::config::Settings;
 use super::ops::{Linear, host};
 use super::perceiver::{Perceiver, PerceiverConfig, PerceiverTrace};
-use super::pre_encoder::PreEncoder;
+use super::pre_encoder::{self, PreEncoder};
 use super::t5::{Decoder, DecoderParts, T5Config};
 use crate::error::{Error, Result};
 use crate::token::vocabulary::Vocabulary;
@@ -79,6 +79,11 @@ impl YourMt3Config {
         let [latents, size] = latents[..] else {
             return Err(wrong("its latents are no matrix".into()));
         };
+        if latents % 2 != 0 {
+            return Err(wrong(format!(
+                "has {latents} latents, but a channel takes two"
+            )));
+        }
         let block = "encoder.blocks.0";
         let mixture = format!("{block}.local_transformer.0.mlp");
         let encoder_heads = settings.encoder_heads.unwrap_or(PUBLISHED_ENCODER_HEADS);
@@ -124,7 +129,7 @@ impl YourMt3Config {
                 "a vocabulary of {vocabulary_size} is not YourMT3's"
             )));
         }
-        Ok(Self {
+        let config = Self {
             convolution_channels: first("pre_encoder.0.blocks.0.conv1.weight")?,
             convolution_blocks,
             encoder,
@@ -139,7 +144,23 @@ impl YourMt3Config {
             decoder_layers: count(&|n| format!("{stack}.block.{n}.layer.0.layer_norm.weight")),
             vocabulary_size,
             max_positions: first(&format!("{stack}.additive_pe.weight"))?,
-        })
+        };
+        checkpoint.must_hold(config.elements())?;
+        Ok(config)
+    }
+
+    /// Elements of the network's matrices.
+    fn elements(&self) -> u64 {
+        let model_size = self.decoder.model_size;
+        let between = elements_of(&[
+            &[2, self.encoder.size, model_size],
+            &[2, self.vocabulary_size, model_size],
+            &[self.max_positions, model_size],
+        ]);
+        pre_encoder::elements(self.convolution_blocks, self.convolution_channels)
+            .saturating_add(self.encoder.elements())
+            .saturating_add(between)
+            .saturating_add(self.decoder.elements(self.decoder_layers, 2))
     }
 
     /// Number of token streams per segment.

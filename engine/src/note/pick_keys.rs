@@ -2,8 +2,8 @@
 //!
 //! A note begins where the onset logit of its key peaks above the threshold, at the place inside the
 //! frame that the model gives, unless the same moment can be explained better by a lower key whose harmonic
-//! it is. It ends where the key no longer sounds, where it is struck again, or after
-//! the longest time that the caller waits for an end.
+//! it is. It ends where the key no longer sounds, for longer than a single frame, where it is struck again, or
+//! after the longest time that the caller waits for an end.
 
 use std::collections::VecDeque;
 
@@ -118,15 +118,14 @@ impl KeyPicker {
         let mut frame = outputs.to_vec();
         frame.resize(self.open.len() * VALUES_PER_KEY, f32::NAN);
         self.window.push_back(frame);
-        let end = self.window_start + self.window.len() as u64;
-        if end > self.next_frame + self.rules.reach_frames as u64 {
+        if self.window_end() > self.next_frame + self.rules.reach_frames as u64 {
             self.decide(notes);
         }
     }
 
     /// Appends the notes of the frames that were waiting for more, and those that still sound.
     pub fn finish(&mut self, notes: &mut Vec<KeyPick>) {
-        while self.next_frame < self.window_start + self.window.len() as u64 {
+        while self.next_frame < self.window_end() {
             self.decide(notes);
         }
         for key in 0..self.open.len() {
@@ -157,7 +156,10 @@ impl KeyPicker {
                 self.open[key] = Some((note, frame));
             } else if let Some((note, first)) = self.open[key] {
                 let length = frame - first;
-                let sounds = self.at(frame, key)[1] > logit(self.rules.sounding_threshold);
+                // The next frame is in already. One silent frame between two that sound is no end.
+                let sounds = (frame..=frame + 1)
+                    .take_while(|&frame| frame < self.window_end())
+                    .any(|frame| self.at(frame, key)[1] > logit(self.rules.sounding_threshold));
                 if length >= self.rules.longest_frames {
                     let longest = note.onset_frames + self.rules.longest_frames as f64;
                     self.close(key, longest, notes);
@@ -183,6 +185,11 @@ impl KeyPicker {
         }
     }
 
+    /// Index after the window's last frame.
+    fn window_end(&self) -> u64 {
+        self.window_start + self.window.len() as u64
+    }
+
     fn at(&self, frame: u64, key: usize) -> [f32; VALUES_PER_KEY] {
         let frame = &self.window[(frame - self.window_start) as usize];
         std::array::from_fn(|value| frame[key * VALUES_PER_KEY + value])
@@ -197,7 +204,7 @@ impl KeyPicker {
             return false;
         }
         let first = frame.saturating_sub(reach).max(self.window_start);
-        let end = (frame + reach + 1).min(self.window_start + self.window.len() as u64);
+        let end = (frame + reach + 1).min(self.window_end());
         (first..end).all(|other| {
             let other_height = self.at(other, key)[0];
             // Of two equal frames the first is the peak.
@@ -265,6 +272,15 @@ mod tests {
         assert_eq!(places(&found), [(1, 1.25, 5.0)]);
         assert_eq!(found[0].velocity, 0.5);
         assert!((found[0].confidence - 0.9526).abs() < 1e-4);
+    }
+
+    #[test]
+    fn a_single_silent_frame_does_not_end_a_note() {
+        let curve = [ONSET, HELD, HELD, HELD, SILENCE, HELD, SILENCE, SILENCE];
+        assert_eq!(places(&notes(&frames(1, &curve), 0.5)), [(1, 0.0, 6.0)]);
+        // The last frame has none after it.
+        let curve = [ONSET, HELD, HELD, HELD, SILENCE];
+        assert_eq!(places(&notes(&frames(1, &curve), 0.5)), [(1, 0.0, 4.0)]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::engine::{Engine, Parts, SessionConfig};
 use super::session::Session;
 use crate::audio::decode::AudioFile;
-use crate::audio::downmix;
+use crate::audio::{cleaned_warning, downmix};
 use crate::error::Result;
 use crate::event::Note;
 
@@ -81,6 +81,8 @@ impl<'a> Recording<'a> {
         let config = SessionConfig {
             parts,
             sensitivity: sensitivity.into(),
+            // Nobody waits for the end of a note here.
+            longest_note_seconds: f64::INFINITY,
             ..SessionConfig::new(sample_rate_hz)
         };
         Ok(Self {
@@ -111,18 +113,14 @@ impl<'a> Recording<'a> {
         self.session.take_notes(&mut placed);
         placed.sort_by_key(|note| (note.onset_samples, note.pitch));
         let rate = self.session.config().sample_rate_hz;
-        let mut warnings: Vec<String> = warning.into_iter().collect();
-        if self.session.bad_samples() > 0 {
-            warnings.push(format!(
-                "{} samples that are no numbers or far too large were replaced",
-                self.session.bad_samples()
-            ));
-        }
+        let warnings = warning
+            .into_iter()
+            .chain(cleaned_warning(self.session.bad_samples()));
         Ok(Transcription {
             notes: placed.into_iter().map(|note| note.to_note(rate)).collect(),
             sample_rate_hz: rate,
             duration_seconds: self.session.pushed_samples() as f64 / f64::from(rate),
-            warnings,
+            warnings: warnings.collect(),
         })
     }
 }

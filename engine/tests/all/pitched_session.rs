@@ -1,5 +1,6 @@
 //! Pitched notes through sessions of the engine, with the weights that it comes with.
 
+use hitscribe_engine::Note;
 use hitscribe_engine::decode::source::Source;
 use hitscribe_engine::device::DeviceChoice;
 use hitscribe_engine::event::PlacedNote;
@@ -69,6 +70,26 @@ fn plucked_strings_are_heard_where_they_are_played() {
             .any(|n| n.pitch == key && (n.onset_seconds - seconds).abs() < 0.05);
         assert!(found, "key {key} at {seconds} s in {:?}", heard.notes);
     }
+}
+
+#[test]
+fn a_long_note_is_written_in_full() {
+    const ORGAN_RATE_HZ: u32 = 32_000;
+    let (first, last) = (ORGAN_RATE_HZ, 13 * ORGAN_RATE_HZ);
+    let wave = |n: u32| {
+        let age = f64::from(n - first) / f64::from(ORGAN_RATE_HZ);
+        let partial = |k: f64| (std::f64::consts::TAU * 440.0 * k * age).sin() / k;
+        0.15 * (1..=8).map(|k| partial(f64::from(k))).sum::<f64>()
+    };
+    let sample = |n: u32| match (first..last).contains(&n) {
+        true => wave(n) as f32,
+        false => 0.0,
+    };
+    let audio: Vec<f32> = (0..last + ORGAN_RATE_HZ).map(sample).collect();
+    let heard = transcribe_samples(&engine(), &audio, 1, ORGAN_RATE_HZ, BASS, 0.5).unwrap();
+    let is_whole =
+        |note: &Note| note.pitch == 69 && note.onset_seconds < 1.1 && note.offset_seconds > 12.0;
+    assert!(heard.notes.iter().any(is_whole), "{:?}", heard.notes);
 }
 
 /// The embedded weights with the onset threshold of their configuration replaced by one of the same

@@ -260,10 +260,12 @@ fn entry_of(view: &TensorView, storages: &Storages, file_length: u64) -> Result<
 fn check(entry: Entry, file_length: u64) -> Result<Entry, String> {
     let beyond = "lies beyond its storage";
     let width = entry.dtype.bytes();
+    // How large a storage is said to be proves nothing.
+    let available_bytes = entry.available_bytes.min(file_length);
     let bytes = |elements: u64| {
         elements
             .checked_mul(width)
-            .filter(|&bytes| bytes <= entry.available_bytes)
+            .filter(|&bytes| bytes <= available_bytes)
     };
     bytes(entry.elements().ok_or("is too large")? as u64).ok_or(beyond)?;
     let span = bytes(entry.span().ok_or("is too large")?).ok_or(beyond)?;

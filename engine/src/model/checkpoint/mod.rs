@@ -78,6 +78,17 @@ impl DType {
     }
 }
 
+/// Elements of tensors, each given by factors such as its number and its sizes. More than the largest number
+/// is that number.
+pub(crate) fn elements_of(tensors: &[&[usize]]) -> u64 {
+    tensors.iter().fold(0, |sum: u64, factors| {
+        let elements = factors.iter().fold(1, |product: u64, &factor| {
+            product.saturating_mul(factor as u64)
+        });
+        sum.saturating_add(elements)
+    })
+}
+
 /// Where a tensor lies in the file.
 #[derive(Clone, Debug)]
 struct Entry {
@@ -127,6 +138,7 @@ impl Entry {
 pub struct Checkpoint {
     path: PathBuf,
     file: Mutex<File>,
+    length_bytes: u64,
     entries: BTreeMap<String, Entry>,
     hyper_parameters: serde_json::Value,
 }
@@ -154,6 +166,7 @@ impl Checkpoint {
         Ok(Self {
             path: path.to_owned(),
             file: Mutex::new(file),
+            length_bytes: length,
             entries: index.entries,
             hyper_parameters: index.hyper_parameters,
         })
@@ -177,6 +190,25 @@ impl Checkpoint {
     /// Shape of the tensor `key`.
     pub fn shape(&self, key: &str) -> Option<&[usize]> {
         self.entries.get(key).map(|entry| entry.shape.as_slice())
+    }
+
+    /// Refuses a network of more elements than the file has bytes. To be asked before one is made: a few small
+    /// tensors are enough to claim any size. Bytes and not the elements of all tensors, because many of them may
+    /// be the same bytes by other names.
+    ///
+    /// # Errors
+    /// [`Error::Model`] that says how many elements and how many bytes.
+    pub(crate) fn must_hold(&self, elements: u64) -> Result<()> {
+        if elements <= self.length_bytes {
+            return Ok(());
+        }
+        Err(Error::Model {
+            model: self.path.display().to_string(),
+            reason: format!(
+                "its shapes are those of a network of {elements} elements, more than its {} bytes can hold: damaged",
+                self.length_bytes
+            ),
+        })
     }
 
     /// The plain values of a Lightning checkpoint's `hyper_parameters`; `Null` without.

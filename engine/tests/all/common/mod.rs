@@ -50,6 +50,7 @@ pub fn note(start: f64, length: f64, pitch: u8, velocity: u8, program: u8, is_dr
         velocity,
         program,
         is_drum,
+        openness: None,
         confidence: 1.0,
     }
 }
@@ -130,6 +131,7 @@ pub fn through_midi(notes: &[Note]) -> Vec<Note> {
                 velocity,
                 program: instrument.0,
                 is_drum: instrument.1,
+                openness: None,
                 confidence: 1.0,
             }));
         }

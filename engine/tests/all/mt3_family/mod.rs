@@ -55,6 +55,7 @@ pub fn mt3_note(value: &Value) -> Note {
         velocity: value["velocity"].as_u64().expect("velocity") as u8,
         program: value["program"].as_u64().expect("program") as u8,
         is_drum: value["is_drum"].as_bool().expect("is_drum"),
+        openness: None,
         confidence: 1.0,
     }
 }
@@ -73,6 +74,7 @@ pub fn yourmt3_note(value: &Value) -> Note {
             value["program"].as_u64().expect("program") as u8
         },
         is_drum,
+        openness: None,
         confidence: 1.0,
     }
 }
