@@ -17,9 +17,17 @@ pub struct Note {
     pub program: u8,
     /// Whether `pitch` is a percussion key.
     pub is_drum: bool,
+    /// How open a hi-hat was when it was struck, 0 (pressed tight) to [`MAX_OPENNESS`] (all open); `None`
+    /// where nobody has measured it and for everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub openness: Option<u8>,
     /// Probability 0..=1 that the model gives to this note.
     pub confidence: f32,
 }
+
+/// Openness of a hi-hat that is all open. One less than the largest MIDI value, so that a saved take has
+/// room for "unknown" in seven bits.
+pub const MAX_OPENNESS: u8 = 126;
 
 /// Nominal length of a drum hit in seconds.
 pub const DRUM_NOTE_SECONDS: f64 = 0.05;
@@ -34,6 +42,7 @@ impl Note {
             velocity,
             program: 0,
             is_drum: true,
+            openness: None,
             confidence,
         }
     }
@@ -54,6 +63,9 @@ pub struct PlacedNote {
     pub program: u8,
     /// Whether `pitch` is a percussion key.
     pub is_drum: bool,
+    /// How open a hi-hat was when it was struck, 0 (pressed tight) to [`MAX_OPENNESS`] (all open); `None`
+    /// where nobody has measured it and for everything else.
+    pub openness: Option<u8>,
     /// Probability 0..=1 that the model gives to this note.
     pub confidence: f32,
 }
@@ -69,6 +81,7 @@ impl PlacedNote {
             velocity: self.velocity,
             program: self.program,
             is_drum: self.is_drum,
+            openness: self.openness,
             confidence: self.confidence,
         }
     }
@@ -86,6 +99,7 @@ impl PlacedNote {
             velocity: note.velocity,
             program: note.program,
             is_drum: note.is_drum,
+            openness: note.openness,
             confidence: note.confidence,
         }
     }

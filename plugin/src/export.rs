@@ -33,7 +33,7 @@ type Placed<'a> = (u64, u8, TrackEventKind<'a>);
 /// the passage, or the selected part of it, starts, so that a clip that is dropped on a bar line lies
 /// on the grid. Tempo and meter are those of the host.
 pub fn midi_file(passage: &Passage, selection: &Selection, treatment: &Treatment<'_>) -> Vec<u8> {
-    let bar_beats = passage.bar_start_beats(selection.start_frames(passage));
+    let bar_beats = passage.bar_at(selection.start_frames(passage)).start_beats;
     let name = TrackEventKind::Meta(MetaMessage::TrackName(b"Hitscribe"));
     let mut events = vec![(0, 0, name)];
     add_tempo(&mut events, passage, selection, bar_beats);
@@ -159,6 +159,7 @@ pub fn performed<'a>(
         let found = Found {
             position_frames: note.offset_frames,
             is_drum: note.is_drum,
+            openness: note.openness,
             key: note.key,
             velocity: note.velocity,
             program: note.program,
@@ -192,7 +193,7 @@ fn prelude_message(prelude: Prelude) -> MidiMessage {
 mod tests {
     use super::*;
     use hitscribe_engine::DrumClass;
-    use hitscribe_engine::note::take::TempoChange;
+    use hitscribe_engine::note::take::{HostBar, TempoChange};
 
     fn note(offset_frames: u64, class: DrumClass) -> TakeNote {
         TakeNote {
@@ -202,6 +203,7 @@ mod tests {
             velocity: 100,
             program: 0,
             is_drum: true,
+            openness: None,
             is_leakage: false,
             confidence: 255,
         }
@@ -260,6 +262,18 @@ mod tests {
         // Beat 5 of a 4/4 grid is one beat into its bar.
         let ticks: Vec<u64> = onsets(&bytes).iter().map(|(tick, _)| *tick).collect();
         assert_eq!(ticks, [960, 1920, 2880, 3840]);
+    }
+
+    #[test]
+    fn a_clip_starts_on_the_hosts_bar_line_after_an_odd_bar() {
+        let mut passage = Passage::new(48_000.0);
+        passage.host_start_beats = Some(8.0);
+        passage.host_bar = Some(HostBar {
+            start_beats: 7.0,
+            number: Some(2),
+        });
+        passage.insert(note(0, DrumClass::Kick));
+        assert_eq!(onsets(&file(&passage, &ALL)), [(960, 36)]);
     }
 
     #[test]

@@ -109,7 +109,7 @@ pub fn read_note_map(path: &Path) -> Result<NoteMap, String> {
         return Err(failed(&"too large for a note map"));
     }
     let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
-    serde_json::from_str(&text).map_err(|error| failed(&format!("no note map: {error}")))
+    NoteMap::parse(&text).map_err(|error| failed(&format!("no note map: {error}")))
 }
 
 /// Saves a note map under its name. One of the same name is replaced.

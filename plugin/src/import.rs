@@ -10,8 +10,10 @@ use hitscribe_engine::device::{DeviceChoice, guarded};
 use hitscribe_engine::error::Result;
 use hitscribe_engine::event::PlacedNote;
 use hitscribe_engine::model::catalogue::Store;
-use hitscribe_engine::note::take::{Overview, Passage, Take, TakeNote};
-use hitscribe_engine::stream::{Engine, Listening, ModelChoice, Published, Session, SessionConfig};
+use hitscribe_engine::note::take::{Overview, Passage, Take, TakeNote, TempoChange};
+use hitscribe_engine::stream::{
+    Engine, Listening, ModelChoice, Published, Session, SessionConfig, judged,
+};
 use parking_lot::Mutex;
 
 /// A transcription that is under way. When it is dropped it ends without a result.
@@ -41,8 +43,9 @@ impl Import {
         let spawned = std::thread::Builder::new()
             .name("hitscribe-import".to_owned())
             .spawn(move || {
+                let tempo = last_tempo(&take.lock());
                 let passage = guarded("import", || {
-                    transcribe(&path, listening, model.as_ref(), &shared)
+                    transcribe(&path, listening, model.as_ref(), tempo, &shared)
                 });
                 let outcome = match passage.and_then(|passage| passage) {
                     _ if shared.is_cancelled.load(Ordering::Relaxed) => return,
@@ -92,18 +95,13 @@ impl Listener {
         let config = SessionConfig {
             sensitivity: listening.sensitivity,
             parts: listening.source.parts(),
+            // Nothing has to leave in time: notes are as long as they are.
+            longest_note_seconds: f64::INFINITY,
             ..SessionConfig::new(sample_rate_hz)
         };
         match self {
             Self::Builtin(engine) => engine.session(&config),
-            Self::Published(model) => {
-                let longest_note_seconds = f64::INFINITY;
-                let config = SessionConfig {
-                    longest_note_seconds,
-                    ..config
-                };
-                model.session(&config, listening.source)
-            }
+            Self::Published(model) => model.session(&config, listening.source),
         }
     }
 
@@ -117,10 +115,20 @@ impl Listener {
     }
 }
 
+/// What the host has last said of tempo and meter: the recording is taken for one of this project.
+fn last_tempo(take: &Take) -> Option<TempoChange> {
+    let last = *take.passages.last()?.tempo.last()?;
+    Some(TempoChange {
+        offset_frames: 0,
+        ..last
+    })
+}
+
 fn transcribe(
     path: &Path,
     listening: Listening,
     model: Option<&ModelChoice>,
+    tempo: Option<TempoChange>,
     shared: &Shared,
 ) -> Result<Passage> {
     let listener = Listener::load(model)?;
@@ -130,6 +138,9 @@ fn transcribe(
     let mut session = listener.session(listening, sample_rate_hz)?;
     let mut passage = Passage::new(f64::from(sample_rate_hz));
     passage.was_playing = true;
+    if let Some(tempo) = tempo {
+        passage.change_tempo(tempo);
+    }
     let mut overview = Overview::new(f64::from(sample_rate_hz));
     let (mut mono, mut notes) = (Vec::new(), Vec::new());
     while let Some(block) = file.next_block()? {
@@ -151,12 +162,9 @@ fn transcribe(
     listener.run(&mut session)?;
     session.take_notes(&mut notes);
     let source = listening.source;
-    for note in notes
-        .iter()
-        .filter(|note| source.admits(note.is_drum, note.pitch))
-    {
-        let is_leakage = source.is_drums_only() && !note.is_drum;
-        passage.insert(take_note(note, is_leakage));
+    notes.retain(|note| source.admits(note.is_drum, note.pitch));
+    for (note, is_leakage) in judged(&notes, sample_rate_hz, source) {
+        passage.insert(take_note(&note, is_leakage));
     }
     Ok(passage)
 }
@@ -169,6 +177,7 @@ fn take_note(note: &PlacedNote, is_leakage: bool) -> TakeNote {
         velocity: note.velocity,
         program: note.program,
         is_drum: note.is_drum,
+        openness: note.openness,
         is_leakage,
         confidence: (note.confidence.clamp(0.0, 1.0) * 255.0).round() as u8,
     }

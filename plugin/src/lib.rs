@@ -152,7 +152,10 @@ fn hub(telemetry: &Telemetry, device: DeviceParam) -> Option<Arc<Hub>> {
             Err(error) => links.problem = Some(error.to_string()),
         }
     }
-    if let (Some(hub), Some(choice)) = (&links.hub, device.choice()) {
+    // Once for each change: activations, of which a render makes many, must not undo what another
+    // instance has chosen since.
+    let is_new = links.device.replace(device) != Some(device);
+    if let (true, Some(hub), Some(choice)) = (is_new, &links.hub, device.choice()) {
         hub.choose(choice);
     }
     links.hub.clone()

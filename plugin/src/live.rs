@@ -119,13 +119,13 @@ impl Live {
                 .may_wait(wishes.wait_always, self.setup.host_says_offline);
         // Live, a stopped transport is silent. A renderer that stops wants its last notes.
         if self.was_playing && !told.time.playing && !may_wait {
-            self.scheduler.stop(start_frames);
+            self.fall_silent(start_frames);
         }
         self.was_playing = told.time.playing;
 
         if wishes.bypass {
             self.port.skip(frames);
-            self.scheduler.stop(self.port.position_frames());
+            self.fall_silent(self.port.position_frames());
         } else {
             if may_wait {
                 self.wait_for_room(frames);
@@ -137,7 +137,7 @@ impl Live {
             }
         }
         self.delay.process(channels);
-        self.take_notes(start_frames, &wishes);
+        self.take_notes(start_frames, frames, &wishes);
         let refused = self.scheduler.emit(start_frames, frames, send);
 
         let telemetry = &self.telemetry;
@@ -148,6 +148,12 @@ impl Live {
             .position_frames
             .store(self.port.position_frames(), Ordering::Relaxed);
         telemetry.is_waiting.store(may_wait, Ordering::Relaxed);
+    }
+
+    /// Ends what sounds and forgets what has not begun, the programs of the channels with it.
+    fn fall_silent(&mut self, now_frames: u64) {
+        self.scheduler.stop(now_frames);
+        self.performer.forget_programs();
     }
 
     fn place(&self, told: Told, frames: usize) -> Place {
@@ -176,14 +182,18 @@ impl Live {
         }
     }
 
-    fn take_notes(&mut self, start_frames: u64, wishes: &Wishes<'_>) {
-        while let Some(note) = self.port.next_note() {
+    /// Takes the notes that belong into this block, and not those after it: they are played as the user
+    /// wishes then, however early the engine has found them.
+    fn take_notes(&mut self, start_frames: u64, frames: usize, wishes: &Wishes<'_>) {
+        let needed_frames = self.needed_frames(start_frames + frames as u64);
+        while let Some(note) = self.port.next_note_before(needed_frames) {
             if wishes.without_leakage && note.is_leakage {
                 continue;
             }
             let found = Found {
                 position_frames: note.position_frames,
                 is_drum: note.is_drum,
+                openness: note.openness,
                 key: note.key,
                 velocity: note.velocity,
                 program: note.program,
@@ -193,6 +203,8 @@ impl Live {
             let counter = if self.scheduler.accept(&note, played, start_frames) {
                 &self.telemetry.played_notes
             } else {
+                // What was to go before it is not sent either.
+                self.performer.forget_programs();
                 &self.telemetry.late_notes
             };
             counter.fetch_add(1, Ordering::Relaxed);
@@ -216,11 +228,16 @@ impl Live {
         }
     }
 
-    /// Waits until every note is known that belongs before `end_frames`, and the main strokes that
-    /// may take a grace note among them back. The allowance for the engine's work is longer than that.
-    fn wait_for_notes(&mut self, end_frames: u64) {
+    /// Where the notes end that are sent before `end_frames`, and the main strokes that may take a grace
+    /// note among them back. The allowance for the engine's work is longer than that.
+    fn needed_frames(&self, end_frames: u64) -> u64 {
         let flam_frames = (FLAM_SECONDS * self.setup.sample_rate_hz).ceil() as u64;
-        let needed_frames = (end_frames + flam_frames).saturating_sub(self.setup.constant_frames);
+        (end_frames + flam_frames).saturating_sub(self.setup.constant_frames)
+    }
+
+    /// Waits until every note is known that is needed for what is sent before `end_frames`.
+    fn wait_for_notes(&mut self, end_frames: u64) {
+        let needed_frames = self.needed_frames(end_frames);
         let counters = self.port.counters();
         if counters.settled_frames() < needed_frames && !self.has_given_up {
             self.hub.wake();

@@ -10,6 +10,7 @@ use hitscribe_engine::DrumClass;
 use nice_plug::params::persist::PersistentField;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Number of classes.
 const CLASSES: usize = DrumClass::ALL.len();
@@ -33,9 +34,12 @@ const PRESETS: [&str; 15] = [
     include_str!("../../presets/note-maps/xln-addictive-drums-2.json"),
 ];
 
+/// The fields of a map.
+const MAP_FIELDS: [&str; 3] = ["name", "source", "classes"];
+
 /// What becomes of the hits of one class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct ClassMap {
     /// Whether hits of this class are sent at all.
     pub on: bool,
@@ -64,9 +68,9 @@ impl Default for ClassMap {
     }
 }
 
-/// A whole map.
+/// A whole map. In the state of a project what is unknown, most likely of a newer version, is passed over;
+/// in a file, most likely mistyped, it is an error: see [`NoteMap::parse`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct NoteMap {
     /// Name as shown to people.
     pub name: String,
@@ -128,6 +132,31 @@ impl NoteMap {
         }
     }
 
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// One line about what is no note map or unknown in it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let map: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let fields = |value: &Value| -> Vec<String> {
+            let object = value.as_object().into_iter().flatten();
+            object.map(|(field, _)| field.clone()).collect()
+        };
+        let known = serde_json::to_value(ClassMap::default()).map_err(|error| error.to_string())?;
+        let known = fields(&known);
+        let classes = value["classes"].as_object().into_iter().flatten();
+        let in_classes = classes.flat_map(|(_, class)| fields(class));
+        let outside = fields(&value).into_iter();
+        let mut unknown = in_classes
+            .filter(|field| !known.contains(field))
+            .chain(outside.filter(|field| !MAP_FIELDS.contains(&field.as_str())));
+        match unknown.next() {
+            Some(field) => Err(format!("unknown field `{field}`")),
+            None => Ok(map),
+        }
+    }
+
     /// What becomes of a class.
     pub fn class(&self, class: DrumClass) -> ClassMap {
         self.classes
@@ -139,7 +168,7 @@ impl NoteMap {
     pub fn presets() -> Vec<Self> {
         PRESETS
             .iter()
-            .filter_map(|text| serde_json::from_str(text).ok())
+            .filter_map(|text| Self::parse(text).ok())
             .collect()
     }
 }
@@ -241,6 +270,21 @@ mod tests {
                 preset.name
             );
         }
+    }
+
+    #[test]
+    fn what_is_unknown_is_an_error_in_a_file_and_passed_over_in_a_state() {
+        for text in [
+            r#"{"name": "a", "classes": {"snare": {"key": 40, "velvet": 1}}}"#,
+            r#"{"name": "a", "colour": "red", "classes": {"snare": {"key": 40}}}"#,
+        ] {
+            let error = NoteMap::parse(text).unwrap_err();
+            assert!(error.contains("unknown field"), "{error}");
+            let field = NoteMapField::default();
+            field.set(serde_json::from_str(text).unwrap());
+            assert_eq!(field.class(DrumClass::Snare).key, 40);
+        }
+        assert!(NoteMap::parse("[]").is_err());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::model::{self, ModelField};
 use crate::note_map::NoteMapField;
 use crate::performance::{Shaping, VelocityCurve};
 use crate::quantize::{Grid, Quantize};
-use crate::state::TakeField;
+use crate::state::{TakeField, UnreadField};
 
 /// What is on the track.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,6 +189,9 @@ pub struct HitscribeParams {
     /// Wait for the engine whatever the host says.
     #[id = "wait"]
     pub wait_for_every_note: BoolParam,
+    /// The take keeps nothing of what is heard while the transport stands.
+    #[id = "playonly"]
+    pub records_playing_only: BoolParam,
     /// Where the model computes, for all instances of the process.
     #[id = "device"]
     pub device: EnumParam<DeviceParam>,
@@ -228,6 +231,9 @@ pub struct HitscribeParams {
     /// What was heard.
     #[persist = "take"]
     pub take: TakeField,
+    /// Takes of the project that this version cannot read.
+    #[persist = "take-unread"]
+    pub unread_takes: UnreadField,
     /// Which model hears it.
     #[persist = "model"]
     pub model: ModelField,
@@ -238,6 +244,7 @@ pub struct HitscribeParams {
 
 impl Default for HitscribeParams {
     fn default() -> Self {
+        let take = TakeField::default();
         Self {
             bypass: BoolParam::new("Bypass", false).make_bypass(),
             leakage_filter: BoolParam::new("Leakage filter", true),
@@ -246,6 +253,8 @@ impl Default for HitscribeParams {
             latency_mode: EnumParam::new("Latency mode", LatencyMode::Direct).non_automatable(),
             hop: EnumParam::new("Hop", Hop::Ms512).non_automatable(),
             wait_for_every_note: BoolParam::new("Wait for every note", false).non_automatable(),
+            records_playing_only: BoolParam::new("Take only while playing", false)
+                .non_automatable(),
             device: EnumParam::new("Device", DeviceParam::Auto).non_automatable(),
             no_flams: BoolParam::new("Main strokes of flams only", false),
             hat_pedal: BoolParam::new("Hi-hat pedal as CC 4", false),
@@ -266,7 +275,8 @@ impl Default for HitscribeParams {
             grid_strength: share("Grid strength", 1.0, 0.0, 1.0).non_automatable(),
             swing: share("Swing", 0.5, 0.5, 0.75).non_automatable(),
             note_map: NoteMapField::default(),
-            take: TakeField::default(),
+            unread_takes: take.unread(),
+            take,
             model: ModelField::default(),
             is_light: Mutex::new(false),
         }
@@ -295,6 +305,7 @@ impl HitscribeParams {
                 by_class: DrumClass::ALL
                     .map(|class| f32::from(self.note_map.class(class).sensitivity_percent) / 100.0),
             },
+            records_playing_only: self.records_playing_only.value(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! One [`Performer`] for live play and a new one for each export, so that both give the same.
 
 use hitscribe_engine::DrumClass;
+use hitscribe_engine::event::MAX_OPENNESS;
 
 use crate::note_map::NoteMapField;
 
@@ -54,6 +55,8 @@ pub struct Found {
     pub position_frames: u64,
     /// Whether `key` is a percussion key.
     pub is_drum: bool,
+    /// How open a hi-hat was, 0 to [`MAX_OPENNESS`], where it was measured.
+    pub openness: Option<u8>,
     /// MIDI key.
     pub key: u8,
     /// MIDI velocity.
@@ -143,6 +146,11 @@ impl Performer {
         }
     }
 
+    /// Forgets which programs the channels have, so that each is told again: after everything has ended.
+    pub fn forget_programs(&mut self) {
+        self.programs = [None; 16];
+    }
+
     /// How a note is played; none if it is left out. Drums without a class go to channel 10 as they
     /// are, pitched notes to a channel for each program. Real-time safe.
     pub fn perform(
@@ -199,7 +207,7 @@ impl Performer {
                 key: entry.key,
             },
             velocity,
-            prelude: pedal(class).filter(|_| shaping.hat_pedal),
+            prelude: pedal(class, note.openness).filter(|_| shaping.hat_pedal),
             replaces_grace,
         })
     }
@@ -218,13 +226,17 @@ impl Performer {
     }
 }
 
-/// How far the pedal is down when a class sounds: all the way, or not at all.
-fn pedal(class: DrumClass) -> Option<Prelude> {
-    match class {
-        DrumClass::ClosedHat | DrumClass::PedalHat => Some(Prelude::Control(PEDAL_CONTROLLER, 127)),
-        DrumClass::OpenHat => Some(Prelude::Control(PEDAL_CONTROLLER, 0)),
-        _ => None,
-    }
+/// How far the pedal is down when a class sounds: as it was measured, or all the way or not at all.
+fn pedal(class: DrumClass, openness: Option<u8>) -> Option<Prelude> {
+    let open = match class {
+        DrumClass::ClosedHat => openness.unwrap_or(0),
+        DrumClass::PedalHat => 0,
+        DrumClass::OpenHat => openness.unwrap_or(MAX_OPENNESS),
+        _ => return None,
+    };
+    let open = u16::from(open.min(MAX_OPENNESS));
+    let down = 127 - (127 * open + u16::from(MAX_OPENNESS) / 2) / u16::from(MAX_OPENNESS);
+    Some(Prelude::Control(PEDAL_CONTROLLER, down as u8))
 }
 
 #[cfg(test)]
@@ -236,6 +248,7 @@ mod tests {
         Found {
             position_frames,
             is_drum: true,
+            openness: None,
             key,
             velocity,
             program: 0,
@@ -316,6 +329,21 @@ mod tests {
         assert_eq!(prelude(44), Some(Prelude::Control(4, 127)));
         assert_eq!(prelude(46), Some(Prelude::Control(4, 0)));
         assert_eq!(prelude(38), None);
+    }
+
+    #[test]
+    fn the_pedal_follows_how_open_the_hat_was() {
+        let down = |class, openness| match pedal(class, openness) {
+            Some(Prelude::Control(PEDAL_CONTROLLER, down)) => Some(down),
+            _ => None,
+        };
+        let open =
+            [0, 30, 63, 64, 100, MAX_OPENNESS, 255].map(|o| down(DrumClass::OpenHat, Some(o)));
+        assert!(open.is_sorted_by(|a, b| a >= b), "{open:?}");
+        assert_eq!([open[0], open[5], open[6]], [Some(127), Some(0), Some(0)]);
+        assert_eq!(down(DrumClass::ClosedHat, Some(63)), Some(63));
+        assert_eq!(down(DrumClass::PedalHat, Some(63)), Some(127));
+        assert_eq!(down(DrumClass::Ride, Some(63)), None);
     }
 
     #[test]

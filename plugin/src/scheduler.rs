@@ -194,6 +194,7 @@ mod tests {
             velocity: 90,
             program: 0,
             is_drum: true,
+            openness: None,
             is_leakage: false,
         };
         let to = Destination {

@@ -39,7 +39,9 @@ impl Selection {
         if let Some(frames) = &self.frames {
             return frames.start;
         }
-        let line = passage.bar_start_beats(passage.offset_at_beats(LEAD_IN_BEATS));
+        let line = passage
+            .bar_at(passage.offset_at_beats(LEAD_IN_BEATS))
+            .start_beats;
         let line_frames = passage.offset_at_beats(line);
         let early_frames = (EARLY_SECONDS * passage.sample_rate_hz) as u64;
         let first = passage.notes.first();
@@ -55,6 +57,7 @@ impl Selection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hitscribe_engine::note::take::HostBar;
 
     fn passage(start_beats: f64, first_note_frames: u64) -> Passage {
         let mut passage = Passage::new(48_000.0);
@@ -66,6 +69,7 @@ mod tests {
             velocity: 100,
             program: 0,
             is_drum: true,
+            openness: None,
             is_leakage: false,
             confidence: 255,
         });
@@ -80,8 +84,8 @@ mod tests {
             frames: None,
         };
         let bar = |passage: &Passage| {
-            let beats = passage.bar_start_beats(all.start_frames(passage));
-            passage.host_start_beats.unwrap() + beats
+            let bar = passage.bar_at(all.start_frames(passage));
+            passage.host_start_beats.unwrap() + bar.start_beats
         };
         // 120 quarters per minute: 24,000 frames each; bars of four.
         assert!((bar(&passage(-0.016, 1_000)) - 0.0).abs() < 1e-3);
@@ -96,6 +100,12 @@ mod tests {
         );
         assert!((bar(&passage(14.5, 90_000)) - 12.0).abs() < 1e-3, "a rest");
         assert!((bar(&passage(16.0, 0)) - 16.0).abs() < 1e-3);
+        let mut odd = passage(6.98, 1_000);
+        odd.host_bar = Some(HostBar {
+            start_beats: 3.0,
+            number: None,
+        });
+        assert!((bar(&odd) - 7.0).abs() < 1e-3, "bars lie off the grid");
         let chosen = Selection {
             frames: Some(7..90),
             ..all

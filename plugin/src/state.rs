@@ -13,7 +13,24 @@ use parking_lot::Mutex;
 #[derive(Default)]
 pub struct TakeField {
     take: Arc<Mutex<Take>>,
-    problem: Mutex<Option<String>>,
+    unread: Arc<Mutex<Unread>>,
+}
+
+/// Takes of the loaded project that this version cannot read. They are saved with the project as they
+/// came: a newer version, or a mended one, may read them.
+#[derive(Default)]
+struct Unread {
+    texts: Vec<String>,
+    problem: Option<String>,
+}
+
+/// What separates several of them; no character of theirs.
+const SEPARATOR: &str = " ";
+
+/// The unread takes as a field of their own. It is loaded after the take: its name comes later.
+pub struct UnreadField {
+    take: Arc<Mutex<Take>>,
+    unread: Arc<Mutex<Unread>>,
 }
 
 impl TakeField {
@@ -24,20 +41,36 @@ impl TakeField {
 
     /// Why the take of the loaded project could not be read, if so.
     pub fn problem(&self) -> Option<String> {
-        self.problem.lock().clone()
+        self.unread.lock().problem.clone()
+    }
+
+    /// The field for what could not be read.
+    pub fn unread(&self) -> UnreadField {
+        UnreadField {
+            take: self.take.clone(),
+            unread: self.unread.clone(),
+        }
     }
 }
 
+fn read(text: &str) -> Result<Take, String> {
+    let bytes = BASE64.decode(text.as_bytes()).unwrap_or_default();
+    Take::from_bytes(&bytes).map_err(|error| error.to_string())
+}
+
 impl<'a> PersistentField<'a, String> for TakeField {
-    /// A take that cannot be read leaves the present one alone and says why.
+    /// A take that cannot be read leaves the present one alone, says why, and is kept.
     fn set(&self, text: String) {
-        let bytes = BASE64.decode(text.as_bytes()).unwrap_or_default();
-        match Take::from_bytes(&bytes) {
-            Ok(take) => {
-                *self.take.lock() = take;
-                *self.problem.lock() = None;
+        let mut unread = self.unread.lock();
+        *unread = Unread::default();
+        match read(&text) {
+            Ok(take) => *self.take.lock() = take,
+            Err(problem) => {
+                unread.problem = Some(problem);
+                if !text.is_empty() {
+                    unread.texts.push(text);
+                }
             }
-            Err(error) => *self.problem.lock() = Some(error.to_string()),
         }
     }
 
@@ -47,19 +80,46 @@ impl<'a> PersistentField<'a, String> for TakeField {
     }
 }
 
+impl<'a> PersistentField<'a, String> for UnreadField {
+    /// What can be read by now goes before what was recorded since.
+    fn set(&self, texts: String) {
+        let mut unread = self.unread.lock();
+        for text in texts.split(SEPARATOR).filter(|text| !text.is_empty()) {
+            match read(text) {
+                Ok(take) => {
+                    self.take.lock().passages.splice(0..0, take.passages);
+                }
+                Err(problem) => {
+                    unread.problem = Some(problem);
+                    unread.texts.push(text.to_owned());
+                }
+            }
+        }
+    }
+
+    fn map<F: Fn(&String) -> R, R>(&self, f: F) -> R {
+        f(&self.unread.lock().texts.join(SEPARATOR))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use hitscribe_engine::note::take::Passage;
 
-    #[test]
-    fn a_take_survives_the_state_and_a_broken_one_is_named() {
+    fn with_a_passage(sample_rate_hz: f64) -> TakeField {
         let field = TakeField::default();
         field.take().lock().start_passage(Passage {
             was_playing: true,
-            ..Passage::new(44_100.0)
+            ..Passage::new(sample_rate_hz)
         });
         field.take().lock().close_passage();
+        field
+    }
+
+    #[test]
+    fn a_take_survives_the_state_and_a_broken_one_is_named() {
+        let field = with_a_passage(44_100.0);
         let text = field.map(String::clone);
         let restored = TakeField::default();
         restored.set(text);
@@ -70,5 +130,42 @@ mod tests {
             assert!(restored.problem().is_some(), "{junk:?}");
             assert_eq!(restored.take().lock().passages.len(), 1, "{junk:?}");
         }
+    }
+
+    #[test]
+    fn a_take_from_the_future_is_saved_as_it_came_beside_what_is_recorded_since() {
+        let future = "SFNUSwk".to_owned();
+        let opened = with_a_passage(44_100.0);
+        opened.set(future.clone());
+        let saved = (
+            opened.map(String::clone),
+            opened.unread().map(String::clone),
+        );
+        assert_eq!(saved.1, future);
+
+        let again = TakeField::default();
+        again.set(saved.0);
+        again.unread().set(saved.1);
+        assert_eq!(again.take().lock().passages.len(), 1);
+        assert!(again.problem().is_some());
+        assert_eq!(again.unread().map(String::clone), future);
+
+        // Another project has nothing of it.
+        again.set(with_a_passage(48_000.0).map(String::clone));
+        assert_eq!(again.problem(), None);
+        assert_eq!(again.unread().map(String::clone), "");
+    }
+
+    #[test]
+    fn an_unread_take_that_can_be_read_again_goes_before_the_present_one() {
+        let field = with_a_passage(44_100.0);
+        let readable = with_a_passage(96_000.0).map(String::clone);
+        field.unread().set(readable);
+        let rates = |field: &TakeField| -> Vec<f64> {
+            let take = field.take().lock();
+            take.passages.iter().map(|p| p.sample_rate_hz).collect()
+        };
+        assert_eq!(rates(&field), [96_000.0, 44_100.0]);
+        assert_eq!(field.unread().map(String::clone), "");
     }
 }

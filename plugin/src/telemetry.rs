@@ -7,6 +7,7 @@ use hitscribe_engine::stream::{EngineStatus, Hub, ModelChoice, ModelStatus, Port
 use parking_lot::Mutex;
 
 use crate::live::Setup;
+use crate::params::DeviceParam;
 
 /// Figures of one instance.
 #[derive(Default)]
@@ -38,6 +39,8 @@ pub struct Telemetry {
 pub struct Links {
     /// The engine thread, from the first activation on.
     pub hub: Option<Arc<Hub>>,
+    /// The device that this instance has asked the engine thread for.
+    pub device: Option<DeviceParam>,
     /// Counters of the open port.
     pub port: Option<Arc<PortCounters>>,
     /// Why there is no engine thread, if there is none.

@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use hitscribe_engine::note::take::{HostBar, TempoChange};
 use hitscribe_engine::stream::HostTime;
 use nice_plug::prelude::Transport;
 
@@ -66,7 +67,13 @@ impl Told {
     pub fn new(transport: &Transport) -> Self {
         let meter = transport
             .time_sig_numerator
-            .zip(transport.time_sig_denominator);
+            .zip(transport.time_sig_denominator)
+            .and_then(|(beats, unit)| {
+                Some((
+                    u8::try_from(beats).ok()?.max(1),
+                    u8::try_from(unit).ok()?.max(1),
+                ))
+            });
         let time = HostTime {
             playing: transport.playing,
             // Beats and tempo say nothing about samples where the tempo changes: only what the host
@@ -79,12 +86,8 @@ impl Told {
             tempo_bpm: transport
                 .tempo
                 .filter(|tempo| tempo.is_finite() && *tempo > 0.0),
-            meter: meter.and_then(|(beats, unit)| {
-                Some((
-                    u8::try_from(beats).ok()?.max(1),
-                    u8::try_from(unit).ok()?.max(1),
-                ))
-            }),
+            meter,
+            bar: meter.and_then(|meter| bar_line(transport, meter)),
         };
         Self {
             time,
@@ -143,6 +146,32 @@ impl Told {
     }
 }
 
+/// The bar line at or before the position in the host's own words, not in those of the framework, which
+/// takes the present meter for that of all the time before. Nothing where the words make no sense: hosts
+/// that know nothing of bars tell zeros. Real-time safe.
+fn bar_line(transport: &Transport, (beats_per_bar, beat_unit): (u8, u8)) -> Option<HostBar> {
+    /// Hosts round, and tell of a bar line with the block that it lies in.
+    const TOLERANCE_BEATS: f64 = 0.25;
+    let meter = TempoChange {
+        beats_per_bar,
+        beat_unit,
+        ..TempoChange::default()
+    };
+    let start_beats = transport.bar_start_pos_beats?;
+    let since_beats = transport.pos_beats? - start_beats;
+    if !(-TOLERANCE_BEATS..meter.bar_beats() + TOLERANCE_BEATS).contains(&since_beats) {
+        return None;
+    }
+    // The bar at the start of the timeline has the number 0, and no other has.
+    let is_first = start_beats.abs() < TOLERANCE_BEATS;
+    Some(HostBar {
+        start_beats,
+        number: transport
+            .bar_number
+            .filter(|number| (*number == 0) == is_first),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,6 +185,7 @@ mod tests {
                 position_beats: Some(beats),
                 tempo_bpm: Some(120.0),
                 meter: Some((4, 4)),
+                bar: None,
             },
             loop_beats,
         }
@@ -190,6 +220,36 @@ mod tests {
         ] {
             assert_eq!(PositionOf::program(Path::new(program)), PositionOf::Input);
         }
+    }
+
+    #[test]
+    fn the_hosts_own_bar_line_is_taken_where_it_makes_sense() {
+        let told = |beats, start, number| {
+            let mut transport = Transport::new(48_000.0);
+            transport.time_sig_numerator = Some(4);
+            transport.time_sig_denominator = Some(4);
+            transport.pos_beats = Some(beats);
+            transport.bar_start_pos_beats = start;
+            transport.bar_number = number;
+            Told::new(&transport).time.bar
+        };
+        let bar = |start_beats, number| {
+            Some(HostBar {
+                start_beats,
+                number,
+            })
+        };
+        // After a bar of three beats.
+        assert_eq!(told(8.5, Some(7.0), Some(2)), bar(7.0, Some(2)));
+        assert_eq!(told(8.5, Some(7.0), None), bar(7.0, None));
+        assert_eq!(told(6.99, Some(7.0), Some(2)), bar(7.0, Some(2)));
+        assert_eq!(told(-1.0, Some(-4.0), Some(-1)), bar(-4.0, Some(-1)));
+        assert_eq!(told(1.0, Some(0.0), Some(0)), bar(0.0, Some(0)));
+        // Zeros that mean nothing, and what the framework would make up.
+        assert_eq!(told(8.5, Some(0.0), Some(0)), None);
+        assert_eq!(told(8.5, Some(8.0), Some(0)), bar(8.0, None));
+        assert_eq!(told(8.5, Some(f64::NAN), None), None);
+        assert_eq!(told(8.5, None, None), None);
     }
 
     #[test]

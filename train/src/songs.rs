@@ -179,6 +179,7 @@ fn note(note: &PoolNote, is_drum: bool) -> Note {
         velocity: note.velocity.max(1),
         program: if is_drum { 0 } else { note.program },
         is_drum,
+        openness: None,
         confidence: 1.0,
     }
 }

@@ -164,6 +164,7 @@ fn track_notes(track: &midly::Track, clock: &Clock) -> Vec<Note> {
                 velocity,
                 program,
                 is_drum: channel == DRUM_CHANNEL,
+                openness: None,
                 confidence: 1.0,
             },
         ));

@@ -257,6 +257,7 @@ mod tests {
             velocity: 90,
             program,
             is_drum: false,
+            openness: None,
             confidence: 1.0,
         }
     }

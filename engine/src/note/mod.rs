@@ -2,6 +2,7 @@
 pub mod leakage;
 pub mod levels;
 pub mod metrics;
+pub mod openness;
 pub mod pick;
 pub mod pick_keys;
 pub mod refine;

@@ -5,10 +5,12 @@
 
 mod codec;
 mod overview;
+mod tempo;
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use overview::Overview;
-
-use serde::{Deserialize, Serialize};
+pub use tempo::{Bar, HostBar, TempoChange};
 
 /// Notes that a take holds; the oldest go first.
 pub const MAX_NOTES: usize = 100_000;
@@ -16,34 +18,10 @@ pub const MAX_NOTES: usize = 100_000;
 pub const MAX_PASSAGES: usize = 2_000;
 /// Steps of the loudness overview that a take holds, over all passages: three hours.
 const MAX_PEAKS: usize = 3 * 3600 * PEAKS_PER_SECOND;
+/// Steps that a passage holds while the transport stands, as it may for days: ten minutes.
+const MAX_STANDING_PEAKS: usize = 600 * PEAKS_PER_SECOND;
 /// Steps of the loudness overview in a second.
 pub const PEAKS_PER_SECOND: usize = 25;
-/// Tempo changes that a passage holds.
-const MAX_TEMPO_CHANGES: usize = 4_096;
-
-/// A tempo and meter that hold from some frame of a passage on.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TempoChange {
-    /// Frames since the start of the passage.
-    pub offset_frames: u64,
-    /// Quarter notes per minute.
-    pub bpm: f64,
-    /// Beats in a bar.
-    pub beats_per_bar: u8,
-    /// Note value of a beat: 4 for quarters.
-    pub beat_unit: u8,
-}
-
-impl Default for TempoChange {
-    fn default() -> Self {
-        Self {
-            offset_frames: 0,
-            bpm: 120.0,
-            beats_per_bar: 4,
-            beat_unit: 4,
-        }
-    }
-}
 
 /// A note of a take.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,15 +38,19 @@ pub struct TakeNote {
     pub program: u8,
     /// Whether `key` is a percussion key.
     pub is_drum: bool,
+    /// How open a hi-hat was, 0 to [`crate::event::MAX_OPENNESS`], where it was measured.
+    pub openness: Option<u8>,
     /// Whether the leakage filter takes the note away when it is on.
     pub is_leakage: bool,
     /// Confidence of the model, 0..=255 for 0 to 1.
     pub confidence: u8,
 }
 
-/// A stretch of continuous audio.
-#[derive(Clone, Debug, PartialEq)]
+/// A stretch of continuous audio. Equal are those that say the same, whatever their `id`.
+#[derive(Clone, Debug)]
 pub struct Passage {
+    /// Tells it and its copies from every other passage of this process. Not saved.
+    pub id: u64,
     /// Frames per second.
     pub sample_rate_hz: f64,
     /// Whether the host's transport ran.
@@ -77,12 +59,14 @@ pub struct Passage {
     pub host_start_samples: Option<i64>,
     /// The same in quarter notes.
     pub host_start_beats: Option<f64>,
+    /// A bar line of the host around the start, if the host told one.
+    pub host_bar: Option<HostBar>,
     /// At least one, the first at offset 0, in order.
     pub tempo: Vec<TempoChange>,
     /// In the order of onset.
     pub notes: Vec<TakeNote>,
     /// Greatest level in each step of 1 / [`PEAKS_PER_SECOND`] seconds, 255 for full scale; of the
-    /// first three hours.
+    /// first three hours, or ten minutes where the transport stood. Old passages may have lost theirs.
     pub peaks: Vec<u8>,
     /// Frames heard so far.
     pub length_frames: u64,
@@ -97,14 +81,45 @@ pub struct Take {
     pub passages: Vec<Passage>,
 }
 
+impl PartialEq for Passage {
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            id: _,
+            sample_rate_hz,
+            was_playing,
+            host_start_samples,
+            host_start_beats,
+            host_bar,
+            tempo,
+            notes,
+            peaks,
+            length_frames,
+            is_open,
+        } = self;
+        *sample_rate_hz == other.sample_rate_hz
+            && *was_playing == other.was_playing
+            && *host_start_samples == other.host_start_samples
+            && *host_start_beats == other.host_start_beats
+            && *host_bar == other.host_bar
+            && *tempo == other.tempo
+            && *notes == other.notes
+            && *peaks == other.peaks
+            && *length_frames == other.length_frames
+            && *is_open == other.is_open
+    }
+}
+
 impl Passage {
     /// An empty passage at `sample_rate_hz`, at 120 quarters per minute until a tempo is known.
     pub fn new(sample_rate_hz: f64) -> Self {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             sample_rate_hz,
             was_playing: false,
             host_start_samples: None,
             host_start_beats: None,
+            host_bar: None,
             tempo: vec![TempoChange::default()],
             notes: Vec::new(),
             peaks: Vec::new(),
@@ -113,77 +128,16 @@ impl Passage {
         }
     }
 
+    /// Without notes, and heard while the transport stood: not worth remembering.
+    fn is_silence(&self) -> bool {
+        self.notes.is_empty() && !self.was_playing
+    }
+
     /// Notes with or without what the leakage filter takes away.
     pub fn notes_filtered(&self, without_leakage: bool) -> impl Iterator<Item = &TakeNote> {
         self.notes
             .iter()
             .filter(move |note| !(without_leakage && note.is_leakage))
-    }
-
-    /// Quarter notes from the start of the passage to `offset_frames`, by its tempo map.
-    pub fn beats_at(&self, offset_frames: u64) -> f64 {
-        let mut beats = 0.0;
-        for (index, change) in self.tempo.iter().enumerate() {
-            let next = self
-                .tempo
-                .get(index + 1)
-                .map_or(u64::MAX, |next| next.offset_frames);
-            let end = next.min(offset_frames);
-            if end > change.offset_frames {
-                let seconds = (end - change.offset_frames) as f64 / self.sample_rate_hz;
-                beats += seconds * change.bpm / 60.0;
-            }
-            if next >= offset_frames {
-                break;
-            }
-        }
-        beats
-    }
-
-    /// Frames from the start of the passage to the place `beats` quarter notes after it, by its tempo
-    /// map; 0 for places before it.
-    pub fn offset_at_beats(&self, beats: f64) -> u64 {
-        let before = |change: &TempoChange| self.beats_at(change.offset_frames) <= beats;
-        let count = self.tempo.partition_point(before).max(1);
-        let change = self.tempo.get(count - 1).copied().unwrap_or_default();
-        let seconds = (beats - self.beats_at(change.offset_frames)) * 60.0 / change.bpm;
-        change
-            .offset_frames
-            .saturating_add_signed((seconds * self.sample_rate_hz).round() as i64)
-    }
-
-    /// Quarter notes from the start of the passage to the bar line at or before `offset_frames`:
-    /// negative where that bar began before the passage.
-    pub fn bar_start_beats(&self, offset_frames: u64) -> f64 {
-        /// Hosts tell of a new meter with the block that its bar line lies in.
-        const BLOCK_BEATS: f64 = 0.25;
-        let bar_beats = |change: &TempoChange| {
-            f64::from(change.beats_per_bar.max(1)) * 4.0 / f64::from(change.beat_unit.max(1))
-        };
-        let first = self.tempo.first().copied().unwrap_or_default();
-        let mut bar = bar_beats(&first);
-        let mut line = -self
-            .host_start_beats
-            .map_or(0.0, |beats| beats.rem_euclid(bar));
-        for change in self.tempo.iter().skip(1) {
-            if change.offset_frames > offset_frames {
-                break;
-            }
-            if bar_beats(change) != bar {
-                let beats = self.beats_at(change.offset_frames);
-                let nearest = line + ((beats - line) / bar).round() * bar;
-                line = if (beats - nearest).abs() < BLOCK_BEATS {
-                    nearest
-                } else {
-                    beats
-                };
-                bar = bar_beats(change);
-            }
-        }
-        line + ((self.beats_at(offset_frames) - line) / bar)
-            .floor()
-            .max(0.0)
-            * bar
     }
 
     /// Adds a note in the order of onset, then key.
@@ -209,31 +163,15 @@ impl Passage {
         }
     }
 
-    /// Adds a tempo or meter that holds from its offset on, if it is a change.
-    pub fn change_tempo(&mut self, change: TempoChange) {
-        if !change.bpm.is_finite() || change.bpm <= 0.0 || self.tempo.len() >= MAX_TEMPO_CHANGES {
-            return;
-        }
-        match self.tempo.last_mut() {
-            Some(last) if last.offset_frames >= change.offset_frames => {
-                *last = TempoChange {
-                    offset_frames: last.offset_frames,
-                    ..change
-                };
-            }
-            Some(last)
-                if TempoChange {
-                    offset_frames: change.offset_frames,
-                    ..*last
-                } == change => {}
-            _ => self.tempo.push(change),
-        }
-    }
-
     /// Adds what was heard next: its length and steps of the overview.
     pub fn extend(&mut self, frames: u64, peaks: &[u8]) {
         self.length_frames += frames;
-        let room = MAX_PEAKS.saturating_sub(self.peaks.len());
+        let limit = if self.was_playing {
+            MAX_PEAKS
+        } else {
+            MAX_STANDING_PEAKS
+        };
+        let room = limit.saturating_sub(self.peaks.len());
         self.peaks.extend(&peaks[..peaks.len().min(room)]);
     }
 }
@@ -263,6 +201,14 @@ impl Take {
             .find(|passage| passage.is_open)
     }
 
+    /// The passage of this [`Passage::id`], whether it is being heard or not.
+    pub fn passage_mut(&mut self, id: u64) -> Option<&mut Passage> {
+        self.passages
+            .iter_mut()
+            .rev()
+            .find(|passage| passage.id == id)
+    }
+
     /// Ends the passage that is being heard.
     pub fn close_passage(&mut self) {
         if let Some(open) = self.open_passage() {
@@ -273,9 +219,8 @@ impl Take {
     /// Starts a passage, which is being heard from now on. One that was heard before it, without notes
     /// and while the transport stood, is forgotten: silence between two plays is not worth remembering.
     pub fn start_passage(&mut self, passage: Passage) {
-        let is_silence = |last: &Passage| last.notes.is_empty() && !last.was_playing;
         self.close_passage();
-        if self.passages.last().is_some_and(is_silence) {
+        if self.passages.last().is_some_and(Passage::is_silence) {
             self.passages.pop();
         }
         self.passages.push(Passage {
@@ -287,12 +232,13 @@ impl Take {
 
     /// Adds a passage that is whole already, before the one that is being heard. Returns its index.
     pub fn add_passage(&mut self, passage: Passage) -> usize {
+        let id = passage.id;
         let is_heard = self.passages.last().is_some_and(|last| last.is_open);
         let index = self.passages.len() - usize::from(is_heard);
         self.passages.insert(index, passage);
-        let before = self.passages.len();
         self.trim();
-        (index + self.passages.len()).saturating_sub(before)
+        let added = self.passages.iter().position(|passage| passage.id == id);
+        added.unwrap_or(0)
     }
 
     /// Forgets everything and returns it. The passage that is being heard goes on, without its notes.
@@ -309,18 +255,25 @@ impl Take {
 
     /// Brings back what [`Take::clear`] returned, before what has been heard since.
     pub fn restore(&mut self, cleared: Self) {
-        let since = std::mem::replace(self, cleared);
-        let mut since = since.passages.into_iter();
-        if let Some(old) = self.open_passage()
-            && let Some(new) = since.next()
-        {
-            // It has gone on under the same beginning.
-            for note in new.notes {
-                old.insert(note);
+        let mut since = std::mem::replace(self, cleared).passages;
+        if let Some(index) = self.passages.iter().rposition(|passage| passage.is_open) {
+            let old = &mut self.passages[index];
+            if let Some(same) = since.iter().position(|new| new.id == old.id) {
+                // It has gone on under the same beginning.
+                let new = since.remove(same);
+                for note in new.notes {
+                    old.insert(note);
+                }
+                old.tempo = new.tempo;
+                old.peaks = new.peaks;
+                old.length_frames = new.length_frames;
+                old.is_open = new.is_open;
+            } else {
+                old.is_open = false;
+                if old.is_silence() {
+                    self.passages.remove(index);
+                }
             }
-            old.peaks = new.peaks;
-            old.length_frames = new.length_frames;
-            old.is_open = new.is_open;
         }
         self.passages.extend(since);
         self.trim();
@@ -328,23 +281,36 @@ impl Take {
 
     /// Keeps memory flat however long the plugin runs.
     pub fn trim(&mut self) {
+        while self.passages.len() > MAX_PASSAGES {
+            let is_spare = |passage: &Passage| !passage.is_open && passage.notes.is_empty();
+            let index = self.passages.iter().position(is_spare).unwrap_or(0);
+            self.passages.remove(index);
+        }
         let mut notes = self.note_count();
-        let mut peaks: usize = self
-            .passages
-            .iter()
-            .map(|passage| passage.peaks.len())
-            .sum();
-        while self.passages.len() > 1
-            && (notes > MAX_NOTES || peaks > MAX_PEAKS || self.passages.len() > MAX_PASSAGES)
-        {
-            let oldest = self.passages.remove(0);
-            notes -= oldest.notes.len();
-            peaks -= oldest.peaks.len();
+        while self.passages.len() > 1 && notes > MAX_NOTES {
+            notes -= self.passages.remove(0).notes.len();
         }
         if let Some(only) = self.passages.first_mut()
             && notes > MAX_NOTES
         {
             only.notes.drain(..MAX_NOTES / 10);
+        }
+        self.trim_peaks();
+    }
+
+    /// The overview never costs notes: it is forgotten where there are none, then where they are oldest.
+    fn trim_peaks(&mut self) {
+        let mut peaks: usize = self.passages.iter().map(|p| p.peaks.len()).sum();
+        for has_notes in [false, true] {
+            for passage in &mut self.passages {
+                if peaks <= MAX_PEAKS {
+                    return;
+                }
+                if !passage.is_open && passage.notes.is_empty() != has_notes {
+                    peaks -= passage.peaks.len();
+                    passage.peaks = Vec::new();
+                }
+            }
         }
     }
 }

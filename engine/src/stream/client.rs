@@ -1,5 +1,7 @@
 //! One plugin instance as the engine thread sees it.
 
+mod writer;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,7 +19,8 @@ use super::source::Source;
 use super::token_ear::TokenEar;
 use crate::error::Result;
 use crate::event::PlacedNote;
-use crate::note::take::{Overview, Passage, Take, TakeNote, TempoChange};
+use crate::note::take::Take;
+use writer::PassageWriter;
 
 /// Frames that are taken from the ring at once.
 const CHUNK_FRAMES: usize = 4096;
@@ -26,7 +29,7 @@ const LONGEST_GAP_SECONDS: f64 = 1.0;
 
 pub(super) struct Client {
     port: EnginePort,
-    take: Arc<Mutex<Take>>,
+    writer: PassageWriter,
     config: SessionConfig,
     sample_rate_hz: f64,
     filter: LiveFilter,
@@ -35,15 +38,10 @@ pub(super) struct Client {
     session: Option<Session>,
     /// Position in the stream of the session's first frame.
     session_start_frames: u64,
-    /// Position in the stream of the first frame of the passage that is being heard.
-    passage_start_frames: u64,
-    /// That passage as it began.
-    opening: Option<Passage>,
     /// Position in the stream of the next frame that the session gets.
     position_frames: u64,
     source: Source,
     backlog: VecDeque<LiveNote>,
-    overview: Overview,
     mono: Vec<f32>,
     found: Vec<PlacedNote>,
     /// The session has heard its last frame and is being emptied.
@@ -60,19 +58,16 @@ impl Client {
         let sample_rate_hz = f64::from(config.sample_rate_hz);
         Self {
             port,
-            take,
+            writer: PassageWriter::new(take, sample_rate_hz),
             config,
             sample_rate_hz,
             filter: LiveFilter::new(config.sample_rate_hz),
             model,
             session: None,
             session_start_frames: 0,
-            passage_start_frames: 0,
-            opening: None,
             position_frames: 0,
             source: Source::default(),
             backlog: VecDeque::new(),
-            overview: Overview::new(sample_rate_hz),
             mono: Vec::new(),
             found: Vec::new(),
             is_ending: false,
@@ -130,8 +125,7 @@ impl Client {
                 return Ok(moved);
             }
             if self.is_ending {
-                self.session = None;
-                self.is_ending = false;
+                self.hear_nothing();
             }
             let (frames, mark) = self.port.readable();
             if let Some(mark) = mark {
@@ -162,7 +156,7 @@ impl Client {
             if let Some(session) = &mut self.session {
                 session.push(&self.mono);
             }
-            self.add_to_overview();
+            self.writer.extend(&self.mono);
         }
     }
 
@@ -170,11 +164,15 @@ impl Client {
     fn apply(&mut self, engine: &Engine, mark: Mark) -> Result<bool> {
         let gap_frames = mark.position_frames.saturating_sub(self.position_frames);
         let long_gap = gap_frames as f64 > LONGEST_GAP_SECONDS * self.sample_rate_hz;
-        if self.session.is_none() || mark.starts_passage || long_gap {
-            if self.session.is_some() {
-                self.end();
-                return Ok(false);
-            }
+        if self.session.is_some() && (mark.starts_passage || mark.ends_passage || long_gap) {
+            self.end();
+            return Ok(false);
+        }
+        if mark.ends_passage {
+            self.position_frames = mark.position_frames;
+            return Ok(true);
+        }
+        if self.session.is_none() {
             self.source = mark.listening.source;
             self.start(engine, mark.position_frames, mark.host)?;
         } else if gap_frames > 0 {
@@ -183,25 +181,16 @@ impl Client {
             if let Some(session) = &mut self.session {
                 session.push(&self.mono);
             }
-            self.add_to_overview();
+            self.writer.extend(&self.mono);
             self.position_frames += gap_frames;
         }
         self.source = mark.listening.source;
         self.config.sensitivity = mark.listening.sensitivity;
+        self.writer.playing_only = mark.listening.records_playing_only;
         if let Some(session) = &mut self.session {
             session.set_sensitivity(self.config.sensitivity);
         }
-        if let Some(bpm) = mark.host.tempo_bpm {
-            let (beats_per_bar, beat_unit) = mark.host.meter.unwrap_or((4, 4));
-            let offset_frames = mark.position_frames - self.passage_start_frames;
-            let change = TempoChange {
-                offset_frames,
-                bpm,
-                beats_per_bar,
-                beat_unit,
-            };
-            self.with_passage(|passage| passage.change_tempo(change));
-        }
+        self.writer.set_tempo(mark.position_frames, &mark.host);
         Ok(true)
     }
 
@@ -224,44 +213,23 @@ impl Client {
         });
         self.follow_model();
         self.session_start_frames = position_frames;
-        self.passage_start_frames = position_frames;
         self.position_frames = position_frames;
-        self.overview = Overview::new(self.sample_rate_hz);
-        let mut passage = Passage::new(self.sample_rate_hz);
-        passage.was_playing = host.playing;
-        passage.host_start_samples = host.position_samples;
-        passage.host_start_beats = host.position_beats;
-        self.opening = Some(passage.clone());
-        self.take.lock().start_passage(passage);
+        self.writer.start(position_frames, &host);
         Ok(())
     }
 
-    /// Adds what was read last to the overview of the passage.
-    fn add_to_overview(&mut self) {
-        let steps = self.overview.push(&self.mono);
-        let frames = self.mono.len() as u64;
-        self.with_passage(|passage| passage.extend(frames, &steps));
-    }
-
-    fn with_passage(&self, change: impl FnOnce(&mut Passage)) {
-        let mut take = self.take.lock();
-        if let Some(passage) = take.open_passage() {
-            change(passage);
-        }
-        take.trim();
-    }
-
-    /// The passage that is being heard is gone from the take after a project was loaded: it is opened
-    /// again, as it is from now on.
+    /// A project that was loaded is no place for the last notes of a port that is gone.
     fn reopen_if_lost(&self) {
-        let Some(opening) = &self.opening else { return };
-        let mut take = self.take.lock();
-        if take.open_passage().is_none() {
-            let mut passage = opening.clone();
-            let since_frames = self.position_frames - self.passage_start_frames;
-            passage.extend(since_frames, &vec![0; self.overview.steps()]);
-            take.start_passage(passage);
+        if !self.port.is_closed() {
+            self.writer.reopen_if_lost();
         }
+    }
+
+    /// The session is over.
+    fn hear_nothing(&mut self) {
+        self.session = None;
+        self.is_ending = false;
+        self.writer.end();
     }
 
     fn end(&mut self) {
@@ -292,8 +260,7 @@ impl Client {
     /// Nothing will be transcribed any more: whoever waits must know.
     pub fn give_up(&mut self) {
         self.port.counters.failed.store(true, Ordering::Release);
-        self.session = None;
-        self.is_ending = false;
+        self.hear_nothing();
         let (frames, mark) = self.port.readable();
         if let Some(mark) = mark {
             self.port.accept_mark();
@@ -355,20 +322,16 @@ impl Client {
     fn lengthen(&self, ended: &[PlacedNote]) {
         for note in ended {
             let position_frames = self.session_start_frames + note.onset_samples;
-            let offset_frames = position_frames.saturating_sub(self.passage_start_frames);
             let length_frames = u32::try_from(note.length_samples).unwrap_or(u32::MAX);
-            let (key, program) = (note.pitch, note.program);
-            self.with_passage(|passage| {
-                passage.lengthen(offset_frames, key, program, length_frames);
-            });
+            self.writer
+                .lengthen(position_frames, note.pitch, note.program, length_frames);
         }
     }
 
     /// `note` is placed in the stream.
     fn record(&mut self, note: PlacedNote, is_leakage: bool) {
-        let position_frames = note.onset_samples;
         let live = LiveNote {
-            position_frames,
+            position_frames: note.onset_samples,
             length_frames: u32::try_from(note.length_samples)
                 .unwrap_or(u32::MAX)
                 .max(1),
@@ -376,19 +339,56 @@ impl Client {
             velocity: note.velocity.clamp(1, 127),
             program: note.program & 127,
             is_drum: note.is_drum,
+            openness: note.openness,
             is_leakage,
         };
         self.backlog.push_back(live);
-        let note = TakeNote {
-            offset_frames: position_frames.saturating_sub(self.passage_start_frames),
-            length_frames: live.length_frames,
-            key: live.key,
-            velocity: live.velocity,
-            program: live.program,
-            is_drum: live.is_drum,
-            is_leakage: live.is_leakage,
-            confidence: (note.confidence.clamp(0.0, 1.0) * 255.0).round() as u8,
+        self.writer.insert(&live, note.confidence);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::message::Listening;
+    use super::super::ring::{CapturePort, port};
+    use super::*;
+    use crate::device::DeviceChoice;
+
+    #[test]
+    fn bypass_settles_what_was_heard_before_it_and_ends_its_passage() {
+        let engine = Engine::builtin(DeviceChoice::Cpu).unwrap();
+        let (mut capture, engine_port) = port(1, 48_000.0);
+        let take = Arc::new(Mutex::new(Take::default()));
+        let config = SessionConfig::new(48_000);
+        let mut client = Client::new(engine_port, take.clone(), config, None);
+        let host = HostTime {
+            playing: true,
+            ..HostTime::default()
         };
-        self.with_passage(|passage| passage.insert(note));
+        let mut settle = |capture: &CapturePort| {
+            for _ in 0..1_000 {
+                client.collect(&engine).unwrap();
+                if let Some(session) = client.ready_session() {
+                    engine.run(&mut [session]).unwrap();
+                }
+                client.deliver();
+            }
+            capture.counters().settled_frames()
+        };
+        capture.push(&[&mut vec![0.0; 48_000]], host, Listening::default());
+        assert!(settle(&capture) < 48_000, "the last hop is not complete");
+        assert!(take.lock().open_passage().is_some());
+        capture.skip(4_800);
+        assert_eq!(settle(&capture), 48_000);
+        assert!(take.lock().open_passage().is_none());
+        capture.push(&[&mut vec![0.0; 48_000]], host, Listening::default());
+        settle(&capture);
+        let take = take.lock();
+        let heard: Vec<_> = take
+            .passages
+            .iter()
+            .map(|passage| (passage.length_frames, passage.is_open))
+            .collect();
+        assert_eq!(heard, [(48_000, false), (48_000, true)]);
     }
 }

@@ -8,6 +8,7 @@ use crate::event::{DRUM_NOTE_SECONDS, PlacedNote};
 use crate::model::builtin::{BuiltinConfig, Drums};
 use crate::model::weights_file::NetworkConfig;
 use crate::note::levels::{BandLevels, STEPS_PER_SECOND};
+use crate::note::openness::{self, openness};
 use crate::note::pick::{MAX_SHIFT_FRAMES, Pick, PickRules, Picker, Sensitivity};
 use crate::note::refine::{self, MAX_MOVE_SECONDS, refined_onset};
 use crate::note::velocity::{StrengthMeter, VelocityScale};
@@ -89,6 +90,7 @@ impl DrumEar {
             velocity: self.velocities.velocity(strength_db),
             program: 0,
             is_drum: true,
+            openness: openness(&self.levels, pick.class, onset_seconds),
             confidence: pick.confidence,
         });
     }
@@ -117,7 +119,9 @@ impl Ear<Drums> for DrumEar {
         let settled_frames = self.picker.next_frame() as f64 - self.reach_frames;
         let settled_step =
             settled_frames * self.reader.frame_seconds() * f64::from(STEPS_PER_SECOND);
-        let needed_steps = refine::PAST_STEPS.max(StrengthMeter::PAST_STEPS);
+        let needed_steps = refine::PAST_STEPS
+            .max(StrengthMeter::PAST_STEPS)
+            .max(openness::PAST_STEPS);
         self.levels
             .forget_before(settled_step as i64 - needed_steps);
     }

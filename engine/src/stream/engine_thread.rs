@@ -44,7 +44,7 @@ pub fn run(
     let mut clients = Vec::new();
     let mut engine = first_engine(shared, device);
     let (loaded, loads) = unbounded();
-    let mut chosen = device;
+    let (mut chosen, mut in_use) = (device, device);
     let mut retried = false;
     let mut last_audio = Instant::now();
     let mut meter = LoadMeter::new();
@@ -52,7 +52,11 @@ pub fn run(
         clients.extend(arrivals.try_iter());
         if let Some(wish) = wishes.try_iter().last().filter(|wish| *wish != chosen) {
             chosen = wish;
-            load_in_background(wish, &loaded);
+            match &engine {
+                // Back from a device that could not be had: nothing is to be loaded anew.
+                Some(running) if wish == in_use => show(shared, running),
+                _ => load_in_background(wish, &loaded),
+            }
         }
         for (wish, outcome) in loads.try_iter() {
             if wish == chosen
@@ -60,6 +64,7 @@ pub fn run(
             {
                 restart(&mut clients, &fresh);
                 engine = Some(fresh);
+                in_use = wish;
                 retried = false;
             }
         }
@@ -69,6 +74,7 @@ pub fn run(
                 Ok(moved) => moved,
                 Err(error) => {
                     engine = after_failure(shared, &error, retried);
+                    in_use = DeviceChoice::Cpu;
                     retried = true;
                     if let Some(fresh) = &engine {
                         restart(&mut clients, fresh);
@@ -184,24 +190,27 @@ fn load_in_background(device: DeviceChoice, loaded: &Sender<(DeviceChoice, Resul
 
 /// Shows what came of loading an engine; what is in use stays so where it failed.
 fn take_over(shared: &Shared, loaded: Result<Engine>) -> Option<Engine> {
-    let mut status = shared.status.lock();
     match loaded {
         Ok(engine) => {
             shared.shelf.lock().set_device(engine.selected().device);
-            *status = EngineStatus {
-                phase: Phase::Ready,
-                device: engine.selected().device.to_string(),
-                model: engine.model_name().to_owned(),
-                reason: engine.selected().fallback_reason.clone(),
-            };
+            show(shared, &engine);
             Some(engine)
         }
         Err(error) => {
             log::error!("{error}");
-            status.reason = Some(error.to_string());
+            shared.status.lock().reason = Some(error.to_string());
             None
         }
     }
+}
+
+fn show(shared: &Shared, engine: &Engine) {
+    *shared.status.lock() = EngineStatus {
+        phase: Phase::Ready,
+        device: engine.selected().device.to_string(),
+        model: engine.model_name().to_owned(),
+        reason: engine.selected().fallback_reason.clone(),
+    };
 }
 
 /// Busy time over the last second or so.

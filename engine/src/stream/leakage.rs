@@ -82,6 +82,25 @@ impl LiveFilter {
     }
 }
 
+/// The notes of a whole passage in order of onset, each with whether it is leakage: as the filter of a live
+/// source judges them.
+pub fn judged(
+    notes: &[PlacedNote],
+    sample_rate_hz: u32,
+    source: Source,
+) -> Vec<(PlacedNote, bool)> {
+    let last_samples = notes.iter().map(|note| note.onset_samples).max();
+    let mut judged = Vec::with_capacity(notes.len());
+    LiveFilter::new(sample_rate_hz).push(
+        notes,
+        last_samples.map_or(0, |last| last + 1),
+        true,
+        source,
+        |note, is_leakage| judged.push((note, is_leakage)),
+    );
+    judged
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +116,7 @@ mod tests {
             velocity: 100,
             program: program.unwrap_or(0),
             is_drum: program.is_none(),
+            openness: None,
             confidence: 0.9,
         }
     }

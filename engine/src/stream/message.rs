@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::source::Source;
 use crate::note::pick::Sensitivity;
+use crate::note::take::HostBar;
 
 /// What the host's transport says at the start of a block.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -18,6 +19,8 @@ pub struct HostTime {
     pub tempo_bpm: Option<f64>,
     /// Beats in a bar, and the note value of a beat.
     pub meter: Option<(u8, u8)>,
+    /// A bar line around the position, in the meter of the position.
+    pub bar: Option<HostBar>,
 }
 
 /// What the user asks of the engine; may change at any block.
@@ -27,6 +30,8 @@ pub struct Listening {
     pub source: Source,
     /// How much is a hit.
     pub sensitivity: Sensitivity,
+    /// Whether what is heard while the transport stands is played only, not kept in the take.
+    pub records_playing_only: bool,
 }
 
 /// Something that holds from a certain sample on.
@@ -38,6 +43,8 @@ pub struct Mark {
     pub position_frames: u64,
     /// Whether what follows does not continue what was before (start, jump, loop, reset).
     pub starts_passage: bool,
+    /// Whether nothing is heard from here to the next mark. Then host and settings say nothing.
+    pub ends_passage: bool,
     /// The host's clock at `position_frames`.
     pub host: HostTime,
     /// The settings from here on.
@@ -59,6 +66,8 @@ pub struct LiveNote {
     pub program: u8,
     /// Whether `key` is a percussion key.
     pub is_drum: bool,
+    /// How open a hi-hat was, 0 to [`crate::event::MAX_OPENNESS`], where it was measured.
+    pub openness: Option<u8>,
     /// Whether the leakage filter takes this note away when it is on.
     pub is_leakage: bool,
 }

@@ -53,7 +53,7 @@ pub use engine::{
     builtin_latency_samples,
 };
 pub use hub::{EngineStatus, Hub, Phase};
-pub use leakage::live_latency_samples;
+pub use leakage::{judged, live_latency_samples};
 pub use message::{HostTime, Listening, LiveNote, PortCounters};
 pub use offline::{Transcription, transcribe_file, transcribe_samples};
 pub use published::{ModelChoice, Published, Unusable, published_latency_samples};

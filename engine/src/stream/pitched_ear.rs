@@ -81,6 +81,7 @@ impl PitchedEar {
             velocity: (pick.velocity * 127.0).round().clamp(1.0, 127.0) as u8,
             program: self.program,
             is_drum: false,
+            openness: None,
             confidence: pick.confidence,
         });
     }

@@ -33,6 +33,8 @@ pub struct CapturePort {
     last_listening: Option<Listening>,
     mark_is_due: bool,
     passage_is_due: bool,
+    /// The engine hears a passage, and has not been told of its end.
+    passage_is_open: bool,
 }
 
 /// The engine thread's end.
@@ -66,6 +68,7 @@ pub(super) fn port(channel_count: usize, sample_rate_hz: f64) -> (CapturePort, E
         last_listening: None,
         mark_is_due: true,
         passage_is_due: true,
+        passage_is_open: false,
     };
     let engine = EnginePort {
         samples: samples_out,
@@ -100,8 +103,21 @@ impl CapturePort {
         self.samples.slots() >= frames * self.channel_count && self.marks.slots() > 0
     }
 
-    /// Lets `frames` frames pass unheard, as bypass does. Real-time safe.
+    /// Lets `frames` frames pass unheard, as bypass does. The engine is told, so that the last notes
+    /// before do not wait for the sound after. Real-time safe.
     pub fn skip(&mut self, frames: usize) {
+        if self.passage_is_open {
+            let mark = Mark {
+                ring_frames: self.ring_frames,
+                position_frames: self.position_frames,
+                starts_passage: false,
+                ends_passage: true,
+                host: HostTime::default(),
+                listening: self.last_listening.unwrap_or_default(),
+            };
+            // Where the ring is full the next block tries again.
+            self.passage_is_open = self.marks.push(mark).is_err();
+        }
         self.position_frames += frames as u64;
         self.start_passage();
     }
@@ -113,7 +129,9 @@ impl CapturePort {
         if frames == 0 || channels.len() != self.channel_count {
             return;
         }
-        if self.is_discontinuous(&host) {
+        let is_other_source =
+            (self.last_listening.as_ref()).is_some_and(|last| last.source != listening.source);
+        if is_other_source || self.is_discontinuous(&host) {
             self.start_passage();
         }
         let tempo_changed = host.tempo_bpm != self.expected_host.tempo_bpm
@@ -137,12 +155,14 @@ impl CapturePort {
                 ring_frames: self.ring_frames,
                 position_frames: self.position_frames,
                 starts_passage: self.passage_is_due,
+                ends_passage: false,
                 host,
                 listening,
             };
             if self.marks.push(mark).is_ok() {
                 self.mark_is_due = false;
                 self.passage_is_due = false;
+                self.passage_is_open = true;
                 self.last_listening = Some(listening);
             }
         }
@@ -169,8 +189,12 @@ impl CapturePort {
         }
     }
 
-    /// The next note, in the order in which the engine found them. Real-time safe.
-    pub fn next_note(&mut self) -> Option<LiveNote> {
+    /// The next note, in the order of their onsets, if it lies before a frame of the stream. Real-time safe.
+    pub fn next_note_before(&mut self, end_frames: u64) -> Option<LiveNote> {
+        let next = self.notes.peek().ok()?;
+        if next.position_frames >= end_frames {
+            return None;
+        }
         self.notes.pop().ok()
     }
 
@@ -269,6 +293,7 @@ impl EnginePort {
 
 #[cfg(test)]
 mod tests {
+    use super::super::source::Source;
     use super::*;
 
     fn push(port: &mut CapturePort, samples: &[f32], host: HostTime) {
@@ -316,6 +341,54 @@ mod tests {
         let mark = mark.expect("a mark at the jump");
         assert!(mark.starts_passage);
         assert_eq!(mark.position_frames, 100);
+    }
+
+    #[test]
+    fn another_source_is_another_passage() {
+        let (mut capture, mut engine) = port(1, 48_000.0);
+        for (position, source) in [
+            (0, Source::DrumBus),
+            (64, Source::DrumBus),
+            (128, Source::Bass),
+        ] {
+            let listening = Listening {
+                source,
+                ..Listening::default()
+            };
+            capture.push(&[&mut [0.1; 64]], playing_at(position), listening);
+        }
+        engine.accept_mark();
+        assert_eq!(engine.readable(), (128, None));
+        engine.read_mono(128, &mut Vec::new());
+        let (_, mark) = engine.readable();
+        assert!(
+            mark.is_some_and(|mark| mark.starts_passage && mark.listening.source == Source::Bass)
+        );
+    }
+
+    #[test]
+    fn bypass_ends_the_passage_once_and_the_next_block_starts_another() {
+        let (mut capture, mut engine) = port(2, 48_000.0);
+        capture.skip(10);
+        assert_eq!(engine.readable(), (0, None), "nothing has been heard yet");
+        push(&mut capture, &[0.1; 100], playing_at(0));
+        capture.skip(50);
+        capture.skip(50);
+        push(&mut capture, &[0.2; 100], playing_at(200));
+        engine.accept_mark();
+        assert_eq!(engine.readable(), (100, None));
+        engine.read_mono(100, &mut Vec::new());
+        let (_, mark) = engine.readable();
+        let mark = mark.expect("the end");
+        assert!(mark.ends_passage && !mark.starts_passage);
+        assert_eq!(mark.position_frames, 110);
+        engine.accept_mark();
+        let (_, mark) = engine.readable();
+        let mark = mark.expect("the next start");
+        assert!(mark.starts_passage && !mark.ends_passage);
+        assert_eq!(mark.position_frames, 210);
+        engine.accept_mark();
+        assert_eq!(engine.readable(), (100, None));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::pitched_ear::PitchedEar;
 use super::reader::Ear as _;
 use super::source::Source;
 use super::token_ear::{self, TokenEar};
+use crate::audio::cleaned;
 use crate::audio::mel::FrontEndConfig;
 use crate::audio::resample::Resampler;
 use crate::audio::spectral::SAMPLE_RATE_HZ;
@@ -14,9 +15,6 @@ use crate::event::PlacedNote;
 use crate::model::builtin::BuiltinConfig;
 use crate::model::pitched::PitchedConfig;
 use crate::note::pick::Sensitivity;
-
-/// Samples beyond this are cut off: far above any audio, far below what overflows.
-const LOUDEST_SAMPLE: f32 = 1e6;
 
 /// See [`Session::latency_samples`].
 pub(super) fn latency_samples(
@@ -167,19 +165,9 @@ impl Session {
             return;
         }
         self.samples_in += samples.len() as u64;
-        let is_bad = |x: &f32| x.is_nan() || x.abs() > LOUDEST_SAMPLE;
-        let bad = samples.iter().filter(|x| is_bad(x)).count();
-        if bad == 0 {
-            self.hear(samples);
-        } else {
-            self.bad_samples += bad as u64;
-            let clean = |x: &f32| match x {
-                x if x.is_finite() => x.clamp(-LOUDEST_SAMPLE, LOUDEST_SAMPLE),
-                _ => 0.0,
-            };
-            let clean: Vec<f32> = samples.iter().map(clean).collect();
-            self.hear(&clean);
-        }
+        let (clean, bad) = cleaned(samples);
+        self.bad_samples += bad as u64;
+        self.hear(&clean);
     }
 
     /// Ends the passage. What was pushed last comes out as the engine runs on.

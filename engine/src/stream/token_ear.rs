@@ -300,6 +300,7 @@ impl TokenEar {
             velocity: note.velocity,
             program: note.program,
             is_drum: note.is_drum,
+            openness: note.openness,
             confidence: note.confidence,
         }
     }

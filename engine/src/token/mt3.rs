@@ -356,6 +356,7 @@ impl State {
             velocity: note.velocity,
             program,
             is_drum,
+            openness: None,
             confidence: note.confidence,
         });
     }

@@ -125,6 +125,7 @@ impl Pairing {
             velocity: NOTE_VELOCITY,
             program: if event.is_drum { 0 } else { event.program },
             is_drum: event.is_drum,
+            openness: None,
             confidence: event.confidence,
         };
         if event.is_drum {

@@ -242,6 +242,12 @@ fn settings(
             &params.wait_for_every_note,
             "For hosts that render without saying so. Playback may stutter while this is on.",
         );
+        controls::switch(
+            ui,
+            setter,
+            &params.records_playing_only,
+            "What is heard while the transport stands is sent, but not kept in the take.",
+        );
         ui.toggle_value(&mut memory.map.is_open, "Drums…")
             .on_hover_text("Which note each drum becomes, and which hits are left out");
         ui.toggle_value(&mut memory.is_feel_open, "Feel…")

@@ -105,13 +105,7 @@ pub fn shown(take: &Take, chosen: Option<usize>) -> Option<&Passage> {
 /// Where a place in a passage lies, in words that a file may be named with.
 pub fn start_of(passage: &Passage, offset_frames: u64) -> String {
     match passage.host_start_beats {
-        Some(beats) => {
-            let change = passage.tempo.first().copied().unwrap_or_default();
-            let bar_quarters =
-                f64::from(change.beats_per_bar.max(1)) * 4.0 / f64::from(change.beat_unit.max(1));
-            let beats = beats + passage.beats_at(offset_frames);
-            format!("bar {}", (beats / bar_quarters).floor() as i64 + 1)
-        }
+        Some(_) => format!("bar {}", passage.bar_at(offset_frames).number),
         None => "take".to_owned(),
     }
 }
@@ -218,7 +212,7 @@ impl View {
 fn lines(passage: &Passage, window: &Range<f64>) -> Vec<(f64, String)> {
     let rate = passage.sample_rate_hz;
     let frames = |seconds: f64| (seconds * rate).max(0.0) as u64;
-    let Some(start_beats) = passage.host_start_beats else {
+    if passage.host_start_beats.is_none() {
         let step = ((window.end - window.start) / MOST_LINES).max(1.0).ceil();
         let first = (window.start.max(0.0) / step).ceil();
         return (0..=MOST_LINES as usize)
@@ -226,27 +220,30 @@ fn lines(passage: &Passage, window: &Range<f64>) -> Vec<(f64, String)> {
             .take_while(|seconds| *seconds < window.end)
             .map(|seconds| (seconds, format!("{seconds:.0} s")))
             .collect();
-    };
-    let first = passage.tempo.first().copied().unwrap_or_default();
-    let bar = f64::from(first.beats_per_bar.max(1)) * 4.0 / f64::from(first.beat_unit.max(1));
-    let beats = |seconds: f64| start_beats + passage.beats_at(frames(seconds));
-    let (from, to) = (beats(window.start) / bar, beats(window.end) / bar);
-    let step = ((to - from) / MOST_LINES).max(1.0).ceil();
-    let first = (from / step).ceil();
-    (0..=MOST_LINES as usize)
-        .map(|index| (first + index as f64) * step)
-        .take_while(|at| *at < to)
-        .map(|at| {
-            let offset = passage.offset_at_beats(at * bar - start_beats);
-            (offset as f64 / rate, format!("{}", at as i64 + 1))
+    }
+    /// A line at the very edge is not lost to rounding.
+    const ROUNDING_BEATS: f64 = 1e-6;
+    let (from, to) = (frames(window.start), frames(window.end));
+    let shown = passage.beats_at(from) - ROUNDING_BEATS..passage.beats_at(to);
+    let (first, last) = (passage.bar_at(from).number, passage.bar_at(to).number);
+    let step = ((last - first) as f64 / MOST_LINES).max(1.0).ceil() as i64;
+    // Every so many bars from bar 1, so that the lines do not change while the window moves.
+    let first = first + (1 - first).rem_euclid(step);
+    (first..=last)
+        .step_by(step as usize)
+        .map(|number| (number, passage.bar_line_beats(number)))
+        .filter(|(_, beats)| shown.contains(beats))
+        .map(|(number, beats)| {
+            let offset = passage.offset_at_beats(beats);
+            (offset as f64 / rate, number.to_string())
         })
         .collect()
 }
 
 fn place(passage: &Passage, offset_frames: u64) -> Place {
-    let Some(start_beats) = passage.host_start_beats else {
+    if passage.host_start_beats.is_none() {
         return Place::Seconds(offset_frames as f64 / passage.sample_rate_hz);
-    };
+    }
     let change = passage
         .tempo
         .iter()
@@ -255,12 +252,9 @@ fn place(passage: &Passage, offset_frames: u64) -> Place {
         .copied()
         .unwrap_or_default();
     let beat_quarters = 4.0 / f64::from(change.beat_unit.max(1));
-    let beats = (start_beats + passage.beats_at(offset_frames)) / beat_quarters;
-    let per_bar = f64::from(change.beats_per_bar.max(1));
-    Place::Bar(
-        (beats / per_bar).floor() as i64 + 1,
-        beats.rem_euclid(per_bar) + 1.0,
-    )
+    let bar = passage.bar_at(offset_frames);
+    let beats = (passage.beats_at(offset_frames) - bar.start_beats).max(0.0) / beat_quarters;
+    Place::Bar(bar.number, beats + 1.0)
 }
 
 fn problem(
@@ -286,4 +280,57 @@ fn problem(
         .take
         .problem()
         .map(|problem| format!("Take of the project: {problem}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hitscribe_engine::note::take::{HostBar, TempoChange};
+
+    /// A bar of three beats, then bars of four from the beats 3, 7 and 11; heard from beat 8 on, at 120
+    /// quarters per minute, and in bars of three from beat 15 on, bar 5.
+    fn passage() -> Passage {
+        let mut passage = Passage::new(48_000.0);
+        passage.host_start_beats = Some(8.0);
+        passage.host_bar = Some(HostBar {
+            start_beats: 7.0,
+            number: None,
+        });
+        passage.change_tempo(TempoChange {
+            offset_frames: 7 * 24_000,
+            beats_per_bar: 3,
+            ..TempoChange::default()
+        });
+        passage
+    }
+
+    #[test]
+    fn bars_are_those_of_the_host_through_changes_of_the_meter() {
+        let passage = passage();
+        assert_eq!(start_of(&passage, 0), "bar 3");
+        assert_eq!(start_of(&passage, 11 * 24_000), "bar 6");
+        assert_eq!(place(&passage, 0), Place::Bar(3, 2.0));
+        assert_eq!(place(&passage, 8 * 24_000), Place::Bar(5, 2.0));
+        let texts = |window| -> Vec<(f64, String)> { lines(&passage, &window) };
+        let line = |seconds, text: &str| (seconds, text.to_owned());
+        assert_eq!(
+            texts(0.0..6.0),
+            [line(1.5, "4"), line(3.5, "5"), line(5.0, "6")]
+        );
+        // Of many, every so many from bar 1 on.
+        let long = texts(0.0..60.0);
+        assert!(long.len() <= MOST_LINES as usize + 1);
+        assert!(long.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        assert_eq!(texts(10.0..60.0).last(), long.last());
+    }
+
+    #[test]
+    fn without_a_timeline_there_are_seconds() {
+        let passage = Passage::new(48_000.0);
+        assert_eq!(start_of(&passage, 0), "take");
+        assert_eq!(place(&passage, 24_000), Place::Seconds(0.5));
+        let line = |seconds, text: &str| (seconds, text.to_owned());
+        let expected = [line(0.0, "0 s"), line(1.0, "1 s")];
+        assert_eq!(lines(&passage, &(0.0..2.0)), expected);
+    }
 }

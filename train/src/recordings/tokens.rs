@@ -85,6 +85,7 @@ fn ids(notes: &[MidiNote], delay: f64, start: f64) -> Vec<u16> {
             velocity: n.velocity,
             program: if n.channel == 9 { 0 } else { n.program },
             is_drum: n.channel == 9,
+            openness: None,
             confidence: 1.0,
         })
         .collect();

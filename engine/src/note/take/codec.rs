@@ -1,25 +1,30 @@
 //! Takes as bytes: small, versioned, and harmless whatever the bytes are.
 //!
-//! Layout of version 1, all integers as LEB128 unless said otherwise: the magic `HSTK`, the
+//! Layout of version 2, all integers as LEB128 unless said otherwise: the magic `HSTK`, the
 //! version, the number of passages, then for each passage its sample rate (f64, little endian), a
-//! byte of flags (1 playing, 2 host samples, 4 host beats), the host's samples (zigzag) and beats
-//! (f64) where flagged, two counted lists: tempo changes (offset difference, f64 tempo, two
-//! bytes of meter), notes (offset difference, length, key, velocity, program, a byte of flags,
-//! confidence), the length in frames, and the counted list of peaks (bytes).
+//! byte of flags (1 playing, 2 host samples, 4 host beats, 8 host bar, 16 number of that bar), where
+//! flagged the host's samples (zigzag), beats (f64), bar line in beats (f64) and its number (zigzag),
+//! two counted lists: tempo changes (offset difference, f64 tempo, two bytes of meter), notes (offset
+//! difference, length, key, velocity, program or, of a drum, openness of the hi-hat plus one or 0, a
+//! byte of flags, confidence), the length in frames, and the counted list of peaks (bytes).
+//!
+//! Version 1 is the same without bars, so that both are read alike.
 
 use crate::error::{Error, Result};
+use crate::event::MAX_OPENNESS;
 
-use super::{
-    MAX_NOTES, MAX_PASSAGES, MAX_PEAKS, MAX_TEMPO_CHANGES, Passage, Take, TakeNote, TempoChange,
-};
+use super::tempo::{MAX_BPM, MAX_TEMPO_CHANGES, MIN_BPM};
+use super::{HostBar, MAX_NOTES, MAX_PASSAGES, MAX_PEAKS, Passage, Take, TakeNote, TempoChange};
 
 const MAGIC: &[u8; 4] = b"HSTK";
 /// The version that is written. Every earlier one is read.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 
 const PLAYING: u8 = 1;
 const HOST_SAMPLES: u8 = 2;
 const HOST_BEATS: u8 = 4;
+const HOST_BAR: u8 = 8;
+const HOST_BAR_NUMBER: u8 = 16;
 const DRUM: u8 = 1;
 const LEAKAGE: u8 = 2;
 
@@ -49,7 +54,7 @@ impl Take {
             Some(Self { passages })
         };
         match input.number() {
-            Some(VERSION) => {}
+            Some(1..=VERSION) => {}
             Some(found) if found > VERSION => {
                 return Err(Error::TakeTooNew {
                     found,
@@ -73,16 +78,25 @@ impl Take {
 fn write_passage(out: &mut Writer, passage: &Passage) {
     out.0.extend(passage.sample_rate_hz.to_le_bytes());
     let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+    let bar_number = passage.host_bar.and_then(|bar| bar.number);
     out.0.push(
         flag(passage.was_playing, PLAYING)
             | flag(passage.host_start_samples.is_some(), HOST_SAMPLES)
-            | flag(passage.host_start_beats.is_some(), HOST_BEATS),
+            | flag(passage.host_start_beats.is_some(), HOST_BEATS)
+            | flag(passage.host_bar.is_some(), HOST_BAR)
+            | flag(bar_number.is_some(), HOST_BAR_NUMBER),
     );
     if let Some(samples) = passage.host_start_samples {
-        out.number(((samples << 1) ^ (samples >> 63)) as u64);
+        out.signed(samples);
     }
     if let Some(beats) = passage.host_start_beats {
         out.0.extend(beats.to_le_bytes());
+    }
+    if let Some(bar) = passage.host_bar {
+        out.0.extend(bar.start_beats.to_le_bytes());
+    }
+    if let Some(number) = bar_number {
+        out.signed(i64::from(number));
     }
     out.number(passage.tempo.len() as u64);
     let mut last = 0;
@@ -102,7 +116,11 @@ fn write_passage(out: &mut Writer, passage: &Passage) {
         out.0.extend([
             note.key,
             note.velocity,
-            note.program,
+            // A drum has no program; takes from before openness was measured have a 0 here.
+            match note.is_drum {
+                true => note.openness.map_or(0, |open| 1 + open.min(MAX_OPENNESS)),
+                false => note.program,
+            },
             flags,
             note.confidence,
         ]);
@@ -120,11 +138,21 @@ fn read_passage(input: &mut Reader) -> Option<Passage> {
     let mut passage = Passage::new(sample_rate_hz);
     passage.was_playing = flags & PLAYING != 0;
     if flags & HOST_SAMPLES != 0 {
-        let zigzag = input.number()?;
-        passage.host_start_samples = Some((zigzag >> 1) as i64 ^ -((zigzag & 1) as i64));
+        passage.host_start_samples = Some(input.signed()?);
     }
     if flags & HOST_BEATS != 0 {
         passage.host_start_beats = Some(input.float()?);
+    }
+    if flags & HOST_BAR != 0 {
+        let start_beats = input.float()?;
+        let number = match flags & HOST_BAR_NUMBER {
+            0 => None,
+            _ => Some(i32::try_from(input.signed()?).ok()?),
+        };
+        passage.host_bar = Some(HostBar {
+            start_beats,
+            number,
+        });
     }
     let mut offset_frames = 0u64;
     let changes = input.count(MAX_TEMPO_CHANGES)?;
@@ -133,7 +161,7 @@ fn read_passage(input: &mut Reader) -> Option<Passage> {
         offset_frames = offset_frames.checked_add(input.number()?)?;
         let bpm = input
             .float()
-            .filter(|bpm| (0.1..=100_000.0).contains(bpm))?;
+            .filter(|bpm| (MIN_BPM..=MAX_BPM).contains(bpm))?;
         let (beats_per_bar, beat_unit) = (input.byte()?, input.byte()?);
         tempo.push(TempoChange {
             offset_frames,
@@ -157,13 +185,15 @@ fn read_passage(input: &mut Reader) -> Option<Passage> {
         if key > 127 || program > 127 || !(1..=127).contains(&velocity) || length_frames == 0 {
             return None;
         }
+        let is_drum = flags & DRUM != 0;
         passage.notes.push(TakeNote {
             offset_frames,
             length_frames,
             key,
             velocity,
-            program,
-            is_drum: flags & DRUM != 0,
+            program: if is_drum { 0 } else { program },
+            is_drum,
+            openness: program.checked_sub(1).filter(|_| is_drum),
             is_leakage: flags & LEAKAGE != 0,
             confidence,
         });
@@ -183,6 +213,11 @@ impl Writer {
             value >>= 7;
         }
         self.0.push(value as u8);
+    }
+
+    /// Zigzag: small numbers of either sign stay short.
+    fn signed(&mut self, value: i64) {
+        self.number(((value << 1) ^ (value >> 63)) as u64);
     }
 }
 
@@ -224,6 +259,11 @@ impl<'a> Reader<'a> {
         None
     }
 
+    fn signed(&mut self) -> Option<i64> {
+        let zigzag = self.number()?;
+        Some((zigzag >> 1) as i64 ^ -((zigzag & 1) as i64))
+    }
+
     /// A count of things that take at least one byte each.
     fn count(&mut self, limit: usize) -> Option<usize> {
         let count = usize::try_from(self.number()?).ok()?;
@@ -232,92 +272,4 @@ impl<'a> Reader<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::tests::note;
-    use super::*;
-
-    fn take() -> Take {
-        let mut passage = Passage::new(44_100.0);
-        passage.was_playing = true;
-        passage.host_start_samples = Some(-12_345);
-        passage.host_start_beats = Some(17.25);
-        passage.change_tempo(TempoChange {
-            offset_frames: 900,
-            bpm: 93.5,
-            ..Default::default()
-        });
-        passage.notes = (0..500u64)
-            .map(|i| note(i * 3001, 36 + (i % 20) as u8))
-            .collect();
-        passage.notes[3].is_leakage = true;
-        passage.peaks = (0..=255).collect();
-        passage.length_frames = 2_000_000;
-        Take {
-            passages: vec![passage, Passage::new(96_000.0)],
-        }
-    }
-
-    #[test]
-    fn what_is_written_is_read() {
-        assert_eq!(
-            Take::from_bytes(&take().to_bytes()).expect("a take"),
-            take()
-        );
-        assert_eq!(
-            Take::from_bytes(&Take::default().to_bytes()).expect("empty"),
-            Take::default()
-        );
-    }
-
-    #[test]
-    fn ten_busy_minutes_stay_below_a_quarter_of_a_megabyte() {
-        let mut passage = Passage::new(48_000.0);
-        passage.notes = (0..600 * 20u64).map(|i| note(i * 2400, 42)).collect();
-        passage.peaks = vec![128; 600 * super::super::PEAKS_PER_SECOND];
-        assert!(
-            Take {
-                passages: vec![passage]
-            }
-            .to_bytes()
-            .len()
-                < 250_000
-        );
-    }
-
-    #[test]
-    fn the_future_is_named_and_junk_is_refused() {
-        let future = Take::from_bytes(b"HSTK\x07...");
-        assert!(matches!(future, Err(Error::TakeTooNew { found: 7, .. })));
-        assert!(matches!(
-            Take::from_bytes(b"RIFF1234"),
-            Err(Error::TakeDamaged { at_byte: 0 })
-        ));
-        assert!(matches!(
-            Take::from_bytes(b""),
-            Err(Error::TakeDamaged { at_byte: 0 })
-        ));
-    }
-
-    #[test]
-    fn no_cut_and_no_flipped_bit_panics_or_breaks_a_limit() {
-        let bytes = take().to_bytes();
-        for length in 4..bytes.len() {
-            assert!(
-                Take::from_bytes(&bytes[..length]).is_err(),
-                "cut at {length}"
-            );
-        }
-        for index in 0..bytes.len() {
-            for bit in 0..8 {
-                let mut damaged = bytes.clone();
-                damaged[index] ^= 1 << bit;
-                if let Ok(take) = Take::from_bytes(&damaged) {
-                    assert!(take.note_count() <= MAX_NOTES);
-                    for note in take.passages.iter().flat_map(|passage| &passage.notes) {
-                        assert!(note.key < 128 && (1..128).contains(&note.velocity));
-                    }
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -8,81 +8,24 @@ pub(super) fn note(offset_frames: u64, key: u8) -> TakeNote {
         velocity: 100,
         program: 0,
         is_drum: true,
+        openness: None,
         is_leakage: false,
         confidence: 200,
     }
 }
 
-#[test]
-fn beats_follow_the_tempo_map() {
-    let mut passage = Passage::new(48_000.0);
-    passage.change_tempo(TempoChange {
-        bpm: 60.0,
-        ..TempoChange::default()
-    });
-    passage.change_tempo(TempoChange {
-        offset_frames: 96_000,
-        bpm: 120.0,
-        ..Default::default()
-    });
-    assert_eq!(passage.tempo.len(), 2);
-    assert_eq!(passage.beats_at(0), 0.0);
-    assert_eq!(passage.beats_at(48_000), 1.0);
-    assert_eq!(passage.beats_at(96_000), 2.0);
-    assert_eq!(passage.beats_at(144_000), 4.0);
-    assert_eq!(
-        [-1.0, 0.5, 2.0, 4.0].map(|b| passage.offset_at_beats(b)),
-        [0, 24_000, 96_000, 144_000]
-    );
-}
-
-#[test]
-fn a_repeated_tempo_is_no_change_and_nonsense_is_ignored() {
-    let mut passage = Passage::new(48_000.0);
-    passage.change_tempo(TempoChange {
-        offset_frames: 10,
-        ..TempoChange::default()
-    });
-    passage.change_tempo(TempoChange {
-        offset_frames: 20,
-        bpm: f64::NAN,
-        ..Default::default()
-    });
-    passage.change_tempo(TempoChange {
-        offset_frames: 30,
-        bpm: 0.0,
-        ..Default::default()
-    });
-    assert_eq!(passage.tempo, [TempoChange::default()]);
-}
-
-#[test]
-fn the_bar_line_before_any_frame_is_found() {
-    let mut passage = Passage::new(48_000.0);
-    passage.host_start_beats = Some(9.5);
-    assert_eq!(passage.bar_start_beats(0), -1.5);
-    // Bars of two seconds.
-    assert_eq!(passage.bar_start_beats(59_999), -1.5);
-    assert_eq!(passage.bar_start_beats(60_001), 2.5);
-    // A host that says 6/8 a little late, with the block after the bar line.
-    passage.change_tempo(TempoChange {
-        offset_frames: 60_100,
-        beats_per_bar: 6,
-        beat_unit: 8,
-        ..TempoChange::default()
-    });
-    assert_eq!(passage.bar_start_beats(61_000), 2.5);
-    assert_eq!(passage.bar_start_beats(60_000 + 73_000), 5.5);
+fn playing() -> Passage {
+    Passage {
+        was_playing: true,
+        ..Passage::new(48_000.0)
+    }
 }
 
 #[test]
 fn silence_between_plays_is_forgotten_and_memory_stays_bounded() {
     let mut take = Take::default();
     take.start_passage(Passage::new(48_000.0));
-    take.start_passage(Passage {
-        was_playing: true,
-        ..Passage::new(48_000.0)
-    });
+    take.start_passage(playing());
     assert_eq!(take.passages.len(), 1);
     let mut added = Passage::new(48_000.0);
     added.insert(note(0, 38));
@@ -126,6 +69,125 @@ fn a_cleared_take_comes_back_with_what_was_heard_since() {
     let counts: Vec<usize> = take.passages.iter().map(|p| p.notes.len()).collect();
     assert_eq!(counts, [1, 2, 1]);
     assert_eq!(take.passages.iter().filter(|p| p.is_open).count(), 1);
+}
+
+#[test]
+fn a_take_that_was_cleared_in_silence_comes_back_before_the_play_that_followed() {
+    let mut take = Take::default();
+    let mut first = playing();
+    first.insert(note(1, 36));
+    take.start_passage(first);
+    take.start_passage(Passage::new(48_000.0));
+    let cleared = take.clear();
+    take.start_passage(Passage {
+        host_start_samples: Some(96_000),
+        host_start_beats: Some(4.0),
+        ..playing()
+    });
+    if let Some(open) = take.open_passage() {
+        open.insert(note(2, 38));
+        open.change_tempo(TempoChange {
+            bpm: 90.0,
+            ..TempoChange::default()
+        });
+    }
+    let since = take.passages.clone();
+    assert_eq!(since.len(), 1, "the silence has been forgotten");
+    take.restore(cleared);
+    assert_eq!(take.passages.len(), 2);
+    assert_eq!(take.passages[0].notes.len(), 1);
+    assert_eq!(take.passages[1..], since);
+}
+
+#[test]
+fn a_passage_that_ended_after_clearing_is_another_than_what_followed() {
+    let mut take = Take::default();
+    let mut standing = Passage::new(48_000.0);
+    standing.insert(note(1, 36));
+    take.start_passage(standing);
+    let cleared = take.clear();
+    take.start_passage(playing());
+    take.restore(cleared);
+    let kept: Vec<_> = take
+        .passages
+        .iter()
+        .map(|p| (p.notes.len(), p.was_playing, p.is_open))
+        .collect();
+    assert_eq!(kept, [(1, false, false), (0, true, true)]);
+}
+
+#[test]
+fn days_of_a_standing_transport_cost_no_note() {
+    const HOUR_PEAKS: usize = 3600 * PEAKS_PER_SECOND;
+    let hour = [7; HOUR_PEAKS];
+    let mut take = Take::default();
+    let mut played = playing();
+    played.insert(note(1, 36));
+    played.extend(3600 * 48_000, &hour);
+    take.start_passage(played);
+    take.start_passage(Passage::new(48_000.0));
+    for _ in 0..48 {
+        if let Some(open) = take.open_passage() {
+            open.extend(3600 * 48_000, &hour);
+        }
+        take.trim();
+    }
+    assert_eq!((take.passages.len(), take.note_count()), (2, 1));
+    assert_eq!(take.passages[0].peaks.len(), HOUR_PEAKS);
+    assert_eq!(take.passages[1].peaks.len(), MAX_STANDING_PEAKS);
+    assert_eq!(take.passages[1].length_frames, 48 * 3600 * 48_000);
+}
+
+#[test]
+fn the_overview_is_forgotten_where_there_are_no_notes_then_where_they_are_oldest() {
+    const HOUR_PEAKS: usize = 3600 * PEAKS_PER_SECOND;
+    let hours = |take: &Take| -> Vec<usize> {
+        let hours = |passage: &Passage| passage.peaks.len() / HOUR_PEAKS;
+        take.passages.iter().map(hours).collect()
+    };
+    let mut take = Take::default();
+    for has_note in [true, false, true, true] {
+        let mut passage = playing();
+        if has_note {
+            passage.insert(note(1, 36));
+        }
+        passage.extend(3600 * 48_000, &[7; HOUR_PEAKS]);
+        take.start_passage(passage);
+    }
+    assert_eq!(hours(&take), [1, 0, 1, 1]);
+    take.start_passage(playing());
+    if let Some(open) = take.open_passage() {
+        open.extend(3600 * 48_000, &[7; HOUR_PEAKS]);
+    }
+    take.trim();
+    assert_eq!(hours(&take), [0, 0, 1, 1, 1]);
+    assert_eq!(take.note_count(), 3);
+}
+
+#[test]
+fn too_many_passages_lose_those_without_notes_first() {
+    let mut take = Take::default();
+    for index in 0..MAX_PASSAGES as u64 {
+        let mut passage = playing();
+        if index != 1_000 {
+            passage.insert(note(index, 36));
+        }
+        take.start_passage(passage);
+    }
+    take.start_passage(playing());
+    assert_eq!(take.passages.len(), MAX_PASSAGES);
+    assert_eq!(take.note_count(), MAX_PASSAGES - 1);
+    take.start_passage(playing());
+    assert_eq!(
+        take.note_count(),
+        MAX_PASSAGES - 1,
+        "the one before had none"
+    );
+    let mut added = playing();
+    added.insert(note(0, 38));
+    let id = added.id;
+    let index = take.add_passage(added);
+    assert_eq!(take.passages.get(index).map(|p| p.id), Some(id));
 }
 
 #[test]
