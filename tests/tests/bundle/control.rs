@@ -58,8 +58,9 @@ fn the_hats_pedal_is_sent_before_each_hat_and_only_when_wanted() {
             (message.frame, message.bytes[2])
         })
         .collect();
-    let places = |of: &[(u64, u8)]| of.iter().map(|(at, _)| *at).collect::<Vec<_>>();
-    assert_equal(&places(&controls), &places(&hats), "controllers");
+    let at_hats: Vec<u64> = hats.iter().map(|(at, _)| *at).collect();
+    let at_controls: Vec<u64> = controls.iter().map(|(at, _)| *at).collect();
+    assert_equal(&at_controls, &at_hats, "controllers");
     for ((_, key), (_, down)) in hats.iter().zip(&controls) {
         let is_right = match key {
             46 => (0..=63).contains(down),
@@ -68,8 +69,8 @@ fn the_hats_pedal_is_sent_before_each_hat_and_only_when_wanted() {
         };
         assert!(is_right, "{key}: {down}");
     }
-    let measured = |(_, down): &&(u64, u8)| ![0, 127].contains(down);
-    assert!(controls.iter().any(|c| measured(&c)), "{controls:?}");
+    let is_measured = |(_, down): &(u64, u8)| ![0, 127].contains(down);
+    assert!(controls.iter().any(is_measured), "{controls:?}");
 }
 
 /// Kicks and other hits with a sensitivity of the kick's own, set in the saved state.
