@@ -175,11 +175,13 @@ fn a_missing_model_says_so_and_is_used_once_it_is_there() {
         "{reason}"
     );
     assert!(!port.counters().failed());
-    {
-        let take = take.lock();
-        assert_eq!(take.passages[0].length_frames, audio.len() as u64);
-        assert!(take.passages[0].notes.is_empty(), "nothing wrong is heard");
-    }
+    wait_for("the whole passage", || {
+        take.lock().passages[0].length_frames == audio.len() as u64
+    });
+    assert!(
+        take.lock().passages[0].notes.is_empty(),
+        "nothing wrong is heard"
+    );
     add(&store);
     wait_for("the model", || {
         hub.model(&choice)
