@@ -50,12 +50,12 @@ def matches(found, hits, inaudible):
 
 
 @torch.no_grad()
-def judge(nets, records):
+def judge(net, records):
     """Per class: the peaks with their verdicts, and the number of hits."""
     rows, totals = [[] for _ in CLASSES], np.zeros(len(CLASSES), int)
     for record in records:
         audio = torch.from_numpy(parse(record)[0])[None]
-        probability = torch.sigmoid(sum(net(audio)[0] for net in nets) / len(nets))[0].numpy()
+        probability = torch.sigmoid(net(audio)[0])[0].numpy()
         count = int(np.frombuffer(record, "<u4", 1, SEGMENT_SAMPLES * 2)[0])
         table = np.frombuffer(record, "<f4", MAX_HITS * 4, SEGMENT_SAMPLES * 2 + 4).reshape(-1, 4)[:count]
         for c in range(len(CLASSES)):
@@ -86,13 +86,13 @@ def main():
     parser.add_argument("--pool")
     parser.add_argument("--segments", type=int, default=300, help="of each kind")
     options = parser.parse_args()
-    nets = load(options.checkpoint)
+    net = load(options.checkpoint)
     torch.set_num_threads(1)
     rows, totals = [[] for _ in CLASSES], np.zeros(len(CLASSES), int)
     report = {}
     for hold_out in (True, False):
         records = render(options.renderer, options.bank, options.pool, 777, 10**12, options.segments, hold_out)
-        r, n = judge(nets, records)
+        r, n = judge(net, records)
         report["hold-out" if hold_out else "training kits"] = (r, n)
         for c in range(len(CLASSES)):
             rows[c] += r[c]

@@ -27,4 +27,4 @@ def finetune(options):
             module.eval()
     recordings = lambda seed, first: Recordings(options, seed, first, RECORD_BYTES, parse)
     tuned = fit(net, recordings, losses, LOSS_WEIGHTS, options)
-    write([tuned.cpu().eval()], options.out, {"thresholds": thresholds})
+    write(tuned.cpu().eval(), options.out, {"thresholds": thresholds})

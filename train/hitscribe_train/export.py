@@ -1,8 +1,8 @@
 """Writes a trained network as the weights file that the engine embeds.
 
-    python -m hitscribe_train.export CHECKPOINT OUT.safetensors [--beside FILE...] [--picking PICKING.json]
+    python -m hitscribe_train.export CHECKPOINT OUT.safetensors [--picking PICKING.json]
 
-The outputs of networks that stand beside each other are averaged. Every batch norm is folded into the convolution before it. Weights are stored as the matrices that
+Every batch norm is folded into the convolution before it. Weights are stored as the matrices that
 the engine multiplies with (channels last, taps before channels), in 16-bit floats:
 
     stem.N.weight   [3 frequency taps, 3 time taps * inputs, outputs]     stem.N.bias   [outputs]
@@ -10,8 +10,6 @@ the engine multiplies with (channels last, taps before channels), in 16-bit floa
     block.N.spread.weight [taps * CHANNELS, CHANNELS]                     block.N.spread.bias
     block.N.mix.weight    [CHANNELS, CHANNELS]                            block.N.mix.bias
     head.weight     [CHANNELS, 2 * classes]: onset, shift                 head.bias
-
-The second network's tensors have "1." before their names, the third's "2.", and so on.
 
 The metadata key "config" holds everything else as JSON: front end, shape of the network, classes and
 how hits are picked. PICKING.json overrides the defaults of the latter: {"thresholds": {"kick": 0.4}}.
@@ -25,7 +23,6 @@ from safetensors.torch import save_file
 
 from . import front_end
 from . import model as m
-from .weights_file import networks
 
 FORMAT = 1
 DEFAULT_THRESHOLD = 0.5
@@ -44,11 +41,21 @@ def taps_first(weight):
     return weight.permute(2, 1, 0).flatten(0, 1)
 
 
+def stem_layers(stem):
+    """Yields (convolution, norm, whether bands are pooled by two after it)."""
+    layers = list(stem.layers)
+    for index, layer in enumerate(layers):
+        if isinstance(layer, torch.nn.MaxPool2d):
+            continue
+        pooled = index + 1 < len(layers) and isinstance(layers[index + 1], torch.nn.MaxPool2d)
+        yield layer[0], layer[1], pooled
+
+
 @torch.no_grad()
 def tensors(net):
     """Name -> tensor, and the shape of the stem for the configuration."""
     out, stem, bands = {}, [], m.BANDS
-    for index, (conv, norm, pooled) in enumerate(net.stem.convolutions()):
+    for index, (conv, norm, pooled) in enumerate(stem_layers(net.stem)):
         weight, bias = folded(conv, norm)  # [outputs, inputs, frequency, time]
         out[f"stem.{index}.weight"] = weight.permute(2, 3, 1, 0).flatten(1, 2)
         out[f"stem.{index}.bias"] = bias
@@ -93,7 +100,7 @@ def front_end_config(model, scale, lowest_hz, highest_hz):
     }
 
 
-def config(stem, members, picking):
+def config(stem, picking):
     """Everything the engine needs beside the tensors."""
     unknown = set(picking.get("thresholds", {})) - set(m.CLASSES)
     if unknown:
@@ -103,7 +110,6 @@ def config(stem, members, picking):
         "format": FORMAT,
         "front_end": front_end_config(m, "mel", m.LOWEST_HZ, m.HIGHEST_HZ),
         "stem": stem,
-        "members": members,
         "channels": m.CHANNELS,
         "blocks": [{"taps": k, "dilation": d, "past_taps": p} for k, d, p in m.BLOCKS],
         "classes": list(m.CLASSES),
@@ -111,40 +117,28 @@ def config(stem, members, picking):
     }
 
 
-def members(nets):
-    """Name -> tensor of networks side by side, and the shape of their stems."""
-    values, stem = tensors(nets[0])
-    for index, net in enumerate(nets[1:], 1):
-        values |= {f"{index}.{name}": value for name, value in tensors(net)[0].items()}
-    return values, stem
-
-
-def write(nets, path, picking=None, dtype=torch.float16):
-    """Writes networks whose outputs are averaged; they must be in eval mode, because the norms are folded as
-    they stand."""
-    values, stem = members(nets)
-    metadata = {"config": json.dumps(config(stem, len(nets), picking or {}))}
+def write(net, path, picking=None, dtype=torch.float16):
+    """Writes the network; it must be in eval mode, because the norms are folded as they stand."""
+    values, stem = tensors(net)
+    metadata = {"config": json.dumps(config(stem, picking or {}))}
     save_file({name: value.to(dtype) for name, value in values.items()}, path, metadata=metadata)
 
 
-def load(path):
-    """The networks of a training checkpoint or a weights file, on the CPU, in eval mode."""
-    if path.endswith(".safetensors"):
-        return [net.eval() for net in networks(path)[0]]
+def load(checkpoint):
+    """The network of a training checkpoint, on the CPU, in eval mode."""
     net = m.DrumNet()
-    net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["model"])
-    return [net.eval()]
+    net.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["model"])
+    return net.eval()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint", help="or a weights file")
+    parser.add_argument("checkpoint")
     parser.add_argument("out")
-    parser.add_argument("--beside", nargs="+", default=[], help="further checkpoints or weights files")
     parser.add_argument("--picking", help="JSON file with thresholds by class")
     options = parser.parse_args()
     picking = json.load(open(options.picking)) if options.picking else {}
-    write([net for path in (options.checkpoint, *options.beside) for net in load(path)], options.out, picking)
+    write(load(options.checkpoint), options.out, picking)
 
 
 if __name__ == "__main__":

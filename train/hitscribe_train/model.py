@@ -78,15 +78,6 @@ class Stem(nn.Module):
     def forward(self, features):
         return torch.relu(self.norm(self.project(self.layers(features).flatten(1, 2))))
 
-    def convolutions(self):
-        """Yields (convolution, norm, whether bands are pooled by two after it)."""
-        layers = list(self.layers)
-        for index, layer in enumerate(layers):
-            if isinstance(layer, nn.MaxPool2d):
-                continue
-            pooled = index + 1 < len(layers) and isinstance(layers[index + 1], nn.MaxPool2d)
-            yield layer[0], layer[1], pooled
-
 
 class Block(nn.Module):
     """Residual: dilated convolution, norm, ReLU, 1x1 convolution."""

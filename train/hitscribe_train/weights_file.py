@@ -1,4 +1,4 @@
-"""The drum networks of a weights file: the inverse of `export.py`."""
+"""The drum network of a weights file: the inverse of `export.py`."""
 
 import json
 
@@ -6,6 +6,7 @@ import torch
 from safetensors import safe_open
 
 from . import model as m
+from .export import stem_layers
 
 
 def from_matrix(matrix, taps):
@@ -24,29 +25,15 @@ def unfold(conv, norm, weight, bias):
 
 
 @torch.no_grad()
-def networks(path):
-    """The networks of a weights file, whose outputs the engine averages, and its picking thresholds."""
+def from_weights_file(path):
+    """The network of a weights file and its picking thresholds; the inverse of `export.py`."""
+    net = m.DrumNet()
     with safe_open(path, "pt") as file:
         config = json.loads(file.metadata()["config"])
         values = {name: file.get_tensor(name).float() for name in file.keys()}
     if config["classes"] != list(m.CLASSES) or config["channels"] != m.CHANNELS:
         raise SystemExit(f"{path}: not a built-in drum model of this version")
-    prefixes = [f"{index}." if index else "" for index in range(config.get("members", 1))]
-    of = lambda prefix: {name.removeprefix(prefix): values[name] for name in values if name.startswith(prefix)}
-    nets = [network(of(prefix)) for prefix in prefixes]
-    return nets, dict(zip(config["classes"], config["thresholds"]))
-
-
-def from_weights_file(path):
-    """The first network of a weights file, and its picking thresholds."""
-    nets, thresholds = networks(path)
-    return nets[0], thresholds
-
-
-def network(values):
-    """A network with these tensors."""
-    net = m.DrumNet()
-    for index, (conv, norm, _) in enumerate(net.stem.convolutions()):
+    for index, (conv, norm, _) in enumerate(stem_layers(net.stem)):
         weight = values[f"stem.{index}.weight"].unflatten(1, (3, -1))  # [frequency, time, inputs, outputs]
         unfold(conv, norm, weight.permute(3, 2, 0, 1), values[f"stem.{index}.bias"])
     project = from_matrix(values["project.weight"], 3)  # [outputs, bands * channels, taps]
@@ -63,7 +50,7 @@ def network(values):
     net.head.weight.copy_(torch.cat([onset, torch.zeros_like(onset), shift]))
     onset, shift = values["head.bias"].chunk(2)
     net.head.bias.copy_(torch.cat([onset, torch.zeros_like(onset), shift]))
-    return net
+    return net, dict(zip(config["classes"], config["thresholds"]))
 
 
 @torch.no_grad()

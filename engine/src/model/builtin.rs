@@ -87,9 +87,6 @@ pub struct BuiltinConfig {
     pub front_end: FrontEndConfig,
     /// The convolutions over bands and time.
     pub stem: Vec<StemLayer>,
-    /// Networks of this shape, trained apart, whose outputs are averaged.
-    #[serde(default = "one")]
-    pub members: usize,
     /// Channels after the stem.
     pub channels: usize,
     /// The residual blocks.
@@ -98,10 +95,6 @@ pub struct BuiltinConfig {
     pub classes: Vec<String>,
     /// Calibrated probability threshold of each class, between 0 and 1.
     pub thresholds: Vec<f32>,
-}
-
-fn one() -> usize {
-    1
 }
 
 impl BuiltinConfig {
@@ -151,9 +144,7 @@ impl NetworkConfig for BuiltinConfig {
                 .stem
                 .iter()
                 .all(|s| (1..=4096).contains(&s.outputs) && (1..=8).contains(&s.stride));
-        let members_valid = (1..=16).contains(&self.members);
-        if !blocks_valid || !stem_valid || !members_valid || !(1..=65_536).contains(&self.channels)
-        {
+        if !blocks_valid || !stem_valid || !(1..=65_536).contains(&self.channels) {
             return Err(broken("its shape makes no sense"));
         }
         self.front_end.check().map_err(broken)

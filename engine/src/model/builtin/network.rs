@@ -11,17 +11,8 @@ use super::super::streaming::{Dense, Edges, Step, StreamNetwork, join, split};
 use super::{BlockConfig, BuiltinConfig, BuiltinWeights, STEM_TAPS};
 use crate::error::Result;
 
-/// The network with its weights on one device: one or more of one shape, whose outputs are averaged.
+/// The network with its weights on one device.
 pub struct Network<B: Backend> {
-    members: Vec<Member<B>>,
-}
-
-/// What the networks still need of one source's past.
-pub struct State<B: Backend> {
-    members: Vec<MemberState<B>>,
-}
-
-struct Member<B: Backend> {
     stem: Vec<StemConv<B>>,
     project: Dense<B>,
     blocks: Vec<Block<B>>,
@@ -31,8 +22,8 @@ struct Member<B: Backend> {
     device: B::Device,
 }
 
-/// Inputs of each layer, oldest first.
-struct MemberState<B: Backend> {
+/// What the layers still need of one source's past: inputs of each layer, oldest first.
+pub struct State<B: Backend> {
     /// `[1, bands, 2, channels]` for each stem layer.
     stem: Vec<Tensor<B, 4>>,
     /// `[1, 2, bands * channels]`
@@ -61,54 +52,13 @@ impl<B: Backend> StreamNetwork<B> for Network<B> {
     type State = State<B>;
 
     fn load(weights: &BuiltinWeights<'_>, device: &B::Device) -> Result<Self> {
-        let load = |member| Member::load(weights, member, device);
-        let members = (0..weights.config.members)
-            .map(load)
-            .collect::<Result<_>>()?;
-        Ok(Self { members })
-    }
-
-    fn new_state(&self) -> State<B> {
-        State {
-            members: self.members.iter().map(Member::new_state).collect(),
-        }
-    }
-
-    fn run(&self, steps: &mut [Step<'_, State<B>>]) -> Vec<Vec<f32>> {
-        let Member {
-            bands,
-            inputs,
-            device,
-            ..
-        } = &self.members[0];
-        let frames = steps[0].features.len() / (bands * inputs);
-        let values = steps.iter().flat_map(|s| s.features).copied();
-        let shape = [steps.len(), frames, *bands, *inputs];
-        let features = TensorData::new(values.collect::<Vec<_>>(), shape);
-        let features = Tensor::<B, 4>::from_data(features, device);
-        let mut sum = self.members[0].run(steps, 0, features.clone());
-        for (own, member) in self.members.iter().enumerate().skip(1) {
-            sum = sum + member.run(steps, own, features.clone());
-        }
-        split(sum / self.members.len() as f32)
-    }
-}
-
-impl<B: Backend> Member<B> {
-    /// Member number `member` of a weights file: the tensors of all but the first have its number before
-    /// their names.
-    fn load(weights: &BuiltinWeights<'_>, member: usize, device: &B::Device) -> Result<Self> {
         let config = &weights.config;
-        let prefix = match member {
-            0 => String::new(),
-            _ => format!("{member}."),
-        };
         let bands = config.front_end.bands;
         let inputs = config.front_end.fft_sizes.len();
         let (mut band_count, mut channels) = (bands, inputs);
         let mut stem = Vec::new();
         for (index, layer) in config.stem.iter().enumerate() {
-            let name = format!("{prefix}stem.{index}");
+            let name = format!("stem.{index}");
             let shape = [STEM_TAPS, STEM_TAPS * channels, layer.outputs];
             let values = weights.tensor(&format!("{name}.weight"), &shape)?;
             let bias = weights.tensor(&format!("{name}.bias"), &[layer.outputs])?;
@@ -125,9 +75,8 @@ impl<B: Backend> Member<B> {
             channels = layer.outputs;
             band_count = layer_bands(band_count, layer.stride, layer.pooled);
         }
-        let dense = |name: &str, inputs, outputs| {
-            Dense::load(weights, &format!("{prefix}{name}"), inputs, outputs, device)
-        };
+        let dense =
+            |name: &str, inputs, outputs| Dense::load(weights, name, inputs, outputs, device);
         let project = dense(
             "project",
             STEM_TAPS * band_count * channels,
@@ -154,7 +103,7 @@ impl<B: Backend> Member<B> {
         })
     }
 
-    fn new_state(&self) -> MemberState<B> {
+    fn new_state(&self) -> State<B> {
         let (mut bands, mut channels) = (self.bands, self.inputs);
         let mut stem = Vec::new();
         for layer in &self.stem {
@@ -171,46 +120,31 @@ impl<B: Backend> Member<B> {
                 &self.device,
             )
         });
-        MemberState {
+        State {
             stem,
             project: Tensor::zeros([1, STEM_TAPS - 1, bands * channels], &self.device),
             blocks: blocks.collect(),
         }
     }
 
-    /// `[batch, frames, outputs]` of the next frames, given as `[batch, frames, bands, inputs]`; this one's
-    /// memory is number `own` of the sources' states.
-    fn run(
-        &self,
-        steps: &mut [Step<'_, State<B>>],
-        own: usize,
-        features: Tensor<B, 4>,
-    ) -> Tensor<B, 3> {
-        let [batch, frames, _, _] = features.dims();
+    fn run(&self, steps: &mut [Step<'_, State<B>>]) -> Vec<Vec<f32>> {
+        let batch = steps.len();
+        let frames = steps[0].features.len() / (self.bands * self.inputs);
+        let values = steps.iter().flat_map(|s| s.features).copied();
+        let shape = [batch, frames, self.bands, self.inputs];
+        let features = TensorData::new(values.collect::<Vec<_>>(), shape);
         let mut edges = Edges::new(steps, frames);
 
-        let mut x = features.swap_dims(1, 2);
+        let mut x = Tensor::<B, 4>::from_data(features, &self.device).swap_dims(1, 2);
         for (index, layer) in self.stem.iter().enumerate() {
-            let joined = join(
-                steps,
-                |state| &mut state.members[own].stem[index],
-                x,
-                2,
-                STEM_TAPS - 1,
-            );
+            let joined = join(steps, |state| &mut state.stem[index], x, 2, STEM_TAPS - 1);
             x = layer.forward(joined);
             edges.delay(STEM_TAPS / 2);
             x = edges.clear(x, 2);
         }
         let width = x.dims()[1] * x.dims()[3];
         let x = x.swap_dims(1, 2).reshape([batch, frames, width]);
-        let joined = join(
-            steps,
-            |state| &mut state.members[own].project,
-            x,
-            1,
-            STEM_TAPS - 1,
-        );
+        let joined = join(steps, |state| &mut state.project, x, 1, STEM_TAPS - 1);
         let windows: Tensor<B, 3> = joined
             .reshape([batch, (frames + STEM_TAPS - 1) * width])
             .unfold(1, STEM_TAPS * width, width);
@@ -220,18 +154,13 @@ impl<B: Backend> Member<B> {
 
         for (index, block) in self.blocks.iter().enumerate() {
             let context = block.config.context_frames();
-            let joined = join(
-                steps,
-                |state| &mut state.members[own].blocks[index],
-                x,
-                1,
-                context,
-            );
+            let joined = join(steps, |state| &mut state.blocks[index], x, 1, context);
             x = block.forward(joined, frames);
             edges.delay(context - block.config.past_frames());
             x = edges.clear(x, 1);
         }
-        self.head.forward(relu(x))
+        let outputs = self.head.forward(relu(x));
+        split(outputs)
     }
 }
 
