@@ -136,10 +136,15 @@ impl Studio {
             mut hits,
         } = if with_drums {
             let strokes = self.strokes(rng, band.as_ref().map_or(&[], |b| &b.1));
-            let kit = Kit::random(rng, &self.bank, &self.full_kits);
+            // Loops from samplers and machines come as they are, often with a kit as it was recorded.
+            let dry = chance(rng, 0.2);
+            let kit = if dry && chance(rng, 0.5) {
+                Kit::as_recorded(rng, &self.bank, &self.full_kits)
+            } else {
+                Kit::random(rng, &self.bank, &self.full_kits)
+            };
             let take = perform(rng, kit, &strokes, LEAD_SAMPLES, SEGMENT_SAMPLES);
-            // Loops from samplers and machines come as they are.
-            if chance(rng, 0.08) {
+            if dry {
                 take.dry()
             } else {
                 mixdown(rng, planner, take)

@@ -1,4 +1,5 @@
 //! Notes: peak picking, exact onsets, velocities, leakage filters, metrics.
+pub mod evidence;
 pub mod leakage;
 pub mod levels;
 pub mod metrics;

@@ -3,10 +3,14 @@
 //! A hit is a frame whose onset logit is the largest of its class within a short reach and above the
 //! class's threshold, unless another class of the same kind claims the same instant (a hi-hat is
 //! either open or closed). All of this compares logits above the threshold, which the sensitivity
-//! moves by the same amount for every class: a higher sensitivity only ever adds hits.
+//! moves by the same amount for every class: a higher sensitivity only ever adds picks.
+//!
+//! Some way below the threshold picks are let through as well: how loud they are decides about those
+//! ([`super::evidence`]).
 
 use std::collections::VecDeque;
 
+use super::evidence;
 use crate::event::DrumClass;
 use crate::model::builtin::VALUES_PER_CLASS;
 
@@ -126,7 +130,7 @@ impl From<f32> for Sensitivity {
     }
 }
 
-/// A hit before it has a place in the audio.
+/// What may be a hit, before it has a place in the audio.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pick {
     /// What was struck.
@@ -135,6 +139,11 @@ pub struct Pick {
     pub position_frames: f64,
     /// Probability 0..=1 that the model gives to it.
     pub confidence: f32,
+    /// Logits above the calibrated threshold of its class.
+    pub calibrated_excess: f32,
+    /// Logits above the threshold as the sensitivity moves it; not below minus
+    /// [`evidence::most_help`] unless the calibrated one is above that.
+    pub excess: f32,
 }
 
 /// Finds the hits of one source, frame by frame.
@@ -228,16 +237,19 @@ impl Picker {
     fn decide(&mut self, hits: &mut Vec<Pick>) {
         let frame = self.next_frame;
         for class in DrumClass::ALL {
-            if self.is_peak(frame, class)
-                && self.excess(frame, class) >= self.shifted_threshold()
-                && !self.is_beaten(frame, class)
-            {
-                let [onset, shift] = self.at(frame)[class.index()];
+            let [onset, shift] = self.at(frame)[class.index()];
+            let calibrated_excess = onset - self.thresholds[class.index()];
+            let excess = self.excess(frame, class) - self.shifted_threshold();
+            // What is usual for a class is learnt at the calibrated threshold, whatever the sensitivity.
+            let is_wanted = excess.max(calibrated_excess) >= -evidence::most_help(class);
+            if is_wanted && self.is_peak(frame, class) && !self.is_beaten(frame, class) {
                 let shift = f64::from(shift).clamp(-MAX_SHIFT_FRAMES, MAX_SHIFT_FRAMES);
                 hits.push(Pick {
                     class,
                     position_frames: (frame as f64 + shift).max(0.0),
                     confidence: sigmoid(onset),
+                    calibrated_excess,
+                    excess,
                 });
             }
         }
@@ -402,9 +414,9 @@ mod tests {
                     .collect()
             })
             .collect();
-        let mut last: Vec<Pick> = Vec::new();
+        let mut last = Vec::new();
         for step in 0..=20 {
-            let hits = picks(&frames, step as f32 / 20.0);
+            let hits = names(&picks(&frames, step as f32 / 20.0));
             assert!(
                 last.iter().all(|hit| hits.contains(hit)),
                 "sensitivity {step}/20"
@@ -446,7 +458,7 @@ mod tests {
         let mut picker = Picker::new(&thresholds, PickRules::default());
         let mut hits = Vec::new();
         picker.push(
-            &frame(&[(Kick, 2.0), (Snare, 2.0), (Clap, f32::NAN)]),
+            &frame(&[(Kick, 1.2), (Snare, 2.0), (Clap, f32::NAN)]),
             &mut hits,
         );
         picker.push(&[f32::NAN; VALUES_PER_CLASS * CLASSES], &mut hits);

@@ -20,6 +20,8 @@ pub const MAX_PASSAGES: usize = 2_000;
 const MAX_PEAKS: usize = 3 * 3600 * PEAKS_PER_SECOND;
 /// Steps that a passage holds while the transport stands, as it may for days: ten minutes.
 const MAX_STANDING_PEAKS: usize = 600 * PEAKS_PER_SECOND;
+/// By how many notes the memory of a passage grows.
+const NOTES_AT_ONCE: usize = 1_024;
 /// Steps of the loudness overview in a second.
 pub const PEAKS_PER_SECOND: usize = 25;
 
@@ -146,6 +148,10 @@ impl Passage {
         let index = self
             .notes
             .partition_point(|other| order(other) <= order(&note));
+        if self.notes.len() == self.notes.capacity() {
+            // Not by half of what is there: hours of play shall not look like a leak.
+            self.notes.reserve_exact(NOTES_AT_ONCE);
+        }
         self.notes.insert(index, note);
     }
 

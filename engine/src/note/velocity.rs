@@ -28,6 +28,21 @@ const BAND_STEPS: i64 = 240;
 const OFFSET_PRIOR_HITS: f64 = 3.0;
 const OFFSET_MEMORY_HITS: f64 = 40.0;
 
+fn onset_step(onset_seconds: f64) -> i64 {
+    (onset_seconds.max(0.0) * f64::from(STEPS_PER_SECOND)) as i64
+}
+
+/// Level in dB of the first 60 ms of a hit in the band where its class lives.
+pub fn band_db(levels: &BandLevels, class: DrumClass, onset_seconds: f64) -> f64 {
+    let (band, onset) = (band_of(class), onset_step(onset_seconds));
+    let energy: f32 = levels
+        .steps(onset - BEFORE_STEPS, onset + BAND_STEPS)
+        .map(|step| step.energy[band])
+        .sum();
+    let samples = (BEFORE_STEPS + BAND_STEPS) as f64 * levels.samples_per_step() as f64;
+    10.0 * (f64::from(energy) / samples + 1e-12).log10()
+}
+
 /// Measures the strength of hits on the levels of their source.
 pub struct StrengthMeter {
     /// Running offset of each class's band and how many hits it stands on.
@@ -54,18 +69,12 @@ impl StrengthMeter {
         class: DrumClass,
         onset_seconds: f64,
     ) -> f64 {
-        let band = band_of(class);
-        let onset = (onset_seconds.max(0.0) * f64::from(STEPS_PER_SECOND)) as i64;
+        let onset = onset_step(onset_seconds);
         let peak = levels
             .steps(onset - BEFORE_STEPS, onset + PEAK_STEPS)
             .fold(0.0f32, |peak, step| peak.max(step.peak));
-        let energy: f32 = levels
-            .steps(onset - BEFORE_STEPS, onset + BAND_STEPS)
-            .map(|step| step.energy[band])
-            .sum();
-        let samples = (BEFORE_STEPS + BAND_STEPS) as f64 * levels.samples_per_step() as f64;
         let peak_db = 20.0 * (f64::from(peak) + 1e-6).log10();
-        let band_db = 10.0 * (f64::from(energy) / samples + 1e-12).log10();
+        let band_db = band_db(levels, class, onset_seconds);
         let (offset_db, hits) = &mut self.offsets_db[class.index()];
         *offset_db += (peak_db - band_db - *offset_db) / (*hits + 1.0);
         *hits = (*hits + 1.0).min(OFFSET_MEMORY_HITS);

@@ -7,11 +7,12 @@ use crate::error::Result;
 use crate::event::{DRUM_NOTE_SECONDS, PlacedNote};
 use crate::model::builtin::{BuiltinConfig, Drums};
 use crate::model::weights_file::NetworkConfig;
+use crate::note::evidence::Evidence;
 use crate::note::levels::{BandLevels, STEPS_PER_SECOND};
 use crate::note::openness::{self, openness};
 use crate::note::pick::{MAX_SHIFT_FRAMES, Pick, PickRules, Picker, Sensitivity};
 use crate::note::refine::{self, MAX_MOVE_SECONDS, refined_onset};
-use crate::note::velocity::{StrengthMeter, VelocityScale};
+use crate::note::velocity::{StrengthMeter, VelocityScale, band_db};
 
 /// Farthest that an onset lies from the frame that it was found in, in frames of the model.
 fn reach_frames(front_end: &FrontEndConfig) -> f64 {
@@ -23,6 +24,7 @@ pub(super) struct DrumEar {
     reader: Reader<Drums>,
     picker: Picker,
     levels: BandLevels,
+    evidence: Evidence,
     meter: StrengthMeter,
     velocities: VelocityScale,
     reach_frames: f64,
@@ -37,6 +39,7 @@ impl DrumEar {
             reader: Reader::new(loaded, config.hop_frames)?,
             picker: Picker::new(&model.thresholds, PickRules::default()),
             levels: BandLevels::new(model.front_end.sample_rate_hz),
+            evidence: Evidence::default(),
             meter: StrengthMeter::default(),
             velocities: VelocityScale::default(),
             reach_frames: reach_frames(&model.front_end),
@@ -79,6 +82,10 @@ impl DrumEar {
         // All that is looked at is in: the model's context reaches further.
         let estimate_seconds = pick.position_frames * self.reader.frame_seconds();
         let onset_seconds = refined_onset(&self.levels, pick.class, estimate_seconds);
+        let level_db = band_db(&self.levels, pick.class, onset_seconds);
+        if !self.evidence.is_hit(pick, level_db) {
+            return;
+        }
         let strength_db = self
             .meter
             .strength_db(&self.levels, pick.class, onset_seconds);

@@ -101,7 +101,7 @@ pub fn lanes(ui: &mut Ui, view: &View, memory: &mut Memory) {
     }
 }
 
-/// Scrolls, zooms and selects.
+/// Scrolls, zooms and selects; chooses a drum by its name, or hands its notes to a drag.
 fn point(ui: &Ui, response: &egui::Response, layout: &Layout, view: &View, memory: &mut Memory) {
     let length = view.length_seconds;
     if let Some(place) = response.hover_pos() {
@@ -120,16 +120,26 @@ fn point(ui: &Ui, response: &egui::Response, layout: &Layout, view: &View, memor
             memory.timeline.scroll(seconds, length);
         }
     }
+    if let Some(place) = response.hover_pos()
+        && layout.class_at(place).is_some()
+    {
+        ui.ctx().set_cursor_icon(egui::CursorIcon::Grab);
+    }
     let Some(place) = response.interact_pointer_pos() else {
         return;
     };
-    if response.drag_started() && place.x >= layout.wave.left() {
-        let origin = ui
-            .input(|input| input.pointer.press_origin())
-            .unwrap_or(place);
-        memory.timeline.select_from(layout.seconds(origin.x));
+    let origin = ui
+        .input(|input| input.pointer.press_origin())
+        .unwrap_or(place);
+    let is_on_lanes = origin.x >= layout.wave.left();
+    if response.drag_started() {
+        if is_on_lanes {
+            memory.timeline.select_from(layout.seconds(origin.x));
+        } else {
+            memory.pulled = layout.class_at(origin);
+        }
     }
-    if response.dragged() {
+    if response.dragged() && is_on_lanes {
         memory.timeline.select_to(layout.seconds(place.x));
     }
     if response.clicked() {

@@ -29,6 +29,8 @@ pub struct Memory {
     pub passage: Option<usize>,
     /// The only class that is meant; none for all.
     pub class: Option<DrumClass>,
+    /// The class whose name is being pulled out of the window.
+    pub pulled: Option<DrumClass>,
     drag: Option<(Drag, PathBuf)>,
     /// What happened last.
     message: Option<String>,
@@ -127,7 +129,7 @@ fn collect(params: &HitscribeParams, memory: &mut Memory) {
 
 /// Writes the file that would be dragged.
 pub fn save_now(params: &HitscribeParams, memory: &mut Memory) {
-    memory.message = Some(match write(params, memory) {
+    memory.message = Some(match write(params, memory, memory.class) {
         Ok(file) => {
             let text = format!("Saved {}", file.display());
             memory.last_file = Some(file);
@@ -179,34 +181,53 @@ fn drag_button(ui: &mut Ui, params: &HitscribeParams, memory: &mut Memory, has_n
     let response = ui
         .add_enabled(has_notes, button)
         .on_hover_text(format!("Hold and pull onto a track: {hint} as a MIDI file"));
-    if response.drag_started() && memory.drag.is_none() {
-        match write(params, memory) {
-            Ok(file) => {
-                memory.last_file = Some(file.clone());
-                memory.drag = Some((drag::start(file.clone()), file));
-            }
-            Err(problem) => memory.message = Some(format!("No drag possible: {problem}")),
-        }
+    if response.drag_started() {
+        start_drag(params, memory, memory.class);
+    }
+    if let Some(class) = memory.pulled.take() {
+        start_drag(params, memory, Some(class));
     }
     if response.clicked() {
         memory.message = Some("Hold the button down and pull it onto a track".to_owned());
     }
 }
 
+fn start_drag(params: &HitscribeParams, memory: &mut Memory, class: Option<DrumClass>) {
+    if memory.drag.is_some() {
+        return;
+    }
+    match write(params, memory, class) {
+        Ok(file) => {
+            memory.last_file = Some(file.clone());
+            memory.drag = Some((drag::start(file.clone()), file));
+        }
+        Err(problem) => memory.message = Some(format!("No drag possible: {problem}")),
+    }
+}
+
 /// What is chosen of a passage.
-fn selection(params: &HitscribeParams, memory: &Memory, passage: &Passage) -> Selection {
+fn selection(
+    params: &HitscribeParams,
+    memory: &Memory,
+    passage: &Passage,
+    class: Option<DrumClass>,
+) -> Selection {
     Selection {
         without_leakage: params.leakage_filter.value(),
-        class: memory.class,
+        class,
         frames: memory.timeline.selected_frames(passage.sample_rate_hz),
     }
 }
 
-/// Writes the chosen notes as a new file.
-fn write(params: &HitscribeParams, memory: &Memory) -> Result<PathBuf, String> {
+/// Writes the chosen notes, of one class or of all, as a new file.
+fn write(
+    params: &HitscribeParams,
+    memory: &Memory,
+    class: Option<DrumClass>,
+) -> Result<PathBuf, String> {
     let take = params.take.take().lock();
     let passage = shown(&take, memory.passage).ok_or("there are no notes yet")?;
-    let selection = selection(params, memory, passage);
+    let selection = selection(params, memory, passage, class);
     if !passage.notes.iter().any(|note| selection.holds(note)) {
         return Err("there are no notes in what is chosen".to_owned());
     }
@@ -219,7 +240,7 @@ fn write(params: &HitscribeParams, memory: &Memory) -> Result<PathBuf, String> {
     let start = selection.start_frames(passage);
     let mut name = format!("Hitscribe {}", start_of(passage, start));
     drop(take);
-    if let Some(class) = memory.class {
+    if let Some(class) = class {
         name += &format!(" {}", class.label());
     }
     files::save(&files::save_folder(), &name, "mid", &bytes)
@@ -274,7 +295,7 @@ pub fn toggle_audition(
         .timeline
         .selection()
         .map_or(window_start, |part| part.start);
-    let mut selection = selection(params, memory, passage);
+    let mut selection = selection(params, memory, passage, memory.class);
     let from = (start_seconds * rate) as u64;
     selection.frames.get_or_insert(from..u64::MAX);
     let treatment = Treatment {
