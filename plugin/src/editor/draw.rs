@@ -138,7 +138,7 @@ fn place_bar(ui: &mut Ui, view: &View, memory: &mut Memory) {
             }
             None if view.shown_notes > 0 => {
                 let text =
-                    "Pull across the lanes to select. Click a drum's name to choose it alone.";
+                    "Pull across the lanes to select. Click a drum's name to choose it alone, or pull it onto a track.";
                 ui.label(RichText::new(text).size(11.5).color(palette(ui).faint));
             }
             None => {}
