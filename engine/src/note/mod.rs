@@ -1,7 +1,8 @@
 //! Notes: peak picking, exact onsets, velocities, leakage filters, metrics.
-pub mod evidence;
+
 pub mod leakage;
 pub mod levels;
+pub mod loudness;
 pub mod metrics;
 pub mod openness;
 pub mod pick;

@@ -6,11 +6,11 @@
 //! moves by the same amount for every class: a higher sensitivity only ever adds picks.
 //!
 //! Some way below the threshold picks are let through as well: how loud they are decides about those
-//! ([`super::evidence`]).
+//! ([`super::loudness`]).
 
 use std::collections::VecDeque;
 
-use super::evidence;
+use super::loudness;
 use crate::event::DrumClass;
 use crate::model::builtin::VALUES_PER_CLASS;
 
@@ -142,7 +142,7 @@ pub struct Pick {
     /// Logits above the calibrated threshold of its class.
     pub calibrated_excess: f32,
     /// Logits above the threshold as the sensitivity moves it; not below minus
-    /// [`evidence::most_help`] unless the calibrated one is above that.
+    /// [`loudness::most_help`] unless the calibrated one is above that.
     pub excess: f32,
 }
 
@@ -241,7 +241,7 @@ impl Picker {
             let calibrated_excess = onset - self.thresholds[class.index()];
             let excess = self.excess(frame, class) - self.shifted_threshold();
             // What is usual for a class is learnt at the calibrated threshold, whatever the sensitivity.
-            let is_wanted = excess.max(calibrated_excess) >= -evidence::most_help(class);
+            let is_wanted = excess.max(calibrated_excess) >= -loudness::most_help(class);
             if is_wanted && self.is_peak(frame, class) && !self.is_beaten(frame, class) {
                 let shift = f64::from(shift).clamp(-MAX_SHIFT_FRAMES, MAX_SHIFT_FRAMES);
                 hits.push(Pick {

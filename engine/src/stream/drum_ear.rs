@@ -7,8 +7,9 @@ use crate::error::Result;
 use crate::event::{DRUM_NOTE_SECONDS, PlacedNote};
 use crate::model::builtin::{BuiltinConfig, Drums};
 use crate::model::weights_file::NetworkConfig;
-use crate::note::evidence::Evidence;
+
 use crate::note::levels::{BandLevels, STEPS_PER_SECOND};
+use crate::note::loudness::LoudnessJudge;
 use crate::note::openness::{self, openness};
 use crate::note::pick::{MAX_SHIFT_FRAMES, Pick, PickRules, Picker, Sensitivity};
 use crate::note::refine::{self, MAX_MOVE_SECONDS, refined_onset};
@@ -24,7 +25,7 @@ pub(super) struct DrumEar {
     reader: Reader<Drums>,
     picker: Picker,
     levels: BandLevels,
-    evidence: Evidence,
+    judge: LoudnessJudge,
     meter: StrengthMeter,
     velocities: VelocityScale,
     reach_frames: f64,
@@ -39,7 +40,7 @@ impl DrumEar {
             reader: Reader::new(loaded, config.hop_frames)?,
             picker: Picker::new(&model.thresholds, PickRules::default()),
             levels: BandLevels::new(model.front_end.sample_rate_hz),
-            evidence: Evidence::default(),
+            judge: LoudnessJudge::default(),
             meter: StrengthMeter::default(),
             velocities: VelocityScale::default(),
             reach_frames: reach_frames(&model.front_end),
@@ -83,7 +84,7 @@ impl DrumEar {
         let estimate_seconds = pick.position_frames * self.reader.frame_seconds();
         let onset_seconds = refined_onset(&self.levels, pick.class, estimate_seconds);
         let level_db = band_db(&self.levels, pick.class, onset_seconds);
-        if !self.evidence.is_hit(pick, level_db) {
+        if !self.judge.is_hit(pick, level_db) {
             return;
         }
         let strength_db = self
