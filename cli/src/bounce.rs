@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use hitscribe_cli::host::{Host, Library, NoteEvent, Transport};
+use hitscribe_cli::host::{Host, Library, MidiMessage, NoteEvent, Transport};
 use hitscribe_engine::audio::decode::AudioFile;
 use hitscribe_engine::event::Note;
+use hitscribe_engine::files::write_atomically;
 use hitscribe_engine::midi::{MidiSettings, write_midi_file};
 
 use crate::values;
@@ -65,8 +66,9 @@ pub fn run(args: &Args) -> Result<()> {
     let latency_frames = host.latency_frames() as usize;
     let (audio, events) = render(&mut host, &channels, rate, latency_frames, args)
         .with_context(|| format!("{}", args.plugin.display()))?;
+    let messages = host.take_messages();
     host.stop();
-    let notes = paired(&events, latency_frames as u64, rate);
+    let notes = paired(&events, &messages, latency_frames as u64, rate);
     write_midi_file(&args.output, &notes, &midi)?;
     if let Some(path) = &args.audio {
         write_wav(path, &audio, sample_rate_hz)?;
@@ -148,8 +150,25 @@ fn render(
     Ok((audio, events))
 }
 
+/// The program of a channel at a frame.
+fn program_at(messages: &[MidiMessage], channel: u16, frame: u64) -> u8 {
+    /// Status byte of a program change on the first channel.
+    const PROGRAM_CHANGE: u16 = 0xc0;
+    messages
+        .iter()
+        .rev()
+        .filter(|message| message.frame <= frame)
+        .find(|message| u16::from(message.bytes[0]) == PROGRAM_CHANGE | channel)
+        .map_or(0, |message| message.bytes[1] & 127)
+}
+
 /// Notes with their ends, on the time of the audio file.
-fn paired(events: &[NoteEvent], latency_frames: u64, rate: f64) -> Vec<Note> {
+fn paired(
+    events: &[NoteEvent],
+    messages: &[MidiMessage],
+    latency_frames: u64,
+    rate: f64,
+) -> Vec<Note> {
     let seconds = |frame: u64| frame.saturating_sub(latency_frames) as f64 / rate;
     let mut notes = Vec::new();
     for (index, event) in events.iter().enumerate().filter(|(_, event)| event.is_on) {
@@ -162,7 +181,7 @@ fn paired(events: &[NoteEvent], latency_frames: u64, rate: f64) -> Vec<Note> {
             offset_seconds: seconds(end.frame),
             pitch: event.key as u8 & 127,
             velocity: (event.velocity * 127.0).round().clamp(1.0, 127.0) as u8,
-            program: 0,
+            program: program_at(messages, event.channel, event.frame),
             is_drum: event.channel == 9,
             openness: None,
             confidence: 1.0,
@@ -179,11 +198,51 @@ fn write_wav(path: &Path, channels: &[Vec<f32>], sample_rate_hz: u32) -> Result<
         sample_format: hound::SampleFormat::Float,
     };
     let named = || format!("{}", path.display());
-    let mut writer = hound::WavWriter::create(path, spec).with_context(named)?;
+    let mut bytes = Vec::new();
+    let mut writer =
+        hound::WavWriter::new(std::io::Cursor::new(&mut bytes), spec).with_context(named)?;
     for at in 0..channels[0].len() {
         for channel in channels {
             writer.write_sample(channel[at]).with_context(named)?;
         }
     }
-    writer.finalize().with_context(named)
+    writer.finalize().with_context(named)?;
+    Ok(write_atomically(path, &bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_has_the_program_that_its_channel_had_then() {
+        let change = |frame, channel: u8, program| MidiMessage {
+            frame,
+            bytes: [0xc0 | channel, program, 0],
+        };
+        let pedal = MidiMessage {
+            frame: 70,
+            bytes: [0xb1, 4, 9],
+        };
+        let messages = [change(10, 1, 33), change(60, 1, 5), pedal];
+        let note = |frame, is_on, channel| NoteEvent {
+            frame,
+            is_on,
+            channel,
+            key: 40,
+            velocity: 0.5,
+        };
+        let events = [
+            note(10, true, 1),
+            note(20, true, 2),
+            note(50, false, 1),
+            note(80, true, 1),
+            note(90, false, 1),
+            note(95, false, 2),
+        ];
+        let notes = paired(&events, &messages, 10, 10.0);
+        let found: Vec<_> = notes.iter().map(|n| (n.onset_seconds, n.program)).collect();
+        assert_eq!(found, [(0.0, 33), (1.0, 0), (7.0, 5)]);
+        assert!((notes[0].offset_seconds - 4.0).abs() < 1e-9);
+    }
 }

@@ -4,11 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use hitscribe_bundler::{Bundles, System};
 use hitscribe_cli::host::{Host, Library, MidiMessage, NoteEvent, Transport};
 use hitscribe_engine::audio::decode::AudioFile;
 use hitscribe_engine::audio::demo;
 use hitscribe_engine::audio::resample::Resampler;
+use hitscribe_engine::note::take::Take;
+use serde_json::Value;
 
 /// Environment variable that names a finished `Hitscribe.clap` to test instead of the one that is
 /// made from this build.
@@ -157,6 +161,19 @@ impl Render {
         rendered.messages = host.take_messages();
         Ok(rendered)
     }
+}
+
+/// A saved state: JSON after its length.
+pub fn json_of(state: &[u8]) -> Value {
+    serde_json::from_slice(&state[8..]).expect("the state is JSON after its length")
+}
+
+/// The take inside of a state.
+pub fn take_of(state: &[u8]) -> Take {
+    let json = json_of(state);
+    let field = json["fields"]["take"].as_str().expect("a take");
+    let text: String = serde_json::from_str(field).expect("a string");
+    Take::from_bytes(&BASE64.decode(text).expect("base64")).expect("a take")
 }
 
 /// A running transport at 120 quarters per minute.

@@ -4,8 +4,6 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use hitscribe_cli::host::{Host, Library};
 use hitscribe_engine::DrumClass;
 use hitscribe_engine::audio::downmix;
@@ -17,17 +15,13 @@ use hitscribe_engine::device::Device;
 use hitscribe_engine::event::PlacedNote;
 use hitscribe_engine::model::catalogue::{Store, StoredModel, Transfer};
 use hitscribe_engine::note::take::Take;
-use hitscribe_tests::{Render, Rendered, groove, library};
+use hitscribe_tests::{Render, Rendered, groove, json_of, library, take_of};
 use serde_json::{Value, json};
 
 const RATE_HZ: f64 = 44_100.0;
 /// Three segments of 2.048 s, in whole frames.
 const LATENCY_FRAMES: u32 = 270_951;
 const TAIL_SECONDS: f64 = 9.0;
-
-fn json_of(state: &[u8]) -> Value {
-    serde_json::from_slice(&state[8..]).expect("the state is JSON after its length")
-}
 
 fn state_of(json: &Value) -> Vec<u8> {
     let text = serde_json::to_vec(json).expect("JSON");
@@ -40,14 +34,6 @@ fn choosing(state: &[u8], name: &str, sha256: &str) -> Vec<u8> {
     let saved = json!({"format": 1, "chosen": {"name": name, "sha256": sha256}});
     json["fields"]["model"] = saved.to_string().into();
     state_of(&json)
-}
-
-/// The take inside of a state.
-fn take_of(state: &[u8]) -> Take {
-    let json = json_of(state);
-    let field = json["fields"]["take"].as_str().expect("a take");
-    let text: String = serde_json::from_str(field).expect("a string");
-    Take::from_bytes(&BASE64.decode(text).expect("base64")).expect("a take")
 }
 
 /// Onset, key and length, in order.

@@ -31,6 +31,12 @@ impl Performance {
     pub fn seconds(&self) -> f64 {
         self.strokes.last().map_or(0.0, |s| s.seconds)
     }
+
+    /// Whether its time is kept on the ride.
+    pub fn is_ridden(&self) -> bool {
+        let on_the_ride = |s: &&Stroke| matches!(s.class, DrumClass::Ride | DrumClass::RideBell);
+        self.strokes.iter().filter(on_the_ride).count() * 6 > self.strokes.len()
+    }
 }
 
 /// The electronic kit of the Groove performances is not General MIDI: edges and rims have keys of their own.

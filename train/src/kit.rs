@@ -43,6 +43,8 @@ pub struct Kit<'a> {
     range_db: f32,
     mics: Vec<&'static str>,
     spread_db: f32,
+    /// How much louder its cymbals and hats are than usual: what overheads hear.
+    metal_db: f32,
     as_recorded: bool,
     pieces: BTreeMap<DrumClass, Piece<'a>>,
 }
@@ -59,6 +61,14 @@ fn usual_gain_db(class: DrumClass) -> f32 {
         DrumClass::ClosedHat | DrumClass::Tambourine => -11.0,
         DrumClass::PedalHat | DrumClass::Shaker => -14.0,
     }
+}
+
+fn is_metal(class: DrumClass) -> bool {
+    use DrumClass::{China, ClosedHat, Crash, OpenHat, PedalHat, Ride, RideBell, Splash};
+    matches!(
+        class,
+        China | ClosedHat | Crash | OpenHat | PedalHat | Ride | RideBell | Splash
+    )
 }
 
 impl<'a> Kit<'a> {
@@ -82,6 +92,11 @@ impl<'a> Kit<'a> {
             range_db: uniform(rng, 16.0, 42.0),
             mics,
             spread_db: uniform(rng, 1.5, 6.0),
+            metal_db: if chance(rng, 0.3) {
+                uniform(rng, 2.0, 10.0)
+            } else {
+                0.0
+            },
             as_recorded: false,
             pieces: BTreeMap::new(),
         }
@@ -97,6 +112,7 @@ impl<'a> Kit<'a> {
             range_db: 24.0,
             mics: vec!["mix", "single"],
             spread_db: 0.0,
+            metal_db: 0.0,
             as_recorded: true,
             pieces: BTreeMap::new(),
         }
@@ -171,9 +187,10 @@ impl<'a> Kit<'a> {
             c if c.is_tom() => chance(rng, 0.25).then(|| uniform(rng, 0.12, 0.6)),
             _ => None,
         };
+        let metal_db = if is_metal(class) { self.metal_db } else { 0.0 };
         Some(Piece {
             instrument,
-            gain_db: usual_gain_db(class) + normal(rng, self.spread_db),
+            gain_db: usual_gain_db(class) + metal_db + normal(rng, self.spread_db),
             speed: self.speed * 2f32.powf(normal(rng, detune_octaves)),
             range_db: self.range_db * uniform(rng, 0.8, 1.2),
             damping_seconds: damped.unwrap_or(f32::INFINITY),

@@ -128,7 +128,7 @@ pub fn invented(rng: &mut impl Rng, length: f64, lead: f64) -> Vec<Stroke> {
         });
     };
     let step = f64::from(log_uniform(rng, 0.06, 0.35));
-    match rng.random_range(0..7) {
+    match rng.random_range(0..9) {
         0 => {
             // Lone hits of any class.
             let mut t = -lead;
@@ -269,6 +269,7 @@ pub fn invented(rng: &mut impl Rng, length: f64, lead: f64) -> Vec<Stroke> {
                 }
             }
         }
+        6 | 7 => swing(rng, length, lead, &mut put),
         _ => {
             // Programmed: a strict cycle of sixteen steps, few velocities.
             let step = f64::from(uniform(rng, 0.08, 0.22));
@@ -289,6 +290,72 @@ pub fn invented(rng: &mut impl Rng, length: f64, lead: f64) -> Vec<Stroke> {
     }
     strokes.retain(|s| s.seconds > -lead && s.seconds < length);
     strokes
+}
+
+/// Jazz time: a ridden cymbal with its skip notes, the pedal on two and four, soft comping below.
+fn swing<R: Rng>(
+    rng: &mut R,
+    length: f64,
+    lead: f64,
+    put: &mut impl FnMut(&mut R, f64, DrumClass, f32),
+) {
+    let beat = 60.0 / f64::from(log_uniform(rng, 90.0, 290.0));
+    // Slow tempos swing in triplets, fast ones nearly in eighths.
+    let skip = beat * f64::from(uniform(rng, 0.56, 0.72));
+    let on_hats = chance(rng, 0.15);
+    let time = pick(
+        rng,
+        &[
+            DrumClass::Ride,
+            DrumClass::Ride,
+            DrumClass::Ride,
+            DrumClass::Ride,
+            DrumClass::RideBell,
+            DrumClass::Crash,
+        ],
+    );
+    let level = uniform(rng, 0.45, 0.85);
+    let skips = uniform(rng, 0.3, 1.0);
+    let pedal = chance(rng, 0.8).then(|| uniform(rng, 0.3, 0.8));
+    let feathered = chance(rng, 0.4).then(|| uniform(rng, 0.1, 0.35));
+    let comping = uniform(rng, 0.05, 0.5);
+    let left_hand = if chance(rng, 0.2) {
+        DrumClass::SideStick
+    } else {
+        DrumClass::Snare
+    };
+    for index in 0..((length + lead) / beat) as usize {
+        let t = index as f64 * beat - lead;
+        let back_beat = index % 2 == 1;
+        let top = match (on_hats, back_beat) {
+            (true, true) => DrumClass::ClosedHat,
+            (true, false) => DrumClass::OpenHat,
+            (false, _) => time,
+        };
+        put(rng, t, top, level * if back_beat { 1.1 } else { 0.9 });
+        if back_beat && chance(rng, skips) {
+            put(rng, t + skip, top, level * 0.75);
+        }
+        if let (true, false, Some(strength)) = (back_beat, on_hats, pedal) {
+            put(rng, t, DrumClass::PedalHat, strength);
+        }
+        if let Some(strength) = feathered {
+            put(rng, t, DrumClass::Kick, strength);
+        }
+        for position in [0.0, skip] {
+            if chance(rng, comping) {
+                let strength = uniform(rng, 0.12, 0.75);
+                put(rng, t + position, left_hand, strength);
+            }
+            if chance(rng, comping * 0.5) {
+                let strength = uniform(rng, 0.25, 0.8);
+                put(rng, t + position, DrumClass::Kick, strength);
+            }
+        }
+        if chance(rng, 0.03) {
+            put(rng, t + skip, DrumClass::Crash, 0.8);
+        }
+    }
 }
 
 /// Eighths or sixteenths on one hand-percussion class, laid over a beat.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -42,6 +43,8 @@ pub struct Studio {
     bank: Bank,
     full_kits: Vec<String>,
     performances: Vec<Performance>,
+    /// Those whose time is kept on the ride.
+    ridden: Vec<usize>,
     band: Vec<Excerpt>,
 }
 
@@ -105,6 +108,9 @@ impl Studio {
         Self {
             bank,
             full_kits,
+            ridden: (0..performances.len())
+                .filter(|index| performances[*index].is_ridden())
+                .collect(),
             performances,
             band,
         }
@@ -224,7 +230,11 @@ impl Studio {
         } else if self.performances.is_empty() || chance(rng, 0.27) {
             invented(rng, SEGMENT_SECONDS, LEAD_SECONDS)
         } else {
-            let performance = &self.performances[rng.random_range(0..self.performances.len())];
+            let index = match self.ridden.choose(rng) {
+                Some(index) if chance(rng, 0.2) => *index,
+                _ => rng.random_range(0..self.performances.len()),
+            };
+            let performance = &self.performances[index];
             let stretch = f64::from(uniform(rng, 0.75, 1.3));
             let mut strokes = window(rng, performance, stretch, SEGMENT_SECONDS, LEAD_SECONDS);
             orchestrate(rng, &mut strokes);

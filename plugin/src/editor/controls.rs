@@ -1,6 +1,6 @@
 //! The parameters as widgets.
 
-use egui::{ComboBox, DragValue, Response, RichText, Slider, Ui};
+use egui::{Button, ComboBox, DragValue, Response, RichText, Slider, Ui};
 use nice_plug::prelude::*;
 
 use super::style::palette;
@@ -24,6 +24,15 @@ pub fn switch(ui: &mut Ui, setter: Option<&ParamSetter>, param: &BoolParam, hint
     {
         set(setter, param, value);
     }
+}
+
+/// A button that stays down while `is_on`.
+pub fn toggle(ui: &mut Ui, is_on: &mut bool, text: &str) -> Response {
+    let response = ui.add(Button::new(text).selected(*is_on));
+    if response.clicked() {
+        *is_on = !*is_on;
+    }
+    response
 }
 
 /// A choice.

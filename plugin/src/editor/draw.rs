@@ -120,8 +120,7 @@ fn place_bar(ui: &mut Ui, view: &View, memory: &mut Memory) {
         }
         let mut follows = memory.timeline.follows();
         let hint = "Scroll with what is heard. Also: End";
-        if ui
-            .toggle_value(&mut follows, "Follow")
+        if controls::toggle(ui, &mut follows, "Follow")
             .on_hover_text(hint)
             .clicked()
             && follows
@@ -248,9 +247,9 @@ fn settings(
             &params.records_playing_only,
             "What is heard while the transport stands is sent, but not kept in the take.",
         );
-        ui.toggle_value(&mut memory.map.is_open, "Drums…")
+        controls::toggle(ui, &mut memory.map.is_open, "Drums…")
             .on_hover_text("Which note each drum becomes, and which hits are left out");
-        ui.toggle_value(&mut memory.is_feel_open, "Feel…")
+        controls::toggle(ui, &mut memory.is_feel_open, "Feel…")
             .on_hover_text("Velocities, flams, the hi-hat's pedal, the grid of exports");
     });
 }

@@ -68,16 +68,21 @@ impl Incoming {
 }
 
 /// Files that were dropped onto the editor since the last frame. While some are held over it, says
-/// what a drop will do.
-pub fn drops(ui: &Ui) -> Vec<PathBuf> {
-    invite(ui);
+/// what a drop will do; `own` is a file that is on its way out of the editor.
+pub fn drops(ui: &Ui, own: Option<&Path>) -> Vec<PathBuf> {
+    invite(ui, own);
     let path = |file: &egui::DroppedFileHandle| file.path().to_owned();
     ui.input(|input| input.raw.dropped_files.iter().map(path).collect())
 }
 
 /// Says over the whole window what will happen while files are held over it.
-fn invite(ui: &Ui) {
-    let Some(text) = ui.input(|input| invitation(&input.raw.hovered_files)) else {
+fn invite(ui: &Ui, own: Option<&Path>) {
+    let text = ui.input(|input| {
+        let held = &input.raw.hovered_files;
+        let is_own = |file: &egui::HoveredFile| own.is_some() && file.path.as_deref() == own;
+        (!held.iter().any(is_own)).then(|| invitation(held))?
+    });
+    let Some(text) = text else {
         return;
     };
     let colors = palette(ui);
@@ -90,13 +95,18 @@ fn invite(ui: &Ui) {
     let edge = Stroke::new(3.0, colors.accent);
     painter.rect_stroke(area.shrink(8.0), 6.0, edge, StrokeKind::Inside);
     let font = FontId::proportional(18.0);
-    painter.text(
-        area.center(),
-        Align2::CENTER_CENTER,
-        text,
-        font,
-        colors.text,
-    );
+    let galley = painter.layout(text, font, colors.text, area.width() - 60.0);
+    let place = Align2::CENTER_CENTER.anchor_size(area.center(), galley.size());
+    painter.galley(place.min, galley, colors.text);
+}
+
+fn is_midi(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|extension| {
+        ["mid", "midi", "smf"]
+            .iter()
+            .any(|e| extension.eq_ignore_ascii_case(e))
+    })
 }
 
 /// What a drop of these files would do; none if there are none.
@@ -110,7 +120,11 @@ fn invitation(files: &[egui::HoveredFile]) -> Option<String> {
         [file] => {
             let name = file.path.as_deref().and_then(name);
             let name = name.unwrap_or_else(|| "the recording".to_owned());
-            Some(format!("Drop to transcribe {name} into the take"))
+            Some(if is_midi(Path::new(&name)) {
+                format!("{name} is MIDI already: drop it onto a track of the host")
+            } else {
+                format!("Drop to transcribe {name} into the take")
+            })
         }
         files => Some(format!(
             "Drop to transcribe {} recordings into the take",
@@ -146,12 +160,12 @@ mod tests {
     }
 
     /// What [`invite`] writes while these files are held over the window.
-    fn invited(hovered_files: Vec<HoveredFile>) -> Vec<String> {
+    fn invited(hovered_files: Vec<HoveredFile>, own: Option<&Path>) -> Vec<String> {
         let input = RawInput {
             hovered_files,
             ..RawInput::default()
         };
-        let output = Context::default().run_ui(input, |ui| invite(ui));
+        let output = Context::default().run_ui(input, |ui| invite(ui, own));
         let text = |shape: &egui::epaint::ClippedShape| match &shape.shape {
             Shape::Text(text) => Some(text.galley.text().to_owned()),
             _ => None,
@@ -161,13 +175,20 @@ mod tests {
 
     #[test]
     fn who_holds_files_over_the_window_is_told_what_a_drop_does() {
-        assert!(invited(Vec::new()).is_empty());
+        assert!(invited(Vec::new(), None).is_empty());
         assert_eq!(
-            invited(vec![held("Übung 1.wav")]),
+            invited(vec![held("Übung 1.wav")], None),
             ["Drop to transcribe Übung 1.wav into the take"]
         );
-        let two = invited(vec![held("kick.wav"), held("snare.wav")]);
+        let two = invited(vec![held("kick.wav"), held("snare.wav")], None);
         assert_eq!(two, ["Drop to transcribe 2 recordings into the take"]);
+        assert_eq!(
+            invited(vec![held("Fill.MID")], None),
+            ["Fill.MID is MIDI already: drop it onto a track of the host"]
+        );
+        // What is being dragged out of the editor has only left it.
+        let own = held("out.mid").path;
+        assert!(invited(vec![held("out.mid")], own.as_deref()).is_empty());
     }
 
     #[test]
@@ -180,7 +201,7 @@ mod tests {
             ..RawInput::default()
         };
         let mut found = Vec::new();
-        let _ = Context::default().run_ui(input, |ui| found = drops(ui));
+        let _ = Context::default().run_ui(input, |ui| found = drops(ui, None));
         assert_eq!(found, files);
 
         let take = Arc::new(Mutex::new(Take::default()));

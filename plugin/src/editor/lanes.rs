@@ -9,7 +9,7 @@ use super::style::{Palette, palette};
 use super::take_bar::Memory;
 use super::view::View;
 
-const LABEL_WIDTH: f32 = 92.0;
+const LABEL_WIDTH: f32 = 106.0;
 const WAVE_HEIGHT: f32 = 56.0;
 const AXIS_HEIGHT: f32 = 16.0;
 /// Share of the lanes that the piano roll takes where there are pitched notes.
@@ -221,13 +221,15 @@ fn draw_lines(painter: &Painter, layout: &Layout, view: &View, colors: &Palette)
             continue;
         }
         painter.vline(x, layout.wave.top()..=bottom, Stroke::new(1.0, colors.line));
-        painter.text(
-            Pos2::new(x + 3.0, bottom + AXIS_HEIGHT / 2.0),
-            Align2::LEFT_CENTER,
-            text,
-            FontId::proportional(10.0),
-            colors.faint,
-        );
+        let galley = painter.layout_no_wrap(text.clone(), FontId::proportional(10.0), colors.faint);
+        // At the right edge it stands before its line.
+        let left = if x + 3.0 + galley.size().x < layout.area.right() {
+            x + 3.0
+        } else {
+            x - 3.0 - galley.size().x
+        };
+        let top = bottom + (AXIS_HEIGHT - galley.size().y) / 2.0;
+        painter.galley(Pos2::new(left, top), galley, colors.faint);
     }
 }
 

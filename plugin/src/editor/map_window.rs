@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use egui::scroll_area::ScrollBarVisibility;
 use egui::{Button, ComboBox, DragValue, Grid, Key, RichText, ScrollArea, TextEdit, Ui, Window};
 use hitscribe_engine::DrumClass;
 
@@ -50,6 +51,7 @@ pub fn map_window(ui: &Ui, map: &NoteMapField, memory: &mut MapMemory) {
             ui.separator();
             ScrollArea::vertical()
                 .max_height(380.0)
+                .scroll_bar_visibility(ScrollBarVisibility::AlwaysVisible)
                 .show(ui, |ui| table(ui, map));
         });
     memory.is_open = is_open;

@@ -15,7 +15,7 @@ use super::style::palette;
 use super::timeline::Timeline;
 use super::view::{View, shown, start_of};
 use crate::audition::{Audition, Struck};
-use crate::drag::{self, Drag};
+use crate::drag::{self, Drag, Outcome};
 use crate::export::{self, Selection, Treatment};
 use crate::files;
 use crate::params::HitscribeParams;
@@ -32,6 +32,8 @@ pub struct Memory {
     /// The class whose name is being pulled out of the window.
     pub pulled: Option<DrumClass>,
     drag: Option<(Drag, PathBuf)>,
+    /// Whether the file of the drag was dropped onto the editor itself.
+    came_back: bool,
     /// What happened last.
     message: Option<String>,
     /// The file that was written last.
@@ -62,9 +64,11 @@ pub fn take_bar(
     audition: &Arc<Audition>,
     memory: &mut Memory,
 ) {
-    // The files that are dragged out of the editor are no recordings.
-    if memory.drag.is_none() {
-        for path in incoming::drops(ui) {
+    let own = memory.drag.as_ref().map(|(_, file)| file.clone());
+    for path in incoming::drops(ui, own.as_deref()) {
+        if own.as_ref() == Some(&path) {
+            memory.came_back = true;
+        } else {
             transcribe(path, memory);
         }
     }
@@ -112,7 +116,16 @@ fn collect(params: &HitscribeParams, memory: &mut Memory) {
     if let Some((drag, file)) = &memory.drag
         && let Some(outcome) = drag.take_outcome()
     {
-        memory.message = Some(outcome.message(file));
+        let came_back = std::mem::take(&mut memory.came_back);
+        memory.message = Some(if came_back {
+            "Not onto the editor: pull it onto a track of the host".to_owned()
+        } else {
+            outcome.message(file)
+        });
+        // Nobody has a drag's file that was given up.
+        if (came_back || outcome == Outcome::Cancelled) && std::fs::remove_file(file).is_ok() {
+            memory.last_file = None;
+        }
         memory.drag = None;
     }
     let take = params.take.take();
@@ -199,6 +212,7 @@ fn start_drag(params: &HitscribeParams, memory: &mut Memory, class: Option<DrumC
     match write(params, memory, class) {
         Ok(file) => {
             memory.last_file = Some(file.clone());
+            memory.message = None;
             memory.drag = Some((drag::start(file.clone()), file));
         }
         Err(problem) => memory.message = Some(format!("No drag possible: {problem}")),
