@@ -5,6 +5,9 @@
 //! either open or closed). All of this compares logits above the threshold, which the sensitivity
 //! moves by the same amount for every class: a higher sensitivity only ever adds picks.
 //!
+//! Toms of a kit that the model does not know share the evidence among them: each alone is doubtful,
+//! that one of them was struck is not. So the surest of them stands for all.
+//!
 //! Some way below the threshold picks are let through as well: how loud they are decides about those
 //! ([`super::loudness`]).
 
@@ -33,6 +36,9 @@ pub struct PickRules {
     pub slow_classes: &'static [DrumClass],
     /// Groups of classes that one stroke may be taken for.
     pub rivals: &'static [RivalRule],
+    /// Classes that the model takes for one another so much that their evidence is added up: the surest
+    /// at a frame stands for all that are below their thresholds.
+    pub pooled: &'static [DrumClass],
     /// Logits by which sensitivity 0 and 1 lie away from the calibrated threshold at 0.5.
     pub sensitivity_logits: f32,
 }
@@ -78,6 +84,7 @@ impl Default for PickRules {
                     lead_logits: 0.7,
                 },
             ],
+            pooled: &[HighTom, MidTom, LowTom, FloorTom],
             sensitivity_logits: 3.0,
         }
     }
@@ -218,9 +225,10 @@ impl Picker {
                 value
             }
         };
-        self.window.push_back(std::array::from_fn(|class| {
-            std::array::from_fn(|kind| value(kind, class))
-        }));
+        let mut frame: [[f32; VALUES_PER_CLASS]; CLASSES] =
+            std::array::from_fn(|class| std::array::from_fn(|kind| value(kind, class)));
+        pool(self.rules.pooled, &self.thresholds, &mut frame);
+        self.window.push_back(frame);
         let end = self.window_start + self.window.len() as u64;
         if end > self.next_frame + self.rules.lookahead_frames() as u64 {
             self.decide(hits);
@@ -322,6 +330,40 @@ impl Picker {
     }
 }
 
+/// Gives the surest of `classes` the logit of "this one was struck, or one of those that are below their
+/// thresholds", each being independent of the others. What is above its threshold speaks for itself.
+fn pool(
+    classes: &[DrumClass],
+    thresholds: &[f32; CLASSES],
+    frame: &mut [[f32; VALUES_PER_CLASS]; CLASSES],
+) {
+    let logit = |class: DrumClass| frame[class.index()][0];
+    // Of equals the first.
+    let Some(surest) = classes
+        .iter()
+        .rev()
+        .copied()
+        .max_by(|a, b| logit(*a).total_cmp(&logit(*b)))
+    else {
+        return;
+    };
+    // -ln of the probability that none was struck.
+    let surprise: f32 = classes
+        .iter()
+        .copied()
+        .filter(|&class| class == surest || logit(class) < thresholds[class.index()])
+        .map(|class| softplus(logit(class)))
+        .sum();
+    let any = surprise + (-(-surprise).exp_m1()).ln();
+    let onset = &mut frame[surest.index()][0];
+    *onset = onset.max(any);
+}
+
+/// ln(1 + e^x)
+fn softplus(x: f32) -> f32 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
 fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
@@ -398,6 +440,24 @@ mod tests {
         assert_eq!(picks(&toms, 0.5).len(), 2);
         let doubtful = vec![frame(&[(HighTom, 0.5), (MidTom, 2.5)])];
         assert_eq!(names(&picks(&doubtful, 0.5)), [(MidTom, 0)]);
+    }
+
+    #[test]
+    fn doubt_between_toms_is_no_doubt_that_a_tom_was_struck() {
+        // Each .35: together .82.
+        let doubtful = |class| (class, -0.62);
+        let toms = [LowTom, HighTom, MidTom, FloorTom].map(doubtful);
+        let hits = picks(&[frame(&toms)], 0.5);
+        assert_eq!(names(&hits), [(HighTom, 0)]);
+        assert!((hits[0].confidence - 0.82).abs() < 0.01);
+        assert!(picks(&[frame(&toms[..1])], 0.5).is_empty());
+        // Snares and hats do not add up.
+        let others = [Snare, SideStick, Clap, ClosedHat, OpenHat, PedalHat].map(doubtful);
+        assert!(picks(&[frame(&others)], 0.5).is_empty());
+        // One that is sure of itself adds nothing to another.
+        let both = [frame(&[(HighTom, 0.5), (MidTom, 0.6)])];
+        let confidence = picks(&both, 0.5).last().map(|hit| hit.confidence);
+        assert!(confidence.is_some_and(|p| (p - sigmoid(0.6)).abs() < 1e-3));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use egui::scroll_area::ScrollBarVisibility;
+use egui::style::ScrollStyle;
 use egui::{Button, ComboBox, DragValue, Grid, Key, RichText, ScrollArea, TextEdit, Ui, Window};
 use hitscribe_engine::DrumClass;
 
@@ -49,6 +50,8 @@ pub fn map_window(ui: &Ui, map: &NoteMapField, memory: &mut MapMemory) {
                 ui.label(RichText::new(message).color(palette(ui).faint).size(11.5));
             }
             ui.separator();
+            // A bar that is seen without the pointer on it: the table is longer than the window.
+            ui.spacing_mut().scroll = ScrollStyle::solid();
             ScrollArea::vertical()
                 .max_height(380.0)
                 .scroll_bar_visibility(ScrollBarVisibility::AlwaysVisible)
