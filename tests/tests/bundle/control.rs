@@ -73,10 +73,15 @@ fn the_hats_pedal_is_sent_before_each_hat_and_only_when_wanted() {
     assert!(controls.iter().any(is_measured), "{controls:?}");
 }
 
-/// Kicks and other hits with a sensitivity of the kick's own, set in the saved state.
+/// Kicks and other hits with a sensitivity of the kick's own, set in the saved state. That of all drums is so
+/// low that the model is in doubt about some of the kicks.
 fn hits_with_kick_sensitivity(percent: i32) -> (usize, usize) {
     let library = library();
-    let mut host = Render::default().host(&library, 2).unwrap();
+    let render = Render {
+        parameters: vec![("Sensitivity", "20 %".to_owned())],
+        ..Render::default()
+    };
+    let mut host = render.host(&library, 2).unwrap();
     // Fields are JSON within JSON.
     let state = String::from_utf8(host.save().unwrap()[8..].to_vec()).unwrap();
     let from = state
@@ -95,7 +100,7 @@ fn hits_with_kick_sensitivity(percent: i32) -> (usize, usize) {
     .concat();
     host.load(&framed).unwrap();
     let audio = groove(RATE_HZ, 6.0);
-    let rendered = Render::default().run_with(&mut host, &audio).unwrap();
+    let rendered = render.run_with(&mut host, &audio).unwrap();
     let onsets = rendered.onsets();
     let kicks = onsets.iter().filter(|(_, key, _)| *key == 36).count();
     (kicks, onsets.len() - kicks)
