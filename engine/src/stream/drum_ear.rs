@@ -7,7 +7,6 @@ use crate::error::Result;
 use crate::event::{DRUM_NOTE_SECONDS, PlacedNote};
 use crate::model::builtin::{BuiltinConfig, Drums};
 use crate::model::weights_file::NetworkConfig;
-
 use crate::note::levels::{BandLevels, STEPS_PER_SECOND};
 use crate::note::loudness::LoudnessJudge;
 use crate::note::openness::{self, openness};

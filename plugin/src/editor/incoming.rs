@@ -79,7 +79,10 @@ pub fn drops(ui: &Ui, own: Option<&Path>) -> Vec<PathBuf> {
 fn invite(ui: &Ui, own: Option<&Path>) {
     let text = ui.input(|input| {
         let held = &input.raw.hovered_files;
-        let is_own = |file: &egui::HoveredFile| own.is_some() && file.path.as_deref() == own;
+        let is_own = |file: &egui::HoveredFile| {
+            own.zip(file.path.as_deref())
+                .is_some_and(|(own, held)| is_same(own, held))
+        };
         (!held.iter().any(is_own)).then(|| invitation(held))?
     });
     let Some(text) = text else {
@@ -98,6 +101,12 @@ fn invite(ui: &Ui, own: Option<&Path>) {
     let galley = painter.layout(text, font, colors.text, area.width() - 60.0);
     let place = Align2::CENTER_CENTER.anchor_size(area.center(), galley.size());
     painter.galley(place.min, galley, colors.text);
+}
+
+/// Whether two paths lead to one file: systems tell of a drop with links followed.
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    let followed = |path: &Path| path.canonicalize().ok();
+    one == other || followed(one).is_some_and(|one| followed(other) == Some(one))
 }
 
 fn is_midi(path: &Path) -> bool {

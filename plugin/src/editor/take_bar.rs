@@ -66,7 +66,10 @@ pub fn take_bar(
 ) {
     let own = memory.drag.as_ref().map(|(_, file)| file.clone());
     for path in incoming::drops(ui, own.as_deref()) {
-        if own.as_ref() == Some(&path) {
+        if own
+            .as_ref()
+            .is_some_and(|own| incoming::is_same(own, &path))
+        {
             memory.came_back = true;
         } else {
             transcribe(path, memory);
