@@ -1,10 +1,11 @@
 """Scores a checkpoint on the validation grid:
 
-    python -m hitscribe_train.drums.evaluate CHECKPOINT GRID/tune [--picking PICKING.json] [--json OUT.json]
+    python -m hitscribe_train.drums.evaluate CHECKPOINT GRID/tune [--picking PICKING.json] [--json OUT.json] [--pred DIR]
 
 GRID/tune/SCENARIO/NAME.flac with NAME.csv beside it: rows of seconds, class index, velocity 0..1, audibility in dB.
 Prints F by scenario (5 classes, 8, all), the onsets written for each one played, false hits a minute where nothing is
-played, F by class, the mean of the three worst scenarios, and the rank correlation of velocities.
+played, F by class, the mean of the three worst scenarios, and the rank correlation of velocities. --pred writes the hits
+as DIR/SCENARIO/NAME.csv (seconds, class index, velocity 0..1) for `hitscribe-train grid-score`.
 """
 
 import argparse
@@ -46,13 +47,23 @@ def tracks(folder):
 
 
 def transcribed(net, scenarios):
-    """{scenario: [(Frames, references, seconds)]}"""
+    """{scenario: [(Frames, references, seconds, name)]}"""
     result = {}
     for scenario, members in scenarios.items():
         for path, reference in members:
             audio = read_audio(path)
-            result.setdefault(scenario, []).append((run(net, audio), reference, len(audio) / 32_000))
+            name = os.path.splitext(os.path.basename(path))[0]
+            result.setdefault(scenario, []).append((run(net, audio), reference, len(audio) / 32_000, name))
     return result
+
+
+def write_predictions(result, rule, folder):
+    for scenario, members in result.items():
+        os.makedirs(os.path.join(folder, scenario), exist_ok=True)
+        for frames, _, _, name in members:
+            with open(os.path.join(folder, scenario, name + ".csv"), "w") as file:
+                for seconds, c, _, velocity in hits(frames, rule):
+                    file.write(f"{seconds:.5f},{int(c)},{velocity:.4f}\n")
 
 
 def velocity_pairs(reference, estimate):
@@ -82,7 +93,7 @@ def judged(result, rule):
     report, sums, correlations = {"scenarios": {}}, {g: {} for g in GROUPINGS}, []
     for scenario, members in result.items():
         rows, written, played, seconds = {g: {} for g in GROUPINGS}, 0, 0, 0.0
-        for frames, reference, length in members:
+        for frames, reference, length, _ in members:
             found = hits(frames, rule)
             for g, grouping in GROUPINGS.items():
                 for name, triple in score.counts(reference, found, grouping).items():
@@ -142,10 +153,15 @@ def main():
     parser.add_argument("grid")
     parser.add_argument("--picking")
     parser.add_argument("--json")
+    parser.add_argument("--pred", help="folder for the hits")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    report = judged(transcribed(load(options.checkpoint), tracks(options.grid)), read_rule(options.picking))
+    rule = read_rule(options.picking)
+    result = transcribed(load(options.checkpoint), tracks(options.grid))
+    report = judged(result, rule)
     show(report)
+    if options.pred:
+        write_predictions(result, rule, options.pred)
     if options.json:
         with open(options.json, "w") as file:
             json.dump(report, file, indent=1)

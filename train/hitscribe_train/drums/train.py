@@ -109,22 +109,23 @@ def main():
     data = Batches(options.ring, options.batch, [run.step, int(time.time())], options.most_uses)
     loader = iter(DataLoader(data, None, num_workers=1, prefetch_factor=3))
     log = open(os.path.join(options.run, "log.jsonl"), "a")
-    sums, waited, mark, saved_at, stop = {}, 0.0, time.monotonic(), time.monotonic(), run.step + options.steps
+    sums, counted, waited, mark, saved_at, stop = {}, 0, 0.0, time.monotonic(), time.monotonic(), run.step + options.steps
     while not run.is_done() and (not options.steps or run.step < stop):
         begin = time.monotonic()
         batch = next(loader)
         waited += time.monotonic() - begin
         for name, value in run.train(*batch).items():
             sums[name] = sums.get(name, 0.0) + value
+        counted += 1
         if run.step % LOG_STEPS == 0:
             now = time.monotonic()
             row = {"time": time.strftime("%m-%d %H:%M:%S"), "step": run.step, "segments": round(run.segments)}
-            row |= {name: round(value / LOG_STEPS, 4) for name, value in sums.items()}
+            row |= {name: round(value / counted, 4) for name, value in sums.items()}
             row |= {"rate": run.rate(), "seconds": round(now - mark, 1), "waited": round(waited, 1)}
             print(json.dumps(row), flush=True)
             log.write(json.dumps(row) + "\n")
             log.flush()
-            sums, waited, mark = {}, 0.0, now
+            sums, counted, waited, mark = {}, 0, 0.0, now
         if time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
             run.save()
             saved_at = time.monotonic()
