@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use crate::class::DrumClass;
 use anyhow::Result;
-use hitscribe_engine::DrumClass;
 use rand::Rng;
 
 use crate::smf::{midi_files, midi_notes};

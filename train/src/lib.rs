@@ -3,19 +3,26 @@
 
 pub mod band;
 pub mod bank;
+pub mod chain;
+pub mod class;
 mod codec;
 pub mod dsp;
+pub mod grid;
 pub mod groove;
 pub mod kit;
 pub mod mixdown;
+pub mod noise;
 pub mod patterns;
 pub mod perform;
 pub mod procedural;
+pub mod recorded;
 pub mod recordings;
+mod riffs;
 pub mod segment;
 pub mod smf;
 pub mod solo;
 pub mod songs;
+pub mod styles;
 mod touch;
 pub mod voice;
 

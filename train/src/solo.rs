@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use hitscribe_engine::DrumClass;
+use crate::class::DrumClass;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
