@@ -1,0 +1,8 @@
+//! What plays along and must not be transcribed as drums.
+
+pub mod band;
+pub mod solo;
+pub mod songs;
+mod tone;
+mod touch;
+pub mod voice;

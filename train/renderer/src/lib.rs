@@ -1,0 +1,19 @@
+//! Synthesis of training data for the built-in model: drum takes as they are recorded, mixed and
+//! mastered, with exact labels. Deterministic by seed.
+
+pub mod accompaniment;
+pub mod bank;
+mod codec;
+pub mod dsp;
+pub mod groove;
+pub mod kit;
+pub mod mixdown;
+pub mod patterns;
+pub mod perform;
+pub mod procedural;
+pub mod recordings;
+pub mod segment;
+pub mod smf;
+
+/// Everything is rendered at this rate, in Hz: the built-in model's own.
+pub const SAMPLE_RATE: u32 = 32_000;
