@@ -144,6 +144,7 @@ impl Drop for SharedEngine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::status::Phase;
     use std::time::{Duration, Instant};
 
     use crate::{LiveSettings, TransportState};

@@ -204,7 +204,8 @@ mod tests {
     #[test]
     fn dropped_files_are_transcribed_in_turn_and_junk_is_named() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let files = ["../engine/core/tests/data/ping.aiff", "src/lib.rs"].map(|file| root.join(file));
+        let files =
+            ["../engine/core/tests/data/ping.aiff", "src/lib.rs"].map(|file| root.join(file));
         let handle = |path: &PathBuf| Arc::new(File(path.clone())) as egui::DroppedFileHandle;
         let input = RawInput {
             dropped_files: files.iter().map(handle).collect(),

@@ -1,6 +1,8 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
+
 use super::*;
 use crate::take::Take;
 use crate::{CapturePort, LiveSettings, SharedEngine, TransportState};
@@ -8,6 +10,7 @@ use hitscribe::{Published, SessionConfig, Source, Unusable, published_latency_sa
 use hitscribe_core::model_store::Transfer;
 use hitscribe_core::note::PlacedNote;
 use hitscribe_models::device::DeviceChoice;
+use hitscribe_models::generate::Family;
 
 const RATE_HZ: u32 = 48_000;
 const BLOCK: usize = 4_800;
