@@ -176,7 +176,7 @@ fn a_source_keeps_everything_else_out() {
         .map(|n| ((n * n % 1013) as f32 / 1013.0 - 0.5) * 0.4)
         .collect();
     let heard = |source: &str| {
-        let source: Source = source.parse().unwrap();
+        let source: AllowedNotes = source.parse().unwrap();
         let options = TokenOptions {
             source,
             max_ids: Some(200),
