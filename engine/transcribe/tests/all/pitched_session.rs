@@ -115,7 +115,7 @@ fn weights_of_the_pitched_network_take_its_place() {
 
 #[test]
 fn a_source_says_what_is_listened_for() {
-    let parts = |text: &str| Parts::from(&text.parse::<Source>().unwrap());
+    let parts = |text: &str| Parts::from(&text.parse::<AllowedNotes>().unwrap());
     assert_eq!(parts("mix"), Parts::ALL);
     assert_eq!(parts("drums"), Parts::DRUMS);
     assert_eq!(parts("bass"), BASS);
