@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use anyhow::Result;
-use hitscribe_engine::audio::decode::AudioFile;
-use hitscribe_engine::audio::downmix;
-use hitscribe_engine::audio::resample::Resampler;
+use hitscribe_core::audio::downmix;
+use hitscribe_core::audio::file::AudioFile;
+use hitscribe_core::audio::resample::Resampler;
 
 /// A recording as one channel.
 pub struct Recording {

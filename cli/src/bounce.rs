@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use hitscribe_cli::host::{Host, Library, MidiMessage, NoteEvent, Transport};
-use hitscribe_engine::audio::decode::AudioFile;
-use hitscribe_engine::event::Note;
-use hitscribe_engine::files::write_atomically;
-use hitscribe_engine::midi::{MidiSettings, write_midi_file};
+use hitscribe_core::atomic_file::write_atomically;
+use hitscribe_core::audio::file::AudioFile;
+use hitscribe_core::midi::{MidiSettings, write_midi_file};
+use hitscribe_core::note::Note;
+use hitscribe_host::{Host, Library, MidiMessage, NoteEvent, Transport};
 
 use crate::values;
 

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use hitscribe_engine::files::write_atomically;
-use hitscribe_engine::midi::{MidiSettings, midi_file};
-use hitscribe_engine::note::leakage::{
+use hitscribe::leakage::{
     Report, Settings, Strategy, Verdict, Window, apply, filter, filter_running,
 };
+use hitscribe_core::atomic_file::write_atomically;
+use hitscribe_core::midi::{MidiSettings, midi_file};
 use serde_json::json;
 
-use crate::notes_file;
+use crate::eval::notes_file;
 use crate::output::outln;
 use crate::values;
 

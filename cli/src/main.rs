@@ -2,18 +2,13 @@
 
 mod audio_in;
 mod bounce;
-mod debug_tensors;
-mod debug_tokens;
+mod debug;
 mod diagnose;
 mod eval;
-mod eval_set;
 mod filter;
 mod model;
 mod models;
-mod notes_file;
 mod output;
-mod reference_json;
-mod table;
 mod transcribe;
 mod values;
 
@@ -32,11 +27,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    DebugTensors(debug_tensors::Args),
-    DebugTokens(debug_tokens::Args),
+    DebugTensors(debug::tensors::Args),
+    DebugTokens(debug::tokens::Args),
     Transcribe(transcribe::Args),
     Eval(eval::Args),
-    EvalSet(eval_set::Args),
+    EvalSet(eval::set::Args),
     Models(models::Args),
     Filter(filter::Args),
     Diagnose(diagnose::Args),
@@ -52,11 +47,11 @@ fn main() -> ExitCode {
         .format(|out, record| writeln!(out, "hitscribe: {}", one_line(&record.args().to_string())))
         .init();
     let outcome = match Cli::parse().command {
-        Command::DebugTensors(args) => debug_tensors::run(&args),
-        Command::DebugTokens(args) => debug_tokens::run(&args),
+        Command::DebugTensors(args) => debug::tensors::run(&args),
+        Command::DebugTokens(args) => debug::tokens::run(&args),
         Command::Transcribe(args) => transcribe::run(&args),
         Command::Eval(args) => eval::run(&args),
-        Command::EvalSet(args) => eval_set::run(&args),
+        Command::EvalSet(args) => eval::set::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Filter(args) => filter::run(&args),
         Command::Diagnose(args) => diagnose::run(&args),

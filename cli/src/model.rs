@@ -5,14 +5,14 @@ mod choice;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use hitscribe_engine::audio::mono::{Recording, read_mono, to_mono};
-use hitscribe_engine::audio::spectral::{FrontEndKind, SAMPLE_RATE_HZ};
-use hitscribe_engine::decode::source::{Sensitivity, Source};
-use hitscribe_engine::decode::{LoadOptions, TokenOptions, Transcriber};
-use hitscribe_engine::device::{Device, DeviceChoice, select};
-use hitscribe_engine::model::catalogue::Store;
-use hitscribe_engine::stream::{Engine, Parts, Transcription, transcribe_file, transcribe_samples};
-use hitscribe_engine::{Error, Note};
+use hitscribe::{Engine, Parts, Transcription, transcribe_file, transcribe_samples};
+use hitscribe_core::audio::mono::{Recording, read_mono, to_mono};
+use hitscribe_core::features::mt3_family::{FrontEndKind, SAMPLE_RATE_HZ};
+use hitscribe_core::model_store::Store;
+use hitscribe_core::{Error, Note};
+use hitscribe_models::device::{Device, DeviceChoice, select};
+use hitscribe_models::generate::allowed::{AllowedNotes, LogitBias};
+use hitscribe_models::generate::{LoadOptions, TokenOptions, Transcriber};
 
 /// Confidence from which a pitched note is sure.
 const SURE_CONFIDENCE: f32 = 0.7;
@@ -36,10 +36,10 @@ pub struct PublishedArgs {
     /// together: that is how drums ring. That model does not tell instruments apart: its pitched notes get the
     /// usual program of the source, a piano's in a mix
     #[arg(long, value_name = "SOURCE", value_parser = parse_source)]
-    pub source: Option<Source>,
+    pub source: Option<AllowedNotes>,
     /// Features for the model [default: those it was trained with]: mt3, mt3-pytorch (as the MT3-PyTorch
     /// adapter computes them), mr-mt3, mr-mt3-normalised or yourmt3
-    #[arg(long, requires = "model", value_name = "NAME", value_parser = super::debug_tensors::parse_front_end)]
+    #[arg(long, requires = "model", value_name = "NAME", value_parser = super::debug::tensors::parse_front_end)]
     pub frontend: Option<FrontEndKind>,
 }
 
@@ -61,7 +61,7 @@ pub enum Sound<'a> {
     },
 }
 
-fn parse_source(text: &str) -> Result<Source, String> {
+fn parse_source(text: &str) -> Result<AllowedNotes, String> {
     text.parse()
 }
 
@@ -72,7 +72,7 @@ pub enum Model {
         /// The engine with it.
         engine: Box<Engine>,
         /// What the recording can contain, if that was said.
-        source: Option<Source>,
+        source: Option<AllowedNotes>,
     },
     /// A checkpoint of the MT3 family.
     Published {
@@ -81,7 +81,7 @@ pub enum Model {
         /// The network.
         transcriber: Box<Transcriber>,
         /// What the recording can contain.
-        source: Source,
+        source: AllowedNotes,
     },
 }
 
@@ -214,13 +214,13 @@ fn tell_of_fallback(reason: &str) {
     ));
 }
 
-fn parts(source: Option<&Source>) -> Parts {
+fn parts(source: Option<&AllowedNotes>) -> Parts {
     source.map_or(Parts::ALL, Parts::from)
 }
 
 /// Without what cannot be on a recording of the source. Where no source was named and hardly any pitched
 /// note is sure, they are what drums ring like, and a warning says that they were left out.
-fn plausible(source: Option<&Source>, mut heard: Transcription) -> Transcription {
+fn plausible(source: Option<&AllowedNotes>, mut heard: Transcription) -> Transcription {
     if let Some(source) = source {
         let is_possible = |note: &Note| !note.is_drum || source.allows_drum(note.pitch);
         heard.notes.retain(is_possible);
@@ -241,14 +241,14 @@ fn plausible(source: Option<&Source>, mut heard: Transcription) -> Transcription
 
 fn published(
     transcriber: &Transcriber,
-    source: &Source,
+    source: &AllowedNotes,
     recording: Recording,
     sensitivity: f32,
     mut on_progress: impl FnMut(f64),
 ) -> Result<Transcription> {
     let options = TokenOptions {
         source: source.clone(),
-        sensitivity: Sensitivity::of_shares(sensitivity, |_| 0.0),
+        sensitivity: LogitBias::of_shares(sensitivity, |_| 0.0),
         ..TokenOptions::default()
     };
     let heard = transcriber.transcribe(&recording.samples, &options, |share| {
@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn drums_that_ring_are_drums_unless_more_was_asked_for() {
         let count = |source: Option<&str>, heard| {
-            let source = source.map(|text| text.parse::<Source>().unwrap());
+            let source = source.map(|text| text.parse::<AllowedNotes>().unwrap());
             let kept = plausible(source.as_ref(), heard);
             (kept.notes.len(), kept.warnings.len())
         };

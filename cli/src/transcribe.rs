@@ -6,15 +6,16 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::model::{Heard, Models, PublishedArgs, Sound};
-use super::values;
+use crate::model::{Heard, Models, PublishedArgs, Sound};
+use crate::values;
 use anyhow::{Context, Result, anyhow, bail};
-use hitscribe_engine::audio::{decode, demo};
-use hitscribe_engine::device::DeviceChoice;
-use hitscribe_engine::files::write_atomically;
-use hitscribe_engine::midi::{MidiSettings, midi_file};
-use hitscribe_engine::note::leakage::{self, Settings, Strategy};
-use hitscribe_engine::{DrumClass, Note};
+use hitscribe::leakage;
+use hitscribe::leakage::{Settings, Strategy};
+use hitscribe_core::atomic_file::write_atomically;
+use hitscribe_core::audio::{demo_kit, file};
+use hitscribe_core::midi::{MidiSettings, midi_file};
+use hitscribe_core::{DrumClass, Note};
+use hitscribe_models::device::DeviceChoice;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -147,14 +148,14 @@ fn audio_files(folder: &Path) -> Result<Vec<PathBuf>> {
             .extension()
             .and_then(OsStr::to_str)
             .map(str::to_ascii_lowercase);
-        if extension.is_some_and(|e| decode::EXTENSIONS.contains(&e.as_str())) && path.is_file() {
+        if extension.is_some_and(|e| file::EXTENSIONS.contains(&e.as_str())) && path.is_file() {
             files.push(path);
         }
     }
     if files.is_empty() {
         bail!(
             "{shown}: no audio files in this folder ({})",
-            decode::EXTENSIONS.join(", ")
+            file::EXTENSIONS.join(", ")
         );
     }
     files.sort();
@@ -213,7 +214,7 @@ fn target(args: &Args, input: &Path, is_single: bool) -> Result<Target> {
 }
 
 fn transcribe(args: &Args, models: &mut Models, input: &Path, target: &Target) -> Result<()> {
-    let demo = is_demo(input).then(|| demo::groove().0);
+    let demo = is_demo(input).then(|| demo_kit::groove().0);
     if let (Some(samples), Target::File(path)) = (&demo, target) {
         write_demo(samples, &path.with_extension("wav"))?;
     }
@@ -221,7 +222,7 @@ fn transcribe(args: &Args, models: &mut Models, input: &Path, target: &Target) -
         Some(samples) => Sound::Samples {
             interleaved: samples,
             channel_count: 2,
-            rate_hz: demo::DEMO_SAMPLE_RATE_HZ,
+            rate_hz: demo_kit::DEMO_SAMPLE_RATE_HZ,
         },
         None => Sound::File,
     };
@@ -325,7 +326,7 @@ fn to_standard_output(bytes: &[u8]) -> Result<()> {
 
 /// Writes the demo groove to a WAV file, unless it is there already. Another file of that name stays.
 fn write_demo(samples: &[f32], path: &Path) -> Result<()> {
-    let bytes = wav(samples, 2, demo::DEMO_SAMPLE_RATE_HZ)?;
+    let bytes = wav(samples, 2, demo_kit::DEMO_SAMPLE_RATE_HZ)?;
     let shown = path.display();
     if !path.exists() {
         write_atomically(path, &bytes)?;

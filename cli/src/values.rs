@@ -1,7 +1,7 @@
 //! Values of arguments that several commands take.
 
 use anyhow::{Result, bail};
-use hitscribe_engine::midi::TEMPOS_BPM;
+use hitscribe_core::midi::TEMPOS_BPM;
 
 /// A share, from 0 to 1.
 pub fn share(text: &str) -> Result<f32> {

@@ -1,13 +1,13 @@
 //! Any bytes as a checkpoint file: opened, every tensor read, and tried as a network.
-//! Seeds: engine/tests/data/mt3_family.
+//! Seeds: engine/models/tests/data/mt3_family.
 #![no_main]
 
 use std::io::Write as _;
 
-use hitscribe_engine::decode::{LoadOptions, Transcriber};
-use hitscribe_engine::device::Device;
-use hitscribe_engine::model::checkpoint::Checkpoint;
-use hitscribe_engine::model::config::Settings;
+use hitscribe_models::generate::{LoadOptions, Transcriber};
+use hitscribe_models::device::Device;
+use hitscribe_core::checkpoint::Checkpoint;
+use hitscribe_models::mt3_family::hyperparameters::Settings;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -1,7 +1,7 @@
 //! Any bytes as a pickle.
 #![no_main]
 
-use hitscribe_engine::model::checkpoint::pickle::parse;
+use hitscribe_core::checkpoint::pickle::parse;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -1,8 +1,10 @@
 //! Any numbers as token streams of both vocabularies.
 #![no_main]
 
-use hitscribe_engine::token::mt3::{self, DecodePath};
-use hitscribe_engine::token::{SegmentTokens, yourmt3_notes};
+use hitscribe_core::tokens::mt3::decode;
+use hitscribe_core::tokens::mt3::decode::DecodePath;
+use hitscribe_core::tokens::SegmentTokens;
+use hitscribe_core::tokens::yourmt3::notes;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|segments: Vec<(f32, Vec<i16>)>| {
@@ -14,8 +16,8 @@ fuzz_target!(|segments: Vec<(f32, Vec<i16>)>| {
         .collect();
     let tokens: usize = segments.iter().map(|segment| segment.ids.len()).sum();
     for path in [DecodePath::Mt3, DecodePath::MrMt3] {
-        let decoded = mt3::decode(&segments, path);
+        let decoded = decode::decode(&segments, path);
         assert!(decoded.notes.len() + decoded.invalid_events <= tokens);
     }
-    assert!(yourmt3_notes::decode(&[segments]).notes.len() <= tokens);
+    assert!(notes::decode(&[segments]).notes.len() <= tokens);
 });

@@ -1,49 +1,34 @@
 //! The Hitscribe plugin, CLAP and VST3: audio passes, drums leave as MIDI.
 //!
-//! The audio thread ([`live`]) hands samples to the engine thread of the process and sends the
+//! The audio thread ([`process`]) hands samples to the engine thread of the process and sends the
 //! notes that come back, each at its exact sample. It never allocates, locks or waits while the
 //! host plays in real time.
 
-pub mod alloc;
-pub mod audition;
-pub mod delay;
-pub mod drag;
+pub mod background;
 pub mod editor;
-pub mod export;
-pub mod files;
-pub mod import;
-pub mod live;
-pub mod model;
-pub mod note_map;
-pub mod pace;
+pub mod notes;
 pub mod params;
-pub mod performance;
-pub mod quantize;
-pub mod scheduler;
-pub mod selection;
-pub mod setup;
-pub mod state;
-pub mod telemetry;
-pub mod timeline;
-pub mod wait;
-pub mod workshop;
+pub mod platform;
+pub mod process;
+pub mod status;
+pub mod user_files;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use hitscribe_engine::device::DeviceChoice;
-use hitscribe_engine::stream::Hub;
+use hitscribe_live::SharedEngine;
+use hitscribe_models::device::DeviceChoice;
 use nice_plug::midi::{Channel, Key, VoiceID};
 use nice_plug::prelude::*;
 
-use crate::audition::{Audition, Player};
-use crate::live::{Live, Setup, Wishes};
+use crate::background::audition::{Audition, Player};
+use crate::notes::mapper::PreMessage;
 use crate::params::{DeviceParam, HitscribeParams, Hop, LatencyMode, clean_state};
-use crate::performance::Prelude;
-use crate::scheduler::Message;
-use crate::telemetry::Telemetry;
-use crate::timeline::Told;
-use crate::workshop::{Task, Workshop};
+use crate::process::rebuild::{Rebuilder, Task};
+use crate::process::scheduler::Message;
+use crate::process::transport::HostTransport;
+use crate::process::{BlockSettings, Live, ProcessConfig};
+use crate::status::Telemetry;
 
 /// Environment variable that chooses the device: `auto` (the default), `cpu` or `cuda:N`.
 pub const DEVICE_VARIABLE: &str = "HITSCRIBE_DEVICE";
@@ -55,7 +40,7 @@ pub struct Hitscribe {
     repaint: nice_plug_egui::RepaintNotifier,
     /// From activation to deactivation.
     live: Option<Box<Live>>,
-    workshop: Arc<Workshop>,
+    workshop: Arc<Rebuilder>,
     audition: Arc<Audition>,
     player: Player,
     restart_is_asked: bool,
@@ -79,7 +64,7 @@ impl Default for Hitscribe {
 impl Hitscribe {
     /// Parameters that change the constant take effect when the transport stands, never while it
     /// runs: by a new activation where hosts do that, by a new half of the audio thread elsewhere.
-    fn renew_if_needed(&mut self, setup: &Setup, context: &mut impl ProcessContext<Self>) {
+    fn renew_if_needed(&mut self, setup: &ProcessConfig, context: &mut impl ProcessContext<Self>) {
         if context.transport().playing {
             return;
         }
@@ -99,7 +84,7 @@ impl Hitscribe {
                 context.request_restart();
             } else {
                 let (mode, hop, model_tag) = wanted;
-                context.execute_background(Task::Build(Setup {
+                context.execute_background(Task::Build(ProcessConfig {
                     mode,
                     hop,
                     model_tag,
@@ -144,10 +129,10 @@ pub(crate) fn device_choice(chosen: DeviceParam) -> DeviceChoice {
 
 /// The engine thread of the process; kept from the first activation on, so that a restart of the
 /// host's engine does not load the model again. A device that the project names is asked for.
-fn hub(telemetry: &Telemetry, device: DeviceParam) -> Option<Arc<Hub>> {
+fn hub(telemetry: &Telemetry, device: DeviceParam) -> Option<Arc<SharedEngine>> {
     let mut links = telemetry.links.lock();
     if links.hub.is_none() {
-        match Hub::shared(device_choice(device)) {
+        match SharedEngine::shared(device_choice(device)) {
             Ok(hub) => links.hub = Some(hub),
             Err(error) => links.problem = Some(error.to_string()),
         }
@@ -162,7 +147,11 @@ fn hub(telemetry: &Telemetry, device: DeviceParam) -> Option<Arc<Hub>> {
 }
 
 /// The audio thread's half for a setup; none where there is no engine thread.
-fn build(setup: Setup, params: &HitscribeParams, telemetry: &Arc<Telemetry>) -> Option<Live> {
+fn build(
+    setup: ProcessConfig,
+    params: &HitscribeParams,
+    telemetry: &Arc<Telemetry>,
+) -> Option<Live> {
     let hub = hub(telemetry, params.device.value())?;
     let take = params.take.take().clone();
     // Where the choice has changed since, the tag has, too: this half is put away soon.
@@ -222,7 +211,7 @@ impl Plugin for Hitscribe {
         self.restart_is_asked = false;
         self.live = None;
         self.workshop.clear();
-        let setup = Setup::new(
+        let setup = ProcessConfig::new(
             f64::from(config.sample_rate),
             layout
                 .main_output_channels
@@ -278,8 +267,8 @@ impl Plugin for Hitscribe {
             return ProcessStatus::Normal;
         };
         let setup = *live.setup();
-        let told = Told::new(context.transport());
-        let wishes = Wishes {
+        let told = HostTransport::new(context.transport());
+        let wishes = BlockSettings {
             bypass: self.params.bypass.value(),
             wait_always: self.params.wait_for_every_note.value(),
             without_leakage: self.params.leakage_filter.value(),
@@ -288,7 +277,7 @@ impl Plugin for Hitscribe {
             shaping: self.params.shaping(),
         };
         {
-            let _guard = alloc::Guard::enter();
+            let _guard = process::alloc_guard::Guard::enter();
             live.process(buffer.as_slice(), told, wishes, |offset, message| {
                 context.try_send_event(event(offset, message)).is_ok()
             });
@@ -331,17 +320,19 @@ fn event(timing: u32, message: Message) -> NoteEvent<()> {
             key: Key::Number(to.key),
             velocity: 0.0,
         },
-        Message::Prelude(channel, Prelude::Control(cc, value)) => NoteEvent::MidiCC {
+        Message::PreMessage(channel, PreMessage::Control(cc, value)) => NoteEvent::MidiCC {
             timing,
             channel,
             cc,
             value: f32::from(value) / 127.0,
         },
-        Message::Prelude(channel, Prelude::Program(program)) => NoteEvent::MidiProgramChange {
-            timing,
-            channel,
-            program,
-        },
+        Message::PreMessage(channel, PreMessage::Program(program)) => {
+            NoteEvent::MidiProgramChange {
+                timing,
+                channel,
+                program,
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use hitscribe_cli::host::Host;
+use hitscribe_host::Host;
 use hitscribe_tests::{Render, groove, library, take_of, transport_at};
 
 const SAMPLE_RATE_HZ: f64 = 48_000.0;

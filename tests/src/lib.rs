@@ -7,11 +7,11 @@ use anyhow::{Context, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use hitscribe_bundler::{Bundles, System};
-use hitscribe_cli::host::{Host, Library, MidiMessage, NoteEvent, Transport};
-use hitscribe_engine::audio::decode::AudioFile;
-use hitscribe_engine::audio::demo;
-use hitscribe_engine::audio::resample::Resampler;
-use hitscribe_engine::note::take::Take;
+use hitscribe_core::audio::demo_kit;
+use hitscribe_core::audio::file::AudioFile;
+use hitscribe_core::audio::resample::Resampler;
+use hitscribe_host::{Host, Library, MidiMessage, NoteEvent, Transport};
+use hitscribe_live::take::Take;
 use serde_json::Value;
 
 /// Environment variable that names a finished `Hitscribe.clap` to test instead of the one that is
@@ -189,14 +189,15 @@ pub fn transport_at(seconds: f64) -> Transport {
 
 /// The first `seconds` of the built-in demo at any rate, one `Vec` for each of two channels.
 pub fn groove(sample_rate_hz: f64, seconds: f64) -> Vec<Vec<f32>> {
-    let (interleaved, _) = demo::groove();
-    let frames = (seconds * f64::from(demo::DEMO_SAMPLE_RATE_HZ)) as usize;
+    let (interleaved, _) = demo_kit::groove();
+    let frames = (seconds * f64::from(demo_kit::DEMO_SAMPLE_RATE_HZ)) as usize;
     (0..2)
         .map(|channel| {
             let samples = interleaved.iter().skip(channel).step_by(2).take(frames);
             let samples: Vec<f32> = samples.copied().collect();
             let mut resampler =
-                Resampler::new(demo::DEMO_SAMPLE_RATE_HZ, sample_rate_hz as u32).expect("a rate");
+                Resampler::new(demo_kit::DEMO_SAMPLE_RATE_HZ, sample_rate_hz as u32)
+                    .expect("a rate");
             let mut resampled = Vec::new();
             resampler.push(&samples, &mut resampled);
             resampler.finish(&mut resampled);

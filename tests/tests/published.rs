@@ -4,17 +4,17 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use hitscribe_cli::host::{Host, Library};
-use hitscribe_engine::DrumClass;
-use hitscribe_engine::audio::downmix;
-use hitscribe_engine::audio::resample::Resampler;
-use hitscribe_engine::audio::spectral::SAMPLE_RATE_HZ;
-use hitscribe_engine::decode::source::Source;
-use hitscribe_engine::decode::{LoadOptions, TokenOptions, Transcriber};
-use hitscribe_engine::device::Device;
-use hitscribe_engine::event::PlacedNote;
-use hitscribe_engine::model::catalogue::{Store, StoredModel, Transfer};
-use hitscribe_engine::note::take::Take;
+use hitscribe_core::DrumClass;
+use hitscribe_core::audio::downmix;
+use hitscribe_core::audio::resample::Resampler;
+use hitscribe_core::features::mt3_family::SAMPLE_RATE_HZ;
+use hitscribe_core::model_store::{Store, StoredModel, Transfer};
+use hitscribe_core::note::PlacedNote;
+use hitscribe_host::{Host, Library};
+use hitscribe_live::take::Take;
+use hitscribe_models::device::Device;
+use hitscribe_models::generate::allowed::AllowedNotes;
+use hitscribe_models::generate::{LoadOptions, TokenOptions, Transcriber};
 use hitscribe_tests::{Render, Rendered, groove, json_of, library, take_of};
 use serde_json::{Value, json};
 
@@ -83,7 +83,7 @@ fn transcribed(path: &Path, audio: &[Vec<f32>]) -> Vec<(u64, u8, u64)> {
     resampler.finish(&mut samples);
     let (model, _) = Transcriber::load(path, &LoadOptions::default(), Device::Cpu).unwrap();
     let options = TokenOptions {
-        source: Source::drums(),
+        source: AllowedNotes::drums(),
         ..TokenOptions::default()
     };
     let heard = model.transcribe(&samples, &options, |_| true).unwrap();
@@ -117,7 +117,7 @@ fn host_with_notes(host: &mut Host, expected: &[(u64, u8, u64)]) -> Vec<u8> {
 
 /// The checkpoint whose sequences end and say many drums.
 fn import(store: &Store) -> StoredModel {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/data/mt3_family");
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/models/tests/data/mt3_family");
     let file = data.join("lively.safetensors");
     let model = store.add(&file, Some("lively"), Transfer::Copy).unwrap();
     let settings = store.weights(&model).with_file_name("config.json");

@@ -11,7 +11,7 @@ from hitscribe_train.drums import model as m
 from hitscribe_train.drums.batches import example
 from hitscribe_train.drums.classes import CLASSES, GM_NOTES, GROUPS
 from hitscribe_train.drums.features import BANDS, HOP, REFERENCE_START, BandPowers, references, relative, usual
-from hitscribe_train.drums.layers import Taps, TimeConvolution
+from hitscribe_train.drums.layers import Gru, Recurrence, Taps, TimeConvolution
 from hitscribe_train.drums.optimizer import orthogonal
 from hitscribe_train.drums.pick import Rule, pick
 from hitscribe_train.drums.ring import Ring, max_hits, parse, record_bytes
@@ -76,6 +76,17 @@ class Network(unittest.TestCase):
         expected = torch.nn.functional.conv1d(padded, layer.weight.permute(2, 1, 0), dilation=2).permute(2, 0, 1)
         torch.testing.assert_close(layer(x), expected)
         self.assertTrue(torch.autograd.gradcheck(lambda x, w: Taps.apply(x, w, (-4, -1, 3)), (x, layer.weight)))
+
+    def test_the_recurrence_is_a_gru(self):
+        torch.manual_seed(0)
+        ours = Gru(4, 4).double()
+        theirs = torch.nn.GRU(4, 4).double()
+        theirs.load_state_dict(ours.state_dict())
+        x = torch.randn(6, 2, 4, dtype=torch.double, requires_grad=True)
+        torch.testing.assert_close(ours(x), theirs(x)[0])
+        names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+        weights = [getattr(ours, name) for name in names]
+        self.assertTrue(torch.autograd.gradcheck(Recurrence.apply, (x, *weights)))
 
     def test_outputs_look_ahead_as_far_as_they_say(self):
         torch.manual_seed(0)

@@ -35,16 +35,21 @@ def blocks(x, values, name, shapes):
     return x
 
 
+def pairs(x, pair):
+    """[frames, values...] -> [steps, values..., pair x last], the first frame's values first."""
+    return np.concatenate([x[i::pair] for i in range(pair)], axis=-1)
+
+
 def stem(x, values, layers):
-    """x: [frames, bands, channels]"""
-    for index in range(layers):
+    """x: [steps, bands, channels]"""
+    for index, layer in enumerate(layers):
         weight = values[f"stem.{index}.weight"]
-        frames, bands, inputs = x.shape
-        padded = np.pad(x, ((1, 1), (1, 1), (0, 0)))
-        out = np.zeros((frames, (bands + 1) // 2, weight.shape[2])) + values[f"stem.{index}.bias"]
+        steps, bands, inputs = x.shape
+        padded = np.pad(x, ((layer["steps"] // 2, layer["steps"] // 2), (1, 1), (0, 0)))
+        out = np.zeros((steps, (bands + 1) // 2, weight.shape[2])) + values[f"stem.{index}.bias"]
         for band in range(out.shape[1]):
             for i in range(3):  # of bands; times and inputs are together
-                window = [padded[t : t + frames, 2 * band + i] for t in range(3)]
+                window = [padded[t : t + steps, 2 * band + i] for t in range(layer["steps"])]
                 out[:, band] += np.concatenate(window, axis=1) @ weight[i]
         x = relu(out)
     return x.reshape(len(x), -1)
@@ -63,8 +68,8 @@ def gru(x, values):
 
 
 def network(values, config):
-    x = stem(values["check.channels"], values, len(config["stem"]))
-    x = np.concatenate([x, values["check.scalars"]], axis=1)
+    x = stem(pairs(values["check.channels"], config["pair"]), values, config["stem"])
+    x = np.concatenate([x, pairs(values["check.scalars"], config["pair"])], axis=1)
     x = relu(x @ values["project.weight"] + values["project.bias"])
     fine = blocks(x, values, "before", config["before"])
     joined = fine.reshape(len(fine) // config["stride"], -1)
@@ -74,7 +79,8 @@ def network(values, config):
     gain, offset = np.split(both @ values["up.weight"] + values["up.bias"], 2, axis=1)
     again = lambda v: np.repeat(v, config["stride"], axis=0)
     fine = blocks(fine * (1.0 + again(gain)) + again(offset), values, "after", config["after"])
-    return relu(fine) @ values["head.weight"] + values["head.bias"]
+    outputs = relu(fine) @ values["head.weight"] + values["head.bias"]
+    return outputs.reshape(len(outputs) * config["pair"], -1)
 
 
 def activations(outputs, config):

@@ -2,7 +2,7 @@
 //! crates.
 //!
 //! Copies of the registry's sources are made in the target folder, the differences in
-//! `xtask/patches` are applied to them, and the bundle is built with them. Plain builds and tests of
+//! `patches` are applied to them, and the bundle is built with them. Plain builds and tests of
 //! the workspace use the crates as published.
 
 use std::fs;
@@ -24,19 +24,19 @@ const NICE_PLUG: [(&str, &str); 3] = [
     // another thread; the panic takes the host with it.
     (
         "src/wrapper/vst3/inner.rs",
-        include_str!("../patches/nice-plug-0.4.2-inner.patch"),
+        include_str!("../../patches/nice-plug-0.4.2-inner.patch"),
     ),
     // The processing mode is stored one call too late: live playback after a bounce is told that
     // it is offline, and the bounce that it is live.
     (
         "src/wrapper/vst3/wrapper.rs",
-        include_str!("../patches/nice-plug-0.4.2-wrapper.patch"),
+        include_str!("../../patches/nice-plug-0.4.2-wrapper.patch"),
     ),
     // A task that outlives its instance ends the worker thread, and the end of the last instance
     // then aborts the process.
     (
         "src/event_loop/background_thread.rs",
-        include_str!("../patches/nice-plug-0.4.2-background-thread.patch"),
+        include_str!("../../patches/nice-plug-0.4.2-background-thread.patch"),
     ),
 ];
 
@@ -44,7 +44,7 @@ const EGUI_BASEVIEW: [(&str, &str); 1] = [
     // Files that are dragged onto the window are told to nobody.
     (
         "src/window.rs",
-        include_str!("../patches/egui-baseview-0.9.0-window.patch"),
+        include_str!("../../patches/egui-baseview-0.9.0-window.patch"),
     ),
 ];
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use hitscribe_engine::{DrumClass, Note};
+use hitscribe_core::{DrumClass, Note};
 use serde::Serialize;
 
 /// General MIDI's families of eight programs.

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use anyhow::{Context, Result};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use hitscribe_engine::Note;
-use hitscribe_engine::note::leakage::Verdict;
+use hitscribe::leakage::Verdict;
+use hitscribe_core::Note;
 use realfft::RealFftPlanner;
 
 use crate::audio_in::Recording;

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use hitscribe_engine::Error;
-use hitscribe_engine::device::{Device, DeviceChoice};
-use hitscribe_engine::model::advice::{Content, advise};
-use hitscribe_engine::model::catalogue::{RESERVED_NAME, Store};
-use hitscribe_engine::stream::Transcription;
+use hitscribe::Transcription;
+use hitscribe::content::{Content, advise};
+use hitscribe_core::Error;
+use hitscribe_core::model_store::{RESERVED_NAME, Store};
+use hitscribe_models::device::{Device, DeviceChoice};
 
-use super::{Model, PublishedArgs, Sound, tell_of_fallback};
 use crate::audio_in::Recording;
+use crate::model::{Model, PublishedArgs, Sound, tell_of_fallback};
 
 /// Published models in the order of their published scores on recordings of several instruments.
 const PREFERRED: [&str; 2] = ["yourmt3", "mt3"];

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use hitscribe_engine::model::catalogue::{
-    KNOWN_MODELS, Store, Transfer, known_by_name, sha256_of_file,
-};
+use hitscribe_core::model_store::{KNOWN_MODELS, Store, Transfer, known_by_name, sha256_of_file};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::outln;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use hitscribe_engine::Note;
+use hitscribe_core::Note;
 use serde_json::Value;
 
 const RATE_HZ: f64 = 16_000.0;
@@ -113,8 +113,8 @@ fn drums_get_the_built_in_model_and_all_else_an_imported_one() {
     assert_eq!(alone.said.lines().count(), 1, "{}", alone.said);
 
     // One that cannot be loaded is passed over.
-    let tiny =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/data/mt3_family/tiny.pth");
+    let tiny = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../engine/models/tests/data/mt3_family/tiny.pth");
     add_to_store(&store, &tiny, "a-broken-one");
     std::fs::write(store.join("a-broken-one/weights.pth"), b"no weights").unwrap();
     let broken = transcribe(&store, &chords_file, Some("auto"));

@@ -15,7 +15,7 @@ fn sha256(bytes: &[u8]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("body");
     std::fs::write(&file, bytes).unwrap();
-    hitscribe_engine::model::catalogue::sha256_of_file(&file)
+    hitscribe_core::model_store::sha256_of_file(&file)
         .unwrap()
         .0
 }

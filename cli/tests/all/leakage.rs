@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use hitscribe_engine::Note;
+use hitscribe_core::Note;
 use serde_json::Value;
 
 fn note(onset_seconds: f64, length_seconds: f64, pitch: u8, program: u8) -> Note {

@@ -11,7 +11,7 @@ fn files_are_added_listed_verified_and_removed() {
     );
     let tiny = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/../engine/tests/data/mt3_family/tiny.pth"
+        "/../engine/models/tests/data/mt3_family/tiny.pth"
     );
     std::fs::copy(tiny, &file).unwrap();
     let path = file.to_str().unwrap();

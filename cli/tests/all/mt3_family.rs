@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use hitscribe_engine::model::checkpoint::Checkpoint;
+use hitscribe_core::checkpoint::Checkpoint;
 
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../engine/tests/data/mt3_family")
+        .join("../engine/models/tests/data/mt3_family")
         .join(name)
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use hitscribe_engine::audio::demo;
+use hitscribe_core::audio::demo_kit;
 use hound::{SampleFormat, WavSpec, WavWriter};
 
 fn hitscribe(folder: &Path, args: &[&str]) -> Output {
@@ -50,7 +50,7 @@ fn accepted(folder: &Path, name: &str) -> String {
 
 /// A second of noise bursts.
 fn samples(rate_hz: u32) -> Vec<f32> {
-    demo::hit(hitscribe_engine::DrumClass::Snare, 110, rate_hz)
+    demo_kit::hit(hitscribe_core::DrumClass::Snare, 110, rate_hz)
         .into_iter()
         .chain(std::iter::repeat(0.0))
         .take(rate_hz as usize)
@@ -344,7 +344,7 @@ fn the_demo_is_heard_as_it_was_played() {
             )
         })
         .collect();
-    let (_, played) = demo::groove();
+    let (_, played) = demo_kit::groove();
     let count = heard.len();
     let (mut found, mut error_seconds) = (0, 0.0);
     for note in &played {

@@ -3,7 +3,7 @@
 use egui::{Button, ComboBox, DragValue, Response, RichText, Slider, Ui};
 use nice_plug::prelude::*;
 
-use super::style::palette;
+use crate::editor::style::palette;
 
 /// Sets a parameter as one gesture.
 pub fn set<P: Param>(setter: Option<&ParamSetter>, param: &P, value: P::Plain) {

@@ -2,12 +2,12 @@
 //! there.
 
 use egui::{Align2, Color32, FontId, Painter, Pos2, Rect, Sense, Stroke, StrokeKind, Ui, vec2};
-use hitscribe_engine::DrumClass;
-use hitscribe_engine::note::take::PEAKS_PER_SECOND;
+use hitscribe_core::DrumClass;
+use hitscribe_live::take::PEAKS_PER_SECOND;
 
-use super::style::{Palette, palette};
-use super::take_bar::Memory;
-use super::view::View;
+use crate::editor::state::Memory;
+use crate::editor::style::{Palette, palette};
+use crate::editor::view::View;
 
 const LABEL_WIDTH: f32 = 106.0;
 const WAVE_HEIGHT: f32 = 56.0;
@@ -155,7 +155,7 @@ fn explain(painter: &Painter, layout: &Layout, view: &View, colors: &Palette) {
         _ if view.problem.is_some() => "Audio passes. The line below says what is wrong.",
         (_, false) => "Waiting for the host to start its audio engine.",
         (None, _) => "Waiting for the engine.",
-        _ if view.peaks.iter().any(|peak| *peak > 0.01) => "Listening…",
+        _ if view.peaks.iter().any(|peak| *peak > 0.01) => "LiveSettings…",
         _ => {
             "Play drums through this track: hits appear here and leave as MIDI.\n\n\
              Then pull “Drag MIDI” onto a track, or route this track's MIDI output.\n\

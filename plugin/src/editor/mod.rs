@@ -1,18 +1,19 @@
 //! The editor window. Everything that is drawn is drawn by [`draw::draw`] from a [`view::View`],
 //! without any type of the window system, so that tests can look at it.
 
-pub mod browser;
 pub mod controls;
-pub mod draw;
-pub mod feel_window;
-pub mod incoming;
+pub mod file_dialog;
+pub mod import_queue;
 pub mod lanes;
-pub mod map_window;
-pub mod model_choice;
+pub mod layout;
+pub mod model_menu;
+pub mod note_map_window;
+pub mod shaping_window;
+pub mod state;
 pub mod style;
 pub mod take_bar;
-pub mod timeline;
 pub mod view;
+pub mod zoom;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +26,10 @@ use nice_plug_egui::{
     create_egui_editor,
 };
 
-use crate::audition::Audition;
+use crate::background::audition::Audition;
 use crate::device_choice;
 use crate::params::{DeviceParam, HitscribeParams};
-use crate::telemetry::Telemetry;
+use crate::status::Telemetry;
 use view::View;
 
 /// Size of a new window in logical pixels.
@@ -44,7 +45,7 @@ pub struct Window {
     /// The device that was chosen when it was last looked at.
     device: Option<DeviceParam>,
     context: Option<GuiContext>,
-    memory: draw::Memory,
+    memory: state::Memory,
 }
 
 /// The editor of one instance.
@@ -73,7 +74,7 @@ pub fn create(
             audition,
             device: None,
             context: None,
-            memory: draw::Memory::default(),
+            memory: state::Memory::default(),
         },
     )
 }
@@ -115,7 +116,7 @@ impl NiceEguiApp for Window {
             memory.passage,
         );
         let setter = self.context.as_ref().map(GuiContext::param_setter);
-        draw::draw(
+        layout::draw(
             ui,
             &self.params,
             &view,

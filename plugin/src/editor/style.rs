@@ -1,7 +1,7 @@
 //! Colours and shapes of the editor, dark and light.
 
 use egui::{Color32, CornerRadius, Stroke, Ui, Visuals};
-use hitscribe_engine::DrumClass;
+use hitscribe_core::DrumClass;
 
 /// The colours of one look.
 #[derive(Debug, PartialEq)]

@@ -4,57 +4,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egui::{Button, ComboBox, RichText, Sense, Ui};
-use hitscribe_engine::DrumClass;
-use hitscribe_engine::note::take::{Passage, Take};
+use hitscribe_core::DrumClass;
+use hitscribe_live::take::Passage;
 
-use super::browser::{Browser, Wanted};
-use super::incoming::{self, Incoming};
-use super::map_window::MapMemory;
-use super::model_choice::Models;
-use super::style::palette;
-use super::timeline::Timeline;
-use super::view::{View, shown, start_of};
-use crate::audition::{Audition, Struck};
-use crate::drag::{self, Drag, Outcome};
-use crate::export::{self, Selection, Treatment};
-use crate::files;
+use crate::background::audition::{Audition, Struck};
+use crate::editor::file_dialog::{Browser, Wanted};
+use crate::editor::import_queue;
+use crate::editor::state::Memory;
+use crate::editor::style::palette;
+use crate::editor::view::{View, shown, start_of};
+use crate::editor::zoom::Timeline;
+use crate::notes::midi_clip;
+use crate::notes::midi_clip::{Selection, Treatment};
 use crate::params::HitscribeParams;
-
-/// What the editor remembers between two frames.
-#[derive(Default)]
-pub struct Memory {
-    /// What is shown, and what is selected.
-    pub timeline: Timeline,
-    /// Index of the chosen passage; none for the latest.
-    pub passage: Option<usize>,
-    /// The only class that is meant; none for all.
-    pub class: Option<DrumClass>,
-    /// The class whose name is being pulled out of the window.
-    pub pulled: Option<DrumClass>,
-    drag: Option<(Drag, PathBuf)>,
-    /// Whether the file of the drag was dropped onto the editor itself.
-    came_back: bool,
-    /// What happened last.
-    message: Option<String>,
-    /// The file that was written last.
-    last_file: Option<PathBuf>,
-    /// The take before it was cleared.
-    cleared: Option<Take>,
-    incoming: Incoming,
-    browser: Option<Browser>,
-    /// Where the last file was opened.
-    folder: Option<PathBuf>,
-    /// Where the sound of the audition begins in the passage.
-    audition_start_seconds: f64,
-    /// Where the audition is, while it plays.
-    pub audition_seconds: Option<f64>,
-    /// The window of drums.
-    pub map: MapMemory,
-    /// Whether the window of velocities, flams and grid is open.
-    pub is_feel_open: bool,
-    /// The models to choose from.
-    pub models: Models,
-}
+use crate::platform::drag;
+use crate::platform::drag::Outcome;
+use crate::user_files;
 
 /// Draws the bar and does what is asked for.
 pub fn take_bar(
@@ -65,10 +30,10 @@ pub fn take_bar(
     memory: &mut Memory,
 ) {
     let own = memory.drag.as_ref().map(|(_, file)| file.clone());
-    for path in incoming::drops(ui, own.as_deref()) {
+    for path in import_queue::drops(ui, own.as_deref()) {
         if own
             .as_ref()
-            .is_some_and(|own| incoming::is_same(own, &path))
+            .is_some_and(|own| import_queue::is_same(own, &path))
         {
             memory.came_back = true;
         } else {
@@ -79,7 +44,7 @@ pub fn take_bar(
     ui.horizontal(|ui| {
         let has_notes = view.shown_notes > 0;
         drag_button(ui, params, memory, has_notes);
-        let folder = files::save_folder();
+        let folder = user_files::save_folder();
         let hint = format!("Writes a file into {}", folder.display());
         let save = ui.add_enabled(has_notes, Button::new("Save MIDI"));
         if save.on_hover_text(hint).clicked() {
@@ -173,7 +138,7 @@ fn messages(ui: &mut Ui, memory: &mut Memory) {
         }
         if let Some(file) = &memory.last_file
             && ui.small_button("Show in folder").clicked()
-            && let Err(problem) = files::reveal(file)
+            && let Err(problem) = user_files::reveal(file)
         {
             memory.message = Some(problem);
         }
@@ -253,14 +218,14 @@ fn write(
         shaping: params.shaping(),
         quantize: params.quantize(),
     };
-    let bytes = export::midi_file(passage, &selection, &treatment);
+    let bytes = midi_clip::midi_file(passage, &selection, &treatment);
     let start = selection.start_frames(passage);
     let mut name = format!("Hitscribe {}", start_of(passage, start));
     drop(take);
     if let Some(class) = class {
         name += &format!(" {}", class.label());
     }
-    files::save(&files::save_folder(), &name, "mid", &bytes)
+    user_files::save(&user_files::save_folder(), &name, "mid", &bytes)
 }
 
 fn audition_button(
@@ -320,7 +285,7 @@ pub fn toggle_audition(
         shaping: params.shaping(),
         quantize: params.quantize(),
     };
-    let notes = export::performed(passage, &selection, &treatment)
+    let notes = midi_clip::performed(passage, &selection, &treatment)
         .into_iter()
         .map(|(note, played)| Struck {
             at_seconds: note.offset_frames as f64 / rate - start_seconds,
@@ -337,8 +302,8 @@ pub fn toggle_audition(
 
 fn browse(wanted: Wanted, memory: &mut Memory) {
     let folder = match wanted {
-        Wanted::Audio => memory.folder.clone().unwrap_or_else(files::home),
-        Wanted::NoteMap => files::map_folder(),
+        Wanted::Audio => memory.folder.clone().unwrap_or_else(user_files::home),
+        Wanted::NoteMap => user_files::map_folder(),
     };
     memory.browser = Some(Browser::open(wanted, &folder));
 }
@@ -355,7 +320,9 @@ fn show_browser(ui: &Ui, params: &HitscribeParams, memory: &mut Memory) {
                 memory.folder = path.parent().map(Path::to_owned);
                 transcribe(path, memory);
             }
-            Wanted::NoteMap => super::map_window::load(&params.note_map, &path, &mut memory.map),
+            Wanted::NoteMap => {
+                super::note_map_window::load(&params.note_map, &path, &mut memory.map)
+            }
         }
     }
     if is_open {

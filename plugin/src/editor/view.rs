@@ -3,14 +3,15 @@
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
-use hitscribe_engine::DrumClass;
-use hitscribe_engine::note::take::{PEAKS_PER_SECOND, Passage, Take, TakeNote};
-use hitscribe_engine::stream::{EngineStatus, ModelChoice, ModelStatus, Phase};
+use hitscribe::ModelChoice;
+use hitscribe_core::DrumClass;
+use hitscribe_live::take::{PEAKS_PER_SECOND, Passage, Take, TakeNote};
+use hitscribe_live::{EngineStatus, ModelStatus, Phase};
 
-use super::model_choice;
-use super::timeline::Timeline;
+use crate::editor::model_menu;
+use crate::editor::zoom::Timeline;
 use crate::params::HitscribeParams;
-use crate::telemetry::Telemetry;
+use crate::status::Telemetry;
 
 /// Notes that the list shows.
 const LISTED_NOTES: usize = 12;
@@ -142,7 +143,7 @@ impl View {
             dropped_seconds: seconds(telemetry.dropped_frames()),
             problem: problem(params, telemetry, engine.as_ref()).or_else(|| {
                 let (_, status) = model.as_ref()?;
-                model_choice::problem(status.as_ref()?)
+                model_menu::problem(status.as_ref()?)
             }),
             model,
             engine,
@@ -285,7 +286,7 @@ fn problem(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hitscribe_engine::note::take::{HostBar, TempoChange};
+    use hitscribe_live::take::{HostBar, TempoChange};
 
     /// A bar of three beats, then bars of four from the beats 3, 7 and 11; heard from beat 8 on, at 120
     /// quarters per minute, and in bars of three from beat 15 on, bar 5.

@@ -1,9 +1,9 @@
 //! What these tests share.
 
-use hitscribe_cli::host::NoteEvent;
-use hitscribe_engine::device::DeviceChoice;
-use hitscribe_engine::event::Note;
-use hitscribe_engine::stream::{Engine, Parts, transcribe_samples};
+use hitscribe::{Engine, Parts, transcribe_samples};
+use hitscribe_core::note::Note;
+use hitscribe_host::NoteEvent;
+use hitscribe_models::device::DeviceChoice;
 
 /// Audio and MIDI together.
 pub const ALIGNED: (&str, &str) = ("Latency mode", "Aligned (audio waits)");

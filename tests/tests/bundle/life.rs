@@ -1,6 +1,6 @@
 //! The life of an instance: again and again, beside others, bypassed, reset, jumping.
 
-use hitscribe_cli::host::{Library, NoteEvent, Transport};
+use hitscribe_host::{Library, NoteEvent, Transport};
 use hitscribe_tests::{Render, groove, library, transport_at};
 
 use crate::common::{ALIGNED, assert_balanced, assert_equal};
@@ -101,7 +101,7 @@ fn play(
     library: &Library,
     says_offline: bool,
     blocks: usize,
-    mut before: impl FnMut(usize, &mut hitscribe_cli::host::Host) -> Option<Transport>,
+    mut before: impl FnMut(usize, &mut hitscribe_host::Host) -> Option<Transport>,
 ) -> Vec<NoteEvent> {
     let audio = groove(44_100.0, 3.0);
     let render = Render {

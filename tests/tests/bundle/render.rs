@@ -1,7 +1,7 @@
 //! Renders: every note, at its exact sample, for any block size.
 
-use hitscribe_engine::device::DeviceChoice;
-use hitscribe_engine::stream::{Engine, Parts, transcribe_file};
+use hitscribe::{Engine, Parts, transcribe_file};
+use hitscribe_models::device::DeviceChoice;
 use hitscribe_tests::{Render, groove, library, read, recording};
 
 use crate::common::{ALIGNED, assert_balanced, assert_equal, assert_same, set, transcribed};

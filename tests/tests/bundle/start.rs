@@ -1,6 +1,6 @@
 //! Playing from anywhere gives the notes of the whole timeline, in Aligned at the sound itself.
 
-use hitscribe_cli::host::{Library, NoteEvent};
+use hitscribe_host::{Library, NoteEvent};
 use hitscribe_tests::{Render, groove, library, transport_at};
 
 use crate::common::{ALIGNED, set, transcribed};

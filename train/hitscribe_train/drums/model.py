@@ -1,4 +1,4 @@
-"""The drum network: a stem over bands, blocks at 8 ms, memory at 32 ms, and back to 8 ms.
+"""The drum network: a stem over bands, blocks at 16 ms, memory at 32 ms, back to 16 ms and out at 8 ms.
 
 train/NETWORK.md specifies it for the engine. Every layer pads with zeros before the first and after the last
 frame; the recurrence starts from zeros.
@@ -9,16 +9,20 @@ import torch.nn as nn
 
 from .classes import CLASSES, GROUPS, MAX_STROKES
 from .features import BANDS, CHANNELS, SCALARS
-from .layers import Block, Norm
+from .layers import Block, Gru, Norm
 
-STEM = (16, 32, 32)  # 3x3 convolutions that halve the bands
-FINE = 128  # channels at 8 ms
-COARSE = 192  # channels at 32 ms
-STRIDE = 4
-# (taps, dilation, taps before the frame)
-BEFORE = ((3, 1, 1), (3, 2, 1), (3, 4, 2))
+PAIR = 2  # frames of 8 ms that make a step of 16 ms
+STRIDE = 2  # steps that make one of the memory
+FRAMES = PAIR * STRIDE  # the network takes multiples of so many frames
+
+# (output channels, steps): convolutions of 3 bands and so many steps that halve the bands.
+STEM = ((16, 3), (32, 3), (32, 1))
+FINE = 128  # channels at 16 ms
+COARSE = 160  # channels at 32 ms
+# (taps, dilation, taps before the step)
+BEFORE = ((3, 1, 1), (3, 2, 2), (3, 4, 2))
 MEMORY = ((3, 1, 1), (3, 2, 2), (3, 4, 2), (3, 8, 2))
-AFTER = ((3, 1, 1), (3, 1, 1))
+AFTER = ((3, 1, 1), (3, 1, 2))
 
 # Logits of at least 1, 2, 3 strokes for each group; logits of the classes, compared within their group; where in
 # the frame (frames); how hard (logit).
@@ -34,35 +38,39 @@ def future(blocks):
     return sum((taps - 1 - past) * dilation for taps, dilation, past in blocks)
 
 
-# The worst case: the first of the STRIDE frames that one step of the memory covers.
-FUTURE_FRAMES = len(STEM) + future(BEFORE) + STRIDE - 1 + STRIDE * future(MEMORY) + future(AFTER)
+# The worst case: the first frame of the first step that one step of the memory covers.
+FUTURE_STEPS = sum(steps // 2 for _, steps in STEM) + future(BEFORE) + STRIDE - 1 + STRIDE * future(MEMORY) + future(AFTER)
+FUTURE_FRAMES = PAIR * FUTURE_STEPS + PAIR - 1
 
 
 class Stem(nn.Module):
-    """[batch, CHANNELS, BANDS, frames], [batch, SCALARS, frames] -> [frames, batch, fine]"""
+    """[batch, CHANNELS, BANDS, frames], [batch, SCALARS, frames] -> [steps, batch, fine]"""
 
     def __init__(self, stem, fine):
         super().__init__()
         self.layers = nn.ModuleList()
-        inputs, bands = CHANNELS, BANDS
-        for outputs in stem:
-            convolution = nn.Conv2d(inputs, outputs, 3, stride=(2, 1), padding=1, bias=False)
+        inputs, bands = PAIR * CHANNELS, BANDS
+        for outputs, steps in stem:
+            convolution = nn.Conv2d(inputs, outputs, (3, steps), (2, 1), (1, steps // 2), bias=False)
             self.layers.append(nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)))
             inputs, bands = outputs, (bands + 1) // 2
-        self.project = nn.Linear(inputs * bands + SCALARS, fine, bias=False)
+        self.project = nn.Linear(inputs * bands + PAIR * SCALARS, fine, bias=False)
         self.norm = Norm(fine)
 
     def forward(self, channels, scalars):
-        x = channels.contiguous(memory_format=torch.channels_last)
+        # The channels of the first frame of each pair, then those of the second.
+        x = channels.unflatten(-1, (-1, PAIR)).permute(0, 4, 1, 2, 3).flatten(1, 2)
+        x = x.contiguous(memory_format=torch.channels_last)
         for layer in self.layers:
             x = layer(x)
         # By bands, then by channels within.
-        x = torch.cat([x.permute(3, 0, 2, 1).flatten(2), scalars.permute(2, 0, 1)], dim=-1)
+        scalars = scalars.unflatten(-1, (-1, PAIR)).permute(2, 0, 3, 1).flatten(2)
+        x = torch.cat([x.permute(3, 0, 2, 1).flatten(2), scalars], dim=-1)
         return torch.relu(self.norm(self.project(x)))
 
 
 class DrumNet(nn.Module):
-    """Features -> `OUTPUTS` by name, each [batch, values, frames]; frames are a multiple of STRIDE."""
+    """Features -> `OUTPUTS` by name, each [batch, values, frames]; frames are a multiple of FRAMES."""
 
     def __init__(self, stem=STEM, fine=FINE, coarse=COARSE):
         super().__init__()
@@ -71,22 +79,23 @@ class DrumNet(nn.Module):
         self.down = nn.Linear(STRIDE * fine, coarse, bias=False)
         self.down_norm = Norm(coarse)
         self.memory = nn.Sequential(*(Block(coarse, *b) for b in MEMORY))
-        self.gru = nn.GRU(coarse, coarse)
+        self.gru = Gru(coarse, coarse)
         self.up = nn.Linear(2 * coarse, 2 * fine)
         self.after = nn.Sequential(*(Block(fine, *b) for b in AFTER))
-        self.head = nn.Linear(fine, sum(OUTPUTS.values()))
+        self.head = nn.Linear(fine, PAIR * sum(OUTPUTS.values()))
         with torch.no_grad():
             self.up.weight.mul_(0.3)
-            self.head.bias[: OUTPUTS["counts"]] = -3.0
+            self.head.bias.unflatten(0, (PAIR, -1))[:, : OUTPUTS["counts"]] = -3.0
 
     def forward(self, channels, scalars):
         fine = self.before(self.stem(channels, scalars))
-        joined = fine.unflatten(0, (-1, STRIDE)).transpose(1, 2).flatten(2)  # [steps, batch, STRIDE * fine]
+        joined = fine.unflatten(0, (-1, STRIDE)).transpose(1, 2).flatten(2)  # [memory steps, batch, STRIDE * fine]
         coarse = self.memory(torch.relu(self.down_norm(self.down(joined))))
-        remembered, _ = self.gru(torch.relu(coarse))
+        remembered = self.gru(torch.relu(coarse))
         gain, offset = self.up(torch.cat([coarse, remembered], dim=-1))[:, None].chunk(2, dim=-1)
         fine = (fine.unflatten(0, (-1, STRIDE)) * (1.0 + gain) + offset).flatten(0, 1)
-        outputs = self.head(torch.relu(self.after(fine))).permute(1, 2, 0)
+        outputs = self.head(torch.relu(self.after(fine)))
+        outputs = outputs.unflatten(-1, (PAIR, -1)).permute(1, 3, 0, 2).flatten(2)  # [batch, values, frames]
         return dict(zip(OUTPUTS, outputs.split(tuple(OUTPUTS.values()), dim=1)))
 
 

@@ -25,7 +25,7 @@ from .pick import Rule, pick
 from .transcribe import features
 
 SECONDS = 1.6
-STEM, FINE, COARSE = (4, 8, 8), 16, 24
+STEM, FINE, COARSE = ((4, 3), (8, 3), (8, 1)), 16, 24
 # Random networks are rarely sure.
 RULE = Rule(classes=(0.15,) * m.OUTPUTS["classes"], groups=(0.3, 0.3))
 
@@ -42,7 +42,7 @@ def random_network():
             torch.nn.init.uniform_(module.running_var, 0.3, 1.5)
     net.head.weight.mul_(4.0)
     net.up.weight.mul_(3.0)
-    net.head.bias[: m.OUTPUTS["counts"]] = -1.0
+    net.head.bias.unflatten(0, (m.PAIR, -1))[:, : m.OUTPUTS["counts"]] = -1.0
     return net.eval()
 
 

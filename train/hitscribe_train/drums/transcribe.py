@@ -9,7 +9,7 @@ import torch
 from scipy.signal import resample_poly
 
 from .features import HOP, SAMPLE_RATE, BandPowers, relative
-from .model import STRIDE, DrumNet, activations
+from .model import FRAMES, DrumNet, activations
 from .pick import Rule, pick
 
 # Frames of silence after the end, so that the last hits have what comes after them.
@@ -43,7 +43,7 @@ def read_audio(path):
 def features(audio):
     """The network's input for a whole recording, in a length that it takes."""
     frames = -(-len(audio) // HOP) + TAIL_FRAMES
-    frames += -frames % STRIDE
+    frames += -frames % FRAMES
     padded = np.zeros(frames * HOP, np.float32)
     padded[: len(audio)] = audio
     return relative(BandPowers()(torch.from_numpy(padded)[None]))

@@ -6,9 +6,9 @@
 
 use std::path::Path;
 
-use hitscribe_engine::Note;
-use hitscribe_engine::token::mt3_encode::encode;
-use hitscribe_engine::token::vocabulary::{EOS_ID, SPECIAL_IDS};
+use hitscribe_core::Note;
+use hitscribe_core::tokens::mt3::encode::encode;
+use hitscribe_core::tokens::vocabulary::{EOS_ID, SPECIAL_IDS};
 
 const VOCABULARY: usize = 1536;
 const SIZE: usize = 128;

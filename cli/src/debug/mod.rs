@@ -1,0 +1,5 @@
+//! Intermediate values and tokens of published models, for comparison with other implementations.
+
+pub mod reference_json;
+pub mod tensors;
+pub mod tokens;

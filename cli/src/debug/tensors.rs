@@ -1,0 +1,376 @@
+//! `hitscribe debug-tensors`: what a network computes, for comparison with another implementation.
+#![allow(clippy::print_stdout)]
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use hitscribe_core::audio::mono::read_mono;
+use hitscribe_core::checkpoint::{Checkpoint, StoredTensor, write_safetensors};
+use hitscribe_core::features::mt3_family::{Features, FrontEndKind, SAMPLE_RATE_HZ};
+use hitscribe_core::midi::upstream;
+use hitscribe_models::device::{DeviceChoice, select};
+use hitscribe_models::generate::greedy::Sequence;
+use hitscribe_models::generate::{
+    Family, Heard, LoadOptions, NamedTensor, NamedValues, TraceRequest, Transcriber,
+};
+use hitscribe_models::mt3_family::hyperparameters::Settings;
+use serde_json::{Value, json};
+
+use crate::debug::reference_json::{base64, faults, mt3_notes, yourmt3_notes};
+
+/// Write the features, hidden states, logits and tokens of a checkpoint as SafeTensors.
+///
+/// Takes checkpoints of MT3 (MT3-PyTorch, MR-MT3's mt3.pth), MR-MT3 with memory and YourMT3
+/// (YPTF.MoE+Multi), as .pth, .ckpt or .safetensors, of any size: sizes are told from the tensors. What
+/// they cannot tell (number of attention heads, length of MR-MT3's memory) comes from --heads,
+/// --encoder-heads and --memory-rows, else from --config, else from the checkpoint's hyper-parameters,
+/// else from a config.json or manifest.json beside it.
+///
+/// Tensors written, for n segments:
+///
+/// MT3, MR-MT3: features [n, frames, bands]; encoder_out [n, frames, width]; tf_logits [n, ids,
+/// vocabulary] (with --tokens); greedy_ids [n, longest + 1] (first id 0, then up to EOS, then -1);
+/// greedy_margin [n, longest] (distance to the second best logit).
+///
+/// MR-MT3 with memory also: memory_segN [rows, width]; generated_ids [n, 1024]; memory_block [rows,
+/// width] if --tokens has memory_input_ids, and then tf_logits are with that memory.
+///
+/// YourMT3: spectrogram [n, 110, 1024]; encoder_out [n, 110, latents, width]; tf_logits [n, 13, ids,
+/// vocabulary]; greedy_ids and greedy_margin [n, 13, 256] (without the first 0, 0 after EOS); of the
+/// first segment pre_encoder_seg0 [110, bins, channels], block_out_seg0 [blocks, 110, latents, width],
+/// router_logits_block0_local0_seg0 [110 * latents, experts], pre_decoder_seg0 [13, 110, width].
+///
+/// --notes writes the notes decoded from greedy_ids as JSON, with the MIDI file of the reference
+/// system in base64.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Checkpoint file
+    checkpoint: PathBuf,
+    /// Sound; anything but 16 kHz mono is converted
+    audio: PathBuf,
+    /// SafeTensors file to write
+    #[arg(short, long, value_name = "FILE.safetensors")]
+    output: PathBuf,
+    /// Decoder inputs for tf_logits, first id 0: a SafeTensors file with tf_ids (and memory_input_ids),
+    /// or JSON or text with a list of ids
+    #[arg(long, value_name = "FILE")]
+    tokens: Option<PathBuf>,
+    /// Use these features instead of those of the sound: a SafeTensors file with features or
+    /// spectrogram
+    #[arg(long, value_name = "FILE")]
+    features: Option<PathBuf>,
+    /// Only these segments, from 0; with --features, which segments its rows are
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',')]
+    segments: Vec<usize>,
+    /// mt3, mt3-pytorch, mr-mt3, mr-mt3-normalised or yourmt3 [default: that of the training]
+    #[arg(long, value_name = "NAME", value_parser = parse_front_end)]
+    frontend: Option<FrontEndKind>,
+    /// JSON file with num_heads, d_kv, segmem_length, or YourMT3's model_cfg
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Attention heads of the T5 blocks
+    #[arg(long)]
+    heads: Option<usize>,
+    /// Attention heads of YourMT3's encoder
+    #[arg(long)]
+    encoder_heads: Option<usize>,
+    /// Rows of MR-MT3's memory
+    #[arg(long)]
+    memory_rows: Option<usize>,
+    /// Most ids per sequence [default: 1024, YourMT3 256]
+    #[arg(long)]
+    max_ids: Option<usize>,
+    /// Also write the decoded notes
+    #[arg(long, value_name = "FILE.json")]
+    notes: Option<PathBuf>,
+    /// Where to compute: auto, cpu or cuda:N
+    #[arg(long, default_value = "cpu")]
+    device: DeviceChoice,
+}
+
+/// For the command line.
+pub fn parse_front_end(text: &str) -> Result<FrontEndKind, String> {
+    text.parse()
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<()> {
+    let settings = Settings {
+        heads: args.heads,
+        head_size: None,
+        memory_rows: args.memory_rows,
+        encoder_heads: args.encoder_heads,
+    };
+    let options = LoadOptions {
+        config: args.config.as_deref(),
+        settings,
+        front_end: args.frontend,
+    };
+    let (transcriber, report) =
+        Transcriber::load(&args.checkpoint, &options, select(args.device)?.device)?;
+    if !report.unused.is_empty() {
+        log::warn!(
+            "{} tensors of the checkpoint were not used: {}",
+            report.unused.len(),
+            report.unused.join(", ")
+        );
+    }
+    let recording = read_mono(&args.audio, SAMPLE_RATE_HZ)?;
+    let features = features(args, transcriber.front_end().features(&recording.samples))?;
+    let mut request = TraceRequest {
+        max_ids: args.max_ids,
+        ..TraceRequest::default()
+    };
+    if let Some(path) = &args.tokens {
+        (request.teacher_ids, request.memory_ids) = read_tokens(path)?;
+    }
+    let mut tensors = transcriber.trace(&features, &request)?;
+    if let Some(path) = &args.notes {
+        let heard = transcriber.notes(
+            features.starts_seconds.clone(),
+            sequences(&tensors, &transcriber)?,
+        );
+        let text = serde_json::to_string_pretty(&notes_json(&heard, &transcriber))?;
+        std::fs::write(path, text).with_context(|| path.display().to_string())?;
+    }
+    add_inputs(&mut tensors, &features, &request);
+    let stored: Vec<StoredTensor<'_>> = tensors.iter().map(stored).collect();
+    write_safetensors(&args.output, &stored)?;
+    for tensor in &tensors {
+        println!("{} {:?}", tensor.name, tensor.shape);
+    }
+    Ok(())
+}
+
+/// The features of the wanted segments, with the values of `--features` where given.
+fn features(args: &Args, own: Features) -> Result<Features> {
+    let size = own.frames * own.bands;
+    let Some(path) = &args.features else {
+        let wanted = if args.segments.is_empty() {
+            (0..own.segments()).collect()
+        } else {
+            args.segments.clone()
+        };
+        let mut out = Features {
+            frames: own.frames,
+            bands: own.bands,
+            ..Features::default()
+        };
+        for segment in wanted {
+            ensure!(
+                segment < own.segments(),
+                "there is no segment {segment}: the sound has {}",
+                own.segments()
+            );
+            out.values.extend_from_slice(own.segment(segment));
+            out.starts_seconds.push(own.starts_seconds[segment]);
+        }
+        return Ok(out);
+    };
+    let file = Checkpoint::open(path)?;
+    let name = ["features", "spectrogram"]
+        .into_iter()
+        .find(|name| file.contains(name));
+    let name =
+        name.with_context(|| format!("{}: has neither features nor spectrogram", path.display()))?;
+    let shape = file.shape(name).unwrap_or_default().to_vec();
+    ensure!(
+        matches!(shape[..], [_, frames, bands] if frames * bands == size && bands == own.bands),
+        "{}: {name} has the shape {shape:?}; the model takes [segments, {}, {}]",
+        path.display(),
+        own.frames,
+        own.bands
+    );
+    let rows = shape[0];
+    let segments = if args.segments.is_empty() {
+        (0..rows).collect()
+    } else {
+        args.segments.clone()
+    };
+    ensure!(
+        segments.len() == rows,
+        "{}: {name} has {rows} rows, --segments names {}",
+        path.display(),
+        segments.len()
+    );
+    let mut starts_seconds = Vec::new();
+    for segment in segments {
+        let start = own.starts_seconds.get(segment);
+        starts_seconds
+            .push(*start.with_context(|| format!("there is no segment {segment} in the sound"))?);
+    }
+    Ok(Features {
+        values: file.read_f32(name)?,
+        frames: own.frames,
+        bands: own.bands,
+        starts_seconds,
+    })
+}
+
+/// Lists of decoder inputs, and ids for the memory.
+type Tokens = (Vec<Vec<i32>>, Option<Vec<i32>>);
+
+fn read_tokens(path: &Path) -> Result<Tokens> {
+    if let Ok(file) = Checkpoint::open(path) {
+        let shape = file
+            .shape("tf_ids")
+            .with_context(|| format!("{}: has no tf_ids", path.display()))?
+            .to_vec();
+        let ids: Vec<i32> = file
+            .read_f32("tf_ids")?
+            .into_iter()
+            .map(|id| id as i32)
+            .collect();
+        let memory = match file.contains("memory_input_ids") {
+            true => Some(
+                file.read_f32("memory_input_ids")?
+                    .into_iter()
+                    .map(|id| id as i32)
+                    .collect(),
+            ),
+            false => None,
+        };
+        let length = shape.last().copied().unwrap_or(0).max(1);
+        return Ok((ids.chunks(length).map(<[i32]>::to_vec).collect(), memory));
+    }
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let one = |value: &Value| -> Result<i32> {
+        let id = value.as_i64().and_then(|id| i32::try_from(id).ok());
+        id.with_context(|| format!("{}: {value} is no id", path.display()))
+    };
+    let list = |values: &[Value]| values.iter().map(one).collect::<Result<Vec<i32>>>();
+    let lists = match serde_json::from_str::<Value>(&text) {
+        Ok(Value::Array(outer)) if outer.iter().all(Value::is_array) => outer
+            .iter()
+            .map(|inner| list(inner.as_array().map_or(&[], Vec::as_slice)))
+            .collect::<Result<_>>()?,
+        Ok(Value::Array(values)) => vec![list(&values)?],
+        _ => {
+            let words = text
+                .split(|c: char| c.is_whitespace() || c == ',')
+                .filter(|word| !word.is_empty());
+            let ids = words.map(|word| {
+                word.parse::<i32>()
+                    .with_context(|| format!("{}: {word} is no id", path.display()))
+            });
+            vec![ids.collect::<Result<Vec<i32>>>()?]
+        }
+    };
+    if lists.iter().all(Vec::is_empty) {
+        bail!("{}: holds no ids", path.display());
+    }
+    Ok((lists, None))
+}
+
+/// The inputs, so that the file stands alone.
+fn add_inputs(tensors: &mut Vec<NamedTensor>, features: &Features, request: &TraceRequest) {
+    let named = |name: &str, shape: Vec<usize>, values| NamedTensor {
+        name: name.to_owned(),
+        shape,
+        values,
+    };
+    let starts: Vec<f32> = features
+        .starts_seconds
+        .iter()
+        .map(|&start| start as f32)
+        .collect();
+    tensors.push(named(
+        "segment_start_seconds",
+        vec![starts.len()],
+        NamedValues::F32(starts),
+    ));
+    if let Some(first) = request.teacher_ids.first() {
+        let shape = match request.teacher_ids.len() {
+            1 => vec![first.len()],
+            lists => vec![lists, first.len()],
+        };
+        tensors.push(named(
+            "tf_ids",
+            shape,
+            NamedValues::I32(request.teacher_ids.concat()),
+        ));
+    }
+    if let Some(ids) = &request.memory_ids {
+        tensors.push(named(
+            "memory_input_ids",
+            vec![ids.len()],
+            NamedValues::I32(ids.clone()),
+        ));
+    }
+}
+
+fn stored(tensor: &NamedTensor) -> StoredTensor<'_> {
+    let (is_int, bytes) = match &tensor.values {
+        NamedValues::F32(values) => (
+            false,
+            values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect(),
+        ),
+        NamedValues::I32(values) => (
+            true,
+            values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect(),
+        ),
+    };
+    StoredTensor {
+        name: &tensor.name,
+        shape: &tensor.shape,
+        is_int,
+        bytes,
+    }
+}
+
+/// The sequences back from `greedy_ids`.
+fn sequences(tensors: &[NamedTensor], transcriber: &Transcriber) -> Result<Vec<Vec<Sequence>>> {
+    let tensor = tensors
+        .iter()
+        .find(|tensor| tensor.name == "greedy_ids")
+        .context("no greedy_ids")?;
+    let NamedValues::I32(ids) = &tensor.values else {
+        bail!("greedy_ids are no ids")
+    };
+    let length = tensor.shape.last().copied().unwrap_or(0).max(1);
+    let channels = if transcriber.family() == Family::YourMt3 {
+        tensor.shape[1]
+    } else {
+        1
+    };
+    let all: Vec<Sequence> = ids
+        .chunks(length)
+        .map(|row| {
+            let ids: Vec<i32> = match transcriber.family() {
+                Family::YourMt3 => row.to_vec(),
+                _ => row
+                    .iter()
+                    .skip(1)
+                    .copied()
+                    .take_while(|&id| id >= 0)
+                    .collect(),
+            };
+            let ended = ids.contains(&1);
+            Sequence {
+                ids,
+                ended,
+                ..Sequence::default()
+            }
+        })
+        .collect();
+    Ok(all.chunks(channels).map(<[Sequence]>::to_vec).collect())
+}
+
+fn notes_json(heard: &Heard, transcriber: &Transcriber) -> Value {
+    let kind = transcriber.front_end().kind();
+    let notes = &heard.reference_notes;
+    let (listed, midi) = match kind {
+        FrontEndKind::YourMt3 => (yourmt3_notes(notes), upstream::yourmt3(notes)),
+        FrontEndKind::MrMt3 => (mt3_notes(notes), upstream::mr_mt3(notes)),
+        _ => (mt3_notes(notes), upstream::mt3_pytorch(notes)),
+    };
+    json!({"system": transcriber.family().name(), "front_end": kind.name(), "notes": listed,
+        "invalid_events": heard.invalid_events, "dropped_events": heard.dropped_events,
+        "faults": faults(&heard.faults), "midi_unfiltered_b64": base64(&midi)})
+}

@@ -1,0 +1,244 @@
+//! `hitscribe diagnose`: everything that is needed to judge leakage in one folder.
+
+mod instruments;
+mod picture;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use hitscribe::content::{Advice, advise};
+use hitscribe::leakage::{Report, Settings, Strategy, Verdict, apply, filter};
+use hitscribe_core::Note;
+use hitscribe_models::device::DeviceChoice;
+use serde_json::{Value, json};
+
+use crate::audio_in::Recording;
+use crate::eval::notes_file;
+use crate::model::{Models, PublishedArgs, Sound};
+use crate::output::{out, outln};
+use crate::values;
+
+/// Write the diagnostic set of a recording: full and filtered transcription, instruments, spectrogram with notes, log.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Audio file
+    file: PathBuf,
+    /// Folder for the results [default: FILE's name with -diagnosis beside FILE]
+    #[arg(short, long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
+    /// Leakage filter of the filtered transcription: off, auto, drums-only, smart, pitch, confidence, remap-chromatic
+    #[arg(long, default_value_t = Strategy::Auto, value_name = "FILTER")]
+    leakage: Strategy,
+    /// Threshold of the confidence filter
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share)]
+    minimum_confidence: f32,
+    /// Look at this transcription (MIDI or JSON) instead of making one
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sensitivity", "device", "model", "weights"])]
+    notes: Option<PathBuf>,
+    #[command(flatten)]
+    published: PublishedArgs,
+    /// Weights of one of the built-in networks, drums or pitched, to use instead of its own, such as a
+    /// fine-tuned copy
+    #[arg(long, value_name = "FILE.safetensors")]
+    weights: Option<PathBuf>,
+    /// From 0 (only certain hits) to 1 (every suspicion)
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share)]
+    sensitivity: f32,
+    /// Where to compute: auto, cpu or cuda:N
+    #[arg(long, default_value_t)]
+    device: DeviceChoice,
+}
+
+/// What is judged.
+struct Subject {
+    notes: Vec<Note>,
+    /// Where the notes come from, in words.
+    source: String,
+    warnings: Vec<String>,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let recording = Recording::open(&args.file)?;
+    let folder = output_folder(args)?;
+    let subject = subject(args, &recording)?;
+    let advice = advise(&recording.samples, recording.sample_rate_hz);
+    std::fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
+
+    let settings = Settings {
+        strategy: args.leakage,
+        minimum_confidence: args.minimum_confidence,
+    };
+    let verdicts = filter(&subject.notes, &settings);
+    let filtered = apply(&subject.notes, &verdicts);
+    let about = |notes: &[Note]| {
+        json!({
+            "file": args.file.display().to_string(),
+            "duration_seconds": recording.duration_seconds(),
+            "sample_rate_hz": recording.sample_rate_hz, "transcription": subject.source,
+            "instruments": instruments::breakdown(notes), "notes": notes,
+        })
+    };
+    write_json(&folder.join("full.json"), &about(&subject.notes))?;
+    let mut kept = about(&filtered);
+    kept["leakage"] = json!({
+        "strategy": args.leakage, "report": Report::new(&subject.notes, &verdicts),
+        "changed": changed(&subject.notes, &verdicts),
+    });
+    write_json(&folder.join("filtered.json"), &kept)?;
+    let strategies = outcomes(&subject.notes, args.minimum_confidence);
+    write_json(
+        &folder.join("instruments.json"),
+        &distribution(&subject.notes, &strategies, &advice),
+    )?;
+    let png = picture::draw(&recording, &subject.notes, &verdicts)?;
+    let path = folder.join("spectrogram.png");
+    std::fs::write(&path, png).with_context(|| format!("{}", path.display()))?;
+    let log = log(args, &recording, &subject, &advice, &strategies);
+    let path = folder.join("diagnosis.log");
+    std::fs::write(&path, &log).with_context(|| format!("{}", path.display()))?;
+    out!("{log}");
+    outln!("written to {}", folder.display());
+    Ok(())
+}
+
+fn output_folder(args: &Args) -> Result<PathBuf> {
+    let folder = match &args.output {
+        Some(folder) => folder.clone(),
+        None => {
+            let mut name = args.file.file_stem().unwrap_or_default().to_owned();
+            name.push("-diagnosis");
+            args.file.with_file_name(name)
+        }
+    };
+    if folder.exists() && !folder.is_dir() {
+        bail!(
+            "{}: is a file; name a folder for the results",
+            folder.display()
+        );
+    }
+    Ok(folder)
+}
+
+fn subject(args: &Args, recording: &Recording) -> Result<Subject> {
+    let mut warnings: Vec<String> = recording.warning.iter().cloned().collect();
+    if let Some(path) = &args.notes {
+        let notes = notes_file::read(path)?.notes;
+        return Ok(Subject {
+            notes,
+            source: path.display().to_string(),
+            warnings,
+        });
+    }
+    let mut models = Models::load(&args.published, args.weights.as_deref(), args.device)?;
+    let sound = Sound::Samples {
+        interleaved: &recording.samples,
+        channel_count: 1,
+        rate_hz: recording.sample_rate_hz,
+    };
+    let heard = models.transcribe(&args.file, sound, args.sensitivity, &mut |_, _| ())?;
+    warnings.extend(heard.transcription.warnings);
+    Ok(Subject {
+        notes: heard.transcription.notes,
+        source: format!("{} on {}", heard.model, heard.device),
+        warnings,
+    })
+}
+
+fn write_json(path: &Path, value: &Value) -> Result<()> {
+    std::fs::write(path, serde_json::to_string_pretty(value)?)
+        .with_context(|| format!("{}", path.display()))
+}
+
+/// The notes that the filter removed or made drums, each with its reason.
+fn changed(notes: &[Note], verdicts: &[Verdict]) -> Vec<Value> {
+    let entry = |(note, verdict): (&Note, &Verdict)| match verdict {
+        Verdict::Keep => None,
+        Verdict::Remove(reason) => Some(json!({"note": note, "removed": reason.to_string()})),
+        Verdict::Remap { key, reason } => {
+            Some(json!({"note": note, "made_drum_key": key, "because": reason.to_string()}))
+        }
+    };
+    notes.iter().zip(verdicts).filter_map(entry).collect()
+}
+
+/// What every strategy would do.
+fn outcomes(notes: &[Note], minimum_confidence: f32) -> Vec<(Strategy, Report, Vec<Note>)> {
+    let of = |strategy| {
+        let verdicts = filter(
+            notes,
+            &Settings {
+                strategy,
+                minimum_confidence,
+            },
+        );
+        (
+            strategy,
+            Report::new(notes, &verdicts),
+            apply(notes, &verdicts),
+        )
+    };
+    Strategy::ALL.into_iter().map(of).collect()
+}
+
+fn distribution(
+    notes: &[Note],
+    strategies: &[(Strategy, Report, Vec<Note>)],
+    advice: &Advice,
+) -> Value {
+    let by_strategy: serde_json::Map<String, Value> = strategies
+        .iter()
+        .map(|(strategy, report, kept)| {
+            let value = json!({"report": report, "instruments": instruments::breakdown(kept)});
+            (strategy.name().to_owned(), value)
+        })
+        .collect();
+    json!({
+        "full": instruments::breakdown(notes), "drum_keys": instruments::drum_keys(notes), "filters": by_strategy,
+        "content": advice,
+    })
+}
+
+fn log(
+    args: &Args,
+    recording: &Recording,
+    subject: &Subject,
+    advice: &Advice,
+    strategies: &[(Strategy, Report, Vec<Note>)],
+) -> String {
+    let mut log = String::new();
+    // Writing to a string cannot fail.
+    let mut line = |text: String| {
+        let _ = writeln!(log, "{text}");
+    };
+    line(format!("hitscribe {}", env!("CARGO_PKG_VERSION")));
+    line(format!("file: {}", args.file.display()));
+    line(format!(
+        "audio: {:.3} s at {} Hz",
+        recording.duration_seconds(),
+        recording.sample_rate_hz
+    ));
+    line(format!("transcription: {}", subject.source));
+    subject
+        .warnings
+        .iter()
+        .for_each(|warning| line(format!("warning: {warning}")));
+    line(format!(
+        "content: {advice}; suitable: {}",
+        advice.content.suitable_models()
+    ));
+    line(format!("notes: {}", subject.notes.len()));
+    for instrument in instruments::breakdown(&subject.notes) {
+        line(format!("  {instrument}"));
+    }
+    for (strategy, report, _) in strategies {
+        let chosen = if *strategy == args.leakage {
+            " (chosen)"
+        } else {
+            ""
+        };
+        line(format!("filter {strategy}{chosen}: {report}"));
+    }
+    line(picture::LEGEND.to_owned());
+    log
+}

@@ -1,0 +1,219 @@
+//! `hitscribe eval-set`: scores of a folder of evaluation sets.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use hitscribe::{Engine, Parts, transcribe_samples};
+use hitscribe_core::Note;
+use hitscribe_metrics::{ScoredTrack, score_set};
+use hitscribe_models::device::DeviceChoice;
+use serde_json::json;
+
+use crate::audio_in::Recording;
+use crate::eval::notes_file;
+use crate::eval::notes_file::NotesFile;
+use crate::eval::{print_scores, track};
+use crate::output::outln;
+use crate::values;
+
+/// Score our own transcription, or MIDI files of others, against evaluation sets.
+///
+/// The references are DATA/SET/TRACK.json, the recordings DATA/SET/TRACK.flac (those of mdbpp are mdb_drum's).
+#[derive(clap::Args)]
+pub struct Args {
+    /// Folder with one folder per set
+    #[arg(long)]
+    data: PathBuf,
+    /// Names of the sets, separated by commas; each is scored by itself
+    #[arg(long, value_delimiter = ',', default_value = DEFAULT_SETS)]
+    sets: Vec<String>,
+    /// Score these files (SET/TRACK.mid or TRACK.mid) instead of transcribing
+    #[arg(long, conflicts_with_all = ["gain_db", "sample_rate", "sensitivity", "device", "weights"])]
+    pred: Option<PathBuf>,
+    /// Change the level of the recordings first
+    #[arg(
+        long,
+        default_value_t = 0.0,
+        allow_negative_numbers = true,
+        value_name = "DB"
+    )]
+    gain_db: f32,
+    /// Resample the recordings to this rate first
+    #[arg(long, value_name = "HZ")]
+    sample_rate: Option<u32>,
+    /// From 0 (only certain hits) to 1 (every suspicion)
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share)]
+    sensitivity: f32,
+    /// Where to compute: auto, cpu or cuda:N
+    #[arg(long, default_value_t)]
+    device: DeviceChoice,
+    /// Weights of one of the built-in networks, drums or pitched, to use instead of its own, such as a
+    /// fine-tuned copy
+    #[arg(long, value_name = "FILE.safetensors")]
+    weights: Option<PathBuf>,
+    /// Print a line for each recording
+    #[arg(long)]
+    per_track: bool,
+    /// Write all scores to this file, in the form of the evaluation scripts
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+const DEFAULT_SETS: &str =
+    "mdbpp,mdb_remix,mdb_mix,mdb_nodrums,vocadito_nodrums,maps,guitarset,composite,loops_noref";
+
+/// Sets whose recordings lie in another set's folder.
+const AUDIO_OF_OTHERS: [(&str, &str); 1] = [("mdbpp", "mdb_drum")];
+
+pub fn run(args: &Args) -> Result<()> {
+    if !args.gain_db.is_finite() {
+        bail!("the gain must be a number");
+    }
+    let mut estimates = match &args.pred {
+        Some(folder) => Estimates::Files(folder.clone()),
+        None => Estimates::Engine(Box::new(OwnTranscription {
+            engine: engine(args)?,
+            done: HashMap::new(),
+        })),
+    };
+    let mut reports = BTreeMap::new();
+    for set in &args.sets {
+        let mut missing = Vec::new();
+        let mut tracks: Vec<ScoredTrack> = Vec::new();
+        for reference in references(&args.data, set)? {
+            let name = reference.track.clone().unwrap_or_default();
+            let estimate = estimates.of(args, set, &name).unwrap_or_else(|error| {
+                missing.push(format!("{set}/{name}: {error:#}"));
+                NotesFile::empty()
+            });
+            tracks.push(track(format!("{set}/{name}"), &reference, &estimate));
+        }
+        if args.pred.is_none() && !missing.is_empty() {
+            bail!("{}", missing.join("; "));
+        }
+        let scores = score_set(&tracks);
+        outln!("# {set}: {} tracks", tracks.len());
+        for line in &missing {
+            outln!("MISSING {line}");
+        }
+        print_scores(&scores, args.per_track)?;
+        outln!();
+        let mut report = serde_json::to_value(&scores)?;
+        report["name"] = json!(estimates.name());
+        report["sets"] = json!([set]);
+        report["missing"] = json!(missing);
+        reports.insert(set.clone(), report);
+    }
+    if let Some(path) = &args.json {
+        // One set alone has the form that the scripts read; several are keyed by set.
+        let report = match (reports.len(), reports.values().next()) {
+            (1, Some(only)) => only.clone(),
+            _ => json!(reports),
+        };
+        std::fs::write(path, serde_json::to_string_pretty(&report)?)
+            .with_context(|| format!("{}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn engine(args: &Args) -> Result<Engine> {
+    let Some(path) = &args.weights else {
+        return Ok(Engine::builtin(args.device)?);
+    };
+    let bytes = std::fs::read(path).with_context(|| format!("{}", path.display()))?;
+    Engine::with_weights(&bytes, args.device).with_context(|| format!("{}", path.display()))
+}
+
+/// The references of a set, sorted by file name.
+fn references(data: &Path, set: &str) -> Result<Vec<NotesFile>> {
+    let folder = data.join(set);
+    let entries = std::fs::read_dir(&folder).with_context(|| format!("{}", folder.display()))?;
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|e| Some(e.ok()?.path()))
+        .filter(|p| p.extension().is_some_and(|e| e == "json"))
+        .collect();
+    paths.sort();
+    if paths.is_empty() {
+        bail!("{}: has no references (.json files)", folder.display());
+    }
+    paths.iter().map(|path| named(path)).collect()
+}
+
+fn named(path: &Path) -> Result<NotesFile> {
+    let mut file = notes_file::read(path)?;
+    file.track.get_or_insert_with(|| {
+        path.file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    });
+    Ok(file)
+}
+
+/// Where transcriptions come from.
+enum Estimates {
+    Files(PathBuf),
+    Engine(Box<OwnTranscription>),
+}
+
+struct OwnTranscription {
+    engine: Engine,
+    /// Several sets share recordings.
+    done: HashMap<PathBuf, Vec<Note>>,
+}
+
+impl Estimates {
+    fn name(&self) -> String {
+        match self {
+            Self::Files(folder) => folder.display().to_string(),
+            Self::Engine(own) => own.engine.model_name().to_owned(),
+        }
+    }
+
+    fn of(&mut self, args: &Args, set: &str, track: &str) -> Result<NotesFile> {
+        match self {
+            Self::Files(folder) => prediction(folder, set, track),
+            Self::Engine(own) => Ok(NotesFile::of_notes(own.transcribe(args, set, track)?)),
+        }
+    }
+}
+
+fn prediction(folder: &Path, set: &str, track: &str) -> Result<NotesFile> {
+    let candidates = [folder.join(set), folder.to_owned()]
+        .into_iter()
+        .flat_map(|d| ["mid", "midi", "json"].map(|e| d.join(format!("{track}.{e}"))));
+    let path = candidates
+        .into_iter()
+        .find(|p| p.exists())
+        .context("no prediction")?;
+    notes_file::read(&path)
+}
+
+impl OwnTranscription {
+    fn transcribe(&mut self, args: &Args, set: &str, track: &str) -> Result<Vec<Note>> {
+        let folder = AUDIO_OF_OTHERS
+            .iter()
+            .find(|(s, _)| *s == set)
+            .map_or(set, |(_, other)| other);
+        let path = args.data.join(folder).join(format!("{track}.flac"));
+        if let Some(notes) = self.done.get(&path) {
+            return Ok(notes.clone());
+        }
+        let mut recording = Recording::open(&path)?;
+        if let Some(rate) = args.sample_rate {
+            recording = recording.resampled(rate)?;
+        }
+        recording.amplify(args.gain_db);
+        let transcription = transcribe_samples(
+            &self.engine,
+            &recording.samples,
+            1,
+            recording.sample_rate_hz,
+            Parts::ALL,
+            args.sensitivity,
+        )?;
+        self.done.insert(path, transcription.notes.clone());
+        Ok(transcription.notes)
+    }
+}

@@ -1,3 +1,0 @@
-//! Parts of the command that others use: the headless plugin host.
-
-pub mod host;

@@ -1,0 +1,142 @@
+//! `hitscribe models`: the store of imported and downloaded checkpoints.
+
+#[cfg(feature = "fetch")]
+mod fetch;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::Subcommand;
+use hitscribe_core::model_store::{
+    Check, KNOWN_MODELS, Store, StoredModel, Transfer, known_by_name,
+};
+use hitscribe_models::generate::family_of;
+
+use crate::output::outln;
+
+/// List, import, check, remove and download models.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Show the models of the store, and published ones that can be fetched.
+    List,
+    /// Copy a checkpoint into the store.
+    Add {
+        /// The checkpoint: .pth, .ckpt or .safetensors.
+        file: PathBuf,
+        /// Name in the store instead of the file's.
+        #[arg(long = "as", value_name = "NAME")]
+        name: Option<String>,
+    },
+    /// Read stored models again and compare their checksums.
+    Verify {
+        /// Only this one.
+        name: Option<String>,
+    },
+    /// Delete a model from the store.
+    Remove {
+        /// Its name.
+        name: String,
+    },
+    #[cfg(feature = "fetch")]
+    Fetch(fetch::Args),
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let store = Store::of_user()?;
+    match &args.action {
+        Action::List => list(&store),
+        Action::Add { file, name } => {
+            // What is no checkpoint would only be refused when it is used.
+            if file.is_file() {
+                family_of(file)?;
+            }
+            let model = store.add(file, name.as_deref(), Transfer::Copy)?;
+            outln!("added {}", describe(&model));
+            Ok(())
+        }
+        Action::Verify { name } => verify(&store, name.as_deref()),
+        Action::Remove { name } => {
+            store.remove(name)?;
+            outln!("removed {name}");
+            Ok(())
+        }
+        #[cfg(feature = "fetch")]
+        Action::Fetch(args) => fetch::run(&store, args),
+    }
+}
+
+fn describe(model: &StoredModel) -> String {
+    let origin = match model.published_as.as_deref().and_then(known_by_name) {
+        Some(known) => format!("published: {}", known.title),
+        None => "not a published file that we know".to_owned(),
+    };
+    format!(
+        "{}  {:.1} MB  sha256 {}  {origin}",
+        model.name,
+        model.size_bytes as f64 / 1e6,
+        model.sha256
+    )
+}
+
+fn list(store: &Store) -> Result<()> {
+    let stored = store.list()?;
+    outln!("In {}:", store.folder().display());
+    if stored.is_empty() {
+        outln!("  no models");
+    }
+    for (name, model) in &stored {
+        match model {
+            Ok(model) => outln!("  {}", describe(model)),
+            Err(error) => outln!("  {name}  damaged: {error}"),
+        }
+    }
+    outln!("Published, to be had with `hitscribe models fetch NAME`:");
+    for known in &KNOWN_MODELS {
+        let aliases = if known.aliases.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", known.aliases.join(", "))
+        };
+        outln!(
+            "  {}{aliases}  {}  {}",
+            known.name,
+            known.size_about,
+            known.title
+        );
+        outln!("    {}", known.pages.join("  "));
+        outln!("    licence: {}", known.licence);
+        outln!("    sha256 {}", known.sha256);
+    }
+    Ok(())
+}
+
+fn verify(store: &Store, name: Option<&str>) -> Result<()> {
+    let names = match name {
+        Some(name) => vec![name.to_owned()],
+        None => store.list()?.into_iter().map(|(name, _)| name).collect(),
+    };
+    let mut bad = Vec::new();
+    for name in names {
+        match store.verify(&name)? {
+            Check::Good => outln!("{name}: good"),
+            Check::Changed { sha256 } => {
+                outln!("{name}: changed, its sha256 is now {sha256}");
+                bad.push(name);
+            }
+            Check::Unreadable { reason } => {
+                outln!("{name}: cannot be read: {reason}");
+                bad.push(name);
+            }
+        }
+    }
+    if !bad.is_empty() {
+        bail!("damaged: {}; add or fetch them again", bad.join(", "));
+    }
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! Front ends: from audio to what a network reads.
+
+pub mod log_bands;
+pub mod mt3_family;

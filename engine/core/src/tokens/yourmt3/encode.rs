@@ -1,0 +1,138 @@
+//! Notes to YourMT3 tokens, for training targets and for tests of the decoder.
+
+use crate::note::Note;
+use crate::tokens::vocabulary::{EOS_ID, Event, STEPS_PER_SECOND, Vocabulary};
+use crate::tokens::yourmt3::decode::CHANNELS;
+use crate::tokens::yourmt3::notes::trim_overlaps;
+use crate::tokens::yourmt3::programs::{channel_of_program, training_drum_key, training_program};
+
+/// Encodes `notes` for segments that start at `segment_starts_seconds` (ascending; the last reaches
+/// to the end). Returns model ids with EOS as `[segment][channel]`. Notes of programs that belong to
+/// no channel are left out. Programs and drum keys become those of their group, but where the
+/// original program changes, the program is said again.
+pub fn encode(notes: &[Note], segment_starts_seconds: &[f64]) -> Vec<Vec<Vec<i32>>> {
+    let mut channels: Vec<Vec<Note>> = vec![Vec::new(); CHANNELS];
+    for note in notes {
+        let channel = if note.is_drum {
+            Some(CHANNELS - 1)
+        } else {
+            channel_of_program(note.program)
+        };
+        if let Some(channel) = channel {
+            channels[channel].push(*note);
+        }
+    }
+    let events: Vec<Vec<TimedEvent>> = channels
+        .into_iter()
+        .map(|notes| timed_events(trim_overlaps(notes)))
+        .collect();
+    let mut sounding: Vec<Vec<(u8, u8)>> = vec![Vec::new(); CHANNELS];
+    let mut cursors = [0; CHANNELS];
+    let mut out = Vec::with_capacity(segment_starts_seconds.len());
+    for (position, &start_seconds) in segment_starts_seconds.iter().enumerate() {
+        let end_seconds = segment_starts_seconds
+            .get(position + 1)
+            .copied()
+            .unwrap_or(f64::INFINITY);
+        let mut segment = Vec::with_capacity(CHANNELS);
+        for channel in 0..CHANNELS {
+            let events = &events[channel];
+            let first = cursors[channel];
+            let mut cursor = first;
+            while events
+                .get(cursor)
+                .is_some_and(|event| event.seconds < end_seconds)
+            {
+                cursor += 1;
+            }
+            cursors[channel] = cursor;
+            let sounding = &mut sounding[channel];
+            segment.push(encode_segment(
+                &events[first..cursor],
+                start_seconds,
+                sounding,
+            ));
+            for event in events[first..cursor].iter().filter(|event| !event.is_drum) {
+                let key = (event.program, event.pitch);
+                if event.is_onset {
+                    sounding.push(key);
+                } else {
+                    sounding.retain(|&active| active != key);
+                }
+            }
+            sounding.sort_unstable();
+        }
+        out.push(segment);
+    }
+    out
+}
+
+#[derive(Clone, Copy)]
+struct TimedEvent {
+    seconds: f64,
+    pitch: u8,
+    program: u8,
+    is_drum: bool,
+    is_onset: bool,
+}
+
+fn timed_events(notes: Vec<Note>) -> Vec<TimedEvent> {
+    let event = |note: &Note, seconds, is_onset| TimedEvent {
+        seconds,
+        pitch: note.pitch,
+        program: note.program,
+        is_drum: note.is_drum,
+        is_onset,
+    };
+    let mut events: Vec<TimedEvent> = Vec::with_capacity(notes.len() * 2);
+    for note in &notes {
+        events.push(event(note, note.onset_seconds, true));
+        if !note.is_drum {
+            events.push(event(note, note.offset_seconds, false));
+        }
+    }
+    events.sort_by(|a, b| {
+        let key = |e: &TimedEvent| (e.is_drum, e.program, e.is_onset, e.pitch);
+        a.seconds
+            .total_cmp(&b.seconds)
+            .then_with(|| key(a).cmp(&key(b)))
+    });
+    events
+}
+
+fn encode_segment(events: &[TimedEvent], start_seconds: f64, sounding: &[(u8, u8)]) -> Vec<i32> {
+    let id = |event| Vocabulary::YOURMT3.id(event);
+    let mut out = Vec::new();
+    let mut program = None;
+    let mut velocity = None;
+    for &(tied_program, pitch) in sounding {
+        if program.replace(tied_program) != Some(tied_program) {
+            out.push(id(Event::Program(training_program(tied_program))));
+        }
+        out.push(id(Event::Pitch(pitch)));
+    }
+    out.push(id(Event::Tie));
+    let start_tick = (start_seconds * STEPS_PER_SECOND).round_ties_even();
+    let mut tick = start_tick;
+    for event in events {
+        let event_tick = (event.seconds * STEPS_PER_SECOND).round_ties_even();
+        if event_tick > tick {
+            out.push(id(Event::Shift((event_tick - start_tick) as i32)));
+            tick = event_tick;
+        }
+        if !event.is_drum && program.replace(event.program) != Some(event.program) {
+            out.push(id(Event::Program(training_program(event.program))));
+        }
+        if velocity.replace(event.is_onset) != Some(event.is_onset) {
+            out.push(id(Event::Velocity(u8::from(event.is_onset))));
+        }
+        let said = if event.is_drum {
+            Event::Drum(training_drum_key(event.pitch))
+        } else {
+            Event::Pitch(event.pitch)
+        };
+        out.push(id(said));
+    }
+    out.push(EOS_ID);
+    out
+}

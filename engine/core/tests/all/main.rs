@@ -1,0 +1,7 @@
+//! The tests of the crate from outside, as one program.
+
+mod audio_files;
+mod model_store;
+mod parity_frontend;
+mod parity_mt3_tokens;
+mod parity_yourmt3_tokens;

@@ -1,0 +1,209 @@
+//! What the thread of a published model does: load, wait for what is missing, decode, fall back.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::Receiver;
+
+use crate::status::{ModelPhase, ModelStatus, Shared};
+use hitscribe::imported::{MOST_IN_BATCH, ModelChoice, Published, Unusable};
+use hitscribe::pipeline::tokens::{SEGMENT_SECONDS, SegmentRequest};
+use hitscribe_core::error::{Error, Result};
+use hitscribe_core::model_store::Store;
+use hitscribe_models::device::{Device, guarded};
+use hitscribe_models::generate::greedy::Sequence;
+
+/// Time between two looks for a model that could not be used.
+const RETRY: Duration = Duration::from_secs(2);
+/// Time between two looks at whether the thread is to end.
+const GLANCE: Duration = Duration::from_millis(100);
+/// Segments of all sources are decoded together when they come within this time.
+const GATHERING: Duration = Duration::from_millis(25);
+
+/// A model's thread.
+pub(super) struct Worker {
+    pub choice: ModelChoice,
+    /// None for that of the user.
+    pub store: Option<Store>,
+    pub shared: Arc<Shared>,
+    pub inbox: Receiver<Vec<SegmentRequest>>,
+}
+
+/// A model that is at work.
+struct AtWork {
+    model: Published,
+    path: PathBuf,
+    can_fall_back: bool,
+}
+
+impl Worker {
+    /// Works until it is told to stop.
+    pub fn run(&self) {
+        while !self.shared.is_stopped() {
+            let Some(device) = self.device() else {
+                std::thread::sleep(GLANCE / 10);
+                continue;
+            };
+            let stamp = self.stamp();
+            let outcome = match self.load(device) {
+                Ok(mut at_work) => self.serve(&mut at_work, device),
+                Err(unusable) => Err(unusable),
+            };
+            if let Err(unusable) = outcome {
+                self.show(unusable);
+                let is_same = || self.device() == Some(device) && self.stamp() == stamp;
+                self.refuse_for(RETRY);
+                while !self.shared.is_stopped() && is_same() {
+                    self.refuse_for(RETRY);
+                }
+            }
+        }
+        self.refuse_for(Duration::ZERO);
+    }
+
+    /// Where to compute; not known before the built-in models are loaded.
+    fn device(&self) -> Option<Device> {
+        *self.shared.device.lock()
+    }
+
+    fn store(&self) -> Result<Store> {
+        self.store.clone().map_or_else(Store::of_user, Ok)
+    }
+
+    fn stamp(&self) -> impl PartialEq + use<> {
+        self.store()
+            .ok()
+            .and_then(|store| self.choice.stamp(&store))
+    }
+
+    fn load(&self, device: Device) -> Result<AtWork, Unusable> {
+        let store = self.store().map_err(|e| Unusable::Missing(e.to_string()))?;
+        let path = self.choice.find(&store)?;
+        let (model, reason) = match load(&path, device) {
+            Err(error @ Error::Device { .. }) if device != Device::Cpu => {
+                (load(&path, Device::Cpu)?, Some(error.to_string()))
+            }
+            outcome => (outcome?, None),
+        };
+        let used = reason.as_ref().map_or(device, |_| Device::Cpu);
+        self.ready(&model, used, reason);
+        Ok(AtWork {
+            model,
+            path,
+            can_fall_back: used != Device::Cpu,
+        })
+    }
+
+    fn ready(&self, model: &Published, device: Device, reason: Option<String>) {
+        let form = model.form();
+        // Under one checksum there is one form.
+        let _ = self.shared.form.set(form);
+        *self.shared.status.lock() = ModelStatus {
+            phase: ModelPhase::Ready,
+            family: Some(form.family),
+            device: device.to_string(),
+            reason,
+            real_time_factor: None,
+        };
+    }
+
+    fn show(&self, unusable: Unusable) {
+        let (phase, reason) = match unusable {
+            Unusable::Missing(reason) => (ModelPhase::Missing, reason),
+            Unusable::Damaged(reason) => (ModelPhase::Damaged, reason),
+        };
+        log::warn!("{reason}");
+        let mut status = self.shared.status.lock();
+        status.phase = phase;
+        status.reason = Some(reason);
+    }
+
+    /// Answers for some time, or until the thread is to end, that there is nothing.
+    fn refuse_for(&self, time: Duration) {
+        let began = Instant::now();
+        loop {
+            let left = time.saturating_sub(began.elapsed());
+            if let Ok(requests) = self.inbox.recv_timeout(left.min(GLANCE)) {
+                requests
+                    .into_iter()
+                    .for_each(|request| request.answer(None));
+            } else if left.is_zero() || self.shared.is_stopped() {
+                return;
+            }
+        }
+    }
+
+    /// Decodes until the thread is to end, or to compute elsewhere.
+    fn serve(&self, at_work: &mut AtWork, device: Device) -> Result<(), Unusable> {
+        while !self.shared.is_stopped() && self.device() == Some(device) {
+            let Ok(mut requests) = self.inbox.recv_timeout(GLANCE) else {
+                continue;
+            };
+            let began = Instant::now();
+            while requests.len() < self.shared.users.load(Ordering::Relaxed) {
+                let left = GATHERING.saturating_sub(began.elapsed());
+                match self.inbox.recv_timeout(left) {
+                    Ok(more) => requests.extend(more),
+                    Err(_) => break,
+                }
+            }
+            while !requests.is_empty() {
+                let batch: Vec<SegmentRequest> = requests
+                    .drain(..requests.len().min(MOST_IN_BATCH))
+                    .collect();
+                match self.decode(at_work, &batch) {
+                    Ok(decoded) => {
+                        for (request, channels) in batch.into_iter().zip(decoded) {
+                            request.answer(Some(channels));
+                        }
+                    }
+                    Err(error) => {
+                        let all = batch.into_iter().chain(requests);
+                        all.for_each(|request| request.answer(None));
+                        return Err(error.into());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A GPU that fails once fails again: what it was given and all that follows is the CPU's.
+    fn decode(&self, at_work: &mut AtWork, batch: &[SegmentRequest]) -> Result<Vec<Vec<Sequence>>> {
+        let error = match self.try_decode(&at_work.model, batch) {
+            Err(error) if at_work.can_fall_back => error,
+            outcome => return outcome,
+        };
+        log::error!("{error}");
+        at_work.can_fall_back = false;
+        at_work.model = load(&at_work.path, Device::Cpu)?;
+        self.ready(&at_work.model, Device::Cpu, Some(error.to_string()));
+        self.try_decode(&at_work.model, batch)
+    }
+
+    fn try_decode(
+        &self,
+        model: &Published,
+        batch: &[SegmentRequest],
+    ) -> Result<Vec<Vec<Sequence>>> {
+        let began = Instant::now();
+        let keep_going = || {
+            self.shared.steps.fetch_add(1, Ordering::Relaxed);
+            !self.shared.is_stopped()
+        };
+        let decoded = guarded("model", || model.decode(batch, &keep_going))??;
+        let sound_seconds = batch.len() as f64 * SEGMENT_SECONDS;
+        let users = self.shared.users.load(Ordering::Relaxed).max(1);
+        let factor = (began.elapsed().as_secs_f64() / sound_seconds * users as f64) as f32;
+        let mut status = self.shared.status.lock();
+        let last = status.real_time_factor.unwrap_or(factor);
+        status.real_time_factor = Some((last + factor) / 2.0);
+        Ok(decoded)
+    }
+}
+
+fn load(path: &Path, device: Device) -> Result<Published> {
+    guarded("model", || Published::load(path, device)).and_then(|model| model)
+}

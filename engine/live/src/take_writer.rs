@@ -1,0 +1,226 @@
+//! What a client hears, as a passage of the take.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::messages::{LiveNote, TransportState};
+use crate::take::{Overview, Passage, Take, TakeNote, TempoChange};
+
+/// Writes what a client hears into its own passage of the take, whatever others have opened there since:
+/// a port that is gone may still have notes to come.
+pub struct PassageWriter {
+    take: Arc<Mutex<Take>>,
+    sample_rate_hz: f64,
+    /// What is being heard, without notes and overview; none between passages.
+    passage: Option<Passage>,
+    /// Position in the stream of its first frame.
+    start_frames: u64,
+    overview: Overview,
+    /// Whether the notes of a standing transport are left out.
+    pub playing_only: bool,
+}
+
+impl PassageWriter {
+    /// Before the first passage.
+    pub fn new(take: Arc<Mutex<Take>>, sample_rate_hz: f64) -> Self {
+        Self {
+            take,
+            sample_rate_hz,
+            passage: None,
+            start_frames: 0,
+            overview: Overview::new(sample_rate_hz),
+            playing_only: false,
+        }
+    }
+
+    /// Starts a passage at a position in the stream.
+    pub fn start(&mut self, position_frames: u64, host: &TransportState) {
+        let mut passage = Passage::new(self.sample_rate_hz);
+        passage.was_playing = host.playing;
+        passage.host_start_samples = host.position_samples;
+        passage.host_start_beats = host.position_beats;
+        passage.host_bar = host.bar;
+        self.take.lock().start_passage(passage.clone());
+        self.passage = Some(passage);
+        self.start_frames = position_frames;
+        self.overview = Overview::new(self.sample_rate_hz);
+    }
+
+    /// Ends the passage: all of its notes are known.
+    pub fn end(&mut self) {
+        self.with_passage(|passage| passage.is_open = false);
+        self.passage = None;
+    }
+
+    /// What the host says of tempo and meter holds from a position on.
+    pub fn set_tempo(&mut self, position_frames: u64, host: &TransportState) {
+        let Some(bpm) = host.tempo_bpm else { return };
+        let (beats_per_bar, beat_unit) = host.meter.unwrap_or((4, 4));
+        let change = TempoChange {
+            offset_frames: self.offset_frames(position_frames),
+            bpm,
+            beats_per_bar,
+            beat_unit,
+        };
+        if let Some(passage) = &mut self.passage {
+            passage.change_tempo(change);
+        }
+        self.with_passage(|passage| passage.change_tempo(change));
+    }
+
+    /// Adds the samples that were heard next.
+    pub fn extend(&mut self, mono: &[f32]) {
+        let frames = mono.len() as u64;
+        let steps = self.overview.push(mono);
+        if let Some(passage) = &mut self.passage {
+            passage.extend(frames, &[]);
+        }
+        self.with_passage(|passage| passage.extend(frames, &steps));
+    }
+
+    /// Adds a note; its confidence is 0 to 1.
+    pub fn insert(&self, note: &LiveNote, confidence: f32) {
+        let note = TakeNote {
+            offset_frames: self.offset_frames(note.position_frames),
+            length_frames: note.length_frames,
+            key: note.key,
+            velocity: note.velocity,
+            program: note.program,
+            is_drum: note.is_drum,
+            openness: note.openness,
+            is_leakage: note.is_leakage,
+            confidence: (confidence.clamp(0.0, 1.0) * 255.0).round() as u8,
+        };
+        self.with_passage(|passage| {
+            if passage.was_playing || !self.playing_only {
+                passage.insert(note);
+            }
+        });
+    }
+
+    /// A pitched note, which was added before it ended, has turned out to be this long.
+    pub fn lengthen(&self, position_frames: u64, key: u8, program: u8, length_frames: u32) {
+        let offset_frames = self.offset_frames(position_frames);
+        self.with_passage(|passage| {
+            passage.lengthen(offset_frames, key, program, length_frames);
+        });
+    }
+
+    /// The passage is gone from the take after a project was loaded: it is opened again, as it is from now
+    /// on. Not where another has begun since.
+    pub fn reopen_if_lost(&self) {
+        let Some(own) = &self.passage else { return };
+        let mut take = self.take.lock();
+        if take.passage_mut(own.id).is_none() && take.open_passage().is_none() {
+            let mut passage = own.clone();
+            passage.extend(0, &vec![0; self.overview.steps()]);
+            take.start_passage(passage);
+        }
+    }
+
+    fn offset_frames(&self, position_frames: u64) -> u64 {
+        position_frames.saturating_sub(self.start_frames)
+    }
+
+    fn with_passage(&self, change: impl FnOnce(&mut Passage)) {
+        let Some(own) = &self.passage else { return };
+        let mut take = self.take.lock();
+        if let Some(passage) = take.passage_mut(own.id) {
+            change(passage);
+        }
+        take.trim();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::take::HostBar;
+
+    fn playing() -> TransportState {
+        TransportState {
+            playing: true,
+            position_beats: Some(8.0),
+            tempo_bpm: Some(90.0),
+            meter: Some((3, 4)),
+            bar: Some(HostBar {
+                start_beats: 7.0,
+                number: None,
+            }),
+            ..TransportState::default()
+        }
+    }
+
+    fn hit(position_frames: u64) -> LiveNote {
+        LiveNote {
+            position_frames,
+            length_frames: 100,
+            key: 38,
+            velocity: 100,
+            program: 0,
+            is_drum: true,
+            openness: None,
+            is_leakage: false,
+        }
+    }
+
+    #[test]
+    fn late_notes_of_a_port_that_is_gone_go_into_its_own_passage() {
+        let take = Arc::new(Mutex::new(Take::default()));
+        let mut gone = PassageWriter::new(take.clone(), 48_000.0);
+        let mut present = PassageWriter::new(take.clone(), 96_000.0);
+        gone.start(1_000, &playing());
+        present.start(0, &playing());
+        gone.insert(&hit(1_500), 0.5);
+        gone.extend(&[0.0; 2_000]);
+        gone.end();
+        let take = take.lock();
+        assert_eq!(take.passages[0].notes.len(), 1);
+        assert_eq!(take.passages[0].notes[0].offset_frames, 500);
+        assert_eq!(take.passages[0].length_frames, 2_000);
+        assert_eq!(take.passages[1].length_frames, 0);
+        assert!(take.passages[1].notes.is_empty() && take.passages[1].is_open);
+    }
+
+    #[test]
+    fn a_passage_lost_in_play_is_opened_again_with_its_place_and_tempo() {
+        let take = Arc::new(Mutex::new(Take::default()));
+        let mut writer = PassageWriter::new(take.clone(), 48_000.0);
+        writer.start(500, &playing());
+        writer.set_tempo(500, &playing());
+        writer.extend(&[0.5; 48_000]);
+        let before = take.lock().passages.clone();
+        // A project is loaded.
+        *take.lock() = Take::default();
+        for _ in 0..2 {
+            writer.reopen_if_lost();
+        }
+        writer.insert(&hit(50_000), 1.0);
+        let mut after = take.lock().passages.clone();
+        assert_eq!(after.len(), 1);
+        assert_eq!(after[0].tempo[0].bpm, 90.0);
+        assert_eq!(after[0].notes.len(), 1);
+        // All but what is gone.
+        assert_eq!(after[0].peaks.len(), before[0].peaks.len());
+        after[0].peaks.clone_from(&before[0].peaks);
+        after[0].notes.clear();
+        assert_eq!(after, before);
+    }
+
+    #[test]
+    fn nothing_is_opened_again_between_passages_or_beside_another() {
+        let take = Arc::new(Mutex::new(Take::default()));
+        let mut writer = PassageWriter::new(take.clone(), 48_000.0);
+        writer.start(0, &TransportState::default());
+        let mut other = PassageWriter::new(take.clone(), 48_000.0);
+        other.start(0, &playing());
+        // The silence of the first one has been forgotten.
+        writer.reopen_if_lost();
+        assert_eq!(take.lock().passages.len(), 1);
+        other.end();
+        *take.lock() = Take::default();
+        other.reopen_if_lost();
+        assert!(take.lock().passages.is_empty());
+    }
+}

@@ -1,0 +1,332 @@
+//! Encoder per segment and decoder per step of MT3, MR-MT3 and YourMT3, beside PyTorch.
+//!
+//! ```text
+//! cargo xtask bench [--python PYTHON] [--threads N] CHECKPOINT...
+//! ```
+//!
+//! On the CPU and, where there is one, on the GPU. With `--python` the networks of `torch_reference.py` do
+//! the same on the CPU, in turns. On one thread the times are CPU time, so that other work on the machine
+//! disturbs little; else, and on a GPU, they are wall time. The best of all rounds counts.
+#![allow(clippy::print_stdout)]
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData};
+use hitscribe_core::checkpoint::Checkpoint;
+use hitscribe_core::error::Result;
+use hitscribe_core::features::mt3_family::SAMPLE_RATE_HZ;
+use hitscribe_models::device::{Cpu, Device, DeviceChoice, select};
+use hitscribe_models::generate::{LoadOptions, TokenOptions, Transcriber};
+use hitscribe_models::mt3_family::hyperparameters::Settings;
+use hitscribe_models::mt3_family::t5::Decoder;
+use hitscribe_models::mt3_family::{mt3, yourmt3};
+
+const ROUNDS: usize = 2;
+const STEPS: usize = 32;
+const BATCH_SEGMENTS: usize = 8;
+/// Of the recording whose real-time factor is measured on a GPU.
+const LONG_SECONDS: usize = 180;
+
+/// Milliseconds of each kind of work.
+#[derive(Clone, Copy)]
+struct Times {
+    encoder: f64,
+    step: f64,
+    step_of_batch: f64,
+}
+
+impl Times {
+    const NONE: Self = Self {
+        encoder: f64::INFINITY,
+        step: f64::INFINITY,
+        step_of_batch: f64::INFINITY,
+    };
+
+    fn best(self, other: Self) -> Self {
+        Self {
+            encoder: self.encoder.min(other.encoder),
+            step: self.step.min(other.step),
+            step_of_batch: self.step_of_batch.min(other.step_of_batch),
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Clock {
+    Cpu,
+    Wall,
+}
+
+impl Clock {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Wall => "wall",
+        }
+    }
+
+    fn milliseconds(self, work: impl FnOnce()) -> f64 {
+        let (start, cpu_start) = (Instant::now(), cpu_seconds());
+        work();
+        match (self, cpu_start, cpu_seconds()) {
+            (Self::Cpu, Some(start), Some(end)) => (end - start) * 1e3,
+            _ => start.elapsed().as_secs_f64() * 1e3,
+        }
+    }
+}
+
+/// CPU time of all threads of this process, where the system tells.
+fn cpu_seconds() -> Option<f64> {
+    let of_task = |task: std::io::Result<std::fs::DirEntry>| -> Option<f64> {
+        let text = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse().ok()
+    };
+    let tasks = std::fs::read_dir("/proc/self/task").ok()?;
+    let nanoseconds: Option<f64> = tasks.map(of_task).sum();
+    nanoseconds.map(|ns| ns / 1e9)
+}
+
+/// Highest memory of the process so far, where the system tells.
+fn peak_mib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok());
+    kib.map_or(f64::NAN, |kib| kib / 1024.0)
+}
+
+fn noise(samples: usize) -> Vec<f32> {
+    let mut state = 1_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..samples).map(|_| 0.1 * next()).collect()
+}
+
+/// The best of three.
+fn best_ms(clock: Clock, mut work: impl FnMut()) -> f64 {
+    let times = (0..3).map(|_| clock.milliseconds(&mut work));
+    times.fold(f64::INFINITY, f64::min)
+}
+
+/// One greedy step for as many sequences as there are contexts, nothing ever ending.
+fn step_ms<B: Backend>(decoder: &Decoder<B>, contexts: &Tensor<B, 3>, clock: Clock) -> f64 {
+    let all = best_ms(clock, || {
+        let mut state = decoder.start(contexts.clone());
+        let mut ids = vec![0; contexts.dims()[0]];
+        for _ in 0..STEPS {
+            let best = decoder.step(&ids, &mut state).argmax(1).into_data();
+            ids = best.iter::<i32>().collect();
+        }
+    });
+    all / STEPS as f64
+}
+
+fn network_times<B: Backend>(
+    path: &Path,
+    device: &burn::tensor::Device<B>,
+    clock: Clock,
+) -> Result<Times> {
+    let checkpoint = Checkpoint::open(path)?;
+    let settings = Settings::find(&checkpoint, None)?;
+    let input = |frames: usize, bands: usize| {
+        let values = TensorData::new(noise(frames * bands), [1, frames, bands]);
+        Tensor::<B, 3>::from_data(values, device)
+    };
+    let measure = |decoder: &Decoder<B>, contexts: &dyn Fn() -> Tensor<B, 3>| Times {
+        encoder: best_ms(clock, || {
+            drop(contexts());
+            // What a GPU has not done yet must be done.
+            let _ = B::sync(device);
+        }),
+        step: step_ms(decoder, &contexts(), clock),
+        step_of_batch: step_ms(decoder, &contexts().repeat_dim(0, BATCH_SEGMENTS), clock),
+    };
+    if let Some(prefix) = mt3::prefix_of(&checkpoint) {
+        let config = mt3::Mt3Config::of(&checkpoint, prefix, &settings)?;
+        let features = input(256, config.bands);
+        let (model, _) = mt3::Mt3::load(&checkpoint, prefix, config, device)?;
+        Ok(measure(model.decoder(), &|| {
+            let encoded = model.encode(features.clone());
+            match model.memory(&mt3::Mt3::<B>::first_memory_ids()) {
+                Some(memory) => Tensor::cat(vec![encoded, memory], 1),
+                None => encoded,
+            }
+        }))
+    } else {
+        let prefix = yourmt3::prefix_of(&checkpoint).unwrap_or_default();
+        let config = yourmt3::YourMt3Config::of(&checkpoint, prefix, &settings)?;
+        let (model, _) = yourmt3::YourMt3::load(&checkpoint, prefix, config, device)?;
+        let channels: Vec<usize> = (0..config.channels()).collect();
+        let spectrogram = input(yourmt3::FRAMES, yourmt3::BINS);
+        Ok(measure(model.decoder(), &|| {
+            model.contexts(model.encode(spectrogram.clone(), None), &channels)
+        }))
+    }
+}
+
+fn ours(path: &Path, device: Device, clock: Clock) -> Result<Times> {
+    match device {
+        Device::Cpu => network_times::<Cpu>(path, &Default::default(), clock),
+        #[cfg(feature = "cuda")]
+        Device::Cuda { index } => {
+            let device = hitscribe_models::device::cuda_device(index);
+            network_times::<hitscribe_models::device::Cuda>(path, &device, clock)
+        }
+    }
+}
+
+/// How a whole recording does, from sound to notes, with up to 128 ids for each sequence.
+fn long_recording(path: &Path, device: Device) -> Result<()> {
+    let (transcriber, _) = Transcriber::load(path, &LoadOptions::default(), device)?;
+    let sound = noise(LONG_SECONDS * SAMPLE_RATE_HZ as usize);
+    for (batch_segments, words) in [(1, "one by one"), (usize::MAX, "in one batch")] {
+        let options = TokenOptions {
+            max_ids: Some(128),
+            batch_segments,
+            ..TokenOptions::default()
+        };
+        let start = Instant::now();
+        let heard = transcriber.transcribe(&sound, &options, |_| true)?;
+        let ids: usize = heard.sequences.iter().flatten().map(|s| s.ids.len()).sum();
+        println!(
+            "{LONG_SECONDS} s, segments {words}, {ids} ids: real-time factor {:.4}",
+            start.elapsed().as_secs_f64() / LONG_SECONDS as f64
+        );
+    }
+    Ok(())
+}
+
+/// What PyTorch takes; `None`, with the reason printed, if it cannot be asked.
+fn pytorch(
+    python: &str,
+    checkpoint: &Path,
+    threads: usize,
+    clock: Clock,
+) -> Option<(Times, String)> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/torch_reference.py");
+    let out = Command::new(python)
+        .arg(script)
+        .arg(checkpoint)
+        .args([
+            "--threads",
+            &threads.to_string(),
+            "--steps",
+            &STEPS.to_string(),
+        ])
+        .args([
+            "--batch",
+            &BATCH_SEGMENTS.to_string(),
+            "--clock",
+            clock.name(),
+        ])
+        .output();
+    let answer = out.as_ref().ok().and_then(|out| {
+        let json: serde_json::Value = serde_json::from_slice(&out.stdout).ok()?;
+        let times = Times {
+            encoder: json["encoder_ms"].as_f64()?,
+            step: json["step_ms"].as_f64()?,
+            step_of_batch: json["step_of_batch_ms"].as_f64()?,
+        };
+        Some((times, json["torch"].as_str()?.to_owned()))
+    });
+    if answer.is_none() {
+        let reason = match out {
+            Ok(out) => String::from_utf8_lossy(&out.stderr).into_owned(),
+            Err(error) => error.to_string(),
+        };
+        println!("{python}: {}", reason.trim_end());
+    }
+    answer
+}
+
+fn compare(path: &Path, device: Device, python: Option<&str>, threads: usize) -> Result<()> {
+    let on_gpu = device != Device::Cpu;
+    let clock = match threads {
+        1 if !on_gpu && cpu_seconds().is_some() => Clock::Cpu,
+        _ => Clock::Wall,
+    };
+    let mut own = Times::NONE;
+    let mut theirs: Option<(Times, String)> = None;
+    for _ in 0..ROUNDS {
+        own = own.best(ours(path, device, clock)?);
+        if let Some(python) = python.filter(|_| !on_gpu)
+            && let Some((times, version)) = pytorch(python, path, threads, clock)
+        {
+            let best = theirs.map_or(times, |(best, _)| best.best(times));
+            theirs = Some((best, version));
+        }
+    }
+    println!(
+        "{} on {device}, {threads} CPU threads, {} time, peak {:.0} MiB",
+        path.display(),
+        clock.name(),
+        peak_mib()
+    );
+    let version = theirs.as_ref().map_or("", |(_, version)| version);
+    println!(
+        "{:34}{:>12}{:>22}{:>8}",
+        "milliseconds",
+        "Hitscribe",
+        format!("PyTorch {version}"),
+        "ratio"
+    );
+    let row = |what: String, of: fn(&Times) -> f64| {
+        let other = theirs.as_ref().map(|(times, _)| of(times));
+        let [other, ratio] = match other {
+            Some(other) => [format!("{other:.2}"), format!("{:.2}", of(&own) / other)],
+            None => ["-".to_owned(), "-".to_owned()],
+        };
+        println!("{what:34}{:>12.2}{other:>22}{ratio:>8}", of(&own));
+    };
+    row("encoder, one segment".into(), |times| times.encoder);
+    row("decoder, one step, one segment".into(), |times| times.step);
+    row(
+        format!("decoder, one step, {BATCH_SEGMENTS} segments"),
+        |times| times.step_of_batch,
+    );
+    if on_gpu {
+        long_recording(path, device)?;
+    }
+    println!();
+    Ok(())
+}
+
+fn main() {
+    let mut python = None;
+    let mut files = Vec::new();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--python" => python = arguments.next(),
+            // From cargo.
+            "--bench" | "--test" => {}
+            _ => files.push(argument),
+        }
+    }
+    if files.is_empty() {
+        println!("give checkpoints of MT3, MR-MT3 or YourMT3 as arguments");
+    }
+    let threads = std::env::var("RAYON_NUM_THREADS")
+        .ok()
+        .and_then(|count| count.parse().ok())
+        .filter(|&count| count > 0)
+        .or_else(|| std::thread::available_parallelism().ok().map(usize::from))
+        .unwrap_or(1);
+    let mut devices = vec![Device::Cpu];
+    match select(DeviceChoice::Auto) {
+        Ok(selected) if selected.device != Device::Cpu => devices.push(selected.device),
+        Ok(selected) => println!("no GPU: {}", selected.fallback_reason.unwrap_or_default()),
+        Err(error) => println!("no GPU: {error}"),
+    }
+    for file in &files {
+        for &device in &devices {
+            if let Err(error) = compare(Path::new(file), device, python.as_deref(), threads) {
+                println!("{error}");
+            }
+        }
+    }
+}

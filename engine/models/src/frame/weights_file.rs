@@ -1,0 +1,112 @@
+//! Weights files of the built-in networks: SafeTensors with the configuration in the metadata.
+
+use safetensors::{Dtype, SafeTensors};
+use serde::de::DeserializeOwned;
+
+use hitscribe_core::error::{Error, Result};
+use hitscribe_core::features::log_bands::FrontEndConfig;
+
+const NAME: &str = "built-in";
+
+/// What a weights file says about its network beside the tensors.
+pub trait NetworkConfig: DeserializeOwned {
+    /// From audio to features.
+    fn front_end(&self) -> &FrontEndConfig;
+
+    /// Frames before frame `t` whose features the outputs of frame `t` depend on.
+    fn past_frames(&self) -> usize;
+
+    /// Frames after frame `t` whose features the outputs of frame `t` depend on.
+    fn future_frames(&self) -> usize;
+
+    /// Whether the engine knows such a network.
+    ///
+    /// # Errors
+    /// [`Error::Model`] that says what is wrong.
+    fn check(&self) -> Result<()>;
+}
+
+pub(super) fn broken(reason: impl Into<String>) -> Error {
+    Error::Model {
+        model: NAME.to_owned(),
+        reason: reason.into(),
+    }
+}
+
+/// A weights file: its configuration and its tensors as 32-bit floats.
+pub struct WeightsFile<'a, C> {
+    /// The checked configuration.
+    pub config: C,
+    tensors: SafeTensors<'a>,
+}
+
+impl<'a, C: NetworkConfig> WeightsFile<'a, C> {
+    /// Reads a weights file from memory.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when it is damaged or describes a model that this engine does not know.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self> {
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| broken(e.to_string()))?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(|e| broken(e.to_string()))?;
+        let text = header
+            .metadata()
+            .as_ref()
+            .and_then(|map| map.get("config"))
+            .ok_or_else(|| broken("no configuration in the file's metadata"))?;
+        let config: C = serde_json::from_str(text).map_err(|e| broken(e.to_string()))?;
+        config.check()?;
+        Ok(Self { config, tensors })
+    }
+
+    /// Shape of a tensor.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when there is no such tensor.
+    pub fn shape(&self, name: &str) -> Result<Vec<usize>> {
+        let view = self
+            .tensors
+            .tensor(name)
+            .map_err(|_| broken(format!("no tensor {name}")))?;
+        Ok(view.shape().to_vec())
+    }
+
+    /// One tensor, which must have the given shape.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when it is missing, of another shape or type, or not finite.
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let view = self
+            .tensors
+            .tensor(name)
+            .map_err(|_| broken(format!("no tensor {name}")))?;
+        if view.shape() != shape {
+            return Err(broken(format!(
+                "tensor {name} has shape {:?}, not {shape:?}",
+                view.shape()
+            )));
+        }
+        let values: Vec<f32> = match view.dtype() {
+            Dtype::F16 => view
+                .data()
+                .as_chunks()
+                .0
+                .iter()
+                .map(|&b| half::f16::from_le_bytes(b).to_f32())
+                .collect(),
+            Dtype::F32 => view
+                .data()
+                .as_chunks()
+                .0
+                .iter()
+                .map(|&b| f32::from_le_bytes(b))
+                .collect(),
+            other => return Err(broken(format!("tensor {name} has the type {other:?}"))),
+        };
+        if values.iter().any(|v| !v.is_finite()) {
+            return Err(broken(format!(
+                "tensor {name} has values that are not numbers"
+            )));
+        }
+        Ok(values)
+    }
+}

@@ -1,0 +1,181 @@
+//! Building blocks that the transformers share.
+
+use burn::tensor::activation::{sigmoid, softmax};
+use burn::tensor::backend::Backend;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use crate::mt3_family::load::Weights;
+
+/// Most rows for which the CPU's matrix product streams the weights as they lie. From one more row on
+/// it repacks them first, which costs three times as much (13 rows 45 ms, 12 rows 16 ms in MT3's
+/// decoder) until there are many rows to make up for it.
+const UNPACKED_ROWS: usize = 12;
+
+/// Whether tensors of this backend live in the processor's own memory.
+pub(crate) fn is_cpu<B: Backend>() -> bool {
+    std::any::TypeId::of::<B>() == std::any::TypeId::of::<crate::device::Cpu>()
+}
+
+/// A linear map `y = x W + b`; `W` is `[in, out]`.
+#[derive(Clone, Debug)]
+pub struct Linear<B: Backend> {
+    weight: Tensor<B, 2>,
+    bias: Option<Tensor<B, 1>>,
+}
+
+impl<B: Backend> Linear<B> {
+    /// From a matrix `[outputs, inputs]`, as PyTorch stores it, and a bias for each output.
+    pub fn new(
+        stored: &[f32],
+        inputs: usize,
+        outputs: usize,
+        bias: Option<Vec<f32>>,
+        device: &Device<B>,
+    ) -> Self {
+        let mut values = vec![0.0; stored.len()];
+        for (output, row) in stored.chunks_exact(inputs.max(1)).enumerate() {
+            for (input, &value) in row.iter().enumerate() {
+                values[input * outputs + output] = value;
+            }
+        }
+        Self {
+            weight: Tensor::from_data(TensorData::new(values, [inputs, outputs]), device),
+            bias: bias.map(|bias| Tensor::from_data(TensorData::new(bias, [outputs]), device)),
+        }
+    }
+
+    /// Reads `name.weight`, without bias.
+    pub fn load(weights: &mut Weights<'_, B>, name: &str, inputs: usize, outputs: usize) -> Self {
+        let stored = weights.values(&format!("{name}.weight"), &[outputs, inputs]);
+        Self::new(&stored, inputs, outputs, None, weights.device())
+    }
+
+    /// Reads `name.weight` and `name.bias`.
+    pub fn load_with_bias(
+        weights: &mut Weights<'_, B>,
+        name: &str,
+        inputs: usize,
+        outputs: usize,
+    ) -> Self {
+        let stored = weights.values(&format!("{name}.weight"), &[outputs, inputs]);
+        let bias = weights.values(&format!("{name}.bias"), &[outputs]);
+        Self::new(&stored, inputs, outputs, Some(bias), weights.device())
+    }
+
+    /// `[rows, in]` to `[rows, out]`.
+    pub fn rows(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        let [rows, inputs] = x.dims();
+        let y = if is_cpu::<B>() && (UNPACKED_ROWS + 1..=2 * UNPACKED_ROWS).contains(&rows) {
+            let half = rows.div_ceil(2);
+            let part = |from, to| {
+                x.clone()
+                    .slice([from..to, 0..inputs])
+                    .matmul(self.weight.clone())
+            };
+            Tensor::cat(vec![part(0, half), part(half, rows)], 0)
+        } else {
+            x.matmul(self.weight.clone())
+        };
+        match &self.bias {
+            Some(bias) => y + bias.clone().unsqueeze(),
+            None => y,
+        }
+    }
+
+    /// `[batch, rows, in]` to `[batch, rows, out]`: one product for the whole batch.
+    pub fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
+        let [batch, rows, inputs] = x.dims();
+        let y = self.rows(x.reshape([batch * rows, inputs]));
+        let outputs = self.weight.dims()[1];
+        y.reshape([batch, rows, outputs])
+    }
+}
+
+/// Root-mean-square norm without mean and bias, as in T5.
+#[derive(Clone, Debug)]
+pub struct RmsNorm<B: Backend> {
+    weight: Tensor<B, 1>,
+    epsilon: f64,
+}
+
+impl<B: Backend> RmsNorm<B> {
+    /// Reads `name.weight`.
+    pub fn load(weights: &mut Weights<'_, B>, name: &str, size: usize, epsilon: f64) -> Self {
+        Self {
+            weight: weights.tensor(&format!("{name}.weight"), [size]),
+            epsilon,
+        }
+    }
+
+    /// Normalises over the last dimension, which has the size of the norm.
+    pub fn forward<const D: usize>(&self, x: Tensor<B, D>) -> Tensor<B, D> {
+        let mean_square = x.clone().powi_scalar(2).mean_dim(D - 1);
+        x * mean_square.add_scalar(self.epsilon).sqrt().recip() * self.weight.clone().unsqueeze()
+    }
+}
+
+/// `gelu(a) * b` with the tanh form of GELU, `0.5 a (1 + tanh(sqrt(2/pi) (a + 0.044715 a^3)))`,
+/// written with the logistic function: `(1 + tanh u) / 2 = sigmoid(2 u)`.
+pub fn gated_gelu<B: Backend, const D: usize>(a: Tensor<B, D>, b: Tensor<B, D>) -> Tensor<B, D> {
+    let twice_root = 2.0 * (2.0 / std::f64::consts::PI).sqrt();
+    let square = a.clone() * a.clone();
+    let inner = (square
+        .mul_scalar(0.044715 * twice_root)
+        .add_scalar(twice_root))
+        * a.clone();
+    sigmoid(inner) * a * b
+}
+
+/// Splits `[batch, rows, heads * size]` into `[batch, heads, rows, size]`.
+pub fn split_heads<B: Backend>(x: Tensor<B, 3>, heads: usize) -> Tensor<B, 4> {
+    let [batch, rows, width] = x.dims();
+    x.reshape([batch, rows, heads, width / heads.max(1)])
+        .swap_dims(1, 2)
+}
+
+/// The inverse of [`split_heads`].
+pub fn join_heads<B: Backend>(x: Tensor<B, 4>) -> Tensor<B, 3> {
+    let [batch, heads, rows, size] = x.dims();
+    x.swap_dims(1, 2).reshape([batch, rows, heads * size])
+}
+
+/// `softmax(q k^T) v` over `[batch, heads, rows, size]`, without scaling and mask.
+pub fn attend<B: Backend>(q: Tensor<B, 4>, k: Tensor<B, 4>, v: Tensor<B, 4>) -> Tensor<B, 4> {
+    softmax(q.matmul(k.swap_dims(2, 3)), 3).matmul(v)
+}
+
+/// Rows `ids` of an embedding table `[vocabulary, size]`.
+pub fn embed<B: Backend>(table: &Tensor<B, 2>, ids: &[i32]) -> Tensor<B, 2> {
+    let indices =
+        Tensor::<B, 1, Int>::from_data(TensorData::new(ids.to_vec(), [ids.len()]), &table.device());
+    table.clone().select(0, indices)
+}
+
+/// Sinusoidal positions `[rows, 2 * inv_freq.len()]`: sines first, then cosines.
+///
+/// The angles are rounded to f32 like the reference's, which matters for late rows.
+pub fn sinusoidal_positions<B: Backend>(
+    inv_freq: &[f32],
+    rows: usize,
+    device: &Device<B>,
+) -> Tensor<B, 2> {
+    let half = inv_freq.len();
+    let mut values = vec![0.0; rows * half * 2];
+    for (row, out) in values.chunks_exact_mut((half * 2).max(1)).enumerate() {
+        for (i, &frequency) in inv_freq.iter().enumerate() {
+            let angle = f64::from(row as f32 * frequency);
+            out[i] = angle.sin() as f32;
+            out[half + i] = angle.cos() as f32;
+        }
+    }
+    Tensor::from_data(TensorData::new(values, [rows, half * 2]), device)
+}
+
+/// The values of a tensor in row-major order as f32.
+pub(crate) fn host<B: Backend, const D: usize>(x: Tensor<B, D>) -> Vec<f32> {
+    let data = x.into_data();
+    match data.as_slice::<f32>() {
+        Ok(values) => values.to_vec(),
+        Err(_) => data.iter::<f32>().collect(),
+    }
+}

@@ -1,0 +1,150 @@
+//! Taking tensors out of a checkpoint while keeping account of what is missing or left over.
+
+use std::collections::BTreeSet;
+
+use burn::tensor::backend::Backend;
+use burn::tensor::{Device, Tensor, TensorData};
+
+use hitscribe_core::checkpoint::Checkpoint;
+use hitscribe_core::error::{Error, Result};
+
+/// How well a checkpoint fitted a network.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoadReport {
+    /// Tensors that were used.
+    pub used: usize,
+    /// Tensors of the file that the network does not have.
+    pub unused: Vec<String>,
+}
+
+/// Reads the tensors of one network. Missing and mis-shaped tensors are collected, so that
+/// [`Weights::finish`] can name all of them at once.
+pub struct Weights<'a, B: Backend> {
+    checkpoint: &'a Checkpoint,
+    prefix: String,
+    device: Device<B>,
+    used: BTreeSet<String>,
+    missing: Vec<String>,
+    misshaped: Vec<String>,
+    failure: Option<Error>,
+}
+
+impl<'a, B: Backend> Weights<'a, B> {
+    /// For a network whose keys all begin with `prefix` (which may be empty).
+    pub fn new(checkpoint: &'a Checkpoint, prefix: &str, device: &Device<B>) -> Self {
+        Self {
+            checkpoint,
+            prefix: prefix.to_owned(),
+            device: device.clone(),
+            used: BTreeSet::new(),
+            missing: Vec::new(),
+            misshaped: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// The device that tensors are put on.
+    pub fn device(&self) -> &Device<B> {
+        &self.device
+    }
+
+    /// The values of tensor `name`, which must have `shape`; zeros if it cannot be had.
+    pub fn values(&mut self, name: &str, shape: &[usize]) -> Vec<f32> {
+        let key = format!("{}{name}", self.prefix);
+        let zeros = || vec![0.0; shape.iter().product()];
+        match self.checkpoint.shape(&key) {
+            None => {
+                self.missing.push(key);
+                zeros()
+            }
+            Some(found) if found != shape => {
+                self.misshaped
+                    .push(format!("{key} is {found:?} instead of {shape:?}"));
+                zeros()
+            }
+            Some(_) => {
+                let values = self.checkpoint.read_f32(&key);
+                self.used.insert(key);
+                values.unwrap_or_else(|error| {
+                    self.failure.get_or_insert(error);
+                    zeros()
+                })
+            }
+        }
+    }
+
+    /// The tensor `name` of the given shape.
+    pub fn tensor<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Tensor<B, D> {
+        let values = self.values(name, &shape);
+        Tensor::from_data(TensorData::new(values, shape), &self.device)
+    }
+
+    /// Notes that tensors whose name satisfies `test` are known and not needed (aliases, buffers).
+    pub fn ignore(&mut self, test: impl Fn(&str) -> bool) {
+        let prefix = self.prefix.as_str();
+        let known = self
+            .checkpoint
+            .keys()
+            .filter(|key| key.strip_prefix(prefix).is_some_and(&test));
+        self.used.extend(known.map(str::to_owned));
+    }
+
+    /// Whether everything fitted.
+    ///
+    /// # Errors
+    /// [`Error::Model`] that names the missing and mis-shaped tensors, or the first read error.
+    pub fn finish(self) -> Result<LoadReport> {
+        if let Some(error) = self.failure {
+            return Err(error);
+        }
+        let unused: Vec<String> = self
+            .checkpoint
+            .keys()
+            .filter(|key| !self.used.contains(*key))
+            .map(str::to_owned)
+            .collect();
+        let mut reasons = Vec::new();
+        if !self.missing.is_empty() {
+            reasons.push(format!(
+                "{} tensors are missing: {}",
+                self.missing.len(),
+                some_of(&self.missing)
+            ));
+        }
+        if !self.misshaped.is_empty() {
+            reasons.push(format!(
+                "{} have another shape: {}",
+                self.misshaped.len(),
+                some_of(&self.misshaped)
+            ));
+        }
+        if !reasons.is_empty() {
+            if !unused.is_empty() {
+                reasons.push(format!(
+                    "{} are not known: {}",
+                    unused.len(),
+                    some_of(&unused)
+                ));
+            }
+            return Err(Error::Model {
+                model: self.checkpoint.path().display().to_string(),
+                reason: reasons.join("; "),
+            });
+        }
+        Ok(LoadReport {
+            used: self.used.len(),
+            unused,
+        })
+    }
+}
+
+/// The first names of a list that may be long.
+fn some_of(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    let shown = names[..names.len().min(SHOWN)].join(", ");
+    if names.len() > SHOWN {
+        format!("{shown}, ...")
+    } else {
+        shown
+    }
+}

@@ -1,0 +1,233 @@
+//! MT3 as MT3-PyTorch publishes it, and MR-MT3, which adds a memory of the previous segment.
+
+use burn::tensor::backend::Backend;
+use burn::tensor::{Device, Tensor};
+
+use crate::mt3_family::hyperparameters::Settings;
+use crate::mt3_family::layers::{Linear, sinusoidal_positions};
+use crate::mt3_family::load::{LoadReport, Weights};
+use crate::mt3_family::t5::{Decoder, DecoderParts, Encoder, T5Config};
+use hitscribe_core::checkpoint::{Checkpoint, elements_of};
+use hitscribe_core::error::{Error, Result};
+use hitscribe_core::tokens::vocabulary::{EOS_ID, Event, Vocabulary};
+
+/// Most ids that one segment may have.
+pub const MAX_NEW_IDS: usize = 1024;
+/// Ids that MR-MT3's memory is made from.
+pub const MEMORY_IDS: usize = 1024;
+/// Most positions of a sequence or a segment.
+const MAX_POSITIONS: usize = 1026;
+
+/// Sizes of an MT3 network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mt3Config {
+    /// Features per frame.
+    pub bands: usize,
+    /// Sizes of the blocks.
+    pub blocks: T5Config,
+    /// Encoder blocks.
+    pub encoder_layers: usize,
+    /// Decoder blocks.
+    pub decoder_layers: usize,
+    /// Number of ids.
+    pub vocabulary_size: usize,
+    /// MR-MT3's memory, if there is one.
+    pub memory: Option<MemoryConfig>,
+}
+
+/// Sizes of MR-MT3's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryConfig {
+    /// Rows that are kept, at most [`MEMORY_IDS`]; 0 makes it plain MT3.
+    pub rows: usize,
+    /// Blocks of the memory encoder.
+    pub layers: usize,
+}
+
+impl Mt3Config {
+    /// Tells the sizes from the shapes in a checkpoint; what shapes cannot tell (number of heads,
+    /// length of the memory) from `settings`.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the checkpoint does not look like MT3 or the settings do not fit it.
+    pub fn of(checkpoint: &Checkpoint, prefix: &str, settings: &Settings) -> Result<Self> {
+        let wrong = |reason: String| Error::Model {
+            model: checkpoint.path().display().to_string(),
+            reason,
+        };
+        let shape = |name: &str| -> Result<[usize; 2]> {
+            let key = format!("{prefix}{name}");
+            match checkpoint.shape(&key) {
+                Some(&[rows, columns]) if rows > 0 && columns > 0 => Ok([rows, columns]),
+                Some(other) => Err(wrong(format!("{key} has the shape {other:?}"))),
+                None => Err(wrong(format!("{key} is missing: not an MT3 checkpoint"))),
+            }
+        };
+        let [model_size, bands] = shape("proj.weight")?;
+        let [inner, _] = shape("encoder.block.0.layer.0.SelfAttention.q.weight")?;
+        let [feed_forward_size, _] = shape("encoder.block.0.layer.1.DenseReluDense.wi_0.weight")?;
+        let [vocabulary_size, _] = shape("decoder_embed_tokens.weight")?;
+        if vocabulary_size <= Vocabulary::MT3.id(Event::Tie) as usize || model_size % 2 != 0 {
+            return Err(wrong(format!(
+                "a vocabulary of {vocabulary_size} and a width of {model_size} are not MT3's"
+            )));
+        }
+        let layers = |stack: &str| {
+            (0..)
+                .take_while(|n| {
+                    checkpoint.contains(&format!(
+                        "{prefix}{stack}.block.{n}.layer.0.layer_norm.weight"
+                    ))
+                })
+                .count()
+        };
+        let heads = settings.heads_for(inner).map_err(wrong)?;
+        let blocks = T5Config {
+            model_size,
+            heads,
+            head_size: inner / heads,
+            feed_forward_size,
+        };
+        let (encoder_layers, decoder_layers) = (layers("encoder"), layers("decoder"));
+        let memory_layers = layers("segmem_encoder");
+        let outside = elements_of(&[&[bands, model_size], &[2, vocabulary_size, model_size]]);
+        checkpoint.must_hold(
+            outside
+                .saturating_add(blocks.elements(encoder_layers, 1))
+                .saturating_add(blocks.elements(decoder_layers, 2))
+                .saturating_add(blocks.elements(memory_layers, 1)),
+        )?;
+        let memory = (memory_layers > 0).then(|| MemoryConfig {
+            rows: settings.memory_rows.unwrap_or(64).min(MEMORY_IDS),
+            layers: memory_layers,
+        });
+        Ok(Self {
+            bands,
+            blocks,
+            encoder_layers,
+            decoder_layers,
+            vocabulary_size,
+            memory,
+        })
+    }
+}
+
+/// The network.
+#[derive(Clone, Debug)]
+pub struct Mt3<B: Backend> {
+    config: Mt3Config,
+    projection: Linear<B>,
+    encoder: Encoder<B>,
+    positions: Tensor<B, 2>,
+    decoder: Decoder<B>,
+    memory: Option<Memory<B>>,
+}
+
+#[derive(Clone, Debug)]
+struct Memory<B: Backend> {
+    rows: usize,
+    projection: Linear<B>,
+    encoder: Encoder<B>,
+}
+
+impl<B: Backend> Mt3<B> {
+    /// Loads the network from a checkpoint whose keys begin with `prefix`.
+    ///
+    /// # Errors
+    /// [`Error::Model`] with the list of tensors that are missing or have another shape.
+    pub fn load(
+        checkpoint: &Checkpoint,
+        prefix: &str,
+        config: Mt3Config,
+        device: &Device<B>,
+    ) -> Result<(Self, LoadReport)> {
+        let mut weights = Weights::new(checkpoint, prefix, device);
+        let Mt3Config {
+            bands,
+            blocks,
+            encoder_layers,
+            decoder_layers,
+            vocabulary_size,
+            memory,
+        } = config;
+        let model_size = blocks.model_size;
+        let inv_freq = weights.values("encoder.pos_emb.inv_freq", &[model_size / 2]);
+        let positions = sinusoidal_positions(&inv_freq, MAX_POSITIONS, device);
+        let parts = DecoderParts {
+            embedding: weights.tensor("decoder_embed_tokens.weight", [vocabulary_size, model_size]),
+            positions: positions.clone(),
+            output: Linear::load(&mut weights, "lm_head", model_size, vocabulary_size),
+            output_scale: 1.0,
+        };
+        let model = Self {
+            projection: Linear::load(&mut weights, "proj", bands, model_size),
+            encoder: Encoder::load(&mut weights, "encoder", blocks, encoder_layers),
+            decoder: Decoder::load(&mut weights, "decoder", blocks, decoder_layers, parts),
+            memory: memory.map(|memory| Memory {
+                rows: memory.rows,
+                projection: Linear::load(&mut weights, "segmem_proj", model_size, model_size),
+                encoder: Encoder::load(&mut weights, "segmem_encoder", blocks, memory.layers),
+            }),
+            positions,
+            config,
+        };
+        // Aliases of tensors that were read above, and buffers.
+        weights.ignore(|name| {
+            name.ends_with(".embed_tokens.weight") || name.ends_with(".pos_emb.inv_freq")
+        });
+        Ok((model, weights.finish()?))
+    }
+
+    /// The sizes.
+    pub fn config(&self) -> &Mt3Config {
+        &self.config
+    }
+
+    /// Whether segments depend on the one before.
+    pub fn has_memory(&self) -> bool {
+        self.memory.as_ref().is_some_and(|memory| memory.rows > 0)
+    }
+
+    /// The decoder.
+    pub fn decoder(&self) -> &Decoder<B> {
+        &self.decoder
+    }
+
+    /// Features `[batch, frames, bands]` to `[batch, frames, model]`.
+    ///
+    /// At most 1026 frames.
+    pub fn encode(&self, features: Tensor<B, 3>) -> Tensor<B, 3> {
+        self.encoder
+            .forward(self.with_positions(self.projection.forward(features)))
+    }
+
+    fn with_positions(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
+        let rows = x.dims()[1];
+        x + self.positions.clone().narrow(0, 0, rows).unsqueeze()
+    }
+
+    /// The memory that the ids of the previous segment leave (with their leading 0): `[1, rows,
+    /// model]`; `None` for a network without memory.
+    pub fn memory(&self, previous_ids: &[i32]) -> Option<Tensor<B, 3>> {
+        let memory = self.memory.as_ref().filter(|memory| memory.rows > 0)?;
+        let mut ids = previous_ids.to_vec();
+        ids.resize(MEMORY_IDS, 0);
+        let embedded = memory.projection.rows(self.decoder.embed(&ids));
+        let encoded = memory
+            .encoder
+            .forward(self.with_positions(embedded.unsqueeze()));
+        Some(encoded.slice([0..1, 0..memory.rows]))
+    }
+
+    /// What [`Self::memory`] takes for the first segment.
+    pub fn first_memory_ids() -> Vec<i32> {
+        vec![Vocabulary::MT3.id(Event::Tie), EOS_ID]
+    }
+}
+
+/// The prefix of an MT3 network's keys in a checkpoint: none, or `model.` as Lightning writes it.
+pub fn prefix_of(checkpoint: &Checkpoint) -> Option<&'static str> {
+    ["", "model."]
+        .into_iter()
+        .find(|prefix| checkpoint.contains(&format!("{prefix}proj.weight")))
+}

@@ -1,0 +1,303 @@
+//! YourMT3, the variant YPTF.MoE+Multi: convolutional pre-encoder, Perceiver-TF encoder with a
+//! mixture of experts, and one T5 decoder for 13 channels.
+
+use burn::tensor::backend::Backend;
+use burn::tensor::{Device, Tensor};
+
+use crate::mt3_family::hyperparameters::Settings;
+use crate::mt3_family::layers::{Linear, host};
+use crate::mt3_family::load::{LoadReport, Weights};
+use crate::mt3_family::perceiver::{Perceiver, PerceiverConfig, PerceiverTrace};
+use crate::mt3_family::pre_encoder;
+use crate::mt3_family::pre_encoder::PreEncoder;
+use crate::mt3_family::t5::{Decoder, DecoderParts, T5Config};
+use hitscribe_core::checkpoint::{Checkpoint, elements_of};
+use hitscribe_core::error::{Error, Result};
+use hitscribe_core::tokens::vocabulary::Vocabulary;
+
+/// Frames of a segment.
+pub const FRAMES: usize = 110;
+/// Bins of the spectrogram.
+pub const BINS: usize = 1024;
+/// Most ids that one channel of a segment may have.
+pub const MAX_NEW_IDS: usize = 256;
+/// Attention heads of the published encoder.
+const PUBLISHED_ENCODER_HEADS: usize = 8;
+/// Experts that each row uses.
+const CHOSEN_EXPERTS: usize = 2;
+
+/// Sizes of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct YourMt3Config {
+    /// Channels of the convolutions.
+    pub convolution_channels: usize,
+    /// Blocks of the pre-encoder; each halves the number of bins.
+    pub convolution_blocks: usize,
+    /// The encoder.
+    pub encoder: PerceiverConfig,
+    /// The decoder's blocks.
+    pub decoder: T5Config,
+    /// Number of decoder blocks.
+    pub decoder_layers: usize,
+    /// Number of ids.
+    pub vocabulary_size: usize,
+    /// Longest sequence of ids.
+    pub max_positions: usize,
+}
+
+impl YourMt3Config {
+    /// Tells the sizes from the shapes in a checkpoint, and the numbers of heads from `settings`.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the checkpoint does not look like YourMT3 or the settings do not fit it.
+    pub fn of(checkpoint: &Checkpoint, prefix: &str, settings: &Settings) -> Result<Self> {
+        let wrong = |reason: String| Error::Model {
+            model: checkpoint.path().display().to_string(),
+            reason,
+        };
+        let dimensions = |name: &str| -> Result<Vec<usize>> {
+            let key = format!("{prefix}{name}");
+            match checkpoint.shape(&key) {
+                Some(shape) if !shape.contains(&0) => Ok(shape.to_vec()),
+                Some(shape) => Err(wrong(format!("{key} has the shape {shape:?}"))),
+                None => Err(wrong(format!(
+                    "{key} is missing: not a YourMT3 checkpoint of the kind YPTF.MoE+Multi"
+                ))),
+            }
+        };
+        let first = |name: &str| -> Result<usize> {
+            dimensions(name)?
+                .first()
+                .copied()
+                .ok_or_else(|| wrong(format!("{prefix}{name} is a single number")))
+        };
+        let count = |pattern: &dyn Fn(usize) -> String| {
+            (0..)
+                .take_while(|&n| checkpoint.contains(&format!("{prefix}{}", pattern(n))))
+                .count()
+        };
+        let convolution_blocks = count(&|n| format!("pre_encoder.0.blocks.{n}.conv1.weight"));
+        let latents = dimensions("encoder.latent_array.latents")?;
+        let [latents, size] = latents[..] else {
+            return Err(wrong("its latents are no matrix".into()));
+        };
+        if latents % 2 != 0 {
+            return Err(wrong(format!(
+                "has {latents} latents, but a channel takes two"
+            )));
+        }
+        let block = "encoder.blocks.0";
+        let mixture = format!("{block}.local_transformer.0.mlp");
+        let encoder_heads = settings.encoder_heads.unwrap_or(PUBLISHED_ENCODER_HEADS);
+        let rotary_angles = first("encoder.rotary_emb_sca.freqs")?;
+        if size % encoder_heads != 0
+            || 2 * rotary_angles > size / encoder_heads
+            || convolution_blocks == 0
+            || convolution_blocks > 8
+        {
+            return Err(wrong(format!(
+                "{encoder_heads} heads do not fit an encoder of width {size}"
+            )));
+        }
+        let experts = first(&format!("{mixture}.gate.weight"))?;
+        let encoder = PerceiverConfig {
+            latents,
+            size,
+            heads: encoder_heads,
+            key_features: BINS >> convolution_blocks,
+            blocks: count(&|n| {
+                format!("encoder.blocks.{n}.spectral_cross_attention.self.query.weight")
+            }),
+            local_layers: count(&|n| format!("{block}.local_transformer.{n}.mlp.gate.weight")),
+            temporal_layers: count(&|n| {
+                format!("{block}.temporal_transformer.{n}.mlp.gate.weight")
+            }),
+            experts,
+            expert_size: first(&format!("{mixture}.experts.0.w1.weight"))?,
+            chosen_experts: CHOSEN_EXPERTS.min(experts),
+            frames: FRAMES,
+            rotary_angles,
+            norm_has_bias: checkpoint.contains(&format!(
+                "{prefix}{block}.local_transformer.0.layernorm.bias"
+            )),
+        };
+        let stack = "decoder.decoder";
+        let model_size = first("pre_decoder.0.linear.weight")?;
+        let inner = first(&format!("{stack}.block.0.layer.0.SelfAttention.q.weight"))?;
+        let heads = settings.heads_for(inner).map_err(wrong)?;
+        let vocabulary_size = first("embed_tokens.weight")?;
+        if vocabulary_size < Vocabulary::YOURMT3.size() {
+            return Err(wrong(format!(
+                "a vocabulary of {vocabulary_size} is not YourMT3's"
+            )));
+        }
+        let config = Self {
+            convolution_channels: first("pre_encoder.0.blocks.0.conv1.weight")?,
+            convolution_blocks,
+            encoder,
+            decoder: T5Config {
+                model_size,
+                heads,
+                head_size: inner / heads,
+                feed_forward_size: first(&format!(
+                    "{stack}.block.0.layer.2.DenseReluDense.wi_0.weight"
+                ))?,
+            },
+            decoder_layers: count(&|n| format!("{stack}.block.{n}.layer.0.layer_norm.weight")),
+            vocabulary_size,
+            max_positions: first(&format!("{stack}.additive_pe.weight"))?,
+        };
+        checkpoint.must_hold(config.elements())?;
+        Ok(config)
+    }
+
+    /// Elements of the network's matrices.
+    fn elements(&self) -> u64 {
+        let model_size = self.decoder.model_size;
+        let between = elements_of(&[
+            &[2, self.encoder.size, model_size],
+            &[2, self.vocabulary_size, model_size],
+            &[self.max_positions, model_size],
+        ]);
+        pre_encoder::elements(self.convolution_blocks, self.convolution_channels)
+            .saturating_add(self.encoder.elements())
+            .saturating_add(between)
+            .saturating_add(self.decoder.elements(self.decoder_layers, 2))
+    }
+
+    /// Number of token streams per segment.
+    pub fn channels(&self) -> usize {
+        self.encoder.latents / 2
+    }
+}
+
+/// Intermediate values, for comparison with other implementations.
+#[derive(Debug, Default)]
+pub struct YourMt3Trace {
+    /// `[batch, frames, bins, channels]` after the pre-encoder, flat.
+    pub pre_encoder: Vec<f32>,
+    /// Of the encoder.
+    pub encoder: PerceiverTrace,
+}
+
+/// The network.
+#[derive(Clone, Debug)]
+pub struct YourMt3<B: Backend> {
+    config: YourMt3Config,
+    pre_encoder: PreEncoder<B>,
+    encoder: Perceiver<B>,
+    pre_decoder: Linear<B>,
+    decoder: Decoder<B>,
+}
+
+impl<B: Backend> YourMt3<B> {
+    /// Loads the network from a checkpoint whose keys begin with `prefix`.
+    ///
+    /// # Errors
+    /// [`Error::Model`] with the list of tensors that are missing or have another shape.
+    pub fn load(
+        checkpoint: &Checkpoint,
+        prefix: &str,
+        config: YourMt3Config,
+        device: &Device<B>,
+    ) -> Result<(Self, LoadReport)> {
+        let mut weights = Weights::new(checkpoint, prefix, device);
+        let pre_encoder = PreEncoder::load(
+            &mut weights,
+            config.convolution_blocks,
+            config.convolution_channels,
+        );
+        let model_size = config.decoder.model_size;
+        let parts = DecoderParts {
+            embedding: weights.tensor("embed_tokens.weight", [config.vocabulary_size, model_size]),
+            positions: weights.tensor(
+                "decoder.decoder.additive_pe.weight",
+                [config.max_positions, model_size],
+            ),
+            output: Linear::load(
+                &mut weights,
+                "lm_head.lm_head",
+                model_size,
+                config.vocabulary_size,
+            ),
+            output_scale: 1.0 / (model_size as f64).sqrt(),
+        };
+        let model = Self {
+            encoder: Perceiver::load(&mut weights, &config.encoder),
+            pre_decoder: Linear::load(
+                &mut weights,
+                "pre_decoder.0.linear",
+                2 * config.encoder.size,
+                model_size,
+            ),
+            decoder: Decoder::load(
+                &mut weights,
+                "decoder.decoder",
+                config.decoder,
+                config.decoder_layers,
+                parts,
+            ),
+            pre_encoder,
+            config,
+        };
+        // The front end's window, counters of training, and repetitions of tensors read above.
+        weights.ignore(|name| {
+            name == "spectrogram.stft.window"
+                || name.ends_with(".num_batches_tracked")
+                || name.ends_with(".rotary_emb.freqs")
+        });
+        Ok((model, weights.finish()?))
+    }
+
+    /// The sizes.
+    pub fn config(&self) -> &YourMt3Config {
+        &self.config
+    }
+
+    /// The decoder.
+    pub fn decoder(&self) -> &Decoder<B> {
+        &self.decoder
+    }
+
+    /// Spectrograms `[batch, 110, 1024]` to `[batch, 110, latents, size]`.
+    pub fn encode(
+        &self,
+        spectrograms: Tensor<B, 3>,
+        mut trace: Option<&mut YourMt3Trace>,
+    ) -> Tensor<B, 4> {
+        // The channels are the keys of the encoder, the bins their features.
+        let spectra = self.pre_encoder.forward(spectrograms);
+        if let Some(trace) = trace.as_deref_mut() {
+            trace.pre_encoder = host(spectra.clone().swap_dims(2, 3));
+        }
+        self.encoder
+            .forward(spectra, trace.map(|trace| &mut trace.encoder))
+    }
+
+    /// Encoder output `[batch, frames, latents, size]` to the decoder's contexts `[batch * channels,
+    /// frames, model]`, all channels of a segment together; of all channels, or of those listed.
+    pub fn contexts(&self, encoded: Tensor<B, 4>, channels: &[usize]) -> Tensor<B, 3> {
+        let [batch, frames, latents, size] = encoded.dims();
+        let pairs = encoded
+            .reshape([batch, frames, latents / 2, 2 * size])
+            .swap_dims(1, 2);
+        let chosen: Vec<Tensor<B, 4>> = channels
+            .iter()
+            .map(|&channel| {
+                pairs
+                    .clone()
+                    .slice([0..batch, channel..channel + 1, 0..frames, 0..2 * size])
+            })
+            .collect();
+        let chosen = Tensor::cat(chosen, 1);
+        self.pre_decoder
+            .forward(chosen.reshape([batch * channels.len(), frames, 2 * size]))
+    }
+}
+
+/// The prefix of a YourMT3 network's keys in a checkpoint.
+pub fn prefix_of(checkpoint: &Checkpoint) -> Option<&'static str> {
+    ["", "model."]
+        .into_iter()
+        .find(|prefix| checkpoint.contains(&format!("{prefix}pre_decoder.0.linear.weight")))
+}

@@ -1,0 +1,9 @@
+//! The tests of the crate from outside, as one program: each of its own would link the networks again. What counts
+//! allocations is its own.
+
+mod parity;
+mod parity_drums;
+mod parity_mt3;
+mod parity_pitched;
+mod parity_yourmt3;
+mod self_made;

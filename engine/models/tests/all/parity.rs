@@ -1,0 +1,111 @@
+//! What the parity tests of the built-in networks share: a tensor pack holds the network, and audio,
+//! features and outputs as PyTorch computed them.
+
+use std::sync::Arc;
+
+use hitscribe_core::features::log_bands::{FeatureStream, FrontEnd};
+use hitscribe_models::device::Device;
+use hitscribe_models::frame::weights_file::{NetworkConfig, WeightsFile};
+use hitscribe_models::frame::{Architecture, StreamModel, StreamStep};
+
+/// Largest difference allowed between outputs, in 32-bit floats on both sides.
+const OUTPUT_TOLERANCE: f32 = 1e-5;
+
+/// The same for features: bands far below a loud one carry the rounding of the transform.
+const FEATURE_TOLERANCE: f32 = 5e-4;
+
+/// A tensor of the pack whose shape is `[any, row...]`.
+fn tensor<C: NetworkConfig>(weights: &WeightsFile<'_, C>, name: &str, row: &[usize]) -> Vec<f32> {
+    let shape = weights.shape(name).unwrap();
+    assert_eq!(&shape[1..], row);
+    weights.tensor(name, &shape).unwrap()
+}
+
+fn features_of<C: NetworkConfig>(weights: &WeightsFile<'_, C>) -> Vec<f32> {
+    let front_end = weights.config.front_end();
+    let row = [front_end.bands, front_end.fft_sizes.len()];
+    tensor(weights, "check.features", &row)
+}
+
+fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
+    differences.fold(0.0, f32::max)
+}
+
+/// Features of the pack's audio equal those of PyTorch.
+pub fn features_equal<C: NetworkConfig>(pack: &[u8]) {
+    let weights = WeightsFile::<C>::parse(pack).unwrap();
+    let front_end = Arc::new(FrontEnd::new(weights.config.front_end().clone()));
+    let audio = tensor(&weights, "check.audio", &[]);
+    let mut features = Vec::new();
+    let mut stream = FeatureStream::new(front_end);
+    stream.push(&audio, &mut features);
+    stream.finish(&mut features);
+    let difference = largest_difference(&features, &features_of(&weights));
+    eprintln!("features: largest difference {difference:e}");
+    assert!(difference < FEATURE_TOLERANCE, "{difference}");
+}
+
+/// Outputs of the whole passage, `row` values a frame, run in steps of `hop` frames.
+fn outputs<A: Architecture>(
+    model: &StreamModel<A>,
+    features: &[f32],
+    hop: usize,
+    row: usize,
+) -> Vec<f32> {
+    let config = model.config();
+    let frame_len = config.front_end().frame_len();
+    let frames = features.len() / frame_len;
+    let mut padded = features.to_vec();
+    let steps = (frames + config.future_frames()).div_ceil(hop);
+    padded.resize(steps * hop * frame_len, 0.0);
+    let mut state = model.new_state().unwrap();
+    let mut all = Vec::new();
+    for features in padded.chunks(hop * frame_len) {
+        let total_frames = Some(frames as u64);
+        let mut steps = [StreamStep {
+            state: &mut state,
+            features,
+            total_frames,
+        }];
+        all.append(&mut model.run(&mut steps).unwrap()[0]);
+    }
+    let first = config.future_frames() * row;
+    all[first..first + frames * row].to_vec()
+}
+
+/// Outputs on the pack's features equal those of PyTorch, `[frames, row...]`, however many frames are
+/// run at once.
+pub fn outputs_equal<A: Architecture>(pack: &[u8], row: &[usize]) {
+    let weights = WeightsFile::<A::Config>::parse(pack).unwrap();
+    let model = StreamModel::<A>::load(pack, Device::Cpu).unwrap();
+    let features = features_of(&weights);
+    let expected = tensor(&weights, "check.outputs", row);
+    let row = row.iter().product();
+    let whole = outputs(&model, &features, 256, row);
+    let difference = largest_difference(&whole, &expected);
+    eprintln!("outputs: largest difference {difference:e}");
+    assert!(difference < OUTPUT_TOLERANCE, "{difference}");
+    for hop in [7, 32, 64, 100, 400] {
+        let difference = largest_difference(&outputs(&model, &features, hop, row), &whole);
+        eprintln!("steps of {hop} frames: largest difference {difference:e}");
+        assert!(difference < OUTPUT_TOLERANCE, "{difference}");
+    }
+}
+
+/// A pack that is cut short, or whose layers are not as wide as it says, is an error that names the
+/// tensor `narrow`.
+pub fn damage_is_an_error<A: Architecture>(pack: &[u8], narrow: &str) {
+    let load = |bytes: &[u8]| StreamModel::<A>::load(bytes, Device::Cpu).map(|_| ());
+    for length in [0, 7, 8, 100, pack.len() / 2, pack.len() - 1] {
+        assert!(load(&pack[..length]).is_err(), "cut to {length} bytes");
+    }
+    let mut changed = pack.to_vec();
+    let key = br#"\"channels\": "#;
+    let at = changed.windows(key.len()).position(|w| w == key).unwrap() + key.len();
+    changed[at] = b'9';
+    let error = load(&changed).unwrap_err().to_string();
+    let expected = format!("model built-in: tensor {narrow} has shape");
+    assert!(error.starts_with(&expected), "{error}");
+}

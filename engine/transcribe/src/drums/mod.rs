@@ -1,0 +1,9 @@
+//! From the drum network's outputs to hits: peak picking, exact onsets, velocities.
+
+pub mod band_levels;
+pub mod candidate;
+pub mod hihat_openness;
+pub mod loudness_gate;
+pub mod onset_refinement;
+pub mod peak_picking;
+pub mod velocity;

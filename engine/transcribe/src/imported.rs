@@ -1,0 +1,212 @@
+//! A published model of the store, ready for sessions.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use crate::leakage::live::delay_samples;
+use crate::pipeline::tokens::{
+    LONGEST_LIVE_NOTE_SECONDS, SegmentRequest, latency_samples, resampler,
+};
+use crate::session::Session;
+use crate::session_config::SessionConfig;
+use crate::source::Source;
+use hitscribe_core::error::{Error, Result};
+use hitscribe_core::model_store::{Store, StoredModel, sha256_of_file};
+use hitscribe_models::device::Device;
+use hitscribe_models::generate::greedy::Sequence;
+use hitscribe_models::generate::{LoadOptions, SegmentForm, SegmentJob, Transcriber};
+
+/// Segments that are decoded as one batch, at most.
+pub const MOST_IN_BATCH: usize = 8;
+
+/// A model of the store, as a project remembers it. Its name is for people: what counts is the checksum.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelChoice {
+    /// Name in the store.
+    pub name: String,
+    /// SHA-256 of the weights, 64 lowercase hexadecimal digits.
+    pub sha256: String,
+}
+
+impl From<&StoredModel> for ModelChoice {
+    fn from(model: &StoredModel) -> Self {
+        Self {
+            name: model.name.clone(),
+            sha256: model.sha256.clone(),
+        }
+    }
+}
+
+/// Why a model cannot be used.
+#[derive(Debug)]
+pub enum Unusable {
+    /// It is not in the store.
+    Missing(String),
+    /// It is there, but its file is not what it was, or no model.
+    Damaged(String),
+}
+
+impl ModelChoice {
+    /// Whether this can be the choice of anyone: a project may hold anything.
+    pub fn is_sound(&self) -> bool {
+        let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        self.sha256.len() == 64 && self.sha256.bytes().all(is_hex) && self.name.len() <= 64
+    }
+
+    /// The file with these weights, and when it was written; none where there is none.
+    pub fn stamp(&self, store: &Store) -> Option<(PathBuf, u64, Option<SystemTime>)> {
+        let listed = store.list().ok()?.into_iter().filter_map(|(_, m)| m.ok());
+        let path = store.weights(&listed.into_iter().find(|m| m.sha256 == self.sha256)?);
+        let metadata = std::fs::metadata(&path).ok()?;
+        Some((path, metadata.len(), metadata.modified().ok()))
+    }
+
+    /// The file with these weights, read and compared.
+    ///
+    /// # Errors
+    /// In words that say what can be done.
+    pub fn find(&self, store: &Store) -> Result<PathBuf, Unusable> {
+        let name = &self.name;
+        let listed = store.list().map_err(|e| Unusable::Missing(e.to_string()))?;
+        let stored: Vec<_> = listed.into_iter().filter_map(|(_, m)| m.ok()).collect();
+        let Some(model) = stored.iter().find(|model| model.sha256 == self.sha256) else {
+            let is_other = stored.iter().any(|model| &model.name == name);
+            return Err(Unusable::Missing(if is_other {
+                format!(
+                    "the model {name} of this computer is another file than that of the project: choose it \
+                     anew to use it, or import the one that the project was made with"
+                )
+            } else {
+                format!(
+                    "the model {name} is not on this computer: `hitscribe models add FILE --as {name}` imports \
+                     it"
+                )
+            }));
+        };
+        let path = store.weights(model);
+        let damaged = |reason: &dyn std::fmt::Display| {
+            let advice = "remove the model and import it again";
+            Unusable::Damaged(format!("{}: {reason}: {advice}", path.display()))
+        };
+        match sha256_of_file(&path) {
+            Err(error) => Err(damaged(&error)),
+            Ok((sha256, _)) if sha256 != self.sha256 => {
+                Err(damaged(&"has changed since it was imported"))
+            }
+            Ok(_) => Ok(path),
+        }
+    }
+}
+
+/// What [`Session::latency_samples`] is for a live session of any published model, and the time that
+/// the leakage filter waits. Not part of it: the time that decoding takes.
+///
+/// # Errors
+/// [`Error::Setting`] for a sample rate that is out of range.
+pub fn published_latency_samples(sample_rate_hz: u32) -> Result<u64> {
+    let config = live_config(&SessionConfig::new(sample_rate_hz));
+    let latency = latency_samples(&resampler(&config)?, &config);
+    Ok(latency + delay_samples(sample_rate_hz))
+}
+
+/// How live sessions of published models are listened with.
+pub fn live_config(config: &SessionConfig) -> SessionConfig {
+    SessionConfig {
+        longest_note_seconds: LONGEST_LIVE_NOTE_SECONDS,
+        ..*config
+    }
+}
+
+/// A published model on a device. What [`super::Engine`] is for the built-in models, without its batch
+/// over live sources: those are served by the engine thread.
+pub struct Published {
+    transcriber: Transcriber,
+}
+
+impl Published {
+    /// Loads a checkpoint.
+    ///
+    /// # Errors
+    /// Those of [`Transcriber::load`].
+    pub fn load(path: &Path, device: Device) -> Result<Self> {
+        let (transcriber, report) = Transcriber::load(path, &LoadOptions::default(), device)?;
+        if !report.unused.is_empty() {
+            log::warn!(
+                "{}: {} tensors were not used",
+                path.display(),
+                report.unused.len()
+            );
+        }
+        Ok(Self { transcriber })
+    }
+
+    /// Loads a model of the store on the CPU.
+    ///
+    /// # Errors
+    /// [`Error::Store`] where it is missing or its file has changed, and those of [`Published::load`].
+    pub fn open(choice: &ModelChoice, store: &Store) -> Result<Self> {
+        let path = choice.find(store).map_err(|unusable| {
+            let (Unusable::Missing(reason) | Unusable::Damaged(reason)) = unusable;
+            Error::Store {
+                path: store.folder().to_owned(),
+                reason,
+            }
+        })?;
+        Self::load(&path, Device::Cpu)
+    }
+
+    /// What sessions need to know of it.
+    pub fn form(&self) -> SegmentForm {
+        self.transcriber.form()
+    }
+
+    /// Begins a passage. Hop and parts of the settings do not matter.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a sample rate that is out of range.
+    pub fn session(&self, config: &SessionConfig, source: Source) -> Result<Session> {
+        let mut session = Session::published(config, source)?;
+        session.model_ready(self.form());
+        Ok(session)
+    }
+
+    /// Decodes what the sessions, which must be of this model, are ready for, as one batch where they
+    /// are not too many. Returns the number of segments; call it again until there are none.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the GPU fails; the model and its sessions are to be dropped then.
+    pub fn run(&self, sessions: &mut [&mut Session]) -> Result<usize> {
+        let mut requests: Vec<SegmentRequest> =
+            sessions.iter_mut().flat_map(|s| s.requests()).collect();
+        let count = requests.len();
+        while !requests.is_empty() {
+            let batch: Vec<SegmentRequest> = requests
+                .drain(..requests.len().min(MOST_IN_BATCH))
+                .collect();
+            let decoded = self.decode(&batch, &|| true)?;
+            for (request, channels) in batch.into_iter().zip(decoded) {
+                request.answer(Some(channels));
+            }
+        }
+        sessions.iter_mut().for_each(|s| s.receive());
+        Ok(count)
+    }
+
+    /// What is decoded of each segment, `[request][channel]`.
+    pub fn decode(
+        &self,
+        requests: &[SegmentRequest],
+        keep_going: &dyn Fn() -> bool,
+    ) -> Result<Vec<Vec<Sequence>>> {
+        let jobs: Vec<&SegmentJob> = requests.iter().map(|request| &request.job).collect();
+        self.transcriber.decode_segments(&jobs, keep_going)
+    }
+}
+
+impl From<Error> for Unusable {
+    fn from(error: Error) -> Self {
+        Self::Damaged(error.to_string())
+    }
+}

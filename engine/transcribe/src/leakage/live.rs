@@ -1,0 +1,219 @@
+//! The leakage filter of a live source.
+
+use crate::builtin::builtin_latency_samples;
+use crate::leakage::{RunningFilter, Settings, Strategy, Verdict, Window};
+use crate::session_config::SessionConfig;
+use crate::source::Source;
+use hitscribe_core::error::Result;
+use hitscribe_core::note::PlacedNote;
+
+/// What the verdict on a live note rests on: the passage before it, and the drums that begin with it.
+const WINDOW: Window = Window {
+    behind_seconds: 8.0,
+    ahead_seconds: 0.03,
+};
+
+/// What [`super::Session::latency_samples`] is for a session of the built-in model, and the time that the
+/// leakage filter waits for drums that begin with a note.
+///
+/// # Errors
+/// [`hitscribe_core::Error::Setting`] for an impossible sample rate or hop.
+pub fn live_latency_samples(config: &SessionConfig) -> Result<u64> {
+    Ok(builtin_latency_samples(config)? + delay_samples(config.sample_rate_hz))
+}
+
+/// Samples by which the verdicts of [`LiveFilter`] come after the notes.
+pub fn delay_samples(sample_rate_hz: u32) -> u64 {
+    (WINDOW.ahead_seconds * f64::from(sample_rate_hz)).ceil() as u64
+}
+
+/// Judges notes as they come out of a source's sessions. Positions are in the source's stream, so that a
+/// session may replace another within a passage.
+///
+/// On a track of drums alone every pitched note is leakage; in a mix each is judged by its own evidence
+/// ([`Strategy::Smart`]), and real parts stay.
+pub struct LiveFilter {
+    filter: RunningFilter,
+    sample_rate_hz: u32,
+}
+
+impl LiveFilter {
+    /// A filter before the first note of a source.
+    pub fn new(sample_rate_hz: u32) -> Self {
+        Self {
+            filter: RunningFilter::new(Settings::default(), WINDOW),
+            sample_rate_hz,
+        }
+    }
+
+    /// Takes notes in any order, all from `source`. Gives `out`, in order of onset, those whose verdict is
+    /// final, and whether they are leakage; returns how far the stream is settled now.
+    ///
+    /// Every note with an onset before `settled_samples` has been given. With `passage_ends` there are no
+    /// more: all verdicts are final, and a new passage begins.
+    pub fn push(
+        &mut self,
+        notes: &[PlacedNote],
+        settled_samples: u64,
+        passage_ends: bool,
+        source: Source,
+        mut out: impl FnMut(PlacedNote, bool),
+    ) -> u64 {
+        self.filter
+            .set_settings(Settings::from(if source.is_drums_only() {
+                Strategy::DrumsOnly
+            } else {
+                Strategy::Smart
+            }));
+        let rate_hz = self.sample_rate_hz;
+        let notes: Vec<_> = notes.iter().map(|note| note.to_note(rate_hz)).collect();
+        let settled_seconds = settled_samples as f64 / f64::from(rate_hz);
+        let mut judged = self.filter.push(&notes, settled_seconds);
+        if passage_ends {
+            judged.append(&mut self.filter.finish());
+        }
+        for judged in judged {
+            // A hit that the filter would make a drum has no drum beside it: taken away it would be lost.
+            let is_leakage = matches!(judged.verdict, Verdict::Remove(_));
+            out(PlacedNote::of_note(&judged.note, rate_hz), is_leakage);
+        }
+        if passage_ends {
+            settled_samples
+        } else {
+            settled_samples.saturating_sub(delay_samples(rate_hz))
+        }
+    }
+}
+
+/// The notes of a whole passage in order of onset, each with whether it is leakage: as the filter of a live
+/// source judges them.
+pub fn judged(
+    notes: &[PlacedNote],
+    sample_rate_hz: u32,
+    source: Source,
+) -> Vec<(PlacedNote, bool)> {
+    let last_samples = notes.iter().map(|note| note.onset_samples).max();
+    let mut judged = Vec::with_capacity(notes.len());
+    LiveFilter::new(sample_rate_hz).push(
+        notes,
+        last_samples.map_or(0, |last| last + 1),
+        true,
+        source,
+        |note, is_leakage| judged.push((note, is_leakage)),
+    );
+    judged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::leakage::filter_running;
+
+    const RATE_HZ: u32 = 44_100;
+
+    fn note(onset_seconds: f64, length_seconds: f64, pitch: u8, program: Option<u8>) -> PlacedNote {
+        PlacedNote {
+            onset_samples: (onset_seconds * f64::from(RATE_HZ)) as u64,
+            length_samples: (length_seconds * f64::from(RATE_HZ)) as u64,
+            pitch,
+            velocity: 100,
+            program: program.unwrap_or(0),
+            is_drum: program.is_none(),
+            openness: None,
+            confidence: 0.9,
+        }
+    }
+
+    /// Twelve seconds of a groove and a real bass part, with hits that leaked into a second bass.
+    fn leaky_mix() -> Vec<PlacedNote> {
+        let groove = (0..48).flat_map(|i| {
+            let at = 0.25 * f64::from(i);
+            let hit = note(at, 0.05, [36, 42, 38, 42][i as usize % 4], None);
+            let leaked = note(at + 0.002, 0.05, 36, Some(38));
+            [Some(hit), (i % 2 == 0).then_some(leaked)]
+        });
+        let bass = (0..17).map(|i| {
+            note(
+                0.1 + 0.7 * f64::from(i),
+                0.6,
+                33 + i as u8 * 5 % 12,
+                Some(33),
+            )
+        });
+        let mut notes: Vec<PlacedNote> = groove.flatten().chain(bass).collect();
+        notes.sort_by_key(|note| note.onset_samples);
+        notes
+    }
+
+    /// The verdicts when the engine runs every `hop_samples`.
+    fn live(notes: &[PlacedNote], hop_samples: u64, source: Source) -> Vec<(PlacedNote, bool)> {
+        let mut filter = LiveFilter::new(RATE_HZ);
+        let mut out = Vec::new();
+        let end = 13 * u64::from(RATE_HZ);
+        let (mut rest, mut settled) = (notes, 0);
+        while settled < end {
+            settled += hop_samples;
+            let split = rest.partition_point(|note| note.onset_samples < settled);
+            let (now, later) = rest.split_at(split);
+            rest = later;
+            let before = out.len();
+            let told = filter.push(now, settled, settled >= end, source, |note, is_leakage| {
+                out.push((note, is_leakage));
+            });
+            let due = notes
+                .iter()
+                .filter(|note| note.onset_samples < told)
+                .count();
+            assert!(out.len() >= due, "{} of {due} at {told}", out.len());
+            assert!(out[before..].is_sorted_by_key(|(note, _)| note.onset_samples));
+        }
+        out
+    }
+
+    #[test]
+    fn live_verdicts_are_those_of_the_whole_passage_for_any_hop() {
+        let raw = leaky_mix();
+        let in_seconds: Vec<_> = raw.iter().map(|note| note.to_note(RATE_HZ)).collect();
+        let verdicts = filter_running(&in_seconds, &Strategy::Smart.into(), WINDOW);
+        let mut expected: Vec<(PlacedNote, bool)> = raw
+            .iter()
+            .zip(&verdicts)
+            .map(|(note, verdict)| (*note, matches!(verdict, Verdict::Remove(_))))
+            .collect();
+        let key = |(note, _): &(PlacedNote, bool)| (note.onset_samples, note.is_drum, note.pitch);
+        expected.sort_by_key(key);
+        for hop_samples in [500, 11_290, 90_317, 1 << 20] {
+            let mut judged = live(&raw, hop_samples, Source::FullMix);
+            judged.sort_by_key(key);
+            assert_eq!(judged, expected, "hop {hop_samples}");
+        }
+        let leaked = |program| {
+            let own = expected
+                .iter()
+                .filter(|(note, _)| note.program == program && !note.is_drum);
+            let (all, leaked) = (
+                own.clone().count(),
+                own.filter(|(_, leaked)| *leaked).count(),
+            );
+            (all, leaked)
+        };
+        assert_eq!(leaked(33), (17, 0), "the real part stays");
+        let (all, taken) = leaked(38);
+        assert!(
+            taken * 10 >= all * 8,
+            "{taken} of {all} leaked notes are found"
+        );
+        assert!(
+            expected
+                .iter()
+                .all(|(note, leaked)| !(note.is_drum && *leaked))
+        );
+    }
+
+    #[test]
+    fn on_a_drum_track_everything_pitched_is_leakage() {
+        for (note, is_leakage) in live(&leaky_mix(), 11_290, Source::DrumBus) {
+            assert_eq!(is_leakage, !note.is_drum);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Pitched notes of one source.
+
+use crate::drums::candidate::Sensitivity;
+use crate::pipeline::frames::{FramePipeline, FrameStream, Loaded};
+use crate::pitched::note_picking::{KeyPick, KeyPicker, KeyRules, MAX_KEY_SHIFT_FRAMES};
+use crate::session_config::SessionConfig;
+use hitscribe_core::error::Result;
+use hitscribe_core::note::PlacedNote;
+use hitscribe_models::frame::pitched::{Pitched, PitchedConfig};
+use hitscribe_models::frame::weights_file::NetworkConfig;
+
+/// Frames of the pitched model in one of its steps, for so many frames of the drum model, whose frames
+/// are half as long.
+fn own_hop_frames(hop_frames: usize) -> usize {
+    hop_frames.div_ceil(2)
+}
+
+pub(crate) struct PitchedPipeline {
+    stream: FrameStream<Pitched>,
+    picker: KeyPicker,
+    lowest_key: u8,
+    program: u8,
+    sample_rate_hz: f64,
+    notes: Vec<PlacedNote>,
+}
+
+impl PitchedPipeline {
+    pub(crate) fn new(
+        loaded: &Loaded<Pitched>,
+        config: &SessionConfig,
+        program: u8,
+    ) -> Result<Self> {
+        let model = loaded.model.config();
+        Ok(Self {
+            stream: FrameStream::new(loaded, own_hop_frames(config.hop_frames))?,
+            picker: KeyPicker::new(model.keys, rules(model, config)),
+            lowest_key: model.lowest_key,
+            program,
+            sample_rate_hz: f64::from(config.sample_rate_hz),
+            notes: Vec::new(),
+        })
+    }
+
+    /// Samples of the model's rate from an onset to the last one that must be in until the note is out:
+    /// as for drums, and then the longest that a note lasts.
+    pub(crate) fn latency_samples(model: &PitchedConfig, config: &SessionConfig) -> usize {
+        let rules = rules(model, config);
+        let frames = MAX_KEY_SHIFT_FRAMES.ceil() as usize
+            + rules.longest_frames as usize
+            + rules.reach_frames
+            + model.future_frames()
+            + own_hop_frames(config.hop_frames);
+        frames * model.front_end.hop_samples + model.front_end.lookahead_samples()
+    }
+
+    pub(crate) fn set_sensitivity(&mut self, sensitivity: Sensitivity) {
+        self.picker.set_sensitivity(sensitivity.overall);
+    }
+
+    /// Takes the next samples, at the rate of the model.
+    pub(crate) fn push(&mut self, samples: &[f32]) {
+        self.stream.push(samples);
+    }
+
+    /// Every note with an onset before this time is out.
+    pub(crate) fn settled_seconds(&self) -> f64 {
+        self.picker.settled_frames() * self.stream.frame_seconds()
+    }
+
+    pub(crate) fn take_notes(&mut self, notes: &mut Vec<PlacedNote>) {
+        notes.append(&mut self.notes);
+    }
+
+    fn place(&mut self, pick: &KeyPick) {
+        let samples_per_frame = self.stream.frame_seconds() * self.sample_rate_hz;
+        let length = (pick.end_frames - pick.onset_frames) * samples_per_frame;
+        self.notes.push(PlacedNote {
+            onset_samples: (pick.onset_frames * samples_per_frame).round() as u64,
+            length_samples: length.round().max(1.0) as u64,
+            pitch: (self.lowest_key + pick.key as u8).min(127),
+            velocity: (pick.velocity * 127.0).round().clamp(1.0, 127.0) as u8,
+            program: self.program,
+            is_drum: false,
+            openness: None,
+            confidence: pick.confidence,
+        });
+    }
+}
+
+fn rules(model: &PitchedConfig, config: &SessionConfig) -> KeyRules {
+    let front_end = &model.front_end;
+    let frames_per_second = f64::from(front_end.sample_rate_hz) / front_end.hop_samples as f64;
+    let longest = (config.longest_note_seconds.max(0.0) * frames_per_second).round();
+    KeyRules::new(
+        model.onset_threshold,
+        model.sounding_threshold,
+        (longest as u64).clamp(1, 1_000_000),
+    )
+}
+
+impl FramePipeline<Pitched> for PitchedPipeline {
+    fn stream(&self) -> &FrameStream<Pitched> {
+        &self.stream
+    }
+
+    fn stream_mut(&mut self) -> &mut FrameStream<Pitched> {
+        &mut self.stream
+    }
+
+    fn receive(&mut self, outputs: &[f32]) {
+        let mut picks = Vec::new();
+        for frame in self.stream.receive(outputs) {
+            self.picker.push(frame, &mut picks);
+        }
+        if self.stream.is_complete() {
+            self.picker.finish(&mut picks);
+        }
+        for pick in &picks {
+            self.place(pick);
+        }
+    }
+}

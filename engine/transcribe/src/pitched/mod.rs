@@ -1,0 +1,3 @@
+//! From the pitched network's outputs to notes.
+
+pub mod note_picking;

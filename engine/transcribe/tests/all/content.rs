@@ -1,0 +1,52 @@
+//! The advice on real recordings, where they are there.
+#![allow(clippy::print_stdout)]
+
+use std::path::Path;
+
+use hitscribe::content::{Content, advise};
+use hitscribe_core::audio::downmix;
+use hitscribe_core::audio::file::AudioFile;
+
+fn mono(path: &Path) -> (Vec<f32>, u32) {
+    let mut file = AudioFile::open(path).unwrap();
+    let (rate, channels) = (file.sample_rate_hz(), file.channel_count());
+    let mut samples = Vec::new();
+    while let Some(block) = file.next_block().unwrap() {
+        downmix(block, channels, &mut samples);
+    }
+    (samples, rate)
+}
+
+#[test]
+fn development_recordings_are_told_apart() {
+    let data = Path::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../shared/eval/data"
+    ));
+    if !data.exists() {
+        println!("skipped: {} is not there", data.display());
+        return;
+    }
+    let mut judged = 0;
+    for set in std::fs::read_dir(data).unwrap() {
+        for file in std::fs::read_dir(set.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().is_none_or(|e| e != "flac") {
+                continue;
+            }
+            let reference = std::fs::read_to_string(path.with_extension("json")).unwrap();
+            let reference: serde_json::Value = serde_json::from_str(&reference).unwrap();
+            let expected = match reference["kind"].as_str() {
+                Some("drums") => Content::Drums,
+                Some("mixed") => Content::Mixed,
+                _ => Content::Pitched,
+            };
+            let (samples, rate) = mono(&path);
+            let advice = advise(&samples, rate);
+            println!("{}: {:.2} {advice}", path.display(), advice.drum_points);
+            assert_eq!(advice.content, expected, "{}: {advice:?}", path.display());
+            judged += 1;
+        }
+    }
+    assert!(judged > 0);
+}

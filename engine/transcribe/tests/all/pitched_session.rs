@@ -1,0 +1,198 @@
+//! Pitched notes through sessions of the engine, with the weights that it comes with.
+
+use hitscribe::{Engine, HOP_FRAMES, MIN_HOP_FRAMES, Parts, SessionConfig, transcribe_samples};
+use hitscribe_core::Note;
+use hitscribe_core::note::PlacedNote;
+use hitscribe_models::device::DeviceChoice;
+use hitscribe_models::frame::pitched::PITCHED_WEIGHTS;
+use hitscribe_models::generate::allowed::AllowedNotes;
+
+const RATE_HZ: u32 = 44_100;
+/// Seconds and MIDI keys of what [`plucks`] plays.
+const PLAYED: [(f64, u8); 6] = [
+    (0.5, 57),
+    (1.1, 60),
+    (1.7, 64),
+    (2.3, 69),
+    (2.9, 52),
+    (3.5, 62),
+];
+
+/// Plucked strings: harmonics that decay the faster the higher they are.
+fn plucks() -> Vec<f32> {
+    let mut audio = vec![0.0f32; 5 * RATE_HZ as usize];
+    for (seconds, key) in PLAYED {
+        let hz = 440.0 * ((f64::from(key) - 69.0) / 12.0).exp2();
+        let first = (seconds * f64::from(RATE_HZ)) as usize;
+        for (i, x) in audio[first..]
+            .iter_mut()
+            .enumerate()
+            .take(RATE_HZ as usize / 2)
+        {
+            let age = i as f64 / f64::from(RATE_HZ);
+            let partial = |n: f64| {
+                (std::f64::consts::TAU * n * hz * age).sin() * (-age * (2.0 + n)).exp()
+                    / n.powf(1.2)
+            };
+            *x += 0.2 * (1..=12).map(|n| partial(f64::from(n))).sum::<f64>() as f32;
+        }
+    }
+    audio
+}
+
+fn engine() -> Engine {
+    Engine::builtin(DeviceChoice::Cpu).unwrap()
+}
+
+fn config(parts: Parts) -> SessionConfig {
+    SessionConfig {
+        parts,
+        ..SessionConfig::new(RATE_HZ)
+    }
+}
+
+const BASS: Parts = Parts {
+    drums: false,
+    pitched_program: Some(33),
+};
+
+#[test]
+fn plucked_strings_are_heard_where_they_are_played() {
+    let audio = plucks();
+    let heard = transcribe_samples(&engine(), &audio, 1, RATE_HZ, BASS, 0.5).unwrap();
+    assert!(heard.notes.iter().all(|n| !n.is_drum && n.program == 33));
+    for (seconds, key) in PLAYED {
+        let found = heard
+            .notes
+            .iter()
+            .any(|n| n.pitch == key && (n.onset_seconds - seconds).abs() < 0.05);
+        assert!(found, "key {key} at {seconds} s in {:?}", heard.notes);
+    }
+}
+
+#[test]
+fn a_long_note_is_written_in_full() {
+    const ORGAN_RATE_HZ: u32 = 32_000;
+    let (first, last) = (ORGAN_RATE_HZ, 13 * ORGAN_RATE_HZ);
+    let wave = |n: u32| {
+        let age = f64::from(n - first) / f64::from(ORGAN_RATE_HZ);
+        let partial = |k: f64| (std::f64::consts::TAU * 440.0 * k * age).sin() / k;
+        0.15 * (1..=8).map(|k| partial(f64::from(k))).sum::<f64>()
+    };
+    let sample = |n: u32| match (first..last).contains(&n) {
+        true => wave(n) as f32,
+        false => 0.0,
+    };
+    let audio: Vec<f32> = (0..last + ORGAN_RATE_HZ).map(sample).collect();
+    let heard = transcribe_samples(&engine(), &audio, 1, ORGAN_RATE_HZ, BASS, 0.5).unwrap();
+    let is_whole =
+        |note: &Note| note.pitch == 69 && note.onset_seconds < 1.1 && note.offset_seconds > 12.0;
+    assert!(heard.notes.iter().any(is_whole), "{:?}", heard.notes);
+}
+
+/// The embedded weights with the onset threshold of their configuration replaced by one of the same
+/// number of digits.
+fn weights_with_onset_threshold(threshold: &str) -> Vec<u8> {
+    let mut bytes = PITCHED_WEIGHTS.to_vec();
+    let name = br#"\"onset_threshold\": "#;
+    let at = bytes.windows(name.len()).position(|w| w == name).unwrap() + name.len();
+    bytes[at..at + threshold.len()].copy_from_slice(threshold.as_bytes());
+    bytes
+}
+
+#[test]
+fn weights_of_the_pitched_network_take_its_place() {
+    let audio = plucks();
+    let count = |engine: Engine| {
+        let heard = transcribe_samples(&engine, &audio, 1, RATE_HZ, BASS, 0.5).unwrap();
+        heard.notes.len()
+    };
+    let with = |bytes: &[u8]| count(Engine::with_weights(bytes, DeviceChoice::Cpu).unwrap());
+    assert_eq!(with(PITCHED_WEIGHTS), count(engine()));
+    assert!(with(&weights_with_onset_threshold("0.01")) > count(engine()));
+    assert!(Engine::with_weights(&PITCHED_WEIGHTS[..1000], DeviceChoice::Cpu).is_err());
+}
+
+#[test]
+fn a_source_says_what_is_listened_for() {
+    let parts = |text: &str| Parts::from(&text.parse::<AllowedNotes>().unwrap());
+    assert_eq!(parts("mix"), Parts::ALL);
+    assert_eq!(parts("drums"), Parts::DRUMS);
+    assert_eq!(parts("bass"), BASS);
+    assert_eq!(parts("guitar+kick").pitched_program, Some(25));
+    assert!(parts("guitar+kick").drums);
+    let heard = transcribe_samples(&engine(), &plucks(), 1, RATE_HZ, Parts::DRUMS, 1.0).unwrap();
+    assert!(heard.notes.iter().all(|n| n.is_drum));
+}
+
+fn listen(engine: &Engine, config: &SessionConfig, audio: &[f32], block: usize) -> Vec<PlacedNote> {
+    let mut session = engine.session(config).unwrap();
+    let mut notes = Vec::new();
+    for block in audio.chunks(block) {
+        session.push(block);
+        while engine.run(&mut [&mut session]).unwrap() > 0 {}
+        session.take_notes(&mut notes);
+    }
+    session.finish();
+    while engine.run(&mut [&mut session]).unwrap() > 0 {}
+    session.take_notes(&mut notes);
+    assert!(session.is_complete());
+    notes.sort_by_key(|n| (n.onset_samples, n.pitch));
+    notes
+}
+
+#[test]
+fn notes_do_not_depend_on_block_sizes() {
+    let (engine, audio) = (engine(), plucks());
+    let config = config(Parts::ALL);
+    let whole = listen(&engine, &config, &audio, audio.len());
+    assert!(whole.iter().any(|n| !n.is_drum));
+    for block in [441, 8192, 50_001] {
+        assert_eq!(listen(&engine, &config, &audio, block), whole, "{block}");
+    }
+}
+
+#[test]
+fn live_notes_can_be_as_fast_as_drums() {
+    let engine = engine();
+    for hop_frames in [MIN_HOP_FRAMES, 100, HOP_FRAMES] {
+        let drums = SessionConfig {
+            hop_frames,
+            ..SessionConfig::new(RATE_HZ)
+        };
+        let all = SessionConfig {
+            parts: Parts::ALL,
+            longest_note_seconds: engine.longest_live_note_seconds(&drums),
+            ..drums
+        };
+        assert!(all.longest_note_seconds > 0.1);
+        let latency = |config| engine.session(config).unwrap().latency_samples();
+        assert_eq!(latency(&all), latency(&drums));
+    }
+}
+
+#[test]
+fn every_note_is_out_after_the_latency() {
+    let (engine, audio) = (engine(), plucks());
+    for hop_frames in [MIN_HOP_FRAMES, HOP_FRAMES] {
+        let config = SessionConfig {
+            hop_frames,
+            longest_note_seconds: 0.4,
+            ..config(Parts::ALL)
+        };
+        let all = listen(&engine, &config, &audio, audio.len());
+        let mut session = engine.session(&config).unwrap();
+        let mut notes = Vec::new();
+        for block in audio.chunks(997) {
+            session.push(block);
+            while engine.run(&mut [&mut session]).unwrap() > 0 {}
+            session.take_notes(&mut notes);
+            let due = (session.pushed_samples() - 1).checked_sub(session.latency_samples());
+            let settled = session.settled_samples();
+            assert!(due.is_none_or(|due| settled > due));
+            for note in all.iter().filter(|n| n.onset_samples < settled) {
+                assert!(notes.contains(note), "{note:?} is not settled at {settled}");
+            }
+        }
+    }
+}

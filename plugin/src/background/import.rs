@@ -1,0 +1,220 @@
+//! An audio file as a passage of the take, transcribed in the background.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use hitscribe::{Engine, ModelChoice, Published, Session, SessionConfig, judged};
+use hitscribe_core::audio::downmix;
+use hitscribe_core::audio::file::AudioFile;
+use hitscribe_core::error::Result;
+use hitscribe_core::model_store::Store;
+use hitscribe_core::note::PlacedNote;
+use hitscribe_live::LiveSettings;
+use hitscribe_live::take::{Overview, Passage, Take, TakeNote, TempoChange};
+use hitscribe_models::device::{DeviceChoice, guarded};
+use parking_lot::Mutex;
+
+/// A transcription that is under way. When it is dropped it ends without a result.
+#[derive(Default)]
+pub struct Import {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    progress_permille: AtomicU32,
+    is_cancelled: AtomicBool,
+    outcome: Mutex<Option<std::result::Result<usize, String>>>,
+}
+
+impl Import {
+    /// Starts to transcribe `path` into `take`, as a track of this kind would be heard by the built-in
+    /// models, or by `model`.
+    pub fn start(
+        path: PathBuf,
+        take: Arc<Mutex<Take>>,
+        listening: LiveSettings,
+        model: Option<ModelChoice>,
+    ) -> Self {
+        let import = Self::default();
+        let shared = import.shared.clone();
+        let spawned = std::thread::Builder::new()
+            .name("hitscribe-import".to_owned())
+            .spawn(move || {
+                let tempo = last_tempo(&take.lock());
+                let passage = guarded("import", || {
+                    transcribe(&path, listening, model.as_ref(), tempo, &shared)
+                });
+                let outcome = match passage.and_then(|passage| passage) {
+                    _ if shared.is_cancelled.load(Ordering::Relaxed) => return,
+                    Ok(passage) => Ok(take.lock().add_passage(passage)),
+                    Err(error) => Err(error.to_string()),
+                };
+                *shared.outcome.lock() = Some(outcome);
+            });
+        if let Err(error) = spawned {
+            *import.shared.outcome.lock() = Some(Err(error.to_string()));
+        }
+        import
+    }
+
+    /// How far it is, 0 to 1.
+    pub fn progress(&self) -> f32 {
+        self.shared.progress_permille.load(Ordering::Relaxed) as f32 / 1000.0
+    }
+
+    /// The index of the new passage in the take, or what went wrong, once; none while it works.
+    pub fn take_outcome(&self) -> Option<std::result::Result<usize, String>> {
+        self.shared.outcome.lock().take()
+    }
+}
+
+impl Drop for Import {
+    fn drop(&mut self) {
+        self.shared.is_cancelled.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What hears a recording.
+enum Listener {
+    Builtin(Box<Engine>),
+    Published(Box<Published>),
+}
+
+impl Listener {
+    fn load(model: Option<&ModelChoice>) -> Result<Self> {
+        Ok(match model {
+            None => Self::Builtin(Box::new(Engine::builtin(DeviceChoice::Cpu)?)),
+            Some(choice) => Self::Published(Box::new(Published::open(choice, &Store::of_user()?)?)),
+        })
+    }
+
+    fn session(&self, listening: LiveSettings, sample_rate_hz: u32) -> Result<Session> {
+        let config = SessionConfig {
+            sensitivity: listening.sensitivity,
+            parts: listening.source.parts(),
+            // Nothing has to leave in time: notes are as long as they are.
+            longest_note_seconds: f64::INFINITY,
+            ..SessionConfig::new(sample_rate_hz)
+        };
+        match self {
+            Self::Builtin(engine) => engine.session(&config),
+            Self::Published(model) => model.session(&config, listening.source),
+        }
+    }
+
+    /// Runs what the session is ready for.
+    fn run(&self, session: &mut Session) -> Result<()> {
+        match self {
+            Self::Builtin(engine) => while engine.run(&mut [&mut *session])? > 0 {},
+            Self::Published(model) => while model.run(&mut [&mut *session])? > 0 {},
+        }
+        Ok(())
+    }
+}
+
+/// What the host has last said of tempo and meter: the recording is taken for one of this project.
+fn last_tempo(take: &Take) -> Option<TempoChange> {
+    let last = *take.passages.last()?.tempo.last()?;
+    Some(TempoChange {
+        offset_frames: 0,
+        ..last
+    })
+}
+
+fn transcribe(
+    path: &Path,
+    listening: LiveSettings,
+    model: Option<&ModelChoice>,
+    tempo: Option<TempoChange>,
+    shared: &Shared,
+) -> Result<Passage> {
+    let listener = Listener::load(model)?;
+    let mut file = AudioFile::open(path)?;
+    let sample_rate_hz = file.sample_rate_hz();
+    let (total, channel_count) = (file.declared_frames(), file.channel_count());
+    let mut session = listener.session(listening, sample_rate_hz)?;
+    let mut passage = Passage::new(f64::from(sample_rate_hz));
+    passage.was_playing = true;
+    if let Some(tempo) = tempo {
+        passage.change_tempo(tempo);
+    }
+    let mut overview = Overview::new(f64::from(sample_rate_hz));
+    let (mut mono, mut notes) = (Vec::new(), Vec::new());
+    while let Some(block) = file.next_block()? {
+        if shared.is_cancelled.load(Ordering::Relaxed) {
+            return Ok(passage);
+        }
+        mono.clear();
+        downmix(block, channel_count, &mut mono);
+        passage.extend(mono.len() as u64, &overview.push(&mono));
+        session.push(&mono);
+        listener.run(&mut session)?;
+        if let Some(total) = total.filter(|total| *total > 0) {
+            let done = session.pushed_samples() as f64 / total as f64;
+            let permille = (done * 1000.0).min(1000.0) as u32;
+            shared.progress_permille.store(permille, Ordering::Relaxed);
+        }
+    }
+    session.finish();
+    listener.run(&mut session)?;
+    session.take_notes(&mut notes);
+    let source = listening.source;
+    notes.retain(|note| source.admits(note.is_drum, note.pitch));
+    for (note, is_leakage) in judged(&notes, sample_rate_hz, source) {
+        passage.insert(take_note(&note, is_leakage));
+    }
+    Ok(passage)
+}
+
+fn take_note(note: &PlacedNote, is_leakage: bool) -> TakeNote {
+    TakeNote {
+        offset_frames: note.onset_samples,
+        length_frames: u32::try_from(note.length_samples).unwrap_or(u32::MAX),
+        key: note.pitch,
+        velocity: note.velocity,
+        program: note.program,
+        is_drum: note.is_drum,
+        openness: note.openness,
+        is_leakage,
+        confidence: (note.confidence.clamp(0.0, 1.0) * 255.0).round() as u8,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    fn outcome(path: &Path, take: &Arc<Mutex<Take>>) -> std::result::Result<usize, String> {
+        let import = Import::start(path.to_owned(), take.clone(), LiveSettings::default(), None);
+        let began = Instant::now();
+        loop {
+            if let Some(outcome) = import.take_outcome() {
+                return outcome;
+            }
+            assert!(began.elapsed() < Duration::from_secs(120), "no end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn a_file_becomes_a_passage_and_junk_an_error_that_names_it() {
+        let take = Arc::new(Mutex::new(Take::default()));
+        let audio = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../engine/core/tests/data/ping.aiff"
+        );
+        let index = outcome(Path::new(audio), &take).unwrap();
+        assert_eq!(index, 0);
+        assert!(take.lock().passages[0].length_frames > 0);
+        let error = outcome(
+            Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/import.rs")),
+            &take,
+        )
+        .unwrap_err();
+        assert!(error.contains(".rs"), "{error}");
+        assert_eq!(take.lock().passages.len(), 1);
+    }
+}

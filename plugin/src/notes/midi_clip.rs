@@ -1,0 +1,390 @@
+//! Passages of a take as standard MIDI files, on the grid of the host.
+
+use hitscribe_live::take::{Passage, TakeNote};
+use midly::num::{u4, u7, u15, u24, u28};
+use midly::{Format, Header, MetaMessage, MidiMessage, Smf, Timing, TrackEvent, TrackEventKind};
+
+use crate::notes::mapper::{Found, Performed, Performer, PreMessage, Shaping};
+use crate::notes::note_map::NoteMapField;
+use crate::notes::quantize::Quantize;
+pub use crate::notes::selection::Selection;
+
+/// Ticks of a quarter note.
+const TICKS_PER_QUARTER: u16 = 960;
+/// The last tick that a delta can express.
+const MAX_DELTA: u64 = (1 << 28) - 1;
+
+/// What becomes of the notes.
+#[derive(Clone, Copy)]
+pub struct Treatment<'a> {
+    /// Which note each drum becomes.
+    pub map: &'a NoteMapField,
+    /// What else becomes of notes, as in live play.
+    pub shaping: Shaping,
+    /// The grid, in exports only.
+    pub quantize: Quantize,
+}
+
+/// An event with its tick and its order among those of the same tick: meta, ends, what goes before
+/// notes, beginnings.
+type Placed<'a> = (u64, u8, TrackEventKind<'a>);
+
+/// The selected notes of a passage as a MIDI file (format 0). Tick 0 is the start of the bar in which
+/// the passage, or the selected part of it, starts, so that a clip that is dropped on a bar line lies
+/// on the grid. Tempo and meter are those of the host.
+pub fn midi_file(passage: &Passage, selection: &Selection, treatment: &Treatment<'_>) -> Vec<u8> {
+    let bar_beats = passage.bar_at(selection.start_frames(passage)).start_beats;
+    let name = TrackEventKind::Meta(MetaMessage::TrackName(b"Hitscribe"));
+    let mut events = vec![(0, 0, name)];
+    add_tempo(&mut events, passage, selection, bar_beats);
+    add_notes(&mut events, passage, selection, treatment, bar_beats);
+    events.sort_by_key(|(tick, order, _)| (*tick, *order));
+    let mut last = 0;
+    let mut track: Vec<TrackEvent<'_>> = events
+        .into_iter()
+        .map(|(tick, _, kind)| {
+            let delta = (tick - last).min(MAX_DELTA);
+            last = tick;
+            TrackEvent {
+                delta: u28::new(delta as u32),
+                kind,
+            }
+        })
+        .collect();
+    track.push(TrackEvent {
+        delta: u28::new(0),
+        kind: TrackEventKind::Meta(MetaMessage::EndOfTrack),
+    });
+    let header = Header::new(
+        Format::SingleTrack,
+        Timing::Metrical(u15::new(TICKS_PER_QUARTER)),
+    );
+    let mut bytes = Vec::new();
+    // Writing into memory cannot fail.
+    let _ = Smf {
+        header,
+        tracks: vec![track],
+    }
+    .write_std(&mut bytes);
+    bytes
+}
+
+fn ticks(beats: f64) -> u64 {
+    (beats * f64::from(TICKS_PER_QUARTER)).round().max(0.0) as u64
+}
+
+fn add_tempo(
+    events: &mut Vec<Placed<'_>>,
+    passage: &Passage,
+    selection: &Selection,
+    bar_beats: f64,
+) {
+    let frames = selection.frames.clone().unwrap_or(0..u64::MAX);
+    let holds_at_start = passage
+        .tempo
+        .iter()
+        .rposition(|change| change.offset_frames <= frames.start)
+        .unwrap_or(0);
+    let mut last_meter = None;
+    for (index, change) in passage.tempo.iter().enumerate().skip(holds_at_start) {
+        if change.offset_frames >= frames.end {
+            break;
+        }
+        let at = if index == holds_at_start {
+            0
+        } else {
+            ticks(passage.beats_at(change.offset_frames) - bar_beats)
+        };
+        let micros = (60_000_000.0 / change.bpm)
+            .round()
+            .clamp(1.0, f64::from((1 << 24) - 1));
+        let tempo = MetaMessage::Tempo(u24::new(micros as u32));
+        events.push((at, 0, TrackEventKind::Meta(tempo)));
+        let meter = (change.beats_per_bar.max(1), change.beat_unit.max(1));
+        if last_meter.replace(meter) != Some(meter) {
+            let unit = meter.1.ilog2() as u8;
+            let meter = MetaMessage::TimeSignature(meter.0, unit, 24, 8);
+            events.push((at, 0, TrackEventKind::Meta(meter)));
+        }
+    }
+}
+
+fn add_notes(
+    events: &mut Vec<Placed<'_>>,
+    passage: &Passage,
+    selection: &Selection,
+    treatment: &Treatment<'_>,
+    bar_beats: f64,
+) {
+    let notes = performed(passage, selection, treatment);
+    let start_of = |note: &TakeNote| {
+        let beats = passage.beats_at(note.offset_frames) - bar_beats;
+        ticks(treatment.quantize.place(beats))
+    };
+    for (index, (note, played)) in notes.iter().enumerate() {
+        let start = start_of(note);
+        let length_beats = passage.beats_at(note.offset_frames + u64::from(note.length_frames))
+            - passage.beats_at(note.offset_frames);
+        let own_end = start + ticks(length_beats).max(1);
+        // A note ends where the same key begins again.
+        let next = notes[index + 1..]
+            .iter()
+            .find(|(_, other)| other.to == played.to);
+        let end = next.map_or(own_end, |(next, _)| own_end.min(start_of(next)));
+        if end <= start {
+            continue;
+        }
+        let channel = u4::new(played.to.channel & 15);
+        let event = |message| TrackEventKind::Midi { channel, message };
+        let key = u7::new(played.to.key & 127);
+        let vel = u7::new(played.velocity & 127);
+        if let Some(prelude) = played.prelude {
+            events.push((start, 2, event(prelude_message(prelude))));
+        }
+        events.push((start, 3, event(MidiMessage::NoteOn { key, vel })));
+        let vel = u7::new(0);
+        events.push((end, 1, event(MidiMessage::NoteOff { key, vel })));
+    }
+}
+
+/// The selected notes that are played, and how.
+pub fn performed<'a>(
+    passage: &'a Passage,
+    selection: &Selection,
+    treatment: &Treatment<'_>,
+) -> Vec<(&'a TakeNote, Performed)> {
+    let mut performer = Performer::new(passage.sample_rate_hz);
+    let mut notes: Vec<(&TakeNote, Performed)> = Vec::new();
+    for note in passage.notes.iter().filter(|note| selection.holds(note)) {
+        let found = Found {
+            position_frames: note.offset_frames,
+            is_drum: note.is_drum,
+            openness: note.openness,
+            key: note.key,
+            velocity: note.velocity,
+            program: note.program,
+        };
+        let Some(played) = performer.perform(treatment.map, &treatment.shaping, found) else {
+            continue;
+        };
+        if played.replaces_grace
+            && let Some(grace) = notes.iter().rposition(|(_, other)| other.to == played.to)
+        {
+            notes.remove(grace);
+        }
+        notes.push((note, played));
+    }
+    notes
+}
+
+fn prelude_message(prelude: PreMessage) -> MidiMessage {
+    match prelude {
+        PreMessage::Control(controller, value) => MidiMessage::Controller {
+            controller: u7::new(controller & 127),
+            value: u7::new(value & 127),
+        },
+        PreMessage::Program(program) => MidiMessage::ProgramChange {
+            program: u7::new(program & 127),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hitscribe_core::DrumClass;
+    use hitscribe_live::take::{HostBar, TempoChange};
+
+    fn note(offset_frames: u64, class: DrumClass) -> TakeNote {
+        TakeNote {
+            offset_frames,
+            length_frames: 2400,
+            key: class.gm_note(),
+            velocity: 100,
+            program: 0,
+            is_drum: true,
+            openness: None,
+            is_leakage: false,
+            confidence: 255,
+        }
+    }
+
+    const ALL: Selection = Selection {
+        without_leakage: true,
+        class: None,
+        frames: None,
+    };
+
+    fn file(passage: &Passage, selection: &Selection) -> Vec<u8> {
+        let treatment = Treatment {
+            map: &NoteMapField::default(),
+            shaping: Shaping::default(),
+            quantize: Quantize::OFF,
+        };
+        midi_file(passage, selection, &treatment)
+    }
+
+    /// Ticks of all note-ons.
+    fn onsets(bytes: &[u8]) -> Vec<(u64, u8)> {
+        let smf = Smf::parse(bytes).expect("a MIDI file");
+        let mut at = 0;
+        let mut onsets = Vec::new();
+        for event in &smf.tracks[0] {
+            at += u64::from(event.delta.as_int());
+            if let TrackEventKind::Midi {
+                message: MidiMessage::NoteOn { key, .. },
+                ..
+            } = event.kind
+            {
+                onsets.push((at, key.as_int()));
+            }
+        }
+        onsets
+    }
+
+    #[test]
+    fn notes_lie_on_the_hosts_grid_and_follow_its_tempo() {
+        let mut passage = Passage::new(48_000.0);
+        passage.host_start_beats = Some(5.0);
+        passage.change_tempo(TempoChange {
+            bpm: 120.0,
+            ..TempoChange::default()
+        });
+        passage.change_tempo(TempoChange {
+            offset_frames: 48_000,
+            bpm: 60.0,
+            ..Default::default()
+        });
+        for frames in [0, 24_000, 48_000, 96_000] {
+            passage.insert(note(frames, DrumClass::Kick));
+        }
+        let bytes = file(&passage, &ALL);
+        // Beat 5 of a 4/4 grid is one beat into its bar.
+        let ticks: Vec<u64> = onsets(&bytes).iter().map(|(tick, _)| *tick).collect();
+        assert_eq!(ticks, [960, 1920, 2880, 3840]);
+    }
+
+    #[test]
+    fn a_clip_starts_on_the_hosts_bar_line_after_an_odd_bar() {
+        let mut passage = Passage::new(48_000.0);
+        passage.host_start_beats = Some(8.0);
+        passage.host_bar = Some(HostBar {
+            start_beats: 7.0,
+            number: Some(2),
+        });
+        passage.insert(note(0, DrumClass::Kick));
+        assert_eq!(onsets(&file(&passage, &ALL)), [(960, 36)]);
+    }
+
+    #[test]
+    fn one_class_and_filtered_notes_can_be_chosen() {
+        let mut passage = Passage::new(48_000.0);
+        passage.insert(note(0, DrumClass::Kick));
+        passage.insert(note(100, DrumClass::Snare));
+        passage.insert(TakeNote {
+            is_drum: false,
+            is_leakage: true,
+            key: 60,
+            ..note(200, DrumClass::Kick)
+        });
+        let keys = |selection| -> Vec<u8> {
+            onsets(&file(&passage, &selection))
+                .iter()
+                .map(|(_, key)| *key)
+                .collect()
+        };
+        assert_eq!(keys(ALL), [36, 38]);
+        assert_eq!(
+            keys(Selection {
+                without_leakage: false,
+                ..ALL
+            }),
+            [36, 38, 60]
+        );
+        assert_eq!(
+            keys(Selection {
+                class: Some(DrumClass::Snare),
+                ..ALL
+            }),
+            [38]
+        );
+    }
+
+    #[test]
+    fn a_repeated_key_ends_before_it_begins_again() {
+        let mut passage = Passage::new(48_000.0);
+        passage.insert(note(0, DrumClass::Snare));
+        passage.insert(note(1000, DrumClass::Snare));
+        let bytes = file(&passage, &ALL);
+        let smf = Smf::parse(&bytes).unwrap();
+        let kinds: Vec<bool> = smf.tracks[0]
+            .iter()
+            .filter_map(|event| match event.kind {
+                TrackEventKind::Midi { message, .. } => {
+                    Some(matches!(message, MidiMessage::NoteOn { .. }))
+                }
+                _ => None,
+            })
+            .collect();
+        assert_eq!(kinds, [true, false, true, false]);
+    }
+
+    #[test]
+    fn a_part_of_a_passage_starts_with_its_own_bar_and_tempo() {
+        let mut passage = Passage::new(48_000.0);
+        passage.host_start_beats = Some(2.0);
+        passage.change_tempo(TempoChange {
+            bpm: 60.0,
+            ..TempoChange::default()
+        });
+        passage.change_tempo(TempoChange {
+            offset_frames: 96_000,
+            bpm: 120.0,
+            ..Default::default()
+        });
+        // Bars of four beats begin at 2, 4, 6 seconds of the passage.
+        for frames in [0, 100_000, 204_000, 400_000] {
+            passage.insert(note(frames, DrumClass::Kick));
+        }
+        let part = Selection {
+            frames: Some(192_000..300_000),
+            ..ALL
+        };
+        let bytes = file(&passage, &part);
+        assert_eq!(onsets(&bytes), [(480, 36)]);
+        let smf = Smf::parse(&bytes).unwrap();
+        let tempi: Vec<u32> = smf.tracks[0]
+            .iter()
+            .filter_map(|event| match event.kind {
+                TrackEventKind::Meta(MetaMessage::Tempo(micros)) => Some(micros.as_int()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(tempi, [500_000]);
+    }
+
+    #[test]
+    fn exports_are_quantized_shaped_and_without_grace_notes_if_wanted() {
+        let mut passage = Passage::new(48_000.0);
+        for (frames, velocity) in [(1_000, 60), (24_900, 40), (26_000, 110)] {
+            passage.insert(TakeNote {
+                velocity,
+                ..note(frames, DrumClass::Snare)
+            });
+        }
+        let treatment = Treatment {
+            map: &NoteMapField::default(),
+            shaping: Shaping {
+                no_flams: true,
+                ..Shaping::default()
+            },
+            quantize: Quantize {
+                grid: crate::notes::quantize::Grid::Eighth,
+                ..Quantize::OFF
+            },
+        };
+        let bytes = midi_file(&passage, &ALL, &treatment);
+        assert_eq!(onsets(&bytes), [(0, 38), (960, 38)]);
+        assert_eq!(onsets(&file(&passage, &ALL)).len(), 3);
+    }
+}

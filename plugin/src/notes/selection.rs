@@ -1,0 +1,115 @@
+//! What is chosen of a passage: for files and for listening.
+
+use std::ops::Range;
+
+use hitscribe_core::DrumClass;
+use hitscribe_live::take::{Passage, TakeNote};
+
+/// What goes into the file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Selection {
+    /// Leave out what the leakage filter takes away.
+    pub without_leakage: bool,
+    /// Only this class.
+    pub class: Option<DrumClass>,
+    /// Only notes that begin in these frames of the passage.
+    pub frames: Option<Range<u64>>,
+}
+
+impl Selection {
+    /// Whether a note belongs to it.
+    pub fn holds(&self, note: &TakeNote) -> bool {
+        let class = || DrumClass::from_gm_note(note.key).filter(|_| note.is_drum);
+        let is_inside = |frames: &Range<u64>| frames.contains(&note.offset_frames);
+        !(self.without_leakage && note.is_leakage)
+            && self.class.is_none_or(|wanted| class() == Some(wanted))
+            && self.frames.as_ref().is_none_or(is_inside)
+    }
+
+    /// A frame of the passage in the bar that the file starts with: that in which the chosen frames
+    /// start, or the passage.
+    ///
+    /// Playback that starts on a bar line may reach the plugin a little earlier, because hosts round and
+    /// let effects run in. So a passage that begins less than a quarter note before a bar line, with no
+    /// note before that line, starts with the bar behind it.
+    pub fn start_frames(&self, passage: &Passage) -> u64 {
+        const LEAD_IN_BEATS: f64 = 0.99;
+        /// Onsets may be found a little before the sound begins.
+        const EARLY_SECONDS: f64 = 0.005;
+        if let Some(frames) = &self.frames {
+            return frames.start;
+        }
+        let line = passage
+            .bar_at(passage.offset_at_beats(LEAD_IN_BEATS))
+            .start_beats;
+        let line_frames = passage.offset_at_beats(line);
+        let early_frames = (EARLY_SECONDS * passage.sample_rate_hz) as u64;
+        let first = passage.notes.first();
+        if line > 0.0 && first.is_none_or(|note| note.offset_frames + early_frames >= line_frames) {
+            // Within the bar however its line was rounded.
+            line_frames + 1
+        } else {
+            0
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hitscribe_live::take::HostBar;
+
+    fn passage(start_beats: f64, first_note_frames: u64) -> Passage {
+        let mut passage = Passage::new(48_000.0);
+        passage.host_start_beats = Some(start_beats);
+        passage.insert(TakeNote {
+            offset_frames: first_note_frames,
+            length_frames: 100,
+            key: 38,
+            velocity: 100,
+            program: 0,
+            is_drum: true,
+            openness: None,
+            is_leakage: false,
+            confidence: 255,
+        });
+        passage
+    }
+
+    #[test]
+    fn what_a_host_lets_in_before_the_bar_does_not_make_a_bar() {
+        let all = Selection {
+            without_leakage: false,
+            class: None,
+            frames: None,
+        };
+        let bar = |passage: &Passage| {
+            let bar = passage.bar_at(all.start_frames(passage));
+            passage.host_start_beats.unwrap() + bar.start_beats
+        };
+        // 120 quarters per minute: 24,000 frames each; bars of four.
+        assert!((bar(&passage(-0.016, 1_000)) - 0.0).abs() < 1e-3);
+        assert!((bar(&passage(15.9999, 500_000)) - 16.0).abs() < 1e-3);
+        assert!(
+            (bar(&passage(15.1, 21_590)) - 16.0).abs() < 1e-3,
+            "5 ms early"
+        );
+        assert!(
+            (bar(&passage(15.1, 10_000)) - 12.0).abs() < 1e-3,
+            "an upbeat"
+        );
+        assert!((bar(&passage(14.5, 90_000)) - 12.0).abs() < 1e-3, "a rest");
+        assert!((bar(&passage(16.0, 0)) - 16.0).abs() < 1e-3);
+        let mut odd = passage(6.98, 1_000);
+        odd.host_bar = Some(HostBar {
+            start_beats: 3.0,
+            number: None,
+        });
+        assert!((bar(&odd) - 7.0).abs() < 1e-3, "bars lie off the grid");
+        let chosen = Selection {
+            frames: Some(7..90),
+            ..all
+        };
+        assert_eq!(chosen.start_frames(&passage(-0.016, 1_000)), 7);
+    }
+}

@@ -1,0 +1,157 @@
+//! Parameters that are a choice from a list.
+
+use hitscribe::{MIN_HOP_FRAMES, Source};
+use hitscribe_models::device::DeviceChoice;
+use nice_plug::prelude::*;
+
+/// What is on the track.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceChoice {
+    /// The whole kit.
+    #[id = "drum_bus"]
+    #[name = "Drum bus"]
+    DrumBus,
+    /// Kick microphone.
+    #[id = "kick"]
+    #[name = "Kick"]
+    Kick,
+    /// Snare microphone.
+    #[id = "snare"]
+    #[name = "Snare"]
+    Snare,
+    /// Tom microphones.
+    #[id = "toms"]
+    #[name = "Toms"]
+    Toms,
+    /// Hi-hat microphone.
+    #[id = "hats"]
+    #[name = "Hi-hat"]
+    Hats,
+    /// Overhead or room microphones.
+    #[id = "overheads"]
+    #[name = "Overheads"]
+    Overheads,
+    /// Cymbal microphones.
+    #[id = "cymbals"]
+    #[name = "Cymbals"]
+    Cymbals,
+    /// Hand percussion.
+    #[id = "percussion"]
+    #[name = "Percussion"]
+    Percussion,
+    /// Bass alone.
+    #[id = "bass"]
+    #[name = "Bass"]
+    Bass,
+    /// Guitar alone.
+    #[id = "guitar"]
+    #[name = "Guitar"]
+    Guitar,
+    /// Keyboards alone.
+    #[id = "keys"]
+    #[name = "Keys"]
+    Keys,
+    /// Drums with other instruments.
+    #[id = "full_mix"]
+    #[name = "Full mix"]
+    FullMix,
+}
+
+impl SourceChoice {
+    /// The engine's name for it.
+    pub fn source(self) -> Source {
+        match self {
+            Self::DrumBus => Source::DrumBus,
+            Self::Kick => Source::Kick,
+            Self::Snare => Source::Snare,
+            Self::Toms => Source::Toms,
+            Self::Hats => Source::Hats,
+            Self::Overheads => Source::Overheads,
+            Self::Cymbals => Source::Cymbals,
+            Self::Percussion => Source::Percussion,
+            Self::Bass => Source::Bass,
+            Self::Guitar => Source::Guitar,
+            Self::Keys => Source::Keys,
+            Self::FullMix => Source::FullMix,
+        }
+    }
+}
+
+/// How sound and MIDI relate in time.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LatencyMode {
+    /// Audio untouched, MIDI a constant time later.
+    #[id = "direct"]
+    #[name = "Direct (MIDI later)"]
+    Direct,
+    /// Audio delayed by the same constant, which the host is told: both leave together.
+    #[id = "aligned"]
+    #[name = "Aligned (audio waits)"]
+    Aligned,
+}
+
+/// Where the model computes.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceParam {
+    /// A GPU where one can really be used, else the CPU.
+    #[id = "auto"]
+    #[name = "Auto"]
+    Auto,
+    /// The CPU.
+    #[id = "cpu"]
+    #[name = "CPU"]
+    Cpu,
+    /// The first GPU.
+    #[id = "gpu"]
+    #[name = "GPU"]
+    Gpu,
+}
+
+impl DeviceParam {
+    /// The engine's name for it; none where the user has not chosen.
+    pub fn choice(self) -> Option<DeviceChoice> {
+        match self {
+            Self::Auto => None,
+            Self::Cpu => Some(DeviceChoice::Cpu),
+            Self::Gpu => Some(DeviceChoice::Cuda(0)),
+        }
+    }
+}
+
+/// Time between two runs of the engine: shorter is sooner and costs more.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hop {
+    /// 256 ms.
+    #[id = "256ms"]
+    #[name = "256 ms"]
+    Ms256,
+    /// 512 ms.
+    #[id = "512ms"]
+    #[name = "512 ms"]
+    Ms512,
+    /// 1024 ms.
+    #[id = "1024ms"]
+    #[name = "1024 ms"]
+    Ms1024,
+    /// 2048 ms.
+    #[id = "2048ms"]
+    #[name = "2048 ms"]
+    Ms2048,
+}
+
+impl Hop {
+    /// The time in frames of the model, 8 ms each.
+    pub const fn frames(self) -> usize {
+        match self {
+            Self::Ms256 => MIN_HOP_FRAMES,
+            Self::Ms512 => 2 * MIN_HOP_FRAMES,
+            Self::Ms1024 => 4 * MIN_HOP_FRAMES,
+            Self::Ms2048 => 8 * MIN_HOP_FRAMES,
+        }
+    }
+
+    /// The time in seconds.
+    pub const fn seconds(self) -> f64 {
+        self.frames() as f64 * 0.008
+    }
+}

@@ -1,0 +1,3 @@
+//! What differs by operating system.
+
+pub mod drag;

@@ -1,0 +1,397 @@
+//! `hitscribe-train`: renders the data that the training loop reads.
+
+use std::io::{BufWriter, Write, stdout};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use hitscribe_train::SAMPLE_RATE;
+use hitscribe_train::accompaniment::band::{Shares, render_pool};
+use hitscribe_train::accompaniment::songs::render_songs;
+use hitscribe_train::bank::Split;
+use hitscribe_train::grid::Half;
+use hitscribe_train::grid::score::score;
+use hitscribe_train::recordings::{Excerpt, MAX_IDS, Recordings, Stem, TokenSegment};
+use hitscribe_train::segment::{PitchedSegment, SEGMENT_SAMPLES, Segment, Studio};
+use realfft::RealFftPlanner;
+
+#[derive(Parser)]
+#[command(about = "Renders training data for the built-in model.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Renders accompaniment from songs, scores and SoundFonts, once.
+    Pool {
+        /// Folder of the sample bank.
+        #[arg(long)]
+        bank: PathBuf,
+        /// Plain SF2 files.
+        #[arg(long, required = true)]
+        sound_font: Vec<PathBuf>,
+        /// Folder to write.
+        #[arg(long)]
+        out: PathBuf,
+        /// Excerpts of 24 s.
+        #[arg(long, default_value_t = 400)]
+        count: usize,
+        /// Share of excerpts that one instrument plays alone.
+        #[arg(long, default_value_t = 0.0)]
+        solo_share: f32,
+        /// Share of excerpts with invented riffs and sequences: guitar walls, synthesizers, slapped basses.
+        #[arg(long, default_value_t = 0.0)]
+        riff_share: f32,
+        /// Songs and scores that training does not hear, for validation.
+        #[arg(long)]
+        hold_out: bool,
+        /// Names the random stream.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Writes segments to standard output, in the record format of `data.py`.
+    Segments {
+        /// Folder of a sample bank; may be given several times.
+        #[arg(long, required = true)]
+        bank: Vec<PathBuf>,
+        /// Folder of the accompaniment; may be given several times.
+        #[arg(long)]
+        pool: Vec<PathBuf>,
+        /// Folder of recorded speech, WAV at 32 kHz.
+        #[arg(long)]
+        talk: Option<PathBuf>,
+        /// Folder of real loops with labels: X.wav at 32 kHz with X.csv (seconds, class, velocity).
+        #[arg(long)]
+        loops: Option<PathBuf>,
+        /// Kits that training does not see, for validation.
+        #[arg(long)]
+        hold_out: bool,
+        /// Performances on kits as they were recorded, without band, room or processing.
+        #[arg(long, conflicts_with = "pitched")]
+        dry: bool,
+        /// Labels pitched notes instead of hits.
+        #[arg(long, requires = "pool")]
+        pitched: bool,
+        /// Length of a segment of drums: a multiple of 8 ms up to 16 s.
+        #[arg(long, default_value_t = 4.096, value_parser = seconds)]
+        seconds: f64,
+        /// Invented kits beside the recorded ones.
+        #[arg(long, default_value_t = 60)]
+        procedural_kits: usize,
+        /// Names the random stream.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// First segment.
+        #[arg(long, default_value_t = 0)]
+        first: u64,
+        /// Number of segments.
+        #[arg(long)]
+        count: u64,
+    },
+    /// Renders half of the validation grid: kits, drummers, songs and speakers that training never has.
+    Grid {
+        /// Folder of a sample bank; may be given several times.
+        #[arg(long, required = true)]
+        bank: Vec<PathBuf>,
+        /// Folder of the accompaniment that `pool --hold-out` rendered.
+        #[arg(long)]
+        pool: PathBuf,
+        /// Folder of recorded speech, WAV at 32 kHz.
+        #[arg(long)]
+        talk: PathBuf,
+        /// Folder to write.
+        #[arg(long)]
+        out: PathBuf,
+        /// Which seeds.
+        #[arg(long)]
+        half: Half,
+        /// Clips of each scenario.
+        #[arg(long, default_value_t = 6)]
+        clips: u64,
+    },
+    /// Scores transcriptions of half of the grid.
+    GridScore {
+        /// Folder of the half.
+        #[arg(long)]
+        grid: PathBuf,
+        /// Folder of the transcriptions: SCENARIO/NN.mid, or NN.csv with seconds, class and velocity.
+        #[arg(long)]
+        pred: PathBuf,
+        /// Write all counts to this file.
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
+    /// Renders songs of the bank in Slakh's layout, with a stem for each instrument.
+    Songs {
+        /// Folder of the sample bank.
+        #[arg(long)]
+        bank: PathBuf,
+        /// Plain SF2 files.
+        #[arg(long, required = true)]
+        sound_font: Vec<PathBuf>,
+        /// Folder to write.
+        #[arg(long)]
+        out: PathBuf,
+        /// First song: the bank's in order of their names, then all of them again.
+        #[arg(long, default_value_t = 0)]
+        first: usize,
+        /// Songs of 24 s; those in which no bass plays are left out.
+        #[arg(long)]
+        count: usize,
+        /// Names the random stream.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Writes segments of a user's recordings to standard output, in the record format of `data.py`.
+    Recordings {
+        /// Folder with X.wav and X.mid, or songs with stems/X.flac and MIDI/X.mid.
+        #[arg(long)]
+        folder: PathBuf,
+        /// What is labelled: hits for drums, notes for every other stem.
+        #[arg(long)]
+        stem: Stem,
+        /// Labels with the tokens of a published model instead, in the record format of `mt3_data.py`.
+        #[arg(long)]
+        tokens: Option<Tokens>,
+        /// Names the random stream.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// First segment.
+        #[arg(long, default_value_t = 0)]
+        first: u64,
+        /// Number of segments.
+        #[arg(long)]
+        count: u64,
+    },
+}
+
+/// A clip of the grid lasts 20 s.
+const GRID_SAMPLES: usize = 20 * SAMPLE_RATE as usize;
+
+/// Event vocabularies.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Tokens {
+    /// MT3's, MT3-PyTorch's and MR-MT3's, for segments of 2.048 s at 16 kHz.
+    Mt3,
+}
+
+/// Hits in a record of [`SEGMENT_SAMPLES`] samples: more would be 60 per second. Longer ones hold as
+/// many more.
+const MAX_HITS: usize = 256;
+/// Notes in one record.
+const MAX_NOTES: usize = 512;
+
+fn split_of(hold_out: bool) -> Split {
+    if hold_out {
+        Split::HoldOut
+    } else {
+        Split::Train
+    }
+}
+
+fn write_samples(out: &mut (impl Write + ?Sized), audio: &[f32]) -> std::io::Result<()> {
+    for x in audio {
+        let sample = (x * 32_767.0).round().clamp(-32_768.0, 32_767.0) as i16;
+        out.write_all(&sample.to_le_bytes())?;
+    }
+    Ok(())
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    let frames = seconds * f64::from(SAMPLE_RATE) / 256.0;
+    if (1.0..=2_000.0).contains(&frames) && (frames - frames.round()).abs() < 1e-6 {
+        Ok(seconds)
+    } else {
+        Err("must be a multiple of 0.008 s, at most 16 s".to_owned())
+    }
+}
+
+/// A record: 16-bit samples, the number of labels as u32, then `max` labels of `N`
+/// 32-bit floats, zeros after the last; all little-endian.
+fn write_record<const N: usize>(
+    out: &mut (impl Write + ?Sized),
+    audio: &[f32],
+    labels: &[[f32; N]],
+    max: usize,
+) -> std::io::Result<()> {
+    write_samples(out, audio)?;
+    let labels = &labels[..labels.len().min(max)];
+    out.write_all(&(labels.len() as u32).to_le_bytes())?;
+    for value in labels.iter().flatten() {
+        out.write_all(&value.to_le_bytes())?;
+    }
+    out.write_all(&vec![0; (max - labels.len()) * N * 4])
+}
+
+/// Labels: seconds, class, velocity 0..=1, audibility in dB.
+fn write_drums(out: &mut (impl Write + ?Sized), segment: &Segment) -> std::io::Result<()> {
+    let label = |hit: &hitscribe_train::perform::Hit| {
+        [
+            hit.stroke.seconds as f32,
+            f32::from(hit.stroke.class as u8),
+            hit.stroke.velocity,
+            hit.audibility.db(),
+        ]
+    };
+    let labels: Vec<_> = segment.hits.iter().map(label).collect();
+    let max = MAX_HITS * segment.audio.len() / SEGMENT_SAMPLES;
+    write_record(out, &segment.audio, &labels, max)
+}
+
+/// Labels: onset and offset in seconds (the onset may lie before the segment), key, velocity 0..=1.
+fn write_pitched(out: &mut (impl Write + ?Sized), segment: &PitchedSegment) -> std::io::Result<()> {
+    let label = |n: &hitscribe_train::segment::LabelledNote| {
+        [n.onset, n.offset, f32::from(n.key), n.velocity]
+    };
+    let labels: Vec<_> = segment.notes.iter().map(label).collect();
+    write_record(out, &segment.audio, &labels, MAX_NOTES)
+}
+
+/// A record: `TOKEN_SEGMENT_SAMPLES` 16-bit samples, the number of frames and of ids as u16, `MAX_IDS`
+/// ids as u16, zeros after the last; all little-endian.
+fn write_tokens(out: &mut (impl Write + ?Sized), segment: &TokenSegment) -> std::io::Result<()> {
+    write_samples(out, &segment.audio)?;
+    let mut values = vec![segment.frames as u16, segment.ids.len() as u16];
+    values.extend_from_slice(&segment.ids);
+    values.resize(2 + MAX_IDS, 0);
+    values
+        .iter()
+        .try_for_each(|value| out.write_all(&value.to_le_bytes()))
+}
+
+/// Writes one record per index until the reader has what it wants.
+fn write_all(
+    indices: std::ops::Range<u64>,
+    mut write: impl FnMut(&mut dyn Write, u64) -> std::io::Result<()>,
+) -> Result<()> {
+    let mut out = BufWriter::with_capacity(1 << 20, stdout().lock());
+    for index in indices {
+        match write(&mut out, index) {
+            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+            other => other.context("writing segments")?,
+        }
+    }
+    out.flush().context("writing segments")
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().command {
+        Command::Pool {
+            bank,
+            sound_font,
+            out,
+            count,
+            solo_share,
+            riff_share,
+            hold_out,
+            seed,
+        } => {
+            let fonts: Vec<_> = sound_font.iter().map(PathBuf::as_path).collect();
+            let archive = bank.join("midi/midi_main.zip");
+            let shares = Shares {
+                riffs: riff_share,
+                solo: solo_share,
+            };
+            render_pool(
+                &archive,
+                &fonts,
+                &out,
+                count,
+                shares,
+                split_of(hold_out),
+                seed,
+            )
+        }
+        Command::Segments {
+            bank,
+            pool,
+            talk,
+            loops,
+            hold_out,
+            dry,
+            pitched,
+            seconds,
+            procedural_kits,
+            seed,
+            first,
+            count,
+        } => {
+            let split = split_of(hold_out);
+            let kits = if hold_out { 0 } else { procedural_kits };
+            let samples = (seconds * f64::from(SAMPLE_RATE)).round() as usize;
+            let mut studio = Studio::open(&bank, &pool, split, kits, seed)?.with_length(samples);
+            if let Some(folder) = &talk {
+                studio = studio.with_talk(folder)?;
+            }
+            if let Some(folder) = &loops {
+                studio = studio.with_loops(folder)?;
+            }
+            let mut planner = RealFftPlanner::new();
+            write_all(first..first.saturating_add(count), |out, index| {
+                if pitched {
+                    write_pitched(out, &studio.pitched_segment(&mut planner, seed, index))
+                } else if dry {
+                    write_drums(out, &studio.dry_segment(seed, index))
+                } else {
+                    write_drums(out, &studio.segment(&mut planner, seed, index))
+                }
+            })
+        }
+        Command::Recordings {
+            folder,
+            stem,
+            tokens,
+            seed,
+            first,
+            count,
+        } => {
+            let recordings = Recordings::open(&folder, stem)?;
+            write_all(first..first.saturating_add(count), |out, index| {
+                if let Some(Tokens::Mt3) = tokens {
+                    let segment = recordings.token_segment(seed, index);
+                    return write_tokens(out, &segment.map_err(std::io::Error::other)?);
+                }
+                match recordings.segment(seed, index) {
+                    Excerpt::Drums(segment) => write_drums(out, &segment),
+                    Excerpt::Pitched(segment) => write_pitched(out, &segment),
+                }
+            })
+        }
+        Command::Grid {
+            bank,
+            pool,
+            talk,
+            out,
+            half,
+            clips,
+        } => {
+            let studio = Studio::open(&bank, &[pool], Split::HoldOut, 0, 1)?;
+            let studio = studio.with_talk(&talk)?.with_length(GRID_SAMPLES);
+            hitscribe_train::grid::render(&studio, &out, half, clips)
+        }
+        Command::GridScore { grid, pred, json } => {
+            let report = score(&grid, &pred)?;
+            println!("{}", report.table());
+            if let Some(path) = json {
+                std::fs::write(&path, serde_json::to_string_pretty(&report)?)
+                    .with_context(|| format!("writing {}", path.display()))?;
+            }
+            Ok(())
+        }
+        Command::Songs {
+            bank,
+            sound_font,
+            out,
+            first,
+            count,
+            seed,
+        } => {
+            let archive = bank.join("midi/midi_main.zip");
+            let songs = first..first.saturating_add(count);
+            render_songs(&archive, &sound_font, &out, songs, seed)
+        }
+    }
+}
