@@ -4,7 +4,7 @@
 #
 #   RENDERER  the hitscribe-train program; it is copied, so that a build does not replace what runs
 #   BANKS     folders of sample banks, the first with midi/midi_main.zip, separated by colons
-#   POOL      folder of the accompaniment (`hitscribe-train pool`), if any
+#   POOLS     folders of accompaniment (`hitscribe-train pool`), if any, separated by colons
 #   PYTHON    with the packages of requirements.lock
 #   FEED, TRAIN  more arguments for the two programs
 set -euo pipefail
@@ -37,8 +37,10 @@ start)
         banks=()
         IFS=: read -ra folders <<<"${BANKS:?folders of sample banks}"
         for bank in "${folders[@]}"; do banks+=(--bank "$bank"); done
+        IFS=: read -ra folders <<<"${POOLS:-}"
+        for pool in "${folders[@]}"; do banks+=(--pool "$pool"); done
         background feed "$python" -m hitscribe_train.drums.feed --ring "$folder/ring" --renderer "$folder/renderer" \
-            "${banks[@]}" ${POOL:+--pool "$POOL"} ${FEED:-}
+            "${banks[@]}" ${FEED:-}
     fi
     # The ring is there once the feeder has begun.
     until [ -e "$folder/ring/totals.i64" ]; do sleep 0.5; done

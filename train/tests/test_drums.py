@@ -193,10 +193,23 @@ class RingOfSegments(unittest.TestCase):
                 ring.write(np.full((2, BANDS, 512), value, np.float16), hits + value)
             again = Ring(folder)
             self.assertEqual((len(again), int(again.totals[0])), (2, 3))
+            self.assertEqual(set(again.choose(np.random.default_rng(0), 50)), {0, 1})
             powers, read = again.read(0)
             self.assertEqual((float(powers.min()), float(read[0, 0])), (2.0, 2.0))
             with self.assertRaises(SystemExit):
                 Ring(folder, 262_144)
+
+    def test_what_is_forgotten_goes_once_there_is_enough_else(self):
+        with tempfile.TemporaryDirectory() as folder:
+            ring, rng = Ring(folder, 131_072, 2000), np.random.default_rng(0)
+            ring.totals[0] = 1000
+            ring.forget()
+            ring.totals[0] = 1400
+            self.assertEqual(int(ring.choose(rng, 5000).min()), 600)
+            ring.totals[0] = 2500
+            chosen = ring.choose(rng, 20_000)
+            self.assertEqual((int(chosen.min()), int(chosen.max())), (0, 1999))
+            self.assertFalse(((chosen >= 500) & (chosen < 1000)).any())
 
     def test_an_example_is_finite_and_its_targets_move_along(self):
         powers = BandPowers()(beat(4.096))[0].numpy().astype(np.float16)

@@ -38,7 +38,7 @@ class Batches(torch.utils.data.IterableDataset):
             # What is rendered is read often, but not for ever.
             while len(ring) < 200 or ring.totals[1] > self.most_uses * ring.totals[0]:
                 time.sleep(0.2)
-            slots = rng.integers(0, len(ring), self.batch)
+            slots = ring.choose(rng, self.batch)
             powers, starts, targets = zip(*(example(*ring.read(slot), rng) for slot in slots))
             channels, scalars = relative(torch.stack(powers), torch.tensor(starts, dtype=torch.float32))
             yield channels, scalars, torch.from_numpy(np.stack(targets, axis=1))

@@ -5,7 +5,8 @@ A folder with memory-mapped arrays, so that a restart of either program loses no
     powers.f16  [slots, transforms, bands, frames]   as from `BandPowers`
     hits.f32    [slots, max hits, 4]                 seconds, class, velocity, audibility in dB
     counts.i32  [slots]                              hits of each slot
-    totals.i64  [2]                                  segments written; segments read, each reading counted
+    totals.i64  [3]                                  segments written; read, each reading counted; written before those
+                                                     that are forgotten as soon as there are others
 """
 
 import json
@@ -16,6 +17,7 @@ import numpy as np
 from .features import BANDS, FFT_SIZES, HOP
 
 SAMPLES_FOR_256_HITS = 131_072
+KEPT = 800  # segments to choose from, forgotten ones among them if need be
 
 
 def max_hits(samples):
@@ -56,7 +58,7 @@ class Ring:
         self.powers = self.array(folder, "powers.f16", np.float16, (len(FFT_SIZES), BANDS, self.frames))
         self.hits = self.array(folder, "hits.f32", np.float32, (max_hits(self.samples), 4))
         self.counts = self.array(folder, "counts.i32", np.int32, ())
-        self.totals = self.array(folder, "totals.i64", np.int64, (), 2)
+        self.totals = self.array(folder, "totals.i64", np.int64, (), 3)
 
     def array(self, folder, name, dtype, shape, slots=None):
         path, shape = os.path.join(folder, name), (slots or self.slots, *shape)
@@ -67,6 +69,16 @@ class Ring:
 
     def __len__(self):
         return int(min(self.totals[0], self.slots))
+
+    def choose(self, rng, count):
+        """Random slots; of what is forgotten only as many as make KEPT with what came later."""
+        written, oldest = int(self.totals[0]), int(self.totals[0]) - len(self)
+        first = max(oldest, min(int(self.totals[2]), written - KEPT))
+        return rng.integers(first, written, count) % self.slots
+
+    def forget(self):
+        """What is in the ring is to be replaced."""
+        self.totals[2] = self.totals[0]
 
     def write(self, powers, hits):
         """Puts a segment in the place of the oldest."""

@@ -50,10 +50,14 @@ def features(audio):
 
 
 @torch.no_grad()
-def run(net, audio):
-    outputs = net(*features(audio))
+def outputs_of(net, channels, scalars):
+    outputs = net(channels, scalars)
     rows = activations(outputs), outputs["shift"], torch.sigmoid(outputs["velocity"])
     return Frames(*(row[0].numpy() for row in rows))
+
+
+def run(net, audio):
+    return outputs_of(net, *features(audio))
 
 
 def hits(frames, rule=Rule()):
