@@ -162,7 +162,7 @@ impl<'a> Kit<'a> {
                 0.0
             },
             speed: 2f32.powf(normal(rng, 0.13)),
-            range_db: uniform(rng, 16.0, 42.0),
+            range_db: uniform(rng, 14.0, 36.0),
             mics,
             spread_db: uniform(rng, 1.5, 6.0),
             metal_db: if chance(rng, 0.3) {

@@ -95,9 +95,9 @@ enum Command {
         /// Folder of a sample bank; may be given several times.
         #[arg(long, required = true)]
         bank: Vec<PathBuf>,
-        /// Folder of the accompaniment that `pool --hold-out` rendered.
-        #[arg(long)]
-        pool: PathBuf,
+        /// Folder of the accompaniment that `pool --hold-out` rendered; may be given several times.
+        #[arg(long, required = true)]
+        pool: Vec<PathBuf>,
         /// Folder of recorded speech, WAV at 32 kHz.
         #[arg(long)]
         talk: PathBuf,
@@ -368,7 +368,7 @@ fn main() -> Result<()> {
             half,
             clips,
         } => {
-            let studio = Studio::open(&bank, &[pool], Split::HoldOut, 0, 1)?;
+            let studio = Studio::open(&bank, &pool, Split::HoldOut, 0, 1)?;
             let studio = studio.with_talk(&talk)?.with_length(GRID_SAMPLES);
             hitscribe_train::grid::render(&studio, &out, half, clips)
         }
