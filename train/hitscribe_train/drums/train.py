@@ -2,8 +2,8 @@
 
     python -m hitscribe_train.drums.train --run DIR --ring DIR
 
-Runs until it is stopped, at a constant rate, and goes on from its last checkpoint. That is the trunk. A snapshot
-to use is a branch of it, whose rate falls to zero over a number of steps:
+Runs until it is stopped (SIGTERM: it saves first), at a constant rate, and goes on from its last checkpoint. That is
+the trunk. A snapshot to use is a branch of it, whose rate falls to zero over a number of steps:
 
     python -m hitscribe_train.drums.train --run BRANCH --ring DIR --start DIR/checkpoint.pt --fall 1500
 
@@ -14,6 +14,7 @@ import argparse
 import copy
 import json
 import os
+import signal
 import time
 
 import torch
@@ -110,7 +111,9 @@ def main():
     loader = iter(DataLoader(data, None, num_workers=1, prefetch_factor=3))
     log = open(os.path.join(options.run, "log.jsonl"), "a")
     sums, counted, waited, mark, saved_at, stop = {}, 0, 0.0, time.monotonic(), time.monotonic(), run.step + options.steps
-    while not run.is_done() and (not options.steps or run.step < stop):
+    ended = []
+    signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
+    while not (ended or run.is_done() or (options.steps and run.step >= stop)):
         begin = time.monotonic()
         batch = next(loader)
         waited += time.monotonic() - begin
