@@ -27,7 +27,7 @@ pub struct Piece<'a> {
     pub gain_db: f32,
     /// Playback speed: above 1 is higher and shorter.
     pub speed: f32,
-    /// Velocity to level: dB between the softest and the loudest stroke.
+    /// Velocity to level: dB between a full stroke and one of a tenth of its velocity.
     pub range_db: f32,
     /// Seconds that it rings before it is damped; infinite where it rings out.
     pub damping_seconds: f32,
@@ -117,8 +117,9 @@ fn usual_gain_db(class: DrumClass) -> f32 {
         DrumClass::HighTom | DrumClass::MidTom | DrumClass::LowTom | DrumClass::FloorTom => -1.5,
         DrumClass::SideStick | DrumClass::Cowbell | DrumClass::RideBell => -8.0,
         DrumClass::OpenHat | DrumClass::Splash => -9.0,
-        DrumClass::Ride => -11.0,
-        DrumClass::ClosedHat | DrumClass::Tambourine => -11.0,
+        DrumClass::Ride => -10.0,
+        DrumClass::ClosedHat => -9.0,
+        DrumClass::Tambourine => -11.0,
         DrumClass::PedalHat | DrumClass::Shaker | DrumClass::Cabasa => -14.0,
         DrumClass::HighConga | DrumClass::LowConga | DrumClass::OtherPercussion => -3.0,
         DrumClass::Timbale => -2.0,
@@ -308,9 +309,12 @@ impl Instrument {
     }
 }
 
+/// No stroke is softer than one of this velocity.
+const SOFTEST: f32 = 0.04;
+
 impl Piece<'_> {
     /// Level of a stroke in dB.
     pub fn level_db(&self, velocity: f32) -> f32 {
-        self.gain_db - self.range_db * (1.0 - velocity.clamp(0.0, 1.0))
+        self.gain_db + self.range_db * velocity.clamp(SOFTEST, 1.0).log10()
     }
 }

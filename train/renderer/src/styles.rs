@@ -352,24 +352,37 @@ pub fn ensemble(rng: &mut impl Rng, length: f64, lead: f64) -> Vec<Stroke> {
     score.finish()
 }
 
+/// Drums of which one may be struck alone.
+fn any_alone(rng: &mut impl Rng) -> DrumClass {
+    let likely = [
+        Kick, Kick, Kick, Snare, Snare, Snare, Snare, SideStick, HighTom, MidTom, LowTom, FloorTom,
+        HighTom, FloorTom, ClosedHat, ClosedHat, OpenHat, PedalHat, Crash, Ride, Ride, RideBell,
+        China,
+    ];
+    let all = DrumClass::ALL;
+    let from = if chance(rng, 0.85) {
+        &likely[..]
+    } else {
+        &all[..]
+    };
+    *from.choose(rng).unwrap_or(&Kick)
+}
+
 /// One drum alone, now and then two: single strokes, series from soft to loud, short rolls, and
 /// pauses between them.
 pub fn alone(rng: &mut impl Rng, length: f64, lead: f64) -> Vec<Stroke> {
-    let any = |rng: &mut _| -> DrumClass {
-        let likely = [
-            Kick, Kick, Kick, Snare, Snare, Snare, Snare, SideStick, HighTom, MidTom, LowTom,
-            FloorTom, HighTom, FloorTom, ClosedHat, ClosedHat, OpenHat, PedalHat, Crash, Ride,
-            Ride, RideBell, China,
-        ];
-        if chance(rng, 0.85) {
-            *likely.choose(rng).unwrap_or(&Kick)
-        } else {
-            *DrumClass::ALL.choose(rng).unwrap_or(&Kick)
-        }
-    };
-    let classes: Vec<DrumClass> = (0..if chance(rng, 0.25) { 2 } else { 1 })
-        .map(|_| any(rng))
-        .collect();
+    let count = if chance(rng, 0.25) { 2 } else { 1 };
+    let classes: Vec<DrumClass> = (0..count).map(|_| any_alone(rng)).collect();
+    strokes_of(rng, &classes, length, lead)
+}
+
+/// As [`alone`], on these drums.
+pub fn strokes_of(
+    rng: &mut impl Rng,
+    classes: &[DrumClass],
+    length: f64,
+    lead: f64,
+) -> Vec<Stroke> {
     let mut score = Score::new(length, lead, 0.004);
     let mut t = f64::from(uniform(rng, -lead as f32, 0.45 * length as f32));
     let pause = f64::from(log_uniform(rng, 0.3, 2.2));

@@ -8,6 +8,7 @@ use realfft::RealFftPlanner;
 use super::scene::stir;
 use super::{LEAD_SAMPLES, LEAD_SECONDS, Segment, Studio, mark_masked, voice};
 use crate::chain::Chain;
+use crate::class::DrumClass;
 use crate::dsp::{amplitude, chance, log_uniform, mix, peak, rms, scale, uniform};
 use crate::groove::{Stroke, window};
 use crate::kit::{Kit, Wanted};
@@ -15,7 +16,7 @@ use crate::mixdown::{Microphones, record};
 use crate::noise::{incidents, room_tone};
 use crate::patterns::{invented, jazz};
 use crate::perform::{Drums, perform};
-use crate::styles::{alone, ensemble, funk, machine, metal};
+use crate::styles::{ensemble, funk, machine, metal, strokes_of};
 
 /// Situations in which drums are recorded, or something that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +58,19 @@ pub enum Scenario {
     /// A band without drums.
     BandAlone,
 }
+
+/// The drums that are struck alone, each in two clips: dry, and by a phone.
+const SOLO: [DrumClass; 9] = [
+    DrumClass::Kick,
+    DrumClass::Snare,
+    DrumClass::FloorTom,
+    DrumClass::ClosedHat,
+    DrumClass::HighTom,
+    DrumClass::Ride,
+    DrumClass::OpenHat,
+    DrumClass::Crash,
+    DrumClass::SideStick,
+];
 
 impl Scenario {
     /// Every scenario, in the order of reports.
@@ -150,7 +164,7 @@ impl Studio {
         };
         let mut drums = match scenario {
             Scenario::Noise | Scenario::BandAlone => silent,
-            _ => self.clip_drums(rng, planner, scenario, other),
+            _ => self.clip_drums(rng, planner, scenario, index),
         };
         let top = peak(&drums.audio).max(1e-6);
         scale(&mut drums.audio, 1.0 / top);
@@ -219,8 +233,9 @@ impl Studio {
         rng: &mut ChaCha8Rng,
         planner: &mut RealFftPlanner<f32>,
         scenario: Scenario,
-        other: bool,
+        index: u64,
     ) -> Drums {
+        let other = index % 2 == 1;
         let (length, lead) = (self.seconds(), LEAD_SECONDS);
         let mut wanted = Wanted {
             as_recorded: !other || scenario == Scenario::DryBus,
@@ -229,7 +244,8 @@ impl Studio {
         let strokes = match scenario {
             Scenario::SoloDrum => {
                 // The recording begins before the drummer does.
-                let mut strokes = alone(rng, length, lead);
+                let class = SOLO[(index / 2) as usize % SOLO.len()];
+                let mut strokes = strokes_of(rng, &[class], length, lead);
                 let begin = f64::from(uniform(rng, 0.3, 3.0));
                 strokes.retain(|s| s.seconds > begin);
                 strokes
