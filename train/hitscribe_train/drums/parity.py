@@ -24,7 +24,7 @@ from .features import HOP
 from .pick import Rule, pick
 from .transcribe import features
 
-SECONDS = 1.6
+SECONDS = 1.1
 STEM, FINE, COARSE = ((4, 3), (8, 3), (8, 1)), 16, 24
 # Random networks are rarely sure.
 RULE = Rule(classes=(0.15,) * m.OUTPUTS["classes"], groups=(0.3, 0.3))
