@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# drums.sh FOLDER [start | stop [train|feed] | snapshot STEPS]: trains the drum network in FOLDER; goes on where it stopped, in a new
-# folder from the newest checkpoint in train/checkpoints.
+# drums.sh FOLDER [start | stop [train|feed] | snapshot STEPS]: trains the drum network in FOLDER; goes on where it
+# stopped, in a new folder from the last checkpoint in train/checkpoints.
 #
 #   RENDERER  the hitscribe-train program; it is copied, so that a build does not replace what runs
 #   BANKS     folders of sample banks, the first with midi/midi_main.zip, separated by colons
@@ -44,7 +44,7 @@ start)
     fi
     # The ring is there once the feeder has begun.
     until [ -e "$folder/ring/totals.i64" ]; do sleep 0.5; done
-    newest=$(ls -t "$here"/checkpoints/drums*.pt 2>/dev/null | head -1 || true)
+    newest=$(ls "$here"/checkpoints/drums-*.pt 2>/dev/null | sort -V | tail -1 || true)
     background train "$python" -m hitscribe_train.drums.train --run "$folder" --ring "$folder/ring" \
         ${newest:+--start "$newest"} ${TRAIN:-}
     ;;
