@@ -9,34 +9,34 @@ use hitscribe_core::midi::{MidiSettings, write_midi_file};
 use hitscribe_core::note::Note;
 use hitscribe_host::{Host, Library, MidiMessage, NoteEvent, Transport};
 
-use crate::values;
+use crate::{help, values};
 
 /// Longest wait for what a plugin puts out after the audio, in seconds.
 const LONGEST_TAIL_SECONDS: f64 = 30.0;
 
-/// Render an audio file through a CLAP plugin without a DAW: its notes as MIDI, its audio as WAV.
-///
-/// Times are those of the audio file: the latency that the plugin reports is taken out.
+/// Render an audio file through a CLAP plugin without a DAW
 #[derive(clap::Args)]
+#[command(after_help = help::MANUAL)]
 pub struct Args {
-    /// The audio file, mono or stereo.
+    /// Audio file, mono or stereo
     input: PathBuf,
-    /// The built plugin, such as target/bundles/Hitscribe.clap.
+    /// CLAP plugin, such as target/bundles/Hitscribe.clap
     #[arg(long, value_name = "PATH")]
     plugin: PathBuf,
-    /// The MIDI file to write.
+    /// MIDI file to write
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Also write the audio that comes out of the plugin, 32-bit float WAV.
+    /// WAV file for the plugin's audio output, 32-bit float
     #[arg(long, value_name = "FILE")]
     audio: Option<PathBuf>,
-    /// Frames in a block.
-    #[arg(long, value_name = "FRAMES", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    /// Block size
+    #[arg(long, value_name = "FRAMES", default_value_t = 512,
+        value_parser = clap::value_parser!(u32).range(1..=65_536))]
     block: u32,
-    /// Set a parameter, as in "Sensitivity=60 %"; can be given several times.
+    /// Set a parameter, such as "Sensitivity=60 %"; repeatable
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parse_setting)]
     settings: Vec<(String, String)>,
-    /// Tempo of the transport and the MIDI file, in quarter notes per minute.
+    /// Tempo of the transport and the MIDI file
     #[arg(long, value_name = "BPM", default_value_t = 120.0, value_parser = values::tempo)]
     tempo: f64,
 }

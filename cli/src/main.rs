@@ -6,6 +6,7 @@ mod debug;
 mod diagnose;
 mod eval;
 mod filter;
+mod help;
 mod model;
 mod models;
 mod output;
@@ -17,9 +18,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Audio in, MIDI out: drum and note transcription.
+/// Transcribe audio to MIDI: drums and pitched notes
 #[derive(Parser)]
-#[command(name = "hitscribe", version)]
+#[command(name = "hitscribe", version, after_help = help::MANUAL)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -27,15 +28,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    DebugTensors(debug::tensors::Args),
-    DebugTokens(debug::tokens::Args),
     Transcribe(transcribe::Args),
-    Eval(eval::Args),
-    EvalSet(eval::set::Args),
     Models(models::Args),
     Filter(filter::Args),
     Diagnose(diagnose::Args),
     Bounce(bounce::Args),
+    Eval(eval::Args),
+    EvalSet(eval::set::Args),
+    DebugTensors(debug::tensors::Args),
+    DebugTokens(debug::tokens::Args),
 }
 
 fn main() -> ExitCode {
@@ -47,15 +48,15 @@ fn main() -> ExitCode {
         .format(|out, record| writeln!(out, "hitscribe: {}", one_line(&record.args().to_string())))
         .init();
     let outcome = match Cli::parse().command {
-        Command::DebugTensors(args) => debug::tensors::run(&args),
-        Command::DebugTokens(args) => debug::tokens::run(&args),
         Command::Transcribe(args) => transcribe::run(&args),
-        Command::Eval(args) => eval::run(&args),
-        Command::EvalSet(args) => eval::set::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Filter(args) => filter::run(&args),
         Command::Diagnose(args) => diagnose::run(&args),
         Command::Bounce(args) => bounce::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::EvalSet(args) => eval::set::run(&args),
+        Command::DebugTensors(args) => debug::tensors::run(&args),
+        Command::DebugTokens(args) => debug::tokens::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

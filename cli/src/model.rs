@@ -14,6 +14,8 @@ use hitscribe_models::device::{Device, DeviceChoice, select};
 use hitscribe_models::generate::allowed::{AllowedNotes, LogitBias};
 use hitscribe_models::generate::{LoadOptions, TokenOptions, Transcriber};
 
+use crate::help;
+
 /// Confidence from which a pitched note is sure.
 const SURE_CONFIDENCE: f32 = 0.7;
 
@@ -24,22 +26,15 @@ const FEWEST_SURE: f64 = 0.1;
 /// How a published model is used.
 #[derive(Clone, clap::Args)]
 pub struct PublishedArgs {
-    /// Use this checkpoint of MT3, MR-MT3 or YourMT3 (a file, or a name from `hitscribe models list`)
-    /// instead of the built-in model; `auto` uses the built-in one for what sounds like drums, one from
-    /// the list for all else, and says which and why
-    #[arg(long, value_name = "FILE|NAME|auto", conflicts_with = "weights")]
+    /// MT3, MR-MT3 or YourMT3 checkpoint to use, or `auto` to choose by content
+    #[arg(long, value_name = "FILE|NAME|auto", conflicts_with = "weights", help_heading = help::MODEL)]
     pub model: Option<String>,
-    /// What the recording can contain: mix, drums, kick, bass, keys, guitar, strings, brass, reed, pipe,
-    /// synth, voice, programs:0-7 or drums:36,38, joined by +; nothing else is transcribed. Without it
-    /// everything is, but the built-in model's pitched notes are all left out, with a warning, where those
-    /// that it is sure of (a confidence of .7 or more) are fewer than a tenth of them and the drum hits
-    /// together: that is how drums ring. That model does not tell instruments apart: its pitched notes get the
-    /// usual program of the source, a piano's in a mix
-    #[arg(long, value_name = "SOURCE", value_parser = parse_source)]
+    /// What the audio contains, such as mix, drums, bass or guitar+voice
+    #[arg(long, value_name = "SOURCE", value_parser = parse_source, help_heading = help::MODEL)]
     pub source: Option<AllowedNotes>,
-    /// Features for the model [default: those it was trained with]: mt3, mt3-pytorch (as the MT3-PyTorch
-    /// adapter computes them), mr-mt3, mr-mt3-normalised or yourmt3
-    #[arg(long, requires = "model", value_name = "NAME", value_parser = super::debug::tensors::parse_front_end)]
+    /// Features that --model gets [default: those of its training]
+    #[arg(long, requires = "model", value_name = "NAME", help_heading = help::MODEL,
+        value_parser = crate::debug::tensors::parse_front_end)]
     pub frontend: Option<FrontEndKind>,
 }
 

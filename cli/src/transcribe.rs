@@ -6,8 +6,6 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::model::{Heard, Models, PublishedArgs, Sound};
-use crate::values;
 use anyhow::{Context, Result, anyhow, bail};
 use hitscribe::leakage;
 use hitscribe::leakage::{Settings, Strategy};
@@ -19,51 +17,51 @@ use hitscribe_models::device::DeviceChoice;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use crate::model::{Heard, Models, PublishedArgs, Sound};
+use crate::{help, values};
+
 /// Name that stands for the built-in groove, where there is no such file.
 const DEMO: &str = "demo";
 
-/// Transcribe audio files to MIDI files.
-///
-/// Writes NAME.mid beside each NAME.wav (or .aiff, .flac, .mp3, .ogg): drums on channel 10 with General
-/// MIDI notes and velocities, pitched notes on the other channels. `demo` as a file name renders the built-in
-/// groove, writes it as a WAV file beside its MIDI file (never in the place of another recording) and
-/// transcribes it.
+/// Transcribe audio files to MIDI files
 #[derive(clap::Args)]
+#[command(after_help = help::MANUAL)]
 pub struct Args {
-    /// Audio files, folders of them, or `demo`
-    #[arg(required = true, value_name = "FILE|FOLDER")]
+    /// Audio files, folders of audio files, or `demo`
+    #[arg(required = true, value_name = "FILE|FOLDER", help_heading = help::FILES)]
     inputs: Vec<PathBuf>,
-    /// Output file, or folder when there are several inputs [default: beside each input]
-    #[arg(short, long, value_name = "FILE|FOLDER")]
+    /// File to write, or folder for several inputs [default: beside input]
+    #[arg(short, long, value_name = "FILE|FOLDER", help_heading = help::FILES)]
     output: Option<PathBuf>,
-    /// Write notes as JSON (seconds, velocities, confidences) instead of MIDI: one line per input, to
-    /// standard output unless --output is given
-    #[arg(long)]
+    /// Write notes as JSON, to standard output unless --output is given
+    #[arg(long, help_heading = help::FILES)]
     json: bool,
-    /// From 0 (only certain hits) to 1 (every suspicion)
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share)]
-    sensitivity: f32,
     #[command(flatten)]
     published: PublishedArgs,
-    /// Where to compute: auto, cpu or cuda:N
-    #[arg(long, default_value_t)]
-    device: DeviceChoice,
-    /// Weights of one of the built-in networks, drums or pitched, to use instead of its own, such as a
-    /// fine-tuned copy
-    #[arg(long, value_name = "FILE.safetensors")]
+    /// Weights that replace a built-in network's, drums or pitched
+    #[arg(long, value_name = "SAFETENSORS", help_heading = help::MODEL)]
     weights: Option<PathBuf>,
-    /// What to do against drum hits that were written as pitched notes: off, auto, drums-only, smart,
-    /// pitch, confidence or remap-chromatic; says what it changed and why
-    #[arg(long, default_value_t = Strategy::Off, value_name = "FILTER")]
+    /// Where to compute: auto, cpu or cuda:N
+    #[arg(long, default_value_t, help_heading = help::MODEL)]
+    device: DeviceChoice,
+    /// 0: only certain notes, 1: every candidate
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share,
+        help_heading = help::NOTES)]
+    sensitivity: f32,
+    /// Filter for drum hits transcribed as pitched notes
+    #[arg(long, default_value_t = Strategy::Off, value_name = "FILTER", help_heading = help::NOTES)]
     leakage: Strategy,
     /// Threshold of the confidence filter
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share)]
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share,
+        help_heading = help::NOTES)]
     minimum_confidence: f32,
-    /// Tempo of the MIDI file in quarter notes per minute
-    #[arg(long, default_value_t = 120.0, value_name = "BPM", value_parser = values::tempo)]
+    /// Quarter notes per minute
+    #[arg(long, default_value_t = 120.0, value_name = "BPM", value_parser = values::tempo,
+        help_heading = help::MIDI)]
     tempo: f64,
-    /// Time signature of the MIDI file
-    #[arg(long, default_value = "4/4", value_name = "N/M", value_parser = parse_meter)]
+    /// Beats in a bar and their note value
+    #[arg(long, default_value = "4/4", value_name = "N/M", value_parser = parse_meter,
+        help_heading = help::MIDI)]
     time_signature: (u8, u8),
 }
 

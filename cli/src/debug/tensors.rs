@@ -1,4 +1,5 @@
-//! `hitscribe debug-tensors`: what a network computes, for comparison with another implementation.
+//! `hitscribe debug-tensors`: intermediate values of a network, for comparison with another
+//! implementation.
 #![allow(clippy::print_stdout)]
 
 use std::path::{Path, PathBuf};
@@ -17,78 +18,57 @@ use hitscribe_models::mt3_family::hyperparameters::Settings;
 use serde_json::{Value, json};
 
 use crate::debug::reference_json::{base64, faults, mt3_notes, yourmt3_notes};
+use crate::help;
 
-/// Write the features, hidden states, logits and tokens of a checkpoint as SafeTensors.
-///
-/// Takes checkpoints of MT3 (MT3-PyTorch, MR-MT3's mt3.pth), MR-MT3 with memory and YourMT3
-/// (YPTF.MoE+Multi), as .pth, .ckpt or .safetensors, of any size: sizes are told from the tensors. What
-/// they cannot tell (number of attention heads, length of MR-MT3's memory) comes from --heads,
-/// --encoder-heads and --memory-rows, else from --config, else from the checkpoint's hyper-parameters,
-/// else from a config.json or manifest.json beside it.
-///
-/// Tensors written, for n segments:
-///
-/// MT3, MR-MT3: features [n, frames, bands]; encoder_out [n, frames, width]; tf_logits [n, ids,
-/// vocabulary] (with --tokens); greedy_ids [n, longest + 1] (first id 0, then up to EOS, then -1);
-/// greedy_margin [n, longest] (distance to the second best logit).
-///
-/// MR-MT3 with memory also: memory_segN [rows, width]; generated_ids [n, 1024]; memory_block [rows,
-/// width] if --tokens has memory_input_ids, and then tf_logits are with that memory.
-///
-/// YourMT3: spectrogram [n, 110, 1024]; encoder_out [n, 110, latents, width]; tf_logits [n, 13, ids,
-/// vocabulary]; greedy_ids and greedy_margin [n, 13, 256] (without the first 0, 0 after EOS); of the
-/// first segment pre_encoder_seg0 [110, bins, channels], block_out_seg0 [blocks, 110, latents, width],
-/// router_logits_block0_local0_seg0 [110 * latents, experts], pre_decoder_seg0 [13, 110, width].
-///
-/// --notes writes the notes decoded from greedy_ids as JSON, with the MIDI file of the reference
-/// system in base64.
+/// Write a checkpoint's features, hidden states, logits and tokens
 #[derive(clap::Args)]
+#[command(after_help = help::MANUAL)]
 pub struct Args {
-    /// Checkpoint file
+    /// Checkpoint: .pth, .ckpt or .safetensors
+    #[arg(help_heading = help::FILES)]
     checkpoint: PathBuf,
-    /// Sound; anything but 16 kHz mono is converted
+    /// Audio file
+    #[arg(help_heading = help::FILES)]
     audio: PathBuf,
     /// SafeTensors file to write
-    #[arg(short, long, value_name = "FILE.safetensors")]
+    #[arg(short, long, value_name = "FILE", help_heading = help::FILES)]
     output: PathBuf,
-    /// Decoder inputs for tf_logits, first id 0: a SafeTensors file with tf_ids (and memory_input_ids),
-    /// or JSON or text with a list of ids
-    #[arg(long, value_name = "FILE")]
+    /// JSON file for the decoded notes
+    #[arg(long, value_name = "FILE", help_heading = help::FILES)]
+    notes: Option<PathBuf>,
+    /// Decoder inputs for tf_logits: SafeTensors, JSON or text
+    #[arg(long, value_name = "FILE", help_heading = help::FILES)]
     tokens: Option<PathBuf>,
-    /// Use these features instead of those of the sound: a SafeTensors file with features or
-    /// spectrogram
-    #[arg(long, value_name = "FILE")]
+    /// SafeTensors file with features to use instead of the audio's
+    #[arg(long, value_name = "FILE", help_heading = help::FILES)]
     features: Option<PathBuf>,
-    /// Only these segments, from 0; with --features, which segments its rows are
-    #[arg(long, value_name = "N,N,...", value_delimiter = ',')]
+    /// Segments to process, from 0 [default: all]
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',', help_heading = help::FILES)]
     segments: Vec<usize>,
-    /// mt3, mt3-pytorch, mr-mt3, mr-mt3-normalised or yourmt3 [default: that of the training]
-    #[arg(long, value_name = "NAME", value_parser = parse_front_end)]
+    /// Front end: mt3, mt3-pytorch, mr-mt3, mr-mt3-normalised or yourmt3
+    #[arg(long, value_name = "NAME", value_parser = parse_front_end, help_heading = help::MODEL)]
     frontend: Option<FrontEndKind>,
-    /// JSON file with num_heads, d_kv, segmem_length, or YourMT3's model_cfg
-    #[arg(long, value_name = "FILE")]
+    /// JSON file with the hyperparameters
+    #[arg(long, value_name = "FILE", help_heading = help::MODEL)]
     config: Option<PathBuf>,
     /// Attention heads of the T5 blocks
-    #[arg(long)]
+    #[arg(long, value_name = "N", help_heading = help::MODEL)]
     heads: Option<usize>,
     /// Attention heads of YourMT3's encoder
-    #[arg(long)]
+    #[arg(long, value_name = "N", help_heading = help::MODEL)]
     encoder_heads: Option<usize>,
     /// Rows of MR-MT3's memory
-    #[arg(long)]
+    #[arg(long, value_name = "N", help_heading = help::MODEL)]
     memory_rows: Option<usize>,
-    /// Most ids per sequence [default: 1024, YourMT3 256]
-    #[arg(long)]
+    /// Maximum ids in a sequence [default: 1024, YourMT3 256]
+    #[arg(long, value_name = "N", help_heading = help::MODEL)]
     max_ids: Option<usize>,
-    /// Also write the decoded notes
-    #[arg(long, value_name = "FILE.json")]
-    notes: Option<PathBuf>,
     /// Where to compute: auto, cpu or cuda:N
-    #[arg(long, default_value = "cpu")]
+    #[arg(long, default_value = "cpu", help_heading = help::MODEL)]
     device: DeviceChoice,
 }
 
-/// For the command line.
+/// Parses the name of a front end.
 pub fn parse_front_end(text: &str) -> Result<FrontEndKind, String> {
     text.parse()
 }

@@ -13,25 +13,16 @@ use hitscribe_core::tokens::yourmt3::notes::{decode_channel, mix};
 use serde_json::{Map, Value, json};
 
 use crate::debug::reference_json::{base64, faults, mt3_notes, yourmt3_notes};
+use crate::help;
 
-/// Decode lists of tokens to notes and MIDI files, as JSON.
-///
-/// The input is an object with "codec" ("mt3" or "yourmt3") and "cases".
-///
-/// A case of "mt3" has "segments" (lists of codec indices, that is model ids less 3) and
-/// "segment_frame_start" (seconds). The result has "mt3" (Magenta's decoding, MIDI as the MT3-PyTorch
-/// adapter writes it, unfiltered) and "mr_mt3" (the MR-MT3 adapter's), each with "notes",
-/// "invalid_events", "dropped_events" and "midi_b64".
-///
-/// A case of "yourmt3" has "start_times" and either "segments" (one list of model ids per segment) or
-/// "tokens" (13 lists per segment). The result has "notes_per_channel", "notes" (mixed), "faults" and
-/// "midi_b64".
+/// Decode token sequences to notes and MIDI files
 #[derive(clap::Args)]
+#[command(after_help = help::MANUAL)]
 pub struct Args {
-    /// JSON file
+    /// JSON file with the sequences
     input: PathBuf,
     /// JSON file to write
-    #[arg(short, long, value_name = "FILE.json")]
+    #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 }
 

@@ -1,4 +1,4 @@
-//! `hitscribe diagnose`: everything that is needed to judge leakage in one folder.
+//! `hitscribe diagnose`: everything needed to judge a transcription and its leakage, in one folder.
 
 mod instruments;
 mod picture;
@@ -17,37 +17,41 @@ use crate::audio_in::Recording;
 use crate::eval::notes_file;
 use crate::model::{Models, PublishedArgs, Sound};
 use crate::output::{out, outln};
-use crate::values;
+use crate::{help, values};
 
-/// Write the diagnostic set of a recording: full and filtered transcription, instruments, spectrogram with notes, log.
+/// Write notes, filter results and a spectrogram of a recording to a folder
 #[derive(clap::Args)]
+#[command(after_help = help::MANUAL)]
 pub struct Args {
     /// Audio file
+    #[arg(help_heading = help::FILES)]
     file: PathBuf,
-    /// Folder for the results [default: FILE's name with -diagnosis beside FILE]
-    #[arg(short, long, value_name = "FOLDER")]
+    /// Folder for the results [default: NAME-diagnosis beside the file]
+    #[arg(short, long, value_name = "FOLDER", help_heading = help::FILES)]
     output: Option<PathBuf>,
-    /// Leakage filter of the filtered transcription: off, auto, drums-only, smart, pitch, confidence, remap-chromatic
-    #[arg(long, default_value_t = Strategy::Auto, value_name = "FILTER")]
-    leakage: Strategy,
-    /// Threshold of the confidence filter
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share)]
-    minimum_confidence: f32,
-    /// Look at this transcription (MIDI or JSON) instead of making one
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["sensitivity", "device", "model", "weights"])]
+    /// Show this transcription (MIDI or JSON) instead of making one
+    #[arg(long, value_name = "FILE", help_heading = help::FILES,
+        conflicts_with_all = ["sensitivity", "device", "model", "weights"])]
     notes: Option<PathBuf>,
     #[command(flatten)]
     published: PublishedArgs,
-    /// Weights of one of the built-in networks, drums or pitched, to use instead of its own, such as a
-    /// fine-tuned copy
-    #[arg(long, value_name = "FILE.safetensors")]
+    /// Weights that replace a built-in network's, drums or pitched
+    #[arg(long, value_name = "SAFETENSORS", help_heading = help::MODEL)]
     weights: Option<PathBuf>,
-    /// From 0 (only certain hits) to 1 (every suspicion)
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share)]
-    sensitivity: f32,
     /// Where to compute: auto, cpu or cuda:N
-    #[arg(long, default_value_t)]
+    #[arg(long, default_value_t, help_heading = help::MODEL)]
     device: DeviceChoice,
+    /// 0: only certain notes, 1: every candidate
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share,
+        help_heading = help::NOTES)]
+    sensitivity: f32,
+    /// Filter for drum hits transcribed as pitched notes
+    #[arg(long, default_value_t = Strategy::Auto, value_name = "FILTER", help_heading = help::NOTES)]
+    leakage: Strategy,
+    /// Threshold of the confidence filter
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share,
+        help_heading = help::NOTES)]
+    minimum_confidence: f32,
 }
 
 /// What is judged.

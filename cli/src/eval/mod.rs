@@ -16,16 +16,18 @@ use serde_json::{Value, json};
 
 use crate::eval::notes_file::NotesFile;
 use crate::eval::table::{score, table};
+use crate::help;
 use crate::output::{out, outln};
 
-/// Score a transcription against a reference: drums by class, note onsets and offsets, instruments and leakage.
+/// Score a transcription against a reference
 #[derive(clap::Args)]
+#[command(after_help = help::MANUAL)]
 pub struct Args {
-    /// What is right: a MIDI file, or the JSON of an evaluation set.
+    /// Reference: MIDI file, or JSON of an evaluation set
     reference: PathBuf,
-    /// What was transcribed: a MIDI file, or our JSON.
+    /// Transcription: MIDI file, or JSON from `transcribe --json`
     estimate: PathBuf,
-    /// Print everything as JSON instead of tables.
+    /// Print all scores as JSON instead of tables
     #[arg(long)]
     json: bool,
 }

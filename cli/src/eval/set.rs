@@ -11,53 +11,49 @@ use hitscribe_models::device::DeviceChoice;
 use serde_json::json;
 
 use crate::audio_in::Recording;
-use crate::eval::notes_file;
-use crate::eval::notes_file::NotesFile;
+use crate::eval::notes_file::{self, NotesFile};
 use crate::eval::{print_scores, track};
 use crate::output::outln;
-use crate::values;
+use crate::{help, values};
 
-/// Score our own transcription, or MIDI files of others, against evaluation sets.
-///
-/// The references are DATA/SET/TRACK.json, the recordings DATA/SET/TRACK.flac (those of mdbpp are mdb_drum's).
+/// Score transcriptions of whole evaluation sets
 #[derive(clap::Args)]
+#[command(after_help = help::MANUAL)]
 pub struct Args {
-    /// Folder with one folder per set
-    #[arg(long)]
+    /// Folder that holds a folder for each set
+    #[arg(long, value_name = "FOLDER", help_heading = help::FILES)]
     data: PathBuf,
-    /// Names of the sets, separated by commas; each is scored by itself
-    #[arg(long, value_delimiter = ',', default_value = DEFAULT_SETS)]
+    /// Sets, separated by commas [default: all of the development sets]
+    #[arg(long, value_delimiter = ',', default_value = DEFAULT_SETS, hide_default_value = true,
+        value_name = "NAMES", help_heading = help::FILES)]
     sets: Vec<String>,
-    /// Score these files (SET/TRACK.mid or TRACK.mid) instead of transcribing
-    #[arg(long, conflicts_with_all = ["gain_db", "sample_rate", "sensitivity", "device", "weights"])]
+    /// Score the MIDI or JSON files in this folder instead of transcribing
+    #[arg(long, value_name = "FOLDER", help_heading = help::FILES,
+        conflicts_with_all = ["gain_db", "sample_rate", "sensitivity", "device", "weights"])]
     pred: Option<PathBuf>,
-    /// Change the level of the recordings first
-    #[arg(
-        long,
-        default_value_t = 0.0,
-        allow_negative_numbers = true,
-        value_name = "DB"
-    )]
-    gain_db: f32,
-    /// Resample the recordings to this rate first
-    #[arg(long, value_name = "HZ")]
-    sample_rate: Option<u32>,
-    /// From 0 (only certain hits) to 1 (every suspicion)
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share)]
-    sensitivity: f32,
-    /// Where to compute: auto, cpu or cuda:N
-    #[arg(long, default_value_t)]
-    device: DeviceChoice,
-    /// Weights of one of the built-in networks, drums or pitched, to use instead of its own, such as a
-    /// fine-tuned copy
-    #[arg(long, value_name = "FILE.safetensors")]
-    weights: Option<PathBuf>,
-    /// Print a line for each recording
-    #[arg(long)]
+    /// Print the scores of each recording
+    #[arg(long, help_heading = help::FILES)]
     per_track: bool,
-    /// Write all scores to this file, in the form of the evaluation scripts
-    #[arg(long, value_name = "FILE")]
+    /// Write all scores to this JSON file
+    #[arg(long, value_name = "FILE", help_heading = help::FILES)]
     json: Option<PathBuf>,
+    /// Gain applied to the recordings first
+    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true, value_name = "DB",
+        help_heading = help::AUDIO)]
+    gain_db: f32,
+    /// Rate to which the recordings are resampled first
+    #[arg(long, value_name = "HZ", help_heading = help::AUDIO)]
+    sample_rate: Option<u32>,
+    /// Weights that replace a built-in network's, drums or pitched
+    #[arg(long, value_name = "SAFETENSORS", help_heading = help::MODEL)]
+    weights: Option<PathBuf>,
+    /// Where to compute: auto, cpu or cuda:N
+    #[arg(long, default_value_t, help_heading = help::MODEL)]
+    device: DeviceChoice,
+    /// 0: only certain notes, 1: every candidate
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share,
+        help_heading = help::NOTES)]
+    sensitivity: f32,
 }
 
 const DEFAULT_SETS: &str =

@@ -11,18 +11,18 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::outln;
 
-/// Download a published model into the store. Nothing is downloaded unless you ask.
+/// Download a published model into the store
 #[derive(clap::Args)]
 pub struct Args {
-    /// Name in the catalogue (see `models list`), or, with --from and --sha256, any name.
+    /// Name from `models list`; any name with --from and --sha256
     name: String,
-    /// Another address than the catalogue's, such as a mirror.
+    /// Address to use instead of the published one, such as a mirror
     #[arg(long, value_name = "URL")]
     from: Option<String>,
-    /// Checksum of a file that the catalogue does not know.
+    /// Checksum of a file that is not in the list
     #[arg(long, value_name = "HEX", requires = "from")]
     sha256: Option<String>,
-    /// Name in the store instead of NAME.
+    /// Name in the store [default: NAME]
     #[arg(long = "as", value_name = "NAME")]
     store_as: Option<String>,
 }

@@ -12,10 +12,12 @@ use hitscribe_core::model_store::{
 };
 use hitscribe_models::generate::family_of;
 
+use crate::help;
 use crate::output::outln;
 
-/// List, import, check, remove and download models.
+/// List, add, download, check and remove MT3-family models
 #[derive(clap::Args)]
+#[command(after_help = help::MANUAL)]
 pub struct Args {
     #[command(subcommand)]
     action: Action,
@@ -23,24 +25,24 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Show the models of the store, and published ones that can be fetched.
+    /// List the stored models and the published ones that can be downloaded
     List,
-    /// Copy a checkpoint into the store.
+    /// Copy a checkpoint into the store
     Add {
-        /// The checkpoint: .pth, .ckpt or .safetensors.
+        /// Checkpoint: .pth, .ckpt or .safetensors
         file: PathBuf,
-        /// Name in the store instead of the file's.
+        /// Name in the store [default: that of the file]
         #[arg(long = "as", value_name = "NAME")]
         name: Option<String>,
     },
-    /// Read stored models again and compare their checksums.
+    /// Check stored models against their checksums
     Verify {
-        /// Only this one.
+        /// Model to check [default: all]
         name: Option<String>,
     },
-    /// Delete a model from the store.
+    /// Delete a model from the store
     Remove {
-        /// Its name.
+        /// Name in the store
         name: String,
     },
     #[cfg(feature = "fetch")]
