@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use hitscribe::leakage::Verdict;
 use hitscribe_core::Note;
-use realfft::RealFftPlanner;
+use hitscribe_core::features::fft::real_fft;
 
 use crate::audio_in::Recording;
 
@@ -108,7 +108,7 @@ impl Canvas {
     fn spectrum(&mut self, recording: &Recording) -> Result<()> {
         let rate = f64::from(recording.sample_rate_hz);
         let window = 1 << ((WINDOW_SECONDS * rate).log2().round().clamp(5.0, 16.0) as u32);
-        let fft = RealFftPlanner::<f32>::new().plan_fft_forward(window);
+        let fft = real_fft(window);
         let hann: Vec<f32> = (0..window)
             .map(|i| (0.5 - 0.5 * (std::f64::consts::TAU * i as f64 / window as f64).cos()) as f32)
             .collect();

@@ -31,9 +31,11 @@ pub struct Args {
 const FRUITLESS_ATTEMPTS: u32 = 4;
 const RETRY_PAUSE: Duration = Duration::from_millis(300);
 /// After so long a connection is given up and another one resumes, which is how a silent server is noticed.
-const CONNECTION_SECONDS: u64 = 300;
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
 /// No checkpoint that we can load is larger.
 const MAXIMUM_BYTES: u64 = 4 << 30;
+
+type Response = ureq::http::Response<ureq::Body>;
 
 /// What is to be downloaded.
 struct Wanted {
@@ -190,6 +192,15 @@ enum Failure {
     Final(anyhow::Error),
 }
 
+fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .timeout_global(Some(CONNECTION_TIMEOUT))
+        // A status outside 200..300 is an answer too: it decides whether to try again.
+        .http_status_as_error(false)
+        .user_agent(concat!("hitscribe/", env!("CARGO_PKG_VERSION")));
+    config.build().into()
+}
+
 fn connection(
     url: &str,
     part: &Path,
@@ -200,19 +211,14 @@ fn connection(
     if have > 0 && expected_bytes == Some(have) {
         return Ok(());
     }
-    let mut request = minreq::get(url)
-        .with_timeout(CONNECTION_SECONDS)
-        .with_header(
-            "User-Agent",
-            concat!("hitscribe/", env!("CARGO_PKG_VERSION")),
-        );
+    let mut request = agent().get(url);
     if have > 0 {
-        request = request.with_header("Range", format!("bytes={have}-"));
+        request = request.header("Range", format!("bytes={have}-"));
     }
     let response = request
-        .send_lazy()
+        .call()
         .map_err(|error| Failure::Transient(error.into()))?;
-    let is_resumed = match response.status_code {
+    let is_resumed = match response.status().as_u16() {
         200 => false,
         206 if range_start(&response) == Some(have) => true,
         206 => return start_again(part),
@@ -220,7 +226,7 @@ fn connection(
         416 if have > 0 && range_total(&response) == Some(have) => return Ok(()),
         416 if have > 0 => return start_again(part),
         code => {
-            let error = anyhow::anyhow!("the server answers {code} {}", response.reason_phrase);
+            let error = anyhow::anyhow!("the server answers {}", response.status());
             return Err(match code {
                 408 | 429 | 500..=599 => Failure::Transient(error),
                 _ => Failure::Final(error),
@@ -240,7 +246,14 @@ fn connection(
     let mut file = open(part, is_resumed).map_err(Failure::Final)?;
     bar.set_length(total.unwrap_or_default());
     bar.set_position(begin);
-    receive(response, &mut file, part, begin, total, bar)
+    receive(
+        response.into_body().into_reader(),
+        &mut file,
+        part,
+        begin,
+        total,
+        bar,
+    )
 }
 
 fn open(part: &Path, is_resumed: bool) -> Result<File> {
@@ -303,20 +316,16 @@ fn receive(
     }
 }
 
-fn header<'a>(response: &'a minreq::ResponseLazy, name: &str) -> Option<&'a str> {
-    let found = response
-        .headers
-        .iter()
-        .find(|(n, _)| n.eq_ignore_ascii_case(name));
-    found.map(|(_, value)| value.trim())
+fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+    response.headers().get(name)?.to_str().ok()
 }
 
-fn range_start(response: &minreq::ResponseLazy) -> Option<u64> {
+fn range_start(response: &Response) -> Option<u64> {
     let range = header(response, "Content-Range")?.strip_prefix("bytes ")?;
     range.split('-').next()?.parse().ok()
 }
 
-fn range_total(response: &minreq::ResponseLazy) -> Option<u64> {
+fn range_total(response: &Response) -> Option<u64> {
     header(response, "Content-Range")?
         .rsplit('/')
         .next()?

@@ -1,4 +1,5 @@
 //! Front ends: from audio to what a network reads.
 
+pub mod fft;
 pub mod log_bands;
 pub mod mt3_family;

@@ -1,6 +1,6 @@
 //! The measurements behind an advice.
 
-use realfft::RealFftPlanner;
+use hitscribe_core::features::fft::real_fft;
 
 use crate::content::ContentEvidence;
 
@@ -44,7 +44,7 @@ impl Spectrogram {
             .min(start.saturating_add(MAXIMUM_SECONDS * sample_rate_hz as usize));
         let window = 1 << ((WINDOW_SECONDS * rate).log2().round().clamp(4.0, 16.0) as u32);
         let hop = window / HOPS_PER_WINDOW;
-        let fft = RealFftPlanner::<f32>::new().plan_fft_forward(window);
+        let fft = real_fft(window);
         let hann: Vec<f32> = (0..window)
             .map(|i| {
                 (0.5 - 0.5 * (std::f64::consts::TAU * i as f64 / window as f64).cos()) as f32 / peak
