@@ -3,21 +3,21 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io::Write as _;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use hitscribe::audio::{demo_kit, file};
 use hitscribe::leakage;
 use hitscribe::leakage::{Settings, Strategy};
+use hitscribe::midi::MidiSettings;
+use hitscribe::{DeviceChoice, DrumClass, Note, Transcriber};
 use hitscribe_core::atomic_file::write_atomically;
-use hitscribe_core::audio::{demo_kit, file};
-use hitscribe_core::midi::{MidiSettings, midi_file};
-use hitscribe_core::{DrumClass, Note};
-use hitscribe_models::device::DeviceChoice;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::model::{Heard, Models, PublishedArgs, Sound};
+use crate::model::{PublishedArgs, load, options, warning_text};
 use crate::{help, values};
 
 /// Name that stands for the built-in groove, where there is no such file.
@@ -87,7 +87,7 @@ pub fn run(args: &Args) -> Result<()> {
     let inputs = expand(&args.inputs);
     let total = inputs.len();
     let is_single = total == 1 && !args.inputs[0].is_dir();
-    let mut models = Models::load(&args.published, args.weights.as_deref(), args.device)?;
+    let transcriber = load(&args.published, args.weights.as_deref(), args.device)?;
     let mut outputs: HashMap<PathBuf, PathBuf> = HashMap::new();
     let mut failed = 0;
     for input in inputs {
@@ -102,7 +102,7 @@ pub fn run(args: &Args) -> Result<()> {
                     input.display()
                 );
             }
-            transcribe(args, &mut models, &input, &target)
+            transcribe(args, &transcriber, &input, &target)
         });
         match outcome {
             Ok(()) => {}
@@ -211,51 +211,43 @@ fn target(args: &Args, input: &Path, is_single: bool) -> Result<Target> {
     Ok(Target::File(path))
 }
 
-fn transcribe(args: &Args, models: &mut Models, input: &Path, target: &Target) -> Result<()> {
+fn transcribe(args: &Args, transcriber: &Transcriber, input: &Path, target: &Target) -> Result<()> {
     let demo = is_demo(input).then(|| demo_kit::groove().0);
     if let (Some(samples), Target::File(path)) = (&demo, target) {
         write_demo(samples, &path.with_extension("wav"))?;
     }
-    let sound = match &demo {
-        Some(samples) => Sound::Samples {
-            interleaved: samples,
-            channel_count: 2,
-            rate_hz: demo_kit::DEMO_SAMPLE_RATE_HZ,
-        },
-        None => Sound::File,
-    };
     // Not before something is done, so that what is said about the model stands above it.
     let mut progress: Option<ProgressBar> = None;
-    let heard = models.transcribe(input, sound, args.sensitivity, &mut |done, length| {
-        let bar = progress.get_or_insert_with(|| progress_bar(input));
-        if let Some(length) = length {
-            bar.set_length((length * 1e3) as u64);
+    let outcome = {
+        let mut options = options(transcriber, &args.published, input)
+            .sensitivity(args.sensitivity)
+            .leakage(Settings {
+                strategy: args.leakage,
+                minimum_confidence: args.minimum_confidence,
+            })
+            .on_progress(|now| {
+                let bar = progress.get_or_insert_with(|| progress_bar(input));
+                if let Some(length) = now.length_seconds {
+                    bar.set_length((length * 1e3) as u64);
+                }
+                bar.set_position((now.done_seconds * 1e3) as u64);
+                ControlFlow::Continue(())
+            });
+        match &demo {
+            Some(samples) => options.samples(samples, 2, demo_kit::DEMO_SAMPLE_RATE_HZ),
+            None => options.file(input),
         }
-        bar.set_position((done * 1e3) as u64);
-    });
+    };
     if let Some(bar) = progress {
         bar.finish_and_clear();
     }
-    let Heard {
-        model,
-        device,
-        mut transcription,
-    } = heard?;
+    let transcription = outcome?;
     for warning in &transcription.warnings {
-        log::warn!("{}: {warning}", input.display());
+        log::warn!("{}: {}", input.display(), warning_text(warning));
     }
-    let leakage = (args.leakage != Strategy::Off).then(|| {
-        let settings = Settings {
-            strategy: args.leakage,
-            minimum_confidence: args.minimum_confidence,
-        };
-        let verdicts = leakage::filter(&transcription.notes, &settings);
-        let report = leakage::Report::new(&transcription.notes, &verdicts);
-        transcription.notes = leakage::apply(&transcription.notes, &verdicts);
-        Leakage {
-            strategy: args.leakage,
-            report,
-        }
+    let leakage = transcription.leakage.clone().map(|report| Leakage {
+        strategy: args.leakage,
+        report,
     });
     if let Some(Leakage { strategy, report }) = &leakage {
         super::tell(&format!(
@@ -266,8 +258,8 @@ fn transcribe(args: &Args, models: &mut Models, input: &Path, target: &Target) -
     let content = if args.json {
         let document = Document {
             file: input.display().to_string(),
-            model,
-            device,
+            model: transcription.model.clone(),
+            device: transcription.device.to_string(),
             sample_rate_hz: transcription.sample_rate_hz,
             duration_seconds: transcription.duration_seconds,
             leakage,
@@ -281,7 +273,7 @@ fn transcribe(args: &Args, models: &mut Models, input: &Path, target: &Target) -
             tempo_bpm: args.tempo,
             meter: args.time_signature,
         };
-        midi_file(&transcription.notes, &settings)?
+        transcription.midi(&settings)?
     };
     match target {
         Target::StandardOutput => to_standard_output(&content),

@@ -9,13 +9,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use hitscribe::content::{Advice, advise};
 use hitscribe::leakage::{Report, Settings, Strategy, Verdict, apply, filter};
-use hitscribe_core::Note;
-use hitscribe_models::device::DeviceChoice;
+use hitscribe::{DeviceChoice, Note};
 use serde_json::{Value, json};
 
 use crate::audio_in::Recording;
 use crate::eval::notes_file;
-use crate::model::{Models, PublishedArgs, Sound};
+use crate::model::{PublishedArgs, load, options, warning_text};
 use crate::output::{out, outln};
 use crate::{help, values};
 
@@ -134,17 +133,14 @@ fn subject(args: &Args, recording: &Recording) -> Result<Subject> {
             warnings,
         });
     }
-    let mut models = Models::load(&args.published, args.weights.as_deref(), args.device)?;
-    let sound = Sound::Samples {
-        interleaved: &recording.samples,
-        channel_count: 1,
-        rate_hz: recording.sample_rate_hz,
-    };
-    let heard = models.transcribe(&args.file, sound, args.sensitivity, &mut |_, _| ())?;
-    warnings.extend(heard.transcription.warnings);
+    let transcriber = load(&args.published, args.weights.as_deref(), args.device)?;
+    let transcription = options(&transcriber, &args.published, &args.file)
+        .sensitivity(args.sensitivity)
+        .samples(&recording.samples, 1, recording.sample_rate_hz)?;
+    warnings.extend(transcription.warnings.iter().map(warning_text));
     Ok(Subject {
-        notes: heard.transcription.notes,
-        source: format!("{} on {}", heard.model, heard.device),
+        notes: transcription.notes,
+        source: format!("{} on {}", transcription.model, transcription.device),
         warnings,
     })
 }

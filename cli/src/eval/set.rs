@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use hitscribe::{Engine, Parts, transcribe_samples};
-use hitscribe_core::Note;
+use hitscribe::{AllowedNotes, DeviceChoice, Note, Transcriber};
 use hitscribe_metrics::{ScoredTrack, score_set};
-use hitscribe_models::device::DeviceChoice;
 use serde_json::json;
 
 use crate::audio_in::Recording;
@@ -68,8 +66,8 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let mut estimates = match &args.pred {
         Some(folder) => Estimates::Files(folder.clone()),
-        None => Estimates::Engine(Box::new(OwnTranscription {
-            engine: engine(args)?,
+        None => Estimates::Own(Box::new(OwnTranscription {
+            transcriber: transcriber(args)?,
             done: HashMap::new(),
         })),
     };
@@ -113,12 +111,14 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn engine(args: &Args) -> Result<Engine> {
+fn transcriber(args: &Args) -> Result<Transcriber> {
+    let builder = Transcriber::builder().device(args.device);
     let Some(path) = &args.weights else {
-        return Ok(Engine::builtin(args.device)?);
+        return Ok(builder.builtin()?);
     };
-    let bytes = std::fs::read(path).with_context(|| format!("{}", path.display()))?;
-    Engine::with_weights(&bytes, args.device).with_context(|| format!("{}", path.display()))
+    let shown = || path.display().to_string();
+    let bytes = std::fs::read(path).with_context(shown)?;
+    builder.weights(bytes).builtin().with_context(shown)
 }
 
 /// The references of a set, sorted by file name.
@@ -150,11 +150,11 @@ fn named(path: &Path) -> Result<NotesFile> {
 /// Where transcriptions come from.
 enum Estimates {
     Files(PathBuf),
-    Engine(Box<OwnTranscription>),
+    Own(Box<OwnTranscription>),
 }
 
 struct OwnTranscription {
-    engine: Engine,
+    transcriber: Transcriber,
     /// Several sets share recordings.
     done: HashMap<PathBuf, Vec<Note>>,
 }
@@ -163,14 +163,14 @@ impl Estimates {
     fn name(&self) -> String {
         match self {
             Self::Files(folder) => folder.display().to_string(),
-            Self::Engine(own) => own.engine.model_name().to_owned(),
+            Self::Own(own) => own.transcriber.model_name(),
         }
     }
 
     fn of(&mut self, args: &Args, set: &str, track: &str) -> Result<NotesFile> {
         match self {
             Self::Files(folder) => prediction(folder, set, track),
-            Self::Engine(own) => Ok(NotesFile::of_notes(own.transcribe(args, set, track)?)),
+            Self::Own(own) => Ok(NotesFile::of_notes(own.transcribe(args, set, track)?)),
         }
     }
 }
@@ -201,14 +201,13 @@ impl OwnTranscription {
             recording = recording.resampled(rate)?;
         }
         recording.amplify(args.gain_db);
-        let transcription = transcribe_samples(
-            &self.engine,
-            &recording.samples,
-            1,
-            recording.sample_rate_hz,
-            Parts::ALL,
-            args.sensitivity,
-        )?;
+        let transcription = self
+            .transcriber
+            .options()
+            // Every note counts: none is left out as implausible.
+            .source(AllowedNotes::everything())
+            .sensitivity(args.sensitivity)
+            .samples(&recording.samples, 1, recording.sample_rate_hz)?;
         self.done.insert(path, transcription.notes.clone());
         Ok(transcription.notes)
     }

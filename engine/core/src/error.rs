@@ -64,6 +64,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The caller ended the work before it was done.
+    #[error("cancelled")]
+    Cancelled,
     /// A saved take was written by a newer version.
     #[error(
         "the saved take has format {found}, this version reads up to {newest}: update Hitscribe"

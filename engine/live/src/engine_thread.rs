@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use crate::instance::Instance;
 use crate::model_pool::ModelPool;
 use crate::status::{EngineStatus, Phase};
-use hitscribe::builtin::Engine;
+use hitscribe::builtin::BuiltinModels;
 use hitscribe_core::error::{Error, Result};
 use hitscribe_models::device::{DeviceChoice, guarded};
 
@@ -107,7 +107,7 @@ pub fn run(
     shelf.close();
 }
 
-fn restart(clients: &mut [Instance], engine: &Engine) {
+fn restart(clients: &mut [Instance], engine: &BuiltinModels) {
     for client in clients {
         if client.restart(engine).is_err() {
             client.give_up();
@@ -116,7 +116,7 @@ fn restart(clients: &mut [Instance], engine: &Engine) {
 }
 
 /// A GPU that fails once fails again: the rest of the session is the CPU's.
-fn after_failure(shared: &Shared, error: &Error, retried: bool) -> Option<Engine> {
+fn after_failure(shared: &Shared, error: &Error, retried: bool) -> Option<BuiltinModels> {
     log::error!("{error}");
     let engine = if retried {
         None
@@ -132,7 +132,11 @@ fn after_failure(shared: &Shared, error: &Error, retried: bool) -> Option<Engine
 }
 
 /// One round over all clients. Returns the frames that were taken from rings.
-fn round(engine: &Engine, shelf: &Mutex<ModelPool>, clients: &mut [Instance]) -> Result<usize> {
+fn round(
+    engine: &BuiltinModels,
+    shelf: &Mutex<ModelPool>,
+    clients: &mut [Instance],
+) -> Result<usize> {
     guarded("engine", || {
         let mut moved = 0;
         for client in clients.iter_mut() {
@@ -157,12 +161,12 @@ fn round(engine: &Engine, shelf: &Mutex<ModelPool>, clients: &mut [Instance]) ->
     })?
 }
 
-fn load(device: DeviceChoice) -> Result<Engine> {
-    guarded("engine", || Engine::builtin(device)).and_then(|engine| engine)
+fn load(device: DeviceChoice) -> Result<BuiltinModels> {
+    guarded("engine", || BuiltinModels::load(device)).and_then(|engine| engine)
 }
 
 /// The engine that the thread begins with; without it nothing is transcribed.
-fn first_engine(shared: &Shared, device: DeviceChoice) -> Option<Engine> {
+fn first_engine(shared: &Shared, device: DeviceChoice) -> Option<BuiltinModels> {
     *shared.status.lock() = EngineStatus::default();
     let engine = take_over(shared, load(device));
     if engine.is_none() {
@@ -172,7 +176,10 @@ fn first_engine(shared: &Shared, device: DeviceChoice) -> Option<Engine> {
 }
 
 /// Loads an engine on a thread of its own, so that the present one goes on meanwhile.
-fn load_in_background(device: DeviceChoice, loaded: &Sender<(DeviceChoice, Result<Engine>)>) {
+fn load_in_background(
+    device: DeviceChoice,
+    loaded: &Sender<(DeviceChoice, Result<BuiltinModels>)>,
+) {
     let (finished, failed) = (loaded.clone(), loaded.clone());
     let spawned = std::thread::Builder::new()
         .name("hitscribe-load".to_owned())
@@ -190,7 +197,7 @@ fn load_in_background(device: DeviceChoice, loaded: &Sender<(DeviceChoice, Resul
 }
 
 /// Shows what came of loading an engine; what is in use stays so where it failed.
-fn take_over(shared: &Shared, loaded: Result<Engine>) -> Option<Engine> {
+fn take_over(shared: &Shared, loaded: Result<BuiltinModels>) -> Option<BuiltinModels> {
     match loaded {
         Ok(engine) => {
             shared.shelf.lock().set_device(engine.selected().device);
@@ -205,7 +212,7 @@ fn take_over(shared: &Shared, loaded: Result<Engine>) -> Option<Engine> {
     }
 }
 
-fn show(shared: &Shared, engine: &Engine) {
+fn show(shared: &Shared, engine: &BuiltinModels) {
     *shared.status.lock() = EngineStatus {
         phase: Phase::Ready,
         device: engine.selected().device.to_string(),

@@ -11,7 +11,7 @@ use crate::port::EnginePort;
 use crate::status::{ModelState, Shared as Model};
 use crate::take::Take;
 use crate::take_writer::PassageWriter;
-use hitscribe::builtin::Engine;
+use hitscribe::builtin::BuiltinModels;
 use hitscribe::imported::live_config;
 use hitscribe::leakage::live::LiveFilter;
 use hitscribe::pipeline::tokens::SegmentRequest;
@@ -115,7 +115,7 @@ impl Instance {
 
     /// Moves audio from the ring to the session until it has enough for a run. Returns the frames
     /// that were moved.
-    pub fn collect(&mut self, engine: &Engine) -> Result<usize> {
+    pub fn collect(&mut self, engine: &BuiltinModels) -> Result<usize> {
         let mut moved = 0;
         self.reopen_if_lost();
         self.follow_model();
@@ -160,7 +160,7 @@ impl Instance {
     }
 
     /// Carries a mark out; false if the session has to be emptied first.
-    fn apply(&mut self, engine: &Engine, mark: Mark) -> Result<bool> {
+    fn apply(&mut self, engine: &BuiltinModels, mark: Mark) -> Result<bool> {
         let gap_frames = mark.position_frames.saturating_sub(self.position_frames);
         let long_gap = gap_frames as f64 > LONGEST_GAP_SECONDS * self.sample_rate_hz;
         if self.session.is_some() && (mark.starts_passage || mark.ends_passage || long_gap) {
@@ -195,7 +195,7 @@ impl Instance {
 
     /// How the source is listened to. One that changes within a passage is so from the next one on. The
     /// latency is the same for all sources.
-    fn hearing(&self, engine: &Engine) -> SessionConfig {
+    fn hearing(&self, engine: &BuiltinModels) -> SessionConfig {
         SessionConfig {
             parts: self.source.parts(),
             longest_note_seconds: engine.longest_live_note_seconds(&self.config),
@@ -203,12 +203,17 @@ impl Instance {
         }
     }
 
-    fn start(&mut self, engine: &Engine, position_frames: u64, host: TransportState) -> Result<()> {
+    fn start(
+        &mut self,
+        engine: &BuiltinModels,
+        position_frames: u64,
+        host: TransportState,
+    ) -> Result<()> {
         let timeline = host.position_samples.filter(|_| host.playing);
         self.config.timeline_samples = timeline.unwrap_or(0);
         self.session = Some(match self.model {
             None => engine.session(&self.hearing(engine))?,
-            Some(_) => Session::published(&live_config(&self.config), self.source)?,
+            Some(_) => Session::imported(&live_config(&self.config), self.source)?,
         });
         self.follow_model();
         self.session_start_frames = position_frames;
@@ -239,7 +244,7 @@ impl Instance {
     }
 
     /// The engine failed in the middle of this session: go on with a new one at this point.
-    pub fn restart(&mut self, engine: &Engine) -> Result<()> {
+    pub fn restart(&mut self, engine: &BuiltinModels) -> Result<()> {
         self.port.counters.failed.store(false, Ordering::Release);
         if self.model.is_some() {
             // Its model is another and goes on.
@@ -353,7 +358,7 @@ mod tests {
 
     #[test]
     fn bypass_settles_what_was_heard_before_it_and_ends_its_passage() {
-        let engine = Engine::builtin(DeviceChoice::Cpu).unwrap();
+        let engine = BuiltinModels::load(DeviceChoice::Cpu).unwrap();
         let (mut capture, engine_port) = port(1, 48_000.0);
         let take = Arc::new(Mutex::new(Take::default()));
         let config = SessionConfig::new(48_000);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::Receiver;
 
 use crate::status::{ModelPhase, ModelStatus, Shared};
-use hitscribe::imported::{MOST_IN_BATCH, ModelChoice, Published, Unusable};
+use hitscribe::imported::{ImportedModel, MOST_IN_BATCH, ModelChoice, ModelUnavailable};
 use hitscribe::pipeline::tokens::{SEGMENT_SECONDS, SegmentRequest};
 use hitscribe_core::error::{Error, Result};
 use hitscribe_core::model_store::Store;
@@ -33,7 +33,7 @@ pub(super) struct Worker {
 
 /// A model that is at work.
 struct AtWork {
-    model: Published,
+    model: ImportedModel,
     path: PathBuf,
     can_fall_back: bool,
 }
@@ -78,8 +78,10 @@ impl Worker {
             .and_then(|store| self.choice.stamp(&store))
     }
 
-    fn load(&self, device: Device) -> Result<AtWork, Unusable> {
-        let store = self.store().map_err(|e| Unusable::Missing(e.to_string()))?;
+    fn load(&self, device: Device) -> Result<AtWork, ModelUnavailable> {
+        let store = self
+            .store()
+            .map_err(|e| ModelUnavailable::Missing(e.to_string()))?;
         let path = self.choice.find(&store)?;
         let (model, reason) = match load(&path, device) {
             Err(error @ Error::Device { .. }) if device != Device::Cpu => {
@@ -96,7 +98,7 @@ impl Worker {
         })
     }
 
-    fn ready(&self, model: &Published, device: Device, reason: Option<String>) {
+    fn ready(&self, model: &ImportedModel, device: Device, reason: Option<String>) {
         let form = model.form();
         // Under one checksum there is one form.
         let _ = self.shared.form.set(form);
@@ -109,10 +111,10 @@ impl Worker {
         };
     }
 
-    fn show(&self, unusable: Unusable) {
+    fn show(&self, unusable: ModelUnavailable) {
         let (phase, reason) = match unusable {
-            Unusable::Missing(reason) => (ModelPhase::Missing, reason),
-            Unusable::Damaged(reason) => (ModelPhase::Damaged, reason),
+            ModelUnavailable::Missing(reason) => (ModelPhase::Missing, reason),
+            ModelUnavailable::Damaged(reason) => (ModelPhase::Damaged, reason),
         };
         log::warn!("{reason}");
         let mut status = self.shared.status.lock();
@@ -136,7 +138,7 @@ impl Worker {
     }
 
     /// Decodes until the thread is to end, or to compute elsewhere.
-    fn serve(&self, at_work: &mut AtWork, device: Device) -> Result<(), Unusable> {
+    fn serve(&self, at_work: &mut AtWork, device: Device) -> Result<(), ModelUnavailable> {
         while !self.shared.is_stopped() && self.device() == Some(device) {
             let Ok(mut requests) = self.inbox.recv_timeout(GLANCE) else {
                 continue;
@@ -185,7 +187,7 @@ impl Worker {
 
     fn try_decode(
         &self,
-        model: &Published,
+        model: &ImportedModel,
         batch: &[SegmentRequest],
     ) -> Result<Vec<Vec<Sequence>>> {
         let began = Instant::now();
@@ -204,6 +206,6 @@ impl Worker {
     }
 }
 
-fn load(path: &Path, device: Device) -> Result<Published> {
-    guarded("model", || Published::load(path, device)).and_then(|model| model)
+fn load(path: &Path, device: Device) -> Result<ImportedModel> {
+    guarded("model", || ImportedModel::load(path, device)).and_then(|model| model)
 }

@@ -13,19 +13,19 @@ use hitscribe_models::frame::drums::{DRUM_WEIGHTS, DrumWeights, Drums};
 use hitscribe_models::frame::pitched::{PITCHED_WEIGHTS, Pitched, PitchedWeights};
 
 /// The built-in models on a device, shared by all sessions. `Send` and `Sync`.
-pub struct Engine {
+pub struct BuiltinModels {
     pub(super) drums: Loaded<Drums>,
     pub(super) pitched: Loaded<Pitched>,
     selected: Selected,
 }
 
-impl Engine {
+impl BuiltinModels {
     /// The built-in model on the device that was asked for. With [`DeviceChoice::Auto`] a GPU that
-    /// turns out not to work is left alone and [`Engine::selected`] says why.
+    /// turns out not to work is left alone and [`BuiltinModels::selected`] says why.
     ///
     /// # Errors
     /// [`Error::Device`] when the device was asked for by name and does not work.
-    pub fn builtin(choice: DeviceChoice) -> Result<Self> {
+    pub fn load(choice: DeviceChoice) -> Result<Self> {
         Self::with_weights(DRUM_WEIGHTS, choice)
     }
 
@@ -33,7 +33,7 @@ impl Engine {
     /// pitched network if the file is one of its, else for the drum network.
     ///
     /// # Errors
-    /// [`Error::Model`] for damaged weights, [`Error::Device`] as for [`Engine::builtin`].
+    /// [`Error::Model`] for damaged weights, [`Error::Device`] as for [`BuiltinModels::load`].
     pub fn with_weights(bytes: &[u8], choice: DeviceChoice) -> Result<Self> {
         let selected = device::select(choice)?;
         let (drums, pitched) = match PitchedWeights::parse(bytes) {

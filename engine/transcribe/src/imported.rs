@@ -11,12 +11,14 @@ use crate::pipeline::tokens::{
 };
 use crate::session::Session;
 use crate::session_config::SessionConfig;
-use crate::source::Source;
 use hitscribe_core::error::{Error, Result};
 use hitscribe_core::model_store::{Store, StoredModel, sha256_of_file};
 use hitscribe_models::device::Device;
+use hitscribe_models::generate::allowed::AllowedNotes;
 use hitscribe_models::generate::greedy::Sequence;
-use hitscribe_models::generate::{LoadOptions, SegmentForm, SegmentJob, Transcriber};
+use hitscribe_models::generate::{
+    Heard, LoadOptions, SegmentForm, SegmentJob, TokenOptions, Transcriber,
+};
 
 /// Segments that are decoded as one batch, at most.
 pub const MOST_IN_BATCH: usize = 8;
@@ -41,7 +43,7 @@ impl From<&StoredModel> for ModelChoice {
 
 /// Why a model cannot be used.
 #[derive(Debug)]
-pub enum Unusable {
+pub enum ModelUnavailable {
     /// It is not in the store.
     Missing(String),
     /// It is there, but its file is not what it was, or no model.
@@ -67,13 +69,15 @@ impl ModelChoice {
     ///
     /// # Errors
     /// In words that say what can be done.
-    pub fn find(&self, store: &Store) -> Result<PathBuf, Unusable> {
+    pub fn find(&self, store: &Store) -> Result<PathBuf, ModelUnavailable> {
         let name = &self.name;
-        let listed = store.list().map_err(|e| Unusable::Missing(e.to_string()))?;
+        let listed = store
+            .list()
+            .map_err(|e| ModelUnavailable::Missing(e.to_string()))?;
         let stored: Vec<_> = listed.into_iter().filter_map(|(_, m)| m.ok()).collect();
         let Some(model) = stored.iter().find(|model| model.sha256 == self.sha256) else {
             let is_other = stored.iter().any(|model| &model.name == name);
-            return Err(Unusable::Missing(if is_other {
+            return Err(ModelUnavailable::Missing(if is_other {
                 format!(
                     "the model {name} of this computer is another file than that of the project: choose it \
                      anew to use it, or import the one that the project was made with"
@@ -88,7 +92,7 @@ impl ModelChoice {
         let path = store.weights(model);
         let damaged = |reason: &dyn std::fmt::Display| {
             let advice = "remove the model and import it again";
-            Unusable::Damaged(format!("{}: {reason}: {advice}", path.display()))
+            ModelUnavailable::Damaged(format!("{}: {reason}: {advice}", path.display()))
         };
         match sha256_of_file(&path) {
             Err(error) => Err(damaged(&error)),
@@ -98,6 +102,14 @@ impl ModelChoice {
             Ok(_) => Ok(path),
         }
     }
+
+    /// [`ModelChoice::find`] with the error of a store.
+    pub(crate) fn path_in(&self, store: &Store) -> Result<PathBuf> {
+        self.find(store).map_err(|unusable| {
+            let (ModelUnavailable::Missing(reason) | ModelUnavailable::Damaged(reason)) = unusable;
+            Error::store(store.folder(), reason)
+        })
+    }
 }
 
 /// What [`Session::latency_samples`] is for a live session of any published model, and the time that
@@ -105,7 +117,7 @@ impl ModelChoice {
 ///
 /// # Errors
 /// [`Error::Setting`] for a sample rate that is out of range.
-pub fn published_latency_samples(sample_rate_hz: u32) -> Result<u64> {
+pub fn imported_latency_samples(sample_rate_hz: u32) -> Result<u64> {
     let config = live_config(&SessionConfig::new(sample_rate_hz));
     let latency = latency_samples(&resampler(&config)?, &config);
     Ok(latency + delay_samples(sample_rate_hz))
@@ -119,42 +131,59 @@ pub fn live_config(config: &SessionConfig) -> SessionConfig {
     }
 }
 
-/// A published model on a device. What [`super::Engine`] is for the built-in models, without its batch
+/// A published model on a device. What [`super::BuiltinModels`] is for the built-in models, without its batch
 /// over live sources: those are served by the engine thread.
-pub struct Published {
+pub struct ImportedModel {
     transcriber: Transcriber,
 }
 
-impl Published {
+impl ImportedModel {
     /// Loads a checkpoint.
     ///
     /// # Errors
-    /// Those of [`Transcriber::load`].
+    /// [`Error::Io`] and [`Error::Model`] for a file that cannot be read or is not a model of the
+    /// family, [`Error::Device`] if the GPU fails.
     pub fn load(path: &Path, device: Device) -> Result<Self> {
-        let (transcriber, report) = Transcriber::load(path, &LoadOptions::default(), device)?;
+        let name = path.display().to_string();
+        Self::load_as(&name, path, &LoadOptions::default(), device)
+    }
+
+    /// The same under the name that users know.
+    pub(crate) fn load_as(
+        name: &str,
+        path: &Path,
+        options: &LoadOptions<'_>,
+        device: Device,
+    ) -> Result<Self> {
+        let (transcriber, report) = Transcriber::load(path, options, device)?;
         if !report.unused.is_empty() {
             log::warn!(
-                "{}: {} tensors were not used",
-                path.display(),
-                report.unused.len()
+                "{name}: {} tensors were not used: {}",
+                report.unused.len(),
+                report.unused.join(", ")
             );
         }
         Ok(Self { transcriber })
     }
 
-    /// Loads a model of the store on the CPU.
+    /// Where it runs.
+    pub fn device(&self) -> Device {
+        *self.transcriber.device()
+    }
+
+    /// Transcribes a whole recording at once, mono at
+    /// [`SAMPLE_RATE_HZ`](hitscribe_core::features::mt3_family::SAMPLE_RATE_HZ). `on_progress` gets the
+    /// share that is done, 0 to 1, and returns whether to go on.
     ///
     /// # Errors
-    /// [`Error::Store`] where it is missing or its file has changed, and those of [`Published::load`].
-    pub fn open(choice: &ModelChoice, store: &Store) -> Result<Self> {
-        let path = choice.find(store).map_err(|unusable| {
-            let (Unusable::Missing(reason) | Unusable::Damaged(reason)) = unusable;
-            Error::Store {
-                path: store.folder().to_owned(),
-                reason,
-            }
-        })?;
-        Self::load(&path, Device::Cpu)
+    /// [`Error::Device`] if the GPU fails; the model must be dropped then.
+    pub fn transcribe(
+        &self,
+        samples: &[f32],
+        options: &TokenOptions,
+        on_progress: impl FnMut(f64) -> bool,
+    ) -> Result<Heard> {
+        self.transcriber.transcribe(samples, options, on_progress)
     }
 
     /// What sessions need to know of it.
@@ -162,12 +191,17 @@ impl Published {
         self.transcriber.form()
     }
 
-    /// Begins a passage. Hop and parts of the settings do not matter.
+    /// Begins a passage with the notes that the source can contain. Hop and parts of `config` are not
+    /// used.
     ///
     /// # Errors
     /// [`Error::Setting`] for a sample rate that is out of range.
-    pub fn session(&self, config: &SessionConfig, source: Source) -> Result<Session> {
-        let mut session = Session::published(config, source)?;
+    pub fn session(
+        &self,
+        config: &SessionConfig,
+        source: impl Into<AllowedNotes>,
+    ) -> Result<Session> {
+        let mut session = Session::imported(config, source)?;
         session.model_ready(self.form());
         Ok(session)
     }
@@ -205,7 +239,7 @@ impl Published {
     }
 }
 
-impl From<Error> for Unusable {
+impl From<Error> for ModelUnavailable {
     fn from(error: Error) -> Self {
         Self::Damaged(error.to_string())
     }

@@ -1,6 +1,6 @@
 //! One source from the start of a passage to its end.
 
-use crate::builtin::Engine;
+use crate::builtin::BuiltinModels;
 use crate::drums::candidate::Sensitivity;
 use crate::pipeline::Pipelines;
 use crate::pipeline::drums::DrumPipeline;
@@ -8,7 +8,6 @@ use crate::pipeline::pitched::PitchedPipeline;
 use crate::pipeline::tokens;
 use crate::pipeline::tokens::{SegmentRequest, TokenPipeline};
 use crate::session_config::SessionConfig;
-use crate::source::Source;
 use hitscribe_core::audio::cleaned;
 use hitscribe_core::audio::resample::Resampler;
 use hitscribe_core::error::Result;
@@ -18,6 +17,7 @@ use hitscribe_core::note::PlacedNote;
 use hitscribe_models::frame::drums::DrumConfig;
 use hitscribe_models::frame::pitched::PitchedConfig;
 use hitscribe_models::generate::SegmentForm;
+use hitscribe_models::generate::allowed::AllowedNotes;
 
 /// See [`Session::latency_samples`].
 pub(crate) fn latency_samples(
@@ -62,7 +62,7 @@ pub struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(engine: &Engine, config: &SessionConfig) -> Result<Self> {
+    pub(crate) fn new(engine: &BuiltinModels, config: &SessionConfig) -> Result<Self> {
         let (drums, pitched) = (engine.drums.model.config(), engine.pitched.model.config());
         let resampler = Resampler::new(config.sample_rate_hz, drums.front_end.sample_rate_hz)?;
         let new_drums = || DrumPipeline::new(&engine.drums, config);
@@ -94,7 +94,10 @@ impl Session {
 
     /// A session for a model of the MT3 family, which need not be loaded yet. Of the settings hop and
     /// parts do not matter.
-    pub fn published(config: &SessionConfig, source: Source) -> Result<Self> {
+    ///
+    /// # Errors
+    /// [`hitscribe_core::Error::Setting`] for a sample rate that is out of range.
+    pub fn imported(config: &SessionConfig, source: impl Into<AllowedNotes>) -> Result<Self> {
         let resampler = tokens::resampler(config)?;
         /// Hosts may say anything; nobody's timeline is longer.
         const LONGEST_TIMELINE_SAMPLES: i64 = 1 << 48;
@@ -112,7 +115,7 @@ impl Session {
             config: *config,
             latency_samples: tokens::latency_samples(&resampler, config),
             resampler,
-            pipelines: Pipelines::Tokens(TokenPipeline::new(config, source.mask(), origin_samples)),
+            pipelines: Pipelines::Tokens(TokenPipeline::new(config, source.into(), origin_samples)),
             lead_in_samples: lead_in_samples as u64,
             is_finished: false,
             samples_in: 0,
@@ -173,7 +176,7 @@ impl Session {
         self.pipelines.finish();
     }
 
-    /// Whether [`Engine::run`] has something to do here.
+    /// Whether [`BuiltinModels::run`] has something to do here.
     pub fn is_ready(&self) -> bool {
         self.pipelines.is_ready()
     }

@@ -43,6 +43,17 @@ impl From<&AllowedNotes> for Parts {
     }
 }
 
+impl From<Parts> for AllowedNotes {
+    fn from(parts: Parts) -> Self {
+        match (parts.drums, parts.pitched_program) {
+            (true, None) => Self::drums(),
+            (true, Some(_)) => Self::everything(),
+            (false, Some(_)) => Self::programs(0..128),
+            (false, None) => Self::programs([]),
+        }
+    }
+}
+
 /// How a source is listened to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SessionConfig {

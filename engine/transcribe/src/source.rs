@@ -106,6 +106,12 @@ impl Source {
     }
 }
 
+impl From<Source> for AllowedNotes {
+    fn from(source: Source) -> Self {
+        source.mask()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,18 +1,15 @@
 //! An audio file as a passage of the take, transcribed in the background.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use hitscribe::{Engine, ModelChoice, Published, Session, SessionConfig, judged};
-use hitscribe_core::audio::downmix;
-use hitscribe_core::audio::file::AudioFile;
+use hitscribe::{DeviceChoice, ModelChoice, PlacedNote, Transcriber, judged};
 use hitscribe_core::error::Result;
-use hitscribe_core::model_store::Store;
-use hitscribe_core::note::PlacedNote;
 use hitscribe_live::LiveSettings;
 use hitscribe_live::take::{Overview, Passage, Take, TakeNote, TempoChange};
-use hitscribe_models::device::{DeviceChoice, guarded};
+use hitscribe_models::device::guarded;
 use parking_lot::Mutex;
 
 /// A transcription that is under way. When it is dropped it ends without a result.
@@ -76,44 +73,6 @@ impl Drop for Import {
     }
 }
 
-/// What hears a recording.
-enum Listener {
-    Builtin(Box<Engine>),
-    Published(Box<Published>),
-}
-
-impl Listener {
-    fn load(model: Option<&ModelChoice>) -> Result<Self> {
-        Ok(match model {
-            None => Self::Builtin(Box::new(Engine::builtin(DeviceChoice::Cpu)?)),
-            Some(choice) => Self::Published(Box::new(Published::open(choice, &Store::of_user()?)?)),
-        })
-    }
-
-    fn session(&self, listening: LiveSettings, sample_rate_hz: u32) -> Result<Session> {
-        let config = SessionConfig {
-            sensitivity: listening.sensitivity,
-            parts: listening.source.parts(),
-            // Nothing has to leave in time: notes are as long as they are.
-            longest_note_seconds: f64::INFINITY,
-            ..SessionConfig::new(sample_rate_hz)
-        };
-        match self {
-            Self::Builtin(engine) => engine.session(&config),
-            Self::Published(model) => model.session(&config, listening.source),
-        }
-    }
-
-    /// Runs what the session is ready for.
-    fn run(&self, session: &mut Session) -> Result<()> {
-        match self {
-            Self::Builtin(engine) => while engine.run(&mut [&mut *session])? > 0 {},
-            Self::Published(model) => while model.run(&mut [&mut *session])? > 0 {},
-        }
-        Ok(())
-    }
-}
-
 /// What the host has last said of tempo and meter: the recording is taken for one of this project.
 fn last_tempo(take: &Take) -> Option<TempoChange> {
     let last = *take.passages.last()?.tempo.last()?;
@@ -130,39 +89,42 @@ fn transcribe(
     tempo: Option<TempoChange>,
     shared: &Shared,
 ) -> Result<Passage> {
-    let listener = Listener::load(model)?;
-    let mut file = AudioFile::open(path)?;
-    let sample_rate_hz = file.sample_rate_hz();
-    let (total, channel_count) = (file.declared_frames(), file.channel_count());
-    let mut session = listener.session(listening, sample_rate_hz)?;
+    let builder = Transcriber::builder().device(DeviceChoice::Cpu);
+    let transcriber = match model {
+        None => builder.builtin()?,
+        Some(choice) => builder.open_stored(choice)?,
+    };
+    let (mut peaks, mut overview, mut length_frames) = (Vec::new(), None, 0);
+    let source = listening.source;
+    let transcription = transcriber
+        .options()
+        .source(source)
+        .sensitivity(listening.sensitivity)
+        .on_progress(|progress| {
+            if let Some(share) = progress.share() {
+                let permille = (share * 1000.0) as u32;
+                shared.progress_permille.store(permille, Ordering::Relaxed);
+            }
+            match shared.is_cancelled.load(Ordering::Relaxed) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        })
+        .on_audio(|block| {
+            let rate_hz = f64::from(block.sample_rate_hz);
+            let overview = overview.get_or_insert_with(|| Overview::new(rate_hz));
+            peaks.extend(overview.push(block.samples));
+            length_frames += block.samples.len() as u64;
+        })
+        .file(path)?;
+    let sample_rate_hz = transcription.sample_rate_hz;
     let mut passage = Passage::new(f64::from(sample_rate_hz));
     passage.was_playing = true;
     if let Some(tempo) = tempo {
         passage.change_tempo(tempo);
     }
-    let mut overview = Overview::new(f64::from(sample_rate_hz));
-    let (mut mono, mut notes) = (Vec::new(), Vec::new());
-    while let Some(block) = file.next_block()? {
-        if shared.is_cancelled.load(Ordering::Relaxed) {
-            return Ok(passage);
-        }
-        mono.clear();
-        downmix(block, channel_count, &mut mono);
-        passage.extend(mono.len() as u64, &overview.push(&mono));
-        session.push(&mono);
-        listener.run(&mut session)?;
-        if let Some(total) = total.filter(|total| *total > 0) {
-            let done = session.pushed_samples() as f64 / total as f64;
-            let permille = (done * 1000.0).min(1000.0) as u32;
-            shared.progress_permille.store(permille, Ordering::Relaxed);
-        }
-    }
-    session.finish();
-    listener.run(&mut session)?;
-    session.take_notes(&mut notes);
-    let source = listening.source;
-    notes.retain(|note| source.admits(note.is_drum, note.pitch));
-    for (note, is_leakage) in judged(&notes, sample_rate_hz, source) {
+    passage.extend(length_frames, &peaks);
+    for (note, is_leakage) in judged(&transcription.placed_notes(), sample_rate_hz, source) {
         passage.insert(take_note(&note, is_leakage));
     }
     Ok(passage)

@@ -1,8 +1,8 @@
 //! What is settled at activation: above all the time between a sound and its MIDI.
 
 use hitscribe::{
-    LONGEST_LIVE_NOTE_SECONDS, SEGMENT_SECONDS, SessionConfig, live_latency_samples,
-    published_latency_samples,
+    LONGEST_LIVE_NOTE_SECONDS, SEGMENT_SECONDS, SessionConfig, imported_latency_samples,
+    live_latency_samples,
 };
 use hitscribe_core::error::Result;
 
@@ -95,7 +95,7 @@ impl ProcessConfig {
     fn published_constant_frames(&self) -> Result<u64> {
         let segment_frames = SEGMENT_SECONDS * self.sample_rate_hz;
         let least_frames = (LEAST_DECODING_SECONDS * self.sample_rate_hz).ceil() as u64;
-        let latency_frames = published_latency_samples(self.sample_rate_hz.round() as u32)?;
+        let latency_frames = imported_latency_samples(self.sample_rate_hz.round() as u32)?;
         let segments = ((latency_frames + least_frames) as f64 / segment_frames).ceil();
         Ok((segments * segment_frames).ceil() as u64)
     }
@@ -171,7 +171,7 @@ mod tests {
                     ProcessConfig::new(rate_hz, 2, LatencyMode::Aligned, hop, 7, false).unwrap();
                 let exact = 3.0 * SEGMENT_SECONDS * rate_hz;
                 assert_eq!(setup.constant_frames, exact.ceil() as u64);
-                let latency = published_latency_samples(rate_hz as u32).unwrap();
+                let latency = imported_latency_samples(rate_hz as u32).unwrap();
                 let decoding = (setup.constant_frames - latency) as f64 / rate_hz;
                 assert!((1.9..2.1).contains(&decoding), "{decoding} s");
             }

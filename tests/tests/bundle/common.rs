@@ -1,9 +1,7 @@
 //! What these tests share.
 
-use hitscribe::{Engine, Parts, transcribe_samples};
-use hitscribe_core::note::Note;
+use hitscribe::{DeviceChoice, Note, Source, Transcriber};
 use hitscribe_host::NoteEvent;
-use hitscribe_models::device::DeviceChoice;
 
 /// Audio and MIDI together.
 pub const ALIGNED: (&str, &str) = ("Latency mode", "Aligned (audio waits)");
@@ -13,26 +11,28 @@ pub fn set(parameter: (&'static str, &str)) -> (&'static str, String) {
     (parameter.0, parameter.1.to_owned())
 }
 
+/// The built-in models on the CPU.
+pub fn on_cpu() -> Transcriber {
+    let builder = Transcriber::builder().device(DeviceChoice::Cpu);
+    builder.builtin().expect("the built-in models")
+}
+
 /// What `hitscribe transcribe` finds in audio that is followed by the silence that the host renders
 /// after it.
 pub fn transcribed(sample_rate_hz: f64, channels: &[Vec<f32>]) -> Vec<Note> {
-    let engine = Engine::builtin(DeviceChoice::Cpu).expect("the built-in model");
+    let transcriber = on_cpu();
     let length = channels[0].len() + (4.0 * sample_rate_hz) as usize;
     let sample = |channel: &Vec<f32>, at: usize| channel.get(at).copied().unwrap_or_default();
     let interleaved: Vec<f32> = (0..length)
         .flat_map(|at| channels.iter().map(move |channel| sample(channel, at)))
         .collect();
     let rate = sample_rate_hz as u32;
-    let mut notes = transcribe_samples(
-        &engine,
-        &interleaved,
-        channels.len(),
-        rate,
-        Parts::DRUMS,
-        0.5,
-    )
-    .expect("the CPU")
-    .notes;
+    let mut notes = transcriber
+        .options()
+        .source(Source::DrumBus)
+        .samples(&interleaved, channels.len(), rate)
+        .expect("the CPU")
+        .notes;
     // What is found in the silence may lie beyond the end of the render.
     let end_seconds = channels[0].len() as f64 / sample_rate_hz;
     notes.retain(|note| note.onset_seconds < end_seconds);

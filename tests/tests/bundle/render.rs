@@ -1,10 +1,11 @@
 //! Renders: every note, at its exact sample, for any block size.
 
-use hitscribe::{Engine, Parts, transcribe_file};
-use hitscribe_models::device::DeviceChoice;
+use hitscribe::Source;
 use hitscribe_tests::{Render, groove, library, read, recording};
 
-use crate::common::{ALIGNED, assert_balanced, assert_equal, assert_same, set, transcribed};
+use crate::common::{
+    ALIGNED, assert_balanced, assert_equal, assert_same, on_cpu, set, transcribed,
+};
 
 #[test]
 fn a_render_gives_the_notes_of_a_transcription_at_every_rate() {
@@ -63,8 +64,10 @@ fn a_real_recording_gives_the_notes_of_its_transcription() {
         seconds,
     );
     // The end of a file is not the same as silence after it, and the model looks that far ahead.
-    let engine = Engine::builtin(DeviceChoice::Cpu).unwrap();
-    let of_file = transcribe_file(&engine, &path, Parts::DRUMS, 0.5, |_, _| {})
+    let of_file = on_cpu()
+        .options()
+        .source(Source::DrumBus)
+        .file(&path)
         .unwrap()
         .notes;
     assert_same(&out.notes, &of_file, constant, rate, seconds - 1.5);

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use super::*;
 use crate::take::Take;
 use crate::{CapturePort, LiveSettings, SharedEngine, TransportState};
-use hitscribe::{Published, SessionConfig, Source, Unusable, published_latency_samples};
+use hitscribe::{ImportedModel, ModelUnavailable, SessionConfig, Source, imported_latency_samples};
 use hitscribe_core::model_store::Transfer;
 use hitscribe_core::note::PlacedNote;
 use hitscribe_models::device::DeviceChoice;
@@ -92,7 +92,7 @@ fn live_sources_share_a_model_and_hear_what_a_recording_gives() {
     let audio = sound(13);
     let expected = {
         let path = choice.find(&store).unwrap();
-        let model = Published::load(&path, Device::Cpu).unwrap();
+        let model = ImportedModel::load(&path, Device::Cpu).unwrap();
         let mut config = SessionConfig::new(RATE_HZ);
         config.longest_note_seconds = f64::INFINITY;
         let mut session = model.session(&config, Source::DrumBus).unwrap();
@@ -123,7 +123,7 @@ fn live_sources_share_a_model_and_hear_what_a_recording_gives() {
         play(port, &audio);
     }
     play(&mut other, &audio);
-    let latency = published_latency_samples(RATE_HZ).unwrap();
+    let latency = imported_latency_samples(RATE_HZ).unwrap();
     for port in &ports {
         wait_for("all but the latency", || {
             port.counters().settled_frames() + latency >= audio.len() as u64
@@ -213,7 +213,7 @@ fn a_changed_file_and_another_model_of_the_name_are_told_apart() {
     );
     let missing = other.find(&store).unwrap_err();
     assert!(
-        matches!(&missing, Unusable::Missing(reason) if reason.contains("another file")),
+        matches!(&missing, ModelUnavailable::Missing(reason) if reason.contains("another file")),
         "{missing:?}"
     );
     let path = choice.find(&store).unwrap();

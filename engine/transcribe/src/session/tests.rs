@@ -1,11 +1,11 @@
 use super::*;
-use crate::builtin::Engine;
+use crate::builtin::BuiltinModels;
 use crate::session_config::{HOP_FRAMES, MIN_HOP_FRAMES};
 use hitscribe_models::device::DeviceChoice;
 
 const fn shared_between_threads<T: Send + Sync>() {}
 const fn moved_between_threads<T: Send>() {}
-const _: () = shared_between_threads::<Engine>();
+const _: () = shared_between_threads::<BuiltinModels>();
 const _: () = moved_between_threads::<Session>();
 
 /// Clicks of decaying noise.
@@ -24,11 +24,11 @@ fn clicks(rate_hz: u32, seconds: f64) -> Vec<f32> {
         .collect()
 }
 
-fn engine() -> Engine {
-    Engine::builtin(DeviceChoice::Cpu).unwrap()
+fn engine() -> BuiltinModels {
+    BuiltinModels::load(DeviceChoice::Cpu).unwrap()
 }
 
-fn drain(engine: &Engine, session: &mut Session, notes: &mut Vec<PlacedNote>) {
+fn drain(engine: &BuiltinModels, session: &mut Session, notes: &mut Vec<PlacedNote>) {
     while session.is_ready() {
         engine.run(&mut [session]).unwrap();
     }
@@ -36,7 +36,7 @@ fn drain(engine: &Engine, session: &mut Session, notes: &mut Vec<PlacedNote>) {
 }
 
 fn transcribe(
-    engine: &Engine,
+    engine: &BuiltinModels,
     config: &SessionConfig,
     audio: &[f32],
     blocks: &[usize],

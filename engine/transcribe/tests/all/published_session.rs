@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use hitscribe::{
-    LONGEST_LIVE_NOTE_SECONDS, Published, SEGMENT_SECONDS, Session, SessionConfig, Source,
-    published_latency_samples,
+    ImportedModel, LONGEST_LIVE_NOTE_SECONDS, SEGMENT_SECONDS, Session, SessionConfig, Source,
+    imported_latency_samples,
 };
 use hitscribe_core::audio::resample::Resampler;
 use hitscribe_core::features::mt3_family::SAMPLE_RATE_HZ;
@@ -106,13 +106,13 @@ fn whole(path: &Path, source: Source, audio: &[f32]) -> Vec<PlacedNote> {
     sorted(heard.notes.iter().map(place).collect())
 }
 
-fn drain(model: &Published, session: &mut Session, notes: &mut Vec<PlacedNote>) {
+fn drain(model: &ImportedModel, session: &mut Session, notes: &mut Vec<PlacedNote>) {
     while model.run(&mut [session]).unwrap() > 0 {}
     session.take_notes(notes);
 }
 
 fn listen(
-    model: &Published,
+    model: &ImportedModel,
     config: &SessionConfig,
     source: Source,
     audio: &[f32],
@@ -144,7 +144,7 @@ fn segments_that_come_in_give_the_notes_of_the_recording() {
     let mut paths = packs();
     paths.push(lively(folder.path()));
     for path in paths {
-        let model = Published::load(&path, Device::Cpu).unwrap();
+        let model = ImportedModel::load(&path, Device::Cpu).unwrap();
         // The second ends exactly with a segment.
         for seconds in [19.3, 5.0 * SEGMENT_SECONDS] {
             let audio = sound(seconds);
@@ -170,7 +170,7 @@ fn sources_do_not_depend_on_each_other() {
     paths.push(lively(folder.path()));
     let audio = sound(9.0);
     for path in paths {
-        let model = Published::load(&path, Device::Cpu).unwrap();
+        let model = ImportedModel::load(&path, Device::Cpu).unwrap();
         let sources = [Source::DrumBus, Source::FullMix, Source::Kick, Source::Keys];
         let mut sessions = sources.map(|source| model.session(&config(), source).unwrap());
         let mut notes = sources.map(|_| Vec::new());
@@ -201,14 +201,14 @@ fn every_note_is_out_after_the_latency() {
     paths.push(lively(folder.path()));
     let audio = sound(15.0);
     for path in paths {
-        let model = Published::load(&path, Device::Cpu).unwrap();
+        let model = ImportedModel::load(&path, Device::Cpu).unwrap();
         let live = SessionConfig {
             longest_note_seconds: LONGEST_LIVE_NOTE_SECONDS,
             ..SessionConfig::new(RATE_HZ)
         };
         let all = listen(&model, &live, Source::FullMix, &audio, audio.len());
         let mut session = model.session(&live, Source::FullMix).unwrap();
-        assert!(session.latency_samples() < published_latency_samples(RATE_HZ).unwrap());
+        assert!(session.latency_samples() < imported_latency_samples(RATE_HZ).unwrap());
         let mut notes = Vec::new();
         for block in audio.chunks(997) {
             session.push(block);
@@ -230,7 +230,7 @@ fn every_note_is_out_after_the_latency() {
 #[test]
 fn the_grid_of_segments_belongs_to_the_timeline() {
     let folder = tempfile::tempdir().unwrap();
-    let model = Published::load(&lively(folder.path()), Device::Cpu).unwrap();
+    let model = ImportedModel::load(&lively(folder.path()), Device::Cpu).unwrap();
     let audio = sound(15.0);
     let source = Source::DrumBus;
     let whole = listen(&model, &config(), source, &audio, audio.len());
