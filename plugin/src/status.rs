@@ -70,7 +70,7 @@ impl Telemetry {
     /// State of a published model, if an instance uses it.
     pub fn model(&self, choice: &ModelChoice) -> Option<ModelStatus> {
         let links = self.links.lock();
-        links.hub.as_ref().and_then(|hub| hub.model(choice))
+        links.hub.as_ref().and_then(|hub| hub.model_status(choice))
     }
 
     /// Share of one core that the engine uses, over all instances.

@@ -67,22 +67,6 @@ pub enum Error {
     /// The caller ended the work before it was done.
     #[error("cancelled")]
     Cancelled,
-    /// A saved take was written by a newer version.
-    #[error(
-        "the saved take has format {found}, this version reads up to {newest}: update Hitscribe"
-    )]
-    TakeTooNew {
-        /// The format of the take.
-        found: u64,
-        /// The newest format that can be read.
-        newest: u64,
-    },
-    /// A saved take is not one, or it is damaged.
-    #[error("the saved take is damaged at byte {at_byte}")]
-    TakeDamaged {
-        /// Where reading stopped.
-        at_byte: usize,
-    },
 }
 
 impl Error {

@@ -21,7 +21,7 @@ use hitscribe_models::generate::{
 };
 
 /// Segments that are decoded as one batch, at most.
-pub const MOST_IN_BATCH: usize = 8;
+pub const MAX_BATCH: usize = 8;
 
 /// A model of the store, as a project remembers it. Its name is for people: what counts is the checksum.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -217,7 +217,7 @@ impl ImportedModel {
         let count = requests.len();
         while !requests.is_empty() {
             let batch: Vec<SegmentRequest> = requests
-                .drain(..requests.len().min(MOST_IN_BATCH))
+                .drain(..requests.len().min(MAX_BATCH))
                 .collect();
             let decoded = self.decode(&batch, &|| true)?;
             for (request, channels) in batch.into_iter().zip(decoded) {

@@ -155,7 +155,7 @@ fn explain(painter: &Painter, layout: &Layout, view: &View, colors: &Palette) {
         _ if view.problem.is_some() => "Audio passes. The line below says what is wrong.",
         (_, false) => "Waiting for the host to start its audio engine.",
         (None, _) => "Waiting for the engine.",
-        _ if view.peaks.iter().any(|peak| *peak > 0.01) => "LiveSettings…",
+        _ if view.peaks.iter().any(|peak| *peak > 0.01) => "Listening…",
         _ => {
             "Play drums through this track: hits appear here and leave as MIDI.\n\n\
              Then pull “Drag MIDI” onto a track, or route this track's MIDI output.\n\

@@ -89,7 +89,7 @@ impl Window {
             .replace(device)
             .is_some_and(|last| last != device);
         if is_new && let Some(hub) = &self.telemetry.links.lock().hub {
-            hub.choose(device_choice(device));
+            hub.set_device(device_choice(device));
         }
     }
 }

@@ -17,7 +17,7 @@ const RATE_HZ: u32 = 44_100;
 
 /// A folder with a checkpoint and what it needs beside it.
 fn lively(folder: &Path) -> PathBuf {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/mt3_family");
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/data/mt3_family");
     let path = folder.join("lively.safetensors");
     std::fs::copy(data.join("lively.safetensors"), &path).unwrap();
     std::fs::write(folder.join("config.json"), r#"{"num_heads": 2}"#).unwrap();
