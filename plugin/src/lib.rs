@@ -141,7 +141,7 @@ fn hub(telemetry: &Telemetry, device: DeviceParam) -> Option<Arc<SharedEngine>> 
     // instance has chosen since.
     let is_new = links.device.replace(device) != Some(device);
     if let (true, Some(hub), Some(choice)) = (is_new, &links.hub, device.choice()) {
-        hub.choose(choice);
+        hub.set_device(choice);
     }
     links.hub.clone()
 }
