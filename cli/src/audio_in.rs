@@ -33,17 +33,6 @@ impl Recording {
         })
     }
 
-    /// From interleaved samples.
-    pub fn of_samples(interleaved: &[f32], channel_count: usize, sample_rate_hz: u32) -> Self {
-        let mut samples = Vec::new();
-        downmix(interleaved, channel_count, &mut samples);
-        Self {
-            samples,
-            sample_rate_hz,
-            warning: None,
-        }
-    }
-
     /// The same at another rate.
     pub fn resampled(self, sample_rate_hz: u32) -> Result<Self> {
         let mut resampler = Resampler::new(self.sample_rate_hz, sample_rate_hz)?;
