@@ -3,6 +3,7 @@
 mod common;
 mod control;
 mod life;
+mod old_state;
 mod render;
 mod start;
 mod state;
