@@ -1,4 +1,4 @@
-//! An audio file as a passage of the take, transcribed in the background.
+//! Transcribes an audio file into a passage of the take, in the background.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use hitscribe_live::take::{Overview, Passage, Take, TakeNote, TempoChange};
 use hitscribe_models::device::guarded;
 use parking_lot::Mutex;
 
-/// A transcription that is under way. When it is dropped it ends without a result.
+/// A transcription in progress. Dropping it cancels the transcription.
 #[derive(Default)]
 pub struct Import {
     shared: Arc<Shared>,
@@ -26,12 +26,12 @@ struct Shared {
 }
 
 impl Import {
-    /// Starts to transcribe `path` into `take`, as a track of this kind would be heard by the built-in
-    /// models, or by `model`.
+    /// Starts to transcribe `path` into `take` with `live_settings`, by an imported model or the
+    /// built-in ones.
     pub fn start(
         path: PathBuf,
         take: Arc<Mutex<Take>>,
-        listening: LiveSettings,
+        live_settings: LiveSettings,
         model: Option<ModelChoice>,
     ) -> Self {
         let import = Self::default();
@@ -41,7 +41,7 @@ impl Import {
             .spawn(move || {
                 let tempo = last_tempo(&take.lock());
                 let passage = guarded("import", || {
-                    transcribe(&path, listening, model.as_ref(), tempo, &shared)
+                    transcribe(&path, live_settings, model.as_ref(), tempo, &shared)
                 });
                 let outcome = match passage.and_then(|passage| passage) {
                     _ if shared.is_cancelled.load(Ordering::Relaxed) => return,
@@ -56,12 +56,13 @@ impl Import {
         import
     }
 
-    /// How far it is, 0 to 1.
+    /// Progress from 0 to 1.
     pub fn progress(&self) -> f32 {
         self.shared.progress_permille.load(Ordering::Relaxed) as f32 / 1000.0
     }
 
-    /// The index of the new passage in the take, or what went wrong, once; none while it works.
+    /// The index of the new passage in the take, or the error. Returned only once; none while the
+    /// transcription is running.
     pub fn take_outcome(&self) -> Option<std::result::Result<usize, String>> {
         self.shared.outcome.lock().take()
     }
@@ -73,7 +74,7 @@ impl Drop for Import {
     }
 }
 
-/// What the host has last said of tempo and meter: the recording is taken for one of this project.
+/// The last tempo and meter of the host, which the recording is assumed to share.
 fn last_tempo(take: &Take) -> Option<TempoChange> {
     let last = *take.passages.last()?.tempo.last()?;
     Some(TempoChange {
@@ -84,7 +85,7 @@ fn last_tempo(take: &Take) -> Option<TempoChange> {
 
 fn transcribe(
     path: &Path,
-    listening: LiveSettings,
+    live_settings: LiveSettings,
     model: Option<&ModelChoice>,
     tempo: Option<TempoChange>,
     shared: &Shared,
@@ -95,11 +96,11 @@ fn transcribe(
         Some(choice) => builder.open_stored(choice)?,
     };
     let (mut peaks, mut overview, mut length_frames) = (Vec::new(), None, 0);
-    let source = listening.source;
+    let source = live_settings.source;
     let transcription = transcriber
         .options()
         .source(source)
-        .sensitivity(listening.sensitivity)
+        .sensitivity(live_settings.sensitivity)
         .on_progress(|progress| {
             if let Some(share) = progress.share() {
                 let permille = (share * 1000.0) as u32;
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_becomes_a_passage_and_junk_an_error_that_names_it() {
+    fn a_file_becomes_a_passage_and_an_error_names_the_file() {
         let take = Arc::new(Mutex::new(Take::default()));
         let audio = concat!(
             env!("CARGO_MANIFEST_DIR"),

@@ -1,25 +1,25 @@
-//! Which part of a passage the editor shows, and which part of it is selected.
+//! The visible range of a passage and the selected range.
 
 use std::ops::Range;
 
-/// Shortest and longest part that is shown, in seconds.
+/// Shortest and longest visible range, in seconds.
 const SPAN_SECONDS: Range<f64> = 0.5..1800.0;
-/// What is shown at first.
+/// Initial visible range.
 const FIRST_SPAN_SECONDS: f64 = 8.0;
-/// A selection that is shorter than this is a click.
+/// A shorter selection counts as a click.
 const SHORTEST_SELECTION_SECONDS: f64 = 0.01;
 
-/// The part that is shown, in seconds from the start of the passage, and the selected part.
+/// The visible range and the selected range, in seconds from the start of the passage.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Timeline {
+pub struct Viewport {
     span_seconds: f64,
-    /// The right edge; none to follow the newest.
+    /// The right edge; none to follow the end of the passage.
     right_seconds: Option<f64>,
-    /// Where the selection was begun, and where it is now.
+    /// Start and end of the selection, in the order of the drag.
     selected: Option<(f64, f64)>,
 }
 
-impl Default for Timeline {
+impl Default for Viewport {
     fn default() -> Self {
         Self {
             span_seconds: FIRST_SPAN_SECONDS,
@@ -29,32 +29,32 @@ impl Default for Timeline {
     }
 }
 
-impl Timeline {
-    /// What is shown of a passage of this length.
+impl Viewport {
+    /// The visible range of a passage of this length.
     pub fn window(&self, length_seconds: f64) -> Range<f64> {
         let right = self.right_seconds.unwrap_or(length_seconds);
         right - self.span_seconds..right
     }
 
-    /// Whether the newest is followed.
+    /// Whether the view follows the end of the passage.
     pub fn follows(&self) -> bool {
         self.right_seconds.is_none()
     }
 
-    /// Follows the newest from now on.
+    /// Follows the end of the passage from now on.
     pub fn follow(&mut self) {
         self.right_seconds = None;
     }
 
-    /// Shows what lies `seconds` later. At the end of the passage it follows again.
+    /// Scrolls by `seconds`. At the end of the passage the view follows again.
     pub fn scroll(&mut self, seconds: f64, length_seconds: f64) {
         let right = self.right_seconds.unwrap_or(length_seconds) + seconds;
         let first = self.span_seconds.min(length_seconds);
         self.right_seconds = (right < length_seconds).then_some(right.max(first));
     }
 
-    /// Shows `factor` times less around a place, which stays where it is while there is something to
-    /// the right of the window.
+    /// Zooms in by `factor` around a time, which keeps its position unless the view is at the end
+    /// of the passage.
     pub fn zoom(&mut self, factor: f64, at_seconds: f64, length_seconds: f64) {
         let before = self.window(length_seconds);
         let span = (self.span_seconds / factor).clamp(SPAN_SECONDS.start, SPAN_SECONDS.end);
@@ -72,7 +72,7 @@ impl Timeline {
         self.right_seconds = Some(length_seconds);
     }
 
-    /// Begins a selection.
+    /// Starts a selection.
     pub fn select_from(&mut self, at_seconds: f64) {
         self.selected = Some((at_seconds, at_seconds));
     }
@@ -84,19 +84,19 @@ impl Timeline {
         }
     }
 
-    /// Selects nothing.
+    /// Clears the selection.
     pub fn deselect(&mut self) {
         self.selected = None;
     }
 
-    /// The selected part in seconds.
+    /// The selected range in seconds.
     pub fn selection(&self) -> Option<Range<f64>> {
         let (from, to) = self.selected?;
         let range = from.min(to).max(0.0)..from.max(to);
         (range.end - range.start >= SHORTEST_SELECTION_SECONDS).then_some(range)
     }
 
-    /// The selected part in frames.
+    /// The selected range in frames.
     pub fn selected_frames(&self, sample_rate_hz: f64) -> Option<Range<u64>> {
         let frames = |seconds: f64| (seconds * sample_rate_hz) as u64;
         let seconds = self.selection()?;
@@ -109,38 +109,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_follows_until_it_is_scrolled_and_again_at_the_end() {
-        let mut timeline = Timeline::default();
-        assert_eq!(timeline.window(20.0), 12.0..20.0);
-        timeline.scroll(-5.0, 20.0);
-        assert_eq!(timeline.window(99.0), 7.0..15.0);
-        timeline.scroll(-99.0, 20.0);
-        assert_eq!(timeline.window(20.0), 0.0..8.0);
-        timeline.scroll(99.0, 20.0);
-        assert!(timeline.follows());
+    fn the_view_follows_until_scrolled_and_again_at_the_end() {
+        let mut viewport = Viewport::default();
+        assert_eq!(viewport.window(20.0), 12.0..20.0);
+        viewport.scroll(-5.0, 20.0);
+        assert_eq!(viewport.window(99.0), 7.0..15.0);
+        viewport.scroll(-99.0, 20.0);
+        assert_eq!(viewport.window(20.0), 0.0..8.0);
+        viewport.scroll(99.0, 20.0);
+        assert!(viewport.follows());
     }
 
     #[test]
-    fn zooming_keeps_the_place_under_the_pointer() {
-        let mut timeline = Timeline::default();
-        timeline.scroll(-5.0, 20.0);
-        timeline.zoom(2.0, 9.0, 20.0);
-        assert_eq!(timeline.window(20.0), 8.0..12.0);
-        timeline.zoom(1e9, 9.0, 20.0);
-        let window = timeline.window(20.0);
+    fn zooming_keeps_the_time_under_the_pointer() {
+        let mut viewport = Viewport::default();
+        viewport.scroll(-5.0, 20.0);
+        viewport.zoom(2.0, 9.0, 20.0);
+        assert_eq!(viewport.window(20.0), 8.0..12.0);
+        viewport.zoom(1e9, 9.0, 20.0);
+        let window = viewport.window(20.0);
         assert!((window.end - window.start - 0.5).abs() < 1e-9);
-        timeline.show_all(20.0);
-        assert_eq!(timeline.window(20.0), 0.0..20.0);
+        viewport.show_all(20.0);
+        assert_eq!(viewport.window(20.0), 0.0..20.0);
     }
 
     #[test]
-    fn a_selection_has_an_order_and_a_click_is_none() {
-        let mut timeline = Timeline::default();
-        timeline.select_from(3.0);
-        assert_eq!(timeline.selection(), None);
-        timeline.select_to(1.0);
-        assert_eq!(timeline.selected_frames(1000.0), Some(1000..3000));
-        timeline.deselect();
-        assert_eq!(timeline.selection(), None);
+    fn a_selection_is_sorted_and_a_click_selects_nothing() {
+        let mut viewport = Viewport::default();
+        viewport.select_from(3.0);
+        assert_eq!(viewport.selection(), None);
+        viewport.select_to(1.0);
+        assert_eq!(viewport.selected_frames(1000.0), Some(1000..3000));
+        viewport.deselect();
+        assert_eq!(viewport.selection(), None);
     }
 }

@@ -1,7 +1,7 @@
-//! Hearing what was transcribed: the notes, played on the built-in procedural kit.
+//! Preview: plays notes on the built-in synthetic kit.
 //!
-//! The sound is rendered on a thread of its own and mixed to the audio by the audio thread, which
-//! neither allocates nor frees it.
+//! A background thread renders the sound. The audio thread mixes it into the output and neither
+//! allocates nor frees memory.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use crossbeam::queue::ArrayQueue;
 use hitscribe_core::DrumClass;
 use hitscribe_core::audio::demo_kit;
 
-/// Longest sound, in seconds.
+/// Longest preview, in seconds.
 const LONGEST_SECONDS: f64 = 600.0;
-/// Level of the kit: below full scale where several drums meet.
+/// Gain of the kit, low enough for several drums at once.
 const GAIN: f32 = 0.4;
-/// Velocities of one sound: finer steps cannot be heard.
+/// Velocities are rounded to multiples of this, so that rendered hits are reused.
 const VELOCITY_STEP: u8 = 8;
 
-/// A note to be heard.
+/// A note of the preview.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Struck {
-    /// Seconds from the start of the sound.
+pub struct PreviewNote {
+    /// Onset in seconds from the start of the preview.
     pub at_seconds: f64,
     /// Length of a pitched note in seconds.
     pub length_seconds: f64,
@@ -33,79 +33,78 @@ pub struct Struck {
     pub velocity: u8,
 }
 
-/// What the editor and the audio thread share.
-pub struct Audition {
+/// The preview, shared by the editor and the audio thread.
+pub struct Preview {
     rendered: ArrayQueue<Vec<f32>>,
-    worn: ArrayQueue<Vec<f32>>,
+    retired: ArrayQueue<Vec<f32>>,
     is_playing: AtomicBool,
     played_frames: AtomicU64,
 }
 
-impl Default for Audition {
+impl Default for Preview {
     fn default() -> Self {
         Self {
             rendered: ArrayQueue::new(1),
-            worn: ArrayQueue::new(2),
+            retired: ArrayQueue::new(2),
             is_playing: AtomicBool::new(false),
             played_frames: AtomicU64::new(0),
         }
     }
 }
 
-impl Audition {
-    /// Plays these notes as soon as they are rendered. Not for the audio thread.
-    pub fn play(self: &Arc<Self>, notes: Vec<Struck>, sample_rate_hz: u32) {
-        let audition = self.clone();
-        while self.worn.pop().is_some() {}
+impl Preview {
+    /// Renders notes in the background, then plays them. Not for the audio thread.
+    pub fn play(self: &Arc<Self>, notes: Vec<PreviewNote>, sample_rate_hz: u32) {
+        let preview = self.clone();
+        while self.retired.pop().is_some() {}
         self.played_frames.store(0, Ordering::Relaxed);
         self.is_playing.store(true, Ordering::Release);
-        // Without a thread there is nothing to hear, and no harm.
         let spawned = std::thread::Builder::new()
-            .name("hitscribe-audition".to_owned())
+            .name("hitscribe-preview".to_owned())
             .spawn(move || {
-                drop(audition.rendered.force_push(render(&notes, sample_rate_hz)));
+                drop(preview.rendered.force_push(render(&notes, sample_rate_hz)));
             });
         if spawned.is_err() {
             self.stop();
         }
     }
 
-    /// Ends the sound.
+    /// Stops the preview. Real-time safe.
     pub fn stop(&self) {
         self.is_playing.store(false, Ordering::Release);
     }
 
-    /// Whether it plays, or will in a moment.
+    /// Whether it is playing or being rendered.
     pub fn is_playing(&self) -> bool {
         self.is_playing.load(Ordering::Acquire)
     }
 
-    /// Frames that have been played.
+    /// Frames that were played.
     pub fn played_frames(&self) -> u64 {
         self.played_frames.load(Ordering::Relaxed)
     }
 }
 
-/// The audio thread's half. Allocates and frees nothing.
+/// The audio-thread side of the preview. Neither allocates nor frees memory.
 #[derive(Default)]
-pub struct Player {
+pub struct PreviewPlayer {
     sound: Option<Vec<f32>>,
-    at: usize,
+    next_index: usize,
 }
 
-impl Player {
-    /// Adds the next frames of the sound to a block, if there is one.
-    pub fn mix(&mut self, audition: &Audition, channels: &mut [&mut [f32]]) {
-        if let Some(new) = audition.rendered.pop() {
-            self.put_away(audition);
+impl PreviewPlayer {
+    /// Adds the next frames of the preview to a block. Real-time safe.
+    pub fn mix(&mut self, preview: &Preview, channels: &mut [&mut [f32]]) {
+        if let Some(new) = preview.rendered.pop() {
+            self.retire(preview);
             self.sound = Some(new);
-            self.at = 0;
+            self.next_index = 0;
         }
         let Some(sound) = &self.sound else { return };
-        let rest = &sound[self.at..];
-        if rest.is_empty() || !audition.is_playing() {
-            audition.stop();
-            self.put_away(audition);
+        let rest = &sound[self.next_index..];
+        if rest.is_empty() || !preview.is_playing() {
+            preview.stop();
+            self.retire(preview);
             return;
         }
         for channel in channels.iter_mut() {
@@ -113,26 +112,26 @@ impl Player {
                 *sample += added;
             }
         }
-        self.at += rest
+        self.next_index += rest
             .len()
             .min(channels.first().map_or(0, |channel| channel.len()));
-        audition
+        preview
             .played_frames
-            .store(self.at as u64, Ordering::Relaxed);
+            .store(self.next_index as u64, Ordering::Relaxed);
     }
 
-    fn put_away(&mut self, audition: &Audition) {
-        if let Some(worn) = self.sound.take()
-            && let Err(worn) = audition.worn.push(worn)
+    fn retire(&mut self, preview: &Preview) {
+        if let Some(retired) = self.sound.take()
+            && let Err(retired) = preview.retired.push(retired)
         {
-            // Freeing it here would take time. The shelf is emptied before each sound.
-            std::mem::forget(worn);
+            // Freeing is not real-time safe. The queue is emptied before each preview.
+            std::mem::forget(retired);
         }
     }
 }
 
-/// The sound of these notes, mono.
-fn render(notes: &[Struck], sample_rate_hz: u32) -> Vec<f32> {
+/// Renders notes to mono audio.
+fn render(notes: &[PreviewNote], sample_rate_hz: u32) -> Vec<f32> {
     let rate = f64::from(sample_rate_hz);
     let mut drums: HashMap<(DrumClass, u8), Vec<f32>> = HashMap::new();
     let mut sound = Vec::new();
@@ -164,8 +163,8 @@ fn add(sound: &mut Vec<f32>, start: usize, part: &[f32]) {
     }
 }
 
-/// A plain tone for a pitched note: three partials that fade.
-fn tone(note: &Struck, rate: f64) -> Vec<f32> {
+/// A simple tone for a pitched note: three decaying partials.
+fn tone(note: &PreviewNote, rate: f64) -> Vec<f32> {
     const RELEASE_SECONDS: f64 = 0.05;
     let hz = 440.0 * ((f64::from(note.key) - 69.0) / 12.0).exp2();
     let length = note.length_seconds.clamp(0.05, 10.0);
@@ -191,7 +190,7 @@ fn tone(note: &Struck, rate: f64) -> Vec<f32> {
 mod tests {
     use super::*;
 
-    const KICK: Struck = Struck {
+    const KICK: PreviewNote = PreviewNote {
         at_seconds: 0.5,
         length_seconds: 0.1,
         is_drum: true,
@@ -200,8 +199,8 @@ mod tests {
     };
 
     #[test]
-    fn notes_sound_where_they_lie() {
-        let pitched = Struck {
+    fn notes_sound_at_their_onsets() {
+        let pitched = PreviewNote {
             is_drum: false,
             key: 60,
             at_seconds: 2.0,
@@ -221,27 +220,27 @@ mod tests {
     }
 
     #[test]
-    fn the_player_adds_once_and_leaves_audio_alone_otherwise() {
-        let audition = Arc::new(Audition::default());
-        let mut player = Player::default();
-        let block = |player: &mut Player| {
+    fn the_player_adds_the_preview_once_and_leaves_other_audio_unchanged() {
+        let preview = Arc::new(Preview::default());
+        let mut player = PreviewPlayer::default();
+        let block = |player: &mut PreviewPlayer| {
             let mut samples = vec![0.25f32; 64];
-            player.mix(&audition, &mut [&mut samples]);
+            player.mix(&preview, &mut [&mut samples]);
             samples
         };
         assert_eq!(block(&mut player), vec![0.25; 64]);
-        assert!(audition.rendered.push(vec![0.5; 100]).is_ok());
-        audition.is_playing.store(true, Ordering::Relaxed);
+        assert!(preview.rendered.push(vec![0.5; 100]).is_ok());
+        preview.is_playing.store(true, Ordering::Relaxed);
         assert_eq!(block(&mut player), vec![0.75; 64]);
         let second = block(&mut player);
         assert_eq!((second[35], second[36]), (0.75, 0.25));
         assert_eq!(block(&mut player), vec![0.25; 64]);
-        assert!(!audition.is_playing());
-        assert!(audition.rendered.push(vec![0.5; 100]).is_ok());
+        assert!(!preview.is_playing());
+        assert!(preview.rendered.push(vec![0.5; 100]).is_ok());
         assert_eq!(
             block(&mut player),
             vec![0.25; 64],
-            "stopped before it began"
+            "stopped before it started"
         );
     }
 }
