@@ -1,6 +1,7 @@
 //! What is saved, what is loaded, and what process() may not do.
 
-use hitscribe_tests::{Render, bundle, groove, library};
+use hitscribe_host::Transport;
+use hitscribe_tests::{Render, bundle, groove, library, transport_at};
 
 use crate::common::{ALIGNED, set};
 
@@ -84,6 +85,22 @@ fn process_neither_asks_for_memory_nor_gives_any_back() {
         };
         assert!(!render.run(&library, &audio).unwrap().notes.is_empty());
     }
+    // The whole callback counts, and so does a request to restart with another latency.
+    let mut host = Render::default().host(&library, 2).unwrap();
+    host.start(44_100.0, 512).unwrap();
+    let mut stopped = || {
+        let transport = Transport {
+            playing: false,
+            ..transport_at(0.0)
+        };
+        let mut block = vec![vec![0.0; 512]; 2];
+        let mut notes = Vec::new();
+        host.process(&mut block, Some(transport), &mut notes)
+            .unwrap();
+        host.set("Hop", "1024 ms").unwrap();
+        host.restart_requests()
+    };
+    assert_eq!([stopped(), stopped(), stopped()], [0, 1, 1]);
     // SAFETY: the symbol is the plugin's own, of this type.
     let count = unsafe {
         let code = libloading::Library::new(bundle()).unwrap();
