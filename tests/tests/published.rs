@@ -1,5 +1,6 @@
 //! An imported model inside the plugin, chosen by the state of a project. One test, because the folder
 //! of models is named by the environment of the process.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 use std::time::{Duration, Instant};

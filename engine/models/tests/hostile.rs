@@ -1,6 +1,7 @@
 //! Damaged and malicious checkpoints and token streams: errors, never panics, never much memory.
 //!
 //! A short deterministic version of the targets in `fuzz/`.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::{Path, PathBuf};

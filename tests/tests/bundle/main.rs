@@ -1,4 +1,5 @@
 //! The built bundle in a real host.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 mod control;
