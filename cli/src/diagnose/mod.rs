@@ -2,6 +2,7 @@
 
 mod instruments;
 mod picture;
+mod spectrogram;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -94,7 +95,12 @@ pub fn run(args: &Args) -> Result<()> {
         &folder.join("instruments.json"),
         &distribution(&subject.notes, &strategies, &advice),
     )?;
-    let png = picture::draw(&recording, &subject.notes, &verdicts)?;
+    let title = args.file.file_name().unwrap_or_default().to_string_lossy();
+    let about = format!(
+        "Transcription: {}. Leakage filter: {}.",
+        subject.source, args.leakage
+    );
+    let png = picture::draw(&recording, &title, &about, &subject.notes, &verdicts)?;
     let path = folder.join("spectrogram.png");
     std::fs::write(&path, png).with_context(|| format!("{}", path.display()))?;
     let log = log(args, &recording, &subject, &advice, &strategies);

@@ -1,4 +1,4 @@
-//! `hitscribe models` from outside; for downloads see fetch.rs.
+//! `hitscribe models`; downloads are in fetch.rs.
 
 use super::store_command::{fails, succeeds};
 
