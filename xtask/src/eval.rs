@@ -1,56 +1,41 @@
 //! `cargo xtask eval`: scores of the built-in model on the development recordings.
 
-use std::path::Path;
-use std::process::Command;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-/// Scores the engine's transcription of the development recordings (outside of the repository).
+use crate::cargo::{cargo, succeed, workspace_root};
+
+/// Options of `eval`.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Folder of the sets [default: ../shared/eval/data beside the repository]
-    #[arg(long)]
-    data: Option<std::path::PathBuf>,
-    /// What `hitscribe eval-set` understands: --sets, --gain-db, --sample-rate, --sensitivity, --per-track, --json
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// Options of `hitscribe eval-set`, such as --sets or --per-track
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     options: Vec<String>,
 }
 
-/// Builds the command line tool and lets it do the work, so that this crate links no engine.
+/// Builds and runs `hitscribe eval-set`.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .context("no folder above xtask")?;
-    let data = arguments
-        .data
-        .clone()
-        .unwrap_or_else(|| root.join("../shared/eval/data"));
+    let data = match &arguments.data {
+        Some(data) => data.clone(),
+        None => workspace_root()?.join("../shared/eval/data"),
+    };
     if !data.is_dir() {
         bail!(
-            "{}: the recordings are not there; name their folder with --data",
+            "{}: there are no recordings; name their folder with --data",
             data.display()
         );
     }
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args([
-            "run",
-            "--release",
-            "--quiet",
-            "--package",
-            "hitscribe-cli",
-            "--bin",
-            "hitscribe",
-            "--",
-            "eval-set",
-        ])
-        .arg("--data")
+    let mut command = cargo()?;
+    // Paths in the options are relative to where the user is.
+    command
+        .current_dir(std::env::current_dir()?)
+        .args(["run", "--release", "--quiet", "--package", "hitscribe-cli"])
+        .args(["--bin", "hitscribe", "--", "eval-set", "--data"])
         .arg(&data)
-        .args(&arguments.options)
-        .status()
-        .context("cargo")?;
-    if !status.success() {
-        bail!("hitscribe eval-set failed");
-    }
-    Ok(())
+        .args(&arguments.options);
+    succeed(&mut command, "hitscribe eval-set failed")
 }
