@@ -15,7 +15,7 @@ use hitscribe_host::{Host, Library};
 use hitscribe_live::take::Take;
 use hitscribe_models::device::Device;
 use hitscribe_models::generate::allowed::AllowedNotes;
-use hitscribe_models::generate::{LoadOptions, TokenOptions, Transcriber};
+use hitscribe_models::generate::{LoadOptions, TokenModel, TokenOptions};
 use hitscribe_tests::{Render, Rendered, groove, json_of, library, take_of};
 use serde_json::{Value, json};
 
@@ -82,7 +82,7 @@ fn transcribed(path: &Path, audio: &[Vec<f32>]) -> Vec<(u64, u8, u64)> {
     let mut resampler = Resampler::new(RATE_HZ as u32, SAMPLE_RATE_HZ).unwrap();
     resampler.push(&mono, &mut samples);
     resampler.finish(&mut samples);
-    let (model, _) = Transcriber::load(path, &LoadOptions::default(), Device::Cpu).unwrap();
+    let (model, _) = TokenModel::load(path, &LoadOptions::default(), Device::Cpu).unwrap();
     let options = TokenOptions {
         source: AllowedNotes::drums(),
         ..TokenOptions::default()

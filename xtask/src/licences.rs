@@ -128,7 +128,7 @@ mod tests {
             .find(|(name, _)| name == "THIRD-PARTY.txt")
             .unwrap();
         assert!(third_party.contains("nice-plug 0.4.2 (ISC)"));
-        assert!(third_party.contains("burn 0.21.0"));
+        assert!(third_party.contains("burn-tensor 0.21.0"));
         assert!(!third_party.contains("\nclack-host "));
     }
 }

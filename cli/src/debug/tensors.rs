@@ -9,12 +9,12 @@ use hitscribe_core::audio::mono::read_mono;
 use hitscribe_core::checkpoint::{Checkpoint, StoredTensor, write_safetensors};
 use hitscribe_core::features::mt3_family::{Features, FrontEndKind, SAMPLE_RATE_HZ};
 use hitscribe_core::midi::upstream;
+use hitscribe_models::Hyperparameters;
 use hitscribe_models::device::{DeviceChoice, select};
-use hitscribe_models::generate::greedy::Sequence;
+use hitscribe_models::generate::Sequence;
 use hitscribe_models::generate::{
-    Family, Heard, LoadOptions, NamedTensor, NamedValues, TraceRequest, Transcriber,
+    Family, LoadOptions, NamedTensor, NamedValues, TokenModel, TokenTranscription, TraceRequest,
 };
-use hitscribe_models::mt3_family::hyperparameters::Settings;
 use serde_json::{Value, json};
 
 use crate::debug::reference_json::{base64, faults, mt3_notes, yourmt3_notes};
@@ -75,7 +75,7 @@ pub fn parse_front_end(text: &str) -> Result<FrontEndKind, String> {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
-    let settings = Settings {
+    let hyperparameters = Hyperparameters {
         heads: args.heads,
         head_size: None,
         memory_rows: args.memory_rows,
@@ -83,11 +83,11 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let options = LoadOptions {
         config: args.config.as_deref(),
-        settings,
+        hyperparameters,
         front_end: args.frontend,
     };
     let (transcriber, report) =
-        Transcriber::load(&args.checkpoint, &options, select(args.device)?.device)?;
+        TokenModel::load(&args.checkpoint, &options, select(args.device)?.device)?;
     if !report.unused.is_empty() {
         log::warn!(
             "{} tensors of the checkpoint were not used: {}",
@@ -305,7 +305,7 @@ fn stored(tensor: &NamedTensor) -> StoredTensor<'_> {
 }
 
 /// The sequences back from `greedy_ids`.
-fn sequences(tensors: &[NamedTensor], transcriber: &Transcriber) -> Result<Vec<Vec<Sequence>>> {
+fn sequences(tensors: &[NamedTensor], transcriber: &TokenModel) -> Result<Vec<Vec<Sequence>>> {
     let tensor = tensors
         .iter()
         .find(|tensor| tensor.name == "greedy_ids")
@@ -342,7 +342,7 @@ fn sequences(tensors: &[NamedTensor], transcriber: &Transcriber) -> Result<Vec<V
     Ok(all.chunks(channels).map(<[Sequence]>::to_vec).collect())
 }
 
-fn notes_json(heard: &Heard, transcriber: &Transcriber) -> Value {
+fn notes_json(heard: &TokenTranscription, transcriber: &TokenModel) -> Value {
     let kind = transcriber.front_end().kind();
     let notes = &heard.reference_notes;
     let (listed, midi) = match kind {

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::Receiver;
 use hitscribe::imported::{ImportedModel, MAX_BATCH, ModelChoice, ModelUnavailable};
 use hitscribe::pipeline::tokens::{SEGMENT_SECONDS, SegmentRequest};
-use hitscribe_core::error::{Error, Result};
+use hitscribe_core::error::Result;
 use hitscribe_core::model_store::Store;
-use hitscribe_models::device::{Device, guarded};
-use hitscribe_models::generate::greedy::Sequence;
+use hitscribe_models::device::{Device, guarded, load_on};
+use hitscribe_models::generate::Sequence;
 
 use crate::status::{ModelPhase, ModelStatus, SharedModel};
 
@@ -84,18 +84,13 @@ impl Worker {
             .store()
             .map_err(|e| ModelUnavailable::Missing(e.to_string()))?;
         let path = self.choice.find(&store)?;
-        let (model, reason) = match load(&path, device) {
-            Err(error @ Error::Device { .. }) if device != Device::Cpu => {
-                (load(&path, Device::Cpu)?, Some(error.to_string()))
-            }
-            outcome => (outcome?, None),
-        };
-        let used = reason.as_ref().map_or(device, |_| Device::Cpu);
-        self.show_ready(&model, used, reason);
+        let (model, selected) = load_on(device, |device| load(&path, device))?;
+        let can_fall_back = selected.device != Device::Cpu;
+        self.show_ready(&model, selected.device, selected.fallback_reason);
         Ok(Loaded {
             model,
             path,
-            can_fall_back: used != Device::Cpu,
+            can_fall_back,
         })
     }
 

@@ -1,4 +1,4 @@
-//! Damaged and malicious checkpoints and token streams: errors, never panics, never much memory.
+//! Damaged and malicious checkpoints and token streams: errors, no panics, little memory.
 //!
 //! A short deterministic version of the targets in `fuzz/`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -12,17 +12,17 @@ use hitscribe_core::tokens::SegmentTokens;
 use hitscribe_core::tokens::mt3::decode;
 use hitscribe_core::tokens::mt3::decode::DecodePath;
 use hitscribe_core::tokens::yourmt3::notes;
+use hitscribe_models::Hyperparameters;
 use hitscribe_models::device::Device;
-use hitscribe_models::generate::{LoadOptions, Transcriber};
-use hitscribe_models::mt3_family::hyperparameters::Settings;
+use hitscribe_models::generate::{LoadOptions, TokenModel};
 
-/// Counts what is allocated, to show that memory stays bounded.
+/// Counts allocated bytes, to show that memory stays bounded.
 struct Counting;
 
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: everything is handed to the system's allocator unchanged.
+// SAFETY: all calls go to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let now = NOW.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
@@ -87,7 +87,7 @@ fn mutate(original: &[u8], from: usize, to: usize, random: &mut Random) -> Vec<u
                 let end = (at + [1, 2, 4, 8][random.below(4)]).min(bytes.len());
                 bytes[at..end].copy_from_slice(&value[..end - at]);
             }
-            // A piece of the file once more.
+            // A duplicated piece of the file.
             6 => {
                 let start = random.below(bytes.len());
                 let piece = bytes[start..(start + random.below(200)).min(bytes.len())].to_vec();
@@ -103,7 +103,7 @@ fn mutate(original: &[u8], from: usize, to: usize, random: &mut Random) -> Vec<u
 }
 
 #[test]
-fn mutated_checkpoints_and_token_streams_are_survived() {
+fn mutated_checkpoints_and_token_streams_are_errors() {
     // One test, because the peak of memory is that of the process.
     checkpoints();
     whole_networks();
@@ -158,9 +158,9 @@ fn whole_networks() {
         .windows(8)
         .position(|window| window == b"data.pkl")
         .unwrap();
-    let settings = Settings {
+    let hyperparameters = Hyperparameters {
         heads: Some(2),
-        ..Settings::default()
+        ..Hyperparameters::default()
     };
     let mut random = Random(2);
     let (mut loaded, mut refused) = (0, 0);
@@ -172,10 +172,10 @@ fn whole_networks() {
         };
         std::fs::write(&path, mutate(&original, from, to, &mut random)).unwrap();
         let options = LoadOptions {
-            settings: settings.clone(),
+            hyperparameters: hyperparameters.clone(),
             ..LoadOptions::default()
         };
-        match Transcriber::load(&path, &options, Device::Cpu) {
+        match TokenModel::load(&path, &options, Device::Cpu) {
             Ok(_) => loaded += 1,
             Err(error) => {
                 refused += 1;
@@ -186,7 +186,7 @@ fn whole_networks() {
     assert!(loaded > 0 && refused > 100, "{loaded}, {refused}");
 }
 
-/// Small files whose few tensors are those of networks of terabytes, or of none that can be run.
+/// Small files whose few tensors belong to networks of terabytes, or to impossible ones.
 fn huge_networks() {
     const LONG: &[usize] = &[100_000, 1];
     const SHORT: &[usize] = &[64, 1];
@@ -238,7 +238,7 @@ fn huge_networks() {
         write_safetensors(&path, &stored.collect::<Vec<_>>()).unwrap();
         let before = NOW.load(Ordering::Relaxed);
         PEAK.store(before, Ordering::Relaxed);
-        let error = Transcriber::load(&path, &LoadOptions::default(), Device::Cpu)
+        let error = TokenModel::load(&path, &LoadOptions::default(), Device::Cpu)
             .map(|_| ())
             .unwrap_err()
             .to_string();
@@ -286,7 +286,7 @@ fn token_streams() {
     }
 }
 
-/// Mostly ids of the vocabularies, now and then anything.
+/// Mostly ids of the vocabularies, sometimes any number.
 fn id(random: &mut Random) -> i32 {
     match random.below(12) {
         0 => random.next() as i32,

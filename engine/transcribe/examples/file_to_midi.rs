@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use hitscribe::Transcriber;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let audio: PathBuf = std::env::args_os().nth(1).ok_or("name an audio file")?.into();
+    let audio: PathBuf = std::env::args_os()
+        .nth(1)
+        .ok_or("name an audio file")?
+        .into();
     let midi = audio.with_extension("mid");
     let song = Transcriber::builtin()?.file(&audio)?;
     song.write_midi(&midi)?;

@@ -42,7 +42,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for warning in &song.warnings {
         eprintln!("warning: {warning}");
     }
-    println!("{} notes by {} on {}", song.notes.len(), song.model, song.device);
+    println!(
+        "{} notes by {} on {}",
+        song.notes.len(),
+        song.model,
+        song.device
+    );
     if let Some(report) = &song.leakage {
         println!("leakage: {report}");
     }

@@ -8,10 +8,11 @@ use hitscribe::{DrumClass, Source, Transcriber};
 fn main() -> Result<(), hitscribe::Error> {
     let (samples, _) = demo_kit::groove();
     let transcriber = Transcriber::builtin()?;
-    let song = transcriber
-        .options()
-        .source(Source::DrumBus)
-        .samples(&samples, 2, demo_kit::DEMO_SAMPLE_RATE_HZ)?;
+    let song = transcriber.options().source(Source::DrumBus).samples(
+        &samples,
+        2,
+        demo_kit::DEMO_SAMPLE_RATE_HZ,
+    )?;
     for note in &song.notes {
         let drum = DrumClass::from_gm_note(note.pitch).map_or("?", DrumClass::label);
         let (seconds, velocity) = (note.onset_seconds, note.velocity);

@@ -1,21 +1,20 @@
 //! The model of the process and its runs.
 
 use crate::pipeline::drums::DrumPipeline;
-use crate::pipeline::frames::{Loaded, run_ready};
+use crate::pipeline::frames::run_ready;
 use crate::pipeline::pitched::PitchedPipeline;
 use crate::session::{Session, latency_samples};
 use crate::session_config::{MIN_HOP_FRAMES, SessionConfig};
 use hitscribe_core::audio::resample::Resampler;
 use hitscribe_core::error::{Error, Result};
-use hitscribe_models::device;
-use hitscribe_models::device::{Device, DeviceChoice, Selected};
-use hitscribe_models::frame::drums::{DRUM_WEIGHTS, DrumWeights, Drums};
-use hitscribe_models::frame::pitched::{PITCHED_WEIGHTS, Pitched, PitchedWeights};
+use hitscribe_models::device::{self, DeviceChoice, Selected};
+use hitscribe_models::frame::drums::{DRUM_WEIGHTS, DrumConfig, DrumNet};
+use hitscribe_models::frame::pitched::{PITCH_WEIGHTS, PitchConfig, PitchNet};
 
 /// The built-in models on a device, shared by all sessions. `Send` and `Sync`.
 pub struct BuiltinModels {
-    pub(super) drums: Loaded<Drums>,
-    pub(super) pitched: Loaded<Pitched>,
+    pub(super) drums: DrumNet,
+    pub(super) pitched: PitchNet,
     selected: Selected,
 }
 
@@ -35,28 +34,14 @@ impl BuiltinModels {
     /// # Errors
     /// [`Error::Model`] for damaged weights, [`Error::Device`] as for [`BuiltinModels::load`].
     pub fn with_weights(bytes: &[u8], choice: DeviceChoice) -> Result<Self> {
-        let selected = device::select(choice)?;
-        let (drums, pitched) = match PitchedWeights::parse(bytes) {
+        let (drums, pitched) = match PitchConfig::of_weights(bytes) {
             Ok(_) => (DRUM_WEIGHTS, bytes),
-            Err(_) => (bytes, PITCHED_WEIGHTS),
+            Err(_) => (bytes, PITCH_WEIGHTS),
         };
-        let load = |device| -> Result<(Loaded<Drums>, Loaded<Pitched>)> {
-            Ok((Loaded::new(drums, device)?, Loaded::new(pitched, device)?))
-        };
-        let ((drums, pitched), selected) = match load(selected.device) {
-            Ok(loaded) => (loaded, selected),
-            Err(Error::Device { reason, .. }) if choice == DeviceChoice::Auto => {
-                let fallback_reason = Some(reason);
-                (
-                    load(Device::Cpu)?,
-                    Selected {
-                        device: Device::Cpu,
-                        fallback_reason,
-                    },
-                )
-            }
-            Err(error) => return Err(error),
-        };
+        let ((drums, pitched), selected) = device::load(choice, |device| {
+            let drums = DrumNet::load(drums, device)?;
+            Ok((drums, PitchNet::load(pitched, device)?))
+        })?;
         Ok(Self {
             drums,
             pitched,
@@ -75,8 +60,8 @@ impl BuiltinModels {
     }
 
     #[cfg(test)]
-    pub(super) fn model_config(&self) -> &hitscribe_models::frame::drums::DrumConfig {
-        self.drums.model.config()
+    pub(super) fn model_config(&self) -> &DrumConfig {
+        self.drums.config()
     }
 
     /// Begins a passage.
@@ -102,17 +87,17 @@ impl BuiltinModels {
     pub fn run(&self, sessions: &mut [&mut Session]) -> Result<usize> {
         let count = sessions.iter().filter(|s| s.is_ready()).count();
         let drums = sessions.iter_mut().filter_map(|s| s.drum_pipeline());
-        run_ready(&self.drums, drums.collect())?;
+        run_ready(self.drums.frames(), drums.collect())?;
         let pitched = sessions.iter_mut().filter_map(|s| s.pitched_pipeline());
-        run_ready(&self.pitched, pitched.collect())?;
+        run_ready(self.pitched.frames(), pitched.collect())?;
         Ok(count)
     }
 
     /// The length at which pitched notes must be cut so that a session that hears them has no more latency
     /// than one that hears drums alone.
     pub fn longest_live_note_seconds(&self, config: &SessionConfig) -> f64 {
-        let pitched = self.pitched.model.config();
-        let of_drums = DrumPipeline::latency_samples(self.drums.model.config(), config.hop_frames);
+        let pitched = self.pitched.config();
+        let of_drums = DrumPipeline::latency_samples(self.drums.config(), config.hop_frames);
         let shortest = SessionConfig {
             longest_note_seconds: 0.0,
             ..*config
@@ -130,8 +115,8 @@ impl BuiltinModels {
 /// # Errors
 /// [`Error::Setting`] for a sample rate that is out of range.
 pub fn builtin_latency_samples(config: &SessionConfig) -> Result<u64> {
-    let drums = DrumWeights::parse(DRUM_WEIGHTS)?.config;
-    let pitched = PitchedWeights::parse(PITCHED_WEIGHTS)?.config;
+    let drums = DrumConfig::of_weights(DRUM_WEIGHTS)?;
+    let pitched = PitchConfig::of_weights(PITCH_WEIGHTS)?;
     let resampler = Resampler::new(config.sample_rate_hz, drums.front_end.sample_rate_hz)?;
     Ok(latency_samples(&drums, &pitched, &resampler, config))
 }

@@ -14,10 +14,10 @@ use crate::session_config::SessionConfig;
 use hitscribe_core::error::{Error, Result};
 use hitscribe_core::model_store::{Store, StoredModel, sha256_of_file};
 use hitscribe_models::device::Device;
+use hitscribe_models::generate::Sequence;
 use hitscribe_models::generate::allowed::AllowedNotes;
-use hitscribe_models::generate::greedy::Sequence;
 use hitscribe_models::generate::{
-    Heard, LoadOptions, SegmentForm, SegmentJob, TokenOptions, Transcriber,
+    LoadOptions, SegmentForm, SegmentJob, TokenModel, TokenOptions, TokenTranscription,
 };
 
 /// Segments that are decoded as one batch, at most.
@@ -134,7 +134,7 @@ pub fn live_config(config: &SessionConfig) -> SessionConfig {
 /// A published model on a device. What [`super::BuiltinModels`] is for the built-in models, without its batch
 /// over live sources: those are served by the engine thread.
 pub struct ImportedModel {
-    transcriber: Transcriber,
+    transcriber: TokenModel,
 }
 
 impl ImportedModel {
@@ -155,7 +155,7 @@ impl ImportedModel {
         options: &LoadOptions<'_>,
         device: Device,
     ) -> Result<Self> {
-        let (transcriber, report) = Transcriber::load(path, options, device)?;
+        let (transcriber, report) = TokenModel::load(path, options, device)?;
         if !report.unused.is_empty() {
             log::warn!(
                 "{name}: {} tensors were not used: {}",
@@ -182,7 +182,7 @@ impl ImportedModel {
         samples: &[f32],
         options: &TokenOptions,
         on_progress: impl FnMut(f64) -> bool,
-    ) -> Result<Heard> {
+    ) -> Result<TokenTranscription> {
         self.transcriber.transcribe(samples, options, on_progress)
     }
 
@@ -216,9 +216,8 @@ impl ImportedModel {
             sessions.iter_mut().flat_map(|s| s.requests()).collect();
         let count = requests.len();
         while !requests.is_empty() {
-            let batch: Vec<SegmentRequest> = requests
-                .drain(..requests.len().min(MAX_BATCH))
-                .collect();
+            let batch: Vec<SegmentRequest> =
+                requests.drain(..requests.len().min(MAX_BATCH)).collect();
             let decoded = self.decode(&batch, &|| true)?;
             for (request, channels) in batch.into_iter().zip(decoded) {
                 request.answer(Some(channels));

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use hitscribe_core::error::{Error, Result};
+use hitscribe_core::error::Result;
 use hitscribe_core::features::mt3_family::FrontEndKind;
 use hitscribe_core::model_store::Store;
-use hitscribe_models::device::{Device, DeviceChoice, select};
+use hitscribe_models::device::{self, Device, DeviceChoice};
 use hitscribe_models::generate::LoadOptions;
 
 use crate::audio_input::MonoRecording;
@@ -86,16 +86,7 @@ impl Settings {
             None => BuiltinModels::load(device)?,
             Some(bytes) => BuiltinModels::with_weights(bytes, device)?,
         };
-        let used = models.selected();
-        // A machine without a GPU is normal, a GPU that fails is not.
-        let reason = match &used.fallback_reason {
-            Some(reason) if select(device)?.device != used.device => Some(reason.clone()),
-            Some(reason) => {
-                log::debug!("on the CPU: {reason}");
-                None
-            }
-            None => None,
-        };
+        let reason = models.selected().gpu_failure();
         Ok((Model::Builtin(Box::new(models)), reason))
     }
 
@@ -114,13 +105,10 @@ impl Settings {
             front_end: self.front_end,
             ..LoadOptions::default()
         };
-        let load = |device| ImportedModel::load_as(name, &path, &options, device);
-        let (model, reason) = match load(select(device)?.device) {
-            Err(Error::Device { reason, .. }) if device == DeviceChoice::Auto => {
-                (load(Device::Cpu)?, Some(reason))
-            }
-            outcome => (outcome?, None),
-        };
+        let (model, selected) = device::load(device, |device| {
+            ImportedModel::load_as(name, &path, &options, device)
+        })?;
+        let reason = selected.gpu_failure();
         let (name, model) = (name.to_owned(), Box::new(model));
         Ok((Model::Imported { name, model }, reason))
     }

@@ -163,7 +163,7 @@ impl Model {
         let sensitivity = request.sensitivity;
         let options = TokenOptions {
             source: request.source.clone().unwrap_or_default(),
-            sensitivity: LogitBias::of_shares(sensitivity.overall, |class| {
+            sensitivity: LogitBias::from_sensitivity(sensitivity.overall, |class| {
                 sensitivity.by_class[class.index()]
             }),
             ..TokenOptions::default()

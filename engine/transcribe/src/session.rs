@@ -15,14 +15,14 @@ use hitscribe_core::features::log_bands::FrontEndConfig;
 use hitscribe_core::features::mt3_family::SAMPLE_RATE_HZ;
 use hitscribe_core::note::PlacedNote;
 use hitscribe_models::frame::drums::DrumConfig;
-use hitscribe_models::frame::pitched::PitchedConfig;
+use hitscribe_models::frame::pitched::PitchConfig;
 use hitscribe_models::generate::SegmentForm;
 use hitscribe_models::generate::allowed::AllowedNotes;
 
 /// See [`Session::latency_samples`].
 pub(crate) fn latency_samples(
     drums: &DrumConfig,
-    pitched: &PitchedConfig,
+    pitched: &PitchConfig,
     resampler: &Resampler,
     config: &SessionConfig,
 ) -> u64 {
@@ -63,7 +63,7 @@ pub struct Session {
 
 impl Session {
     pub(crate) fn new(engine: &BuiltinModels, config: &SessionConfig) -> Result<Self> {
-        let (drums, pitched) = (engine.drums.model.config(), engine.pitched.model.config());
+        let (drums, pitched) = (engine.drums.config(), engine.pitched.config());
         let resampler = Resampler::new(config.sample_rate_hz, drums.front_end.sample_rate_hz)?;
         let new_drums = || DrumPipeline::new(&engine.drums, config);
         let new_pitched = |program| PitchedPipeline::new(&engine.pitched, config, program);

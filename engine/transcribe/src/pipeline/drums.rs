@@ -9,12 +9,12 @@ use crate::drums::onset_refinement;
 use crate::drums::onset_refinement::{MAX_MOVE_SECONDS, refined_onset};
 use crate::drums::peak_picking::{MAX_SHIFT_FRAMES, PickRules, Picker};
 use crate::drums::velocity::{StrengthMeter, VelocityScale, band_db};
-use crate::pipeline::frames::{FramePipeline, FrameStream, Loaded};
+use crate::pipeline::frames::{FramePipeline, FrameStream};
 use crate::session_config::SessionConfig;
 use hitscribe_core::error::Result;
 use hitscribe_core::features::log_bands::FrontEndConfig;
 use hitscribe_core::note::{DRUM_NOTE_SECONDS, PlacedNote};
-use hitscribe_models::frame::drums::{DrumConfig, Drums};
+use hitscribe_models::frame::drums::{DrumConfig, DrumNet};
 use hitscribe_models::frame::weights_file::NetworkConfig;
 
 /// Farthest that an onset lies from the frame that it was found in, in frames of the model.
@@ -24,7 +24,7 @@ fn reach_frames(front_end: &FrontEndConfig) -> f64 {
 }
 
 pub(crate) struct DrumPipeline {
-    stream: FrameStream<Drums>,
+    stream: FrameStream,
     picker: Picker,
     levels: BandLevels,
     judge: LoudnessJudge,
@@ -36,10 +36,10 @@ pub(crate) struct DrumPipeline {
 }
 
 impl DrumPipeline {
-    pub(crate) fn new(loaded: &Loaded<Drums>, config: &SessionConfig) -> Result<Self> {
-        let model = loaded.model.config();
+    pub(crate) fn new(net: &DrumNet, config: &SessionConfig) -> Result<Self> {
+        let model = net.config();
         Ok(Self {
-            stream: FrameStream::new(loaded, config.hop_frames)?,
+            stream: FrameStream::new(net.frames(), config.hop_frames)?,
             picker: Picker::new(&model.thresholds, PickRules::default()),
             levels: BandLevels::new(model.front_end.sample_rate_hz),
             judge: LoudnessJudge::default(),
@@ -106,12 +106,12 @@ impl DrumPipeline {
     }
 }
 
-impl FramePipeline<Drums> for DrumPipeline {
-    fn stream(&self) -> &FrameStream<Drums> {
+impl FramePipeline for DrumPipeline {
+    fn stream(&self) -> &FrameStream {
         &self.stream
     }
 
-    fn stream_mut(&mut self) -> &mut FrameStream<Drums> {
+    fn stream_mut(&mut self) -> &mut FrameStream {
         &mut self.stream
     }
 

@@ -1,12 +1,12 @@
 //! Pitched notes of one source.
 
 use crate::drums::candidate::Sensitivity;
-use crate::pipeline::frames::{FramePipeline, FrameStream, Loaded};
+use crate::pipeline::frames::{FramePipeline, FrameStream};
 use crate::pitched::note_picking::{KeyPick, KeyPicker, KeyRules, MAX_KEY_SHIFT_FRAMES};
 use crate::session_config::SessionConfig;
 use hitscribe_core::error::Result;
 use hitscribe_core::note::PlacedNote;
-use hitscribe_models::frame::pitched::{Pitched, PitchedConfig};
+use hitscribe_models::frame::pitched::{PitchConfig, PitchNet};
 use hitscribe_models::frame::weights_file::NetworkConfig;
 
 /// Frames of the pitched model in one of its steps, for so many frames of the drum model, whose frames
@@ -16,7 +16,7 @@ fn own_hop_frames(hop_frames: usize) -> usize {
 }
 
 pub(crate) struct PitchedPipeline {
-    stream: FrameStream<Pitched>,
+    stream: FrameStream,
     picker: KeyPicker,
     lowest_key: u8,
     program: u8,
@@ -25,14 +25,10 @@ pub(crate) struct PitchedPipeline {
 }
 
 impl PitchedPipeline {
-    pub(crate) fn new(
-        loaded: &Loaded<Pitched>,
-        config: &SessionConfig,
-        program: u8,
-    ) -> Result<Self> {
-        let model = loaded.model.config();
+    pub(crate) fn new(net: &PitchNet, config: &SessionConfig, program: u8) -> Result<Self> {
+        let model = net.config();
         Ok(Self {
-            stream: FrameStream::new(loaded, own_hop_frames(config.hop_frames))?,
+            stream: FrameStream::new(net.frames(), own_hop_frames(config.hop_frames))?,
             picker: KeyPicker::new(model.keys, rules(model, config)),
             lowest_key: model.lowest_key,
             program,
@@ -43,7 +39,7 @@ impl PitchedPipeline {
 
     /// Samples of the model's rate from an onset to the last one that must be in until the note is out:
     /// as for drums, and then the longest that a note lasts.
-    pub(crate) fn latency_samples(model: &PitchedConfig, config: &SessionConfig) -> usize {
+    pub(crate) fn latency_samples(model: &PitchConfig, config: &SessionConfig) -> usize {
         let rules = rules(model, config);
         let frames = MAX_KEY_SHIFT_FRAMES.ceil() as usize
             + rules.longest_frames as usize
@@ -87,7 +83,7 @@ impl PitchedPipeline {
     }
 }
 
-fn rules(model: &PitchedConfig, config: &SessionConfig) -> KeyRules {
+fn rules(model: &PitchConfig, config: &SessionConfig) -> KeyRules {
     let front_end = &model.front_end;
     let frames_per_second = f64::from(front_end.sample_rate_hz) / front_end.hop_samples as f64;
     let longest = (config.longest_note_seconds.max(0.0) * frames_per_second).round();
@@ -98,12 +94,12 @@ fn rules(model: &PitchedConfig, config: &SessionConfig) -> KeyRules {
     )
 }
 
-impl FramePipeline<Pitched> for PitchedPipeline {
-    fn stream(&self) -> &FrameStream<Pitched> {
+impl FramePipeline for PitchedPipeline {
+    fn stream(&self) -> &FrameStream {
         &self.stream
     }
 
-    fn stream_mut(&mut self) -> &mut FrameStream<Pitched> {
+    fn stream_mut(&mut self) -> &mut FrameStream {
         &mut self.stream
     }
 

@@ -12,8 +12,8 @@ use hitscribe_core::error::Result;
 use hitscribe_core::features::mt3_family::SAMPLE_RATE_HZ;
 use hitscribe_core::note::{Note, PlacedNote};
 use hitscribe_core::tokens::incremental::RunningNotes;
+use hitscribe_models::generate::Sequence;
 use hitscribe_models::generate::allowed::{AllowedNotes, LogitBias};
-use hitscribe_models::generate::greedy::Sequence;
 use hitscribe_models::generate::{SegmentForm, SegmentJob};
 
 /// Samples of the longest segment of the family.
@@ -141,7 +141,7 @@ impl TokenPipeline {
 
     pub(crate) fn set_sensitivity(&mut self, sensitivity: Sensitivity) {
         let of_class = |class: hitscribe_core::DrumClass| sensitivity.by_class[class.index()];
-        self.sensitivity = LogitBias::of_shares(sensitivity.overall, of_class);
+        self.sensitivity = LogitBias::from_sensitivity(sensitivity.overall, of_class);
     }
 
     /// Takes the next samples, at the rate of the model.

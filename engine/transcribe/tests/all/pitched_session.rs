@@ -4,7 +4,7 @@ use hitscribe::{
     AllowedNotes, BuiltinModels, DeviceChoice, HOP_FRAMES, MIN_HOP_FRAMES, Note, Parts, PlacedNote,
     SessionConfig, Source, Transcriber, TranscriberBuilder,
 };
-use hitscribe_models::frame::pitched::PITCHED_WEIGHTS;
+use hitscribe_models::frame::pitched::PITCH_WEIGHTS;
 
 const RATE_HZ: u32 = 44_100;
 /// Seconds and MIDI keys of what [`plucks`] plays.
@@ -101,7 +101,7 @@ fn a_long_note_is_written_in_full() {
 /// The embedded weights with the onset threshold of their configuration replaced by one of the same
 /// number of digits.
 fn weights_with_onset_threshold(threshold: &str) -> Vec<u8> {
-    let mut bytes = PITCHED_WEIGHTS.to_vec();
+    let mut bytes = PITCH_WEIGHTS.to_vec();
     let name = br#"\"onset_threshold\": "#;
     let at = bytes.windows(name.len()).position(|w| w == name).unwrap() + name.len();
     bytes[at..at + threshold.len()].copy_from_slice(threshold.as_bytes());
@@ -115,14 +115,9 @@ fn weights_of_the_pitched_network_take_its_place() {
         bass_notes(&builder.builtin().unwrap(), &audio, RATE_HZ).len()
     };
     let own = count(on_cpu());
-    assert_eq!(count(on_cpu().weights(PITCHED_WEIGHTS)), own);
+    assert_eq!(count(on_cpu().weights(PITCH_WEIGHTS)), own);
     assert!(count(on_cpu().weights(weights_with_onset_threshold("0.01"))) > own);
-    assert!(
-        on_cpu()
-            .weights(&PITCHED_WEIGHTS[..1000])
-            .builtin()
-            .is_err()
-    );
+    assert!(on_cpu().weights(&PITCH_WEIGHTS[..1000]).builtin().is_err());
 }
 
 #[test]

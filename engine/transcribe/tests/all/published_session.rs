@@ -11,7 +11,7 @@ use hitscribe_core::audio::resample::Resampler;
 use hitscribe_core::features::mt3_family::SAMPLE_RATE_HZ;
 use hitscribe_core::note::PlacedNote;
 use hitscribe_models::device::Device;
-use hitscribe_models::generate::{Family, LoadOptions, TokenOptions, Transcriber, family_of};
+use hitscribe_models::generate::{Family, LoadOptions, TokenModel, TokenOptions, family_of};
 
 const RATE_HZ: u32 = 44_100;
 
@@ -85,7 +85,7 @@ fn plain(notes: &[PlacedNote]) -> Vec<PlacedNote> {
 
 /// What the transcription of a whole recording gives.
 fn whole(path: &Path, source: Source, audio: &[f32]) -> Vec<PlacedNote> {
-    let (model, _) = Transcriber::load(path, &LoadOptions::default(), Device::Cpu).unwrap();
+    let (model, _) = TokenModel::load(path, &LoadOptions::default(), Device::Cpu).unwrap();
     let mut resampler = Resampler::new(RATE_HZ, SAMPLE_RATE_HZ).unwrap();
     let mut samples = Vec::new();
     resampler.push(audio, &mut samples);

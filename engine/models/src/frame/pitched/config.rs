@@ -1,50 +1,24 @@
-//! The built-in pitched model: what its weights file says.
-//!
-//! The definition it follows is `train/hitscribe_train/pitch_model.py`; the file is written by
-//! `train/hitscribe_train/pitch_export.py`. Sizes, taps and harmonics are read from the file's metadata
-//! and checked against its tensors.
+//! The configuration of the network for pitched notes in its weights file.
 
-use burn::tensor::backend::Backend;
+use hitscribe_core::error::Result;
+use hitscribe_core::features::log_bands::FrontEndConfig;
 use serde::Deserialize;
 
 use crate::frame::weights_file::{NetworkConfig, WeightsFile, broken};
-use crate::frame::{Architecture, StreamModel, StreamState, StreamStep};
-use hitscribe_core::error::Result;
-use hitscribe_core::features::log_bands::FrontEndConfig;
 
-mod network;
+/// A weights file of the network for pitched notes.
+pub type PitchWeights<'a> = WeightsFile<'a, PitchConfig>;
 
-pub use network::Network;
-
-/// The kind of network in this module.
-pub struct Pitched;
-
-impl Architecture for Pitched {
-    type Config = PitchedConfig;
-    type Network<B: Backend> = Network<B>;
-}
-
-/// The pitched model on one device. Its outputs in one frame: [`VALUES_PER_KEY`] for each key.
-pub type PitchedModel = StreamModel<Pitched>;
-/// What the pitched model remembers of one source.
-pub type PitchedState = StreamState<Pitched>;
-/// One source's part of a batch of the pitched model.
-pub type PitchedStep<'a> = StreamStep<'a, Pitched>;
-/// A weights file of the pitched model.
-pub type PitchedWeights<'a> = WeightsFile<'a, PitchedConfig>;
-
-/// The weights that come with the engine.
-pub const PITCHED_WEIGHTS: &[u8] = include_bytes!("../../weights/builtin_pitch.safetensors");
-
-/// Values per key in an output frame: onset logit, logit of sounding, velocity logit, shift in frames.
+/// Values per key in an output frame: onset logit, activity logit, velocity logit, time shift in
+/// frames.
 pub const VALUES_PER_KEY: usize = 4;
 
 const FORMAT: u32 = 1;
-/// Every convolution has three taps over keys and three over time.
-const TAPS: usize = 3;
+/// Taps of every convolution over keys, and over time.
+pub(super) const TAPS: usize = 3;
 
-/// One residual block over keys and time: tap `i` looks at frame `t + (i - past_taps) * dilation`, and
-/// `keys` keys below, at and above its own.
+/// One residual block over keys and time. Tap `i` over time is at frame `t + (i - past_taps) *
+/// dilation`; the taps over keys are `keys` below, at and `keys` above the key.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct KeyBlockConfig {
     /// Keys between taps.
@@ -56,50 +30,58 @@ pub struct KeyBlockConfig {
 }
 
 impl KeyBlockConfig {
-    fn context_frames(&self) -> usize {
+    pub(super) fn context_frames(&self) -> usize {
         (TAPS - 1) * self.dilation
     }
 
-    fn past_frames(&self) -> usize {
+    pub(super) fn past_frames(&self) -> usize {
         self.past_taps * self.dilation
     }
 }
 
-/// Everything about the model that is not a tensor; the JSON under `config` in the weights file.
+/// The network without its tensors: the JSON under `config` in the weights file's metadata.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct PitchedConfig {
+pub struct PitchConfig {
     /// Version of the file's layout.
     pub format: u32,
-    /// From audio to features.
+    /// The front end that computes the features.
     pub front_end: FrontEndConfig,
     /// MIDI key of the lowest key.
     pub lowest_key: u8,
     /// Number of keys.
     pub keys: usize,
-    /// Bands from one key to the next.
+    /// Bands per semitone.
     pub bands_per_semitone: usize,
-    /// Bands around a harmonic that the network looks at.
+    /// Bands around each harmonic that are inputs of a key.
     pub window_bands: usize,
-    /// First band of the window around each harmonic of the lowest key; may lie outside of the bands.
+    /// First band of the window around each harmonic of the lowest key. May be outside the bands.
     pub harmonics: Vec<i32>,
-    /// Channels of every key.
+    /// Channels per key.
     pub channels: usize,
     /// The residual blocks.
     pub blocks: Vec<KeyBlockConfig>,
-    /// Probability from which a peak is an onset, between 0 and 1.
+    /// Least probability of an onset at a peak, between 0 and 1.
     pub onset_threshold: f32,
-    /// Probability below which a note has ended, between 0 and 1.
+    /// Activity probability below which a note ends, between 0 and 1.
     pub sounding_threshold: f32,
 }
 
-impl PitchedConfig {
-    /// Values that describe one key in one frame.
-    fn key_inputs(&self) -> usize {
+impl PitchConfig {
+    /// The configuration in a weights file.
+    ///
+    /// # Errors
+    /// [`hitscribe_core::Error::Model`] for a damaged file or that of another network.
+    pub fn of_weights(bytes: &[u8]) -> Result<Self> {
+        Ok(PitchWeights::parse(bytes)?.config)
+    }
+
+    /// Input values of a key in a frame.
+    pub(super) fn key_inputs(&self) -> usize {
         self.harmonics.len() * self.window_bands * self.front_end.fft_sizes.len()
     }
 }
 
-impl NetworkConfig for PitchedConfig {
+impl NetworkConfig for PitchConfig {
     fn front_end(&self) -> &FrontEndConfig {
         &self.front_end
     }
@@ -132,7 +114,7 @@ impl NetworkConfig for PitchedConfig {
             .all(|&t| t > 0.0 && t < 1.0);
         let channels_valid = (1..=4096).contains(&self.channels);
         if !(blocks_valid && keys_valid && bands_valid && thresholds_valid && channels_valid) {
-            return Err(broken("its shape makes no sense"));
+            return Err(broken("its layer sizes are out of range"));
         }
         self.front_end.check().map_err(broken)
     }

@@ -2,29 +2,29 @@
 
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{Tensor, TensorData};
+use burn_tensor::{Tensor, TensorData};
 use hitscribe_core::checkpoint::Checkpoint;
 use hitscribe_core::features::mt3_family::{FrontEnd, FrontEndKind};
 use hitscribe_core::tokens::SegmentTokens;
 use hitscribe_core::tokens::yourmt3::decode::{CHANNELS, Faults};
 use hitscribe_core::tokens::yourmt3::notes::{decode_channel, mix};
-use hitscribe_models::device::Cpu;
-use hitscribe_models::generate::greedy::{GreedyOptions, greedy, teacher_forced};
-use hitscribe_models::mt3_family::hyperparameters::Settings;
-use hitscribe_models::mt3_family::yourmt3::{
-    BINS, FRAMES, YourMt3, YourMt3Config, YourMt3Trace, prefix_of,
-};
 use hitscribe_testing::mt3_family::pack::{Pack, assert_max, difference};
 use hitscribe_testing::mt3_family::{assert_notes, golden, golden_json, yourmt3_note};
 use serde_json::Value;
+
+use crate::device::Cpu;
+use crate::generate::greedy::{GreedyOptions, greedy, teacher_forced};
+use crate::mt3_family::hyperparameters::Hyperparameters;
+use crate::mt3_family::yourmt3::{BINS, FRAMES, YourMt3, YourMt3Config, YourMt3Trace, prefix_of};
 
 const ALL: [usize; CHANNELS] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
 
 fn load(path: &Path) -> YourMt3<Cpu> {
     let checkpoint = Checkpoint::open(path).expect("the checkpoint opens");
-    let settings = Settings::find(&checkpoint, None).expect("settings");
+    let hyperparameters = Hyperparameters::find(&checkpoint, None).expect("hyperparameters");
     let prefix = prefix_of(&checkpoint).expect("a YourMT3 checkpoint");
-    let config = YourMt3Config::of(&checkpoint, prefix, &settings).expect("the sizes are plain");
+    let config =
+        YourMt3Config::of(&checkpoint, prefix, &hyperparameters).expect("the sizes are plain");
     let (model, report) =
         YourMt3::load(&checkpoint, prefix, config, &Default::default()).expect("the weights fit");
     assert_eq!(report.unused, Vec::<String>::new());
@@ -138,7 +138,7 @@ fn check(model: &YourMt3<Cpu>, folder: &Path, max_ids: usize) -> (Vec<f64>, Vec<
         let options = GreedyOptions {
             max_ids,
             first_id_can_end: false,
-            constraint: None,
+            mask: None,
         };
         let sequences = greedy(model.decoder(), contexts, options);
         for (channel, sequence) in sequences.iter().enumerate() {

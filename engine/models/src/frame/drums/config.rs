@@ -1,61 +1,34 @@
-//! The built-in drum model: what its weights file says, and the network on the chosen device.
-//!
-//! The definition it follows is `train/hitscribe_train/model.py`; the file is written by
-//! `train/hitscribe_train/export.py`. Nothing of the architecture is repeated here: sizes, taps and
-//! classes are read from the file's metadata and checked against its tensors.
+//! The configuration of the drum network in its weights file.
 
-use burn::tensor::backend::Backend;
-use serde::Deserialize;
-
-use crate::frame::weights_file::{NetworkConfig, WeightsFile, broken};
-use crate::frame::{Architecture, StreamModel, StreamState, StreamStep};
 use hitscribe_core::DrumClass;
 use hitscribe_core::error::Result;
 use hitscribe_core::features::log_bands::FrontEndConfig;
+use serde::Deserialize;
 
-mod network;
+use crate::frame::weights_file::{NetworkConfig, WeightsFile, broken};
 
-pub use network::Network;
-
-/// The kind of network in this module.
-pub struct Drums;
-
-impl Architecture for Drums {
-    type Config = DrumConfig;
-    type Network<B: Backend> = Network<B>;
-}
-
-/// The drum model on one device.
-pub type DrumModel = StreamModel<Drums>;
-/// What the drum model remembers of one source.
-pub type DrumState = StreamState<Drums>;
-/// One source's part of a batch of the drum model.
-pub type DrumStep<'a> = StreamStep<'a, Drums>;
-/// A weights file of the drum model.
+/// A weights file of the drum network.
 pub type DrumWeights<'a> = WeightsFile<'a, DrumConfig>;
 
-/// The weights that come with the engine.
-pub const DRUM_WEIGHTS: &[u8] = include_bytes!("../../weights/builtin.safetensors");
-
-/// Values per class in an output frame: onset logit, shift in frames.
+/// Values per class in an output frame: onset logit, time shift in frames.
 pub const VALUES_PER_CLASS: usize = 2;
 
 const FORMAT: u32 = 1;
-/// The stem's convolutions look one frame to each side; so does the projection.
-const STEM_TAPS: usize = 3;
+/// Taps over time of the stem's convolutions and of the projection: one frame to each side.
+pub(super) const STEM_TAPS: usize = 3;
 
 /// One convolution of the stem: 3 x 3, batch norm folded in, ReLU.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct StemLayer {
     /// Output channels.
     pub outputs: usize,
-    /// Step over bands.
+    /// Stride over bands.
     pub stride: usize,
-    /// Whether neighbouring bands are joined by their maximum afterwards.
+    /// Whether max pooling over pairs of bands follows.
     pub pooled: bool,
 }
 
-/// One residual block over time. Tap `i` looks at frame `t + (i - past_taps) * dilation`.
+/// One residual block over time. Tap `i` is at frame `t + (i - past_taps) * dilation`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct BlockConfig {
     /// Number of taps.
@@ -67,38 +40,46 @@ pub struct BlockConfig {
 }
 
 impl BlockConfig {
-    /// Frames that a block reaches over, without the frame itself.
+    /// Past and future frames in the block's receptive field.
     pub fn context_frames(&self) -> usize {
         (self.taps - 1) * self.dilation
     }
 
-    /// The part of the context that lies in the past.
+    /// Past frames in the block's receptive field.
     pub fn past_frames(&self) -> usize {
         self.past_taps * self.dilation
     }
 }
 
-/// Everything about the model that is not a tensor; the JSON under `config` in the weights file.
+/// The drum network without its tensors: the JSON under `config` in the weights file's metadata.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct DrumConfig {
     /// Version of the file's layout.
     pub format: u32,
-    /// From audio to features.
+    /// The front end that computes the features.
     pub front_end: FrontEndConfig,
-    /// The convolutions over bands and time.
+    /// The stem: convolutions over bands and time.
     pub stem: Vec<StemLayer>,
     /// Channels after the stem.
     pub channels: usize,
     /// The residual blocks.
     pub blocks: Vec<BlockConfig>,
-    /// Keys of the drum classes, in the order of the outputs; always [`DrumClass::ALL`].
+    /// Keys of the drum classes in the order of the outputs, which is that of [`DrumClass::ALL`].
     pub classes: Vec<String>,
-    /// Calibrated probability threshold of each class, between 0 and 1.
+    /// Calibrated onset threshold of each class, a probability between 0 and 1.
     pub thresholds: Vec<f32>,
 }
 
 impl DrumConfig {
-    /// Values in one output frame: [`VALUES_PER_CLASS`] groups of one value per class.
+    /// The configuration in a weights file.
+    ///
+    /// # Errors
+    /// [`hitscribe_core::Error::Model`] for a damaged file or that of another network.
+    pub fn of_weights(bytes: &[u8]) -> Result<Self> {
+        Ok(DrumWeights::parse(bytes)?.config)
+    }
+
+    /// Values in an output frame: [`VALUES_PER_CLASS`] groups of one value per class.
     pub fn outputs(&self) -> usize {
         VALUES_PER_CLASS * self.classes.len()
     }
@@ -124,17 +105,19 @@ impl NetworkConfig for DrumConfig {
     }
 
     fn check(&self) -> Result<()> {
-        let ours = DrumClass::ALL.map(DrumClass::key);
+        let known = DrumClass::ALL.map(DrumClass::key);
         if self.format != FORMAT {
             return Err(broken(format!("format {} is not {FORMAT}", self.format)));
         }
-        if self.classes != ours {
-            return Err(broken("its drum classes are not those of this engine"));
+        if self.classes != known {
+            return Err(broken("its drum classes differ from those of this version"));
         }
-        if self.thresholds.len() != ours.len()
+        if self.thresholds.len() != known.len()
             || self.thresholds.iter().any(|&t| !(t > 0.0 && t < 1.0))
         {
-            return Err(broken("thresholds must be one number in 0..1 per class"));
+            return Err(broken(
+                "it must have one threshold between 0 and 1 for each class",
+            ));
         }
         let blocks_valid = self.blocks.iter().all(|b| {
             (1..=64).contains(&b.taps) && (1..=4096).contains(&b.dilation) && b.past_taps < b.taps
@@ -145,7 +128,7 @@ impl NetworkConfig for DrumConfig {
                 .iter()
                 .all(|s| (1..=4096).contains(&s.outputs) && (1..=8).contains(&s.stride));
         if !blocks_valid || !stem_valid || !(1..=65_536).contains(&self.channels) {
-            return Err(broken("its shape makes no sense"));
+            return Err(broken("its layer sizes are out of range"));
         }
         self.front_end.check().map_err(broken)
     }

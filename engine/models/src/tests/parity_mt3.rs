@@ -2,28 +2,31 @@
 
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{Tensor, TensorData};
+use burn_tensor::{Tensor, TensorData};
 use hitscribe_core::checkpoint::Checkpoint;
 use hitscribe_core::features::mt3_family::{FrontEnd, FrontEndKind};
 use hitscribe_core::midi::upstream;
 use hitscribe_core::tokens::SegmentTokens;
 use hitscribe_core::tokens::mt3::decode::{DecodePath, codec_indices, decode};
-use hitscribe_models::device::Cpu;
-use hitscribe_models::generate::greedy::{GreedyOptions, greedy, teacher_forced};
-use hitscribe_models::mt3_family::hyperparameters::Settings;
-use hitscribe_models::mt3_family::mt3::{MAX_NEW_IDS, MEMORY_IDS, Mt3, Mt3Config, prefix_of};
 use hitscribe_testing::mt3_family::pack::{Pack, Values, assert_max};
 use hitscribe_testing::mt3_family::{assert_midi, assert_notes, golden, golden_json, mt3_note};
 use serde_json::Value;
+
+use crate::device::Cpu;
+use crate::generate::greedy::{GreedyOptions, greedy, teacher_forced};
+use crate::mt3_family::hyperparameters::Hyperparameters;
+use crate::mt3_family::mt3::{
+    MAX_NEW_IDS, MEMORY_IDS, Mt3, Mt3Config, first_memory_ids, prefix_of,
+};
 
 type Features = Tensor<Cpu, 3>;
 
 fn load(checkpoint: &Path, config: &Path) -> Mt3<Cpu> {
     let checkpoint = Checkpoint::open(checkpoint).expect("the checkpoint opens");
-    let settings =
-        Settings::find(&checkpoint, Some(config)).expect("the configuration is readable");
+    let hyperparameters =
+        Hyperparameters::find(&checkpoint, Some(config)).expect("the configuration is readable");
     let prefix = prefix_of(&checkpoint).expect("an MT3 checkpoint");
-    let config = Mt3Config::of(&checkpoint, prefix, &settings).expect("the sizes are plain");
+    let config = Mt3Config::of(&checkpoint, prefix, &hyperparameters).expect("the sizes are plain");
     let (model, report) =
         Mt3::load(&checkpoint, prefix, config, &Default::default()).expect("the weights fit");
     assert_eq!(report.unused, Vec::<String>::new());
@@ -52,7 +55,7 @@ fn host(x: Tensor<Cpu, 3>) -> Vec<f32> {
 const OPTIONS: GreedyOptions<'static> = GreedyOptions {
     max_ids: MAX_NEW_IDS,
     first_id_can_end: true,
-    constraint: None,
+    mask: None,
 };
 
 /// The golden ids of one row without padding and start id.
@@ -245,7 +248,7 @@ fn check_memory(model: &Mt3<Cpu>, folder: &Path, generated: bool) {
         2e-4,
     );
     let want = tensors.get("generated_ids");
-    let mut previous = Mt3::<Cpu>::first_memory_ids();
+    let mut previous = first_memory_ids();
     for segment in 0..3 {
         let memory = model.memory(&previous).expect("a memory");
         let name = format!("memory_seg{segment}");
