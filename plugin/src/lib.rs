@@ -4,8 +4,6 @@
 //! sends the returned notes with sample accuracy. In real time it never allocates, locks or waits.
 
 #![deny(unsafe_code)]
-#![warn(clippy::undocumented_unsafe_blocks)]
-#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod background;
 pub mod editor;

@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(index, 0);
         assert!(take.lock().passages[0].length_frames > 0);
         let error = outcome(
-            Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/import.rs")),
+            Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.rs")),
             &take,
         )
         .unwrap_err();

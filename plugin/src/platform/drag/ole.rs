@@ -142,7 +142,7 @@ impl Drop for SharedInput {
     }
 }
 
-/// A place as the shell names it.
+/// An item identifier list (PIDL) of the shell.
 struct Item(*mut ITEMIDLIST);
 
 impl Item {
