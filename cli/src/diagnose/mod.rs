@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use hitscribe::content::{Advice, advise};
+use hitscribe::content::{ContentAnalysis, analyze};
 use hitscribe::leakage::{Report, Settings, Strategy, Verdict, apply, filter};
 use hitscribe::{DeviceChoice, Note};
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ pub fn run(args: &Args) -> Result<()> {
     let recording = Recording::open(&args.file)?;
     let folder = output_folder(args)?;
     let subject = subject(args, &recording)?;
-    let advice = advise(&recording.samples, recording.sample_rate_hz);
+    let analysis = analyze(&recording.samples, recording.sample_rate_hz);
     std::fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
 
     let settings = Settings {
@@ -93,7 +93,7 @@ pub fn run(args: &Args) -> Result<()> {
     let strategies = outcomes(&subject.notes, args.minimum_confidence);
     write_json(
         &folder.join("instruments.json"),
-        &distribution(&subject.notes, &strategies, &advice),
+        &distribution(&subject.notes, &strategies, &analysis),
     )?;
     let title = args.file.file_name().unwrap_or_default().to_string_lossy();
     let about = format!(
@@ -103,7 +103,7 @@ pub fn run(args: &Args) -> Result<()> {
     let png = picture::draw(&recording, &title, &about, &subject.notes, &verdicts)?;
     let path = folder.join("spectrogram.png");
     std::fs::write(&path, png).with_context(|| format!("{}", path.display()))?;
-    let log = log(args, &recording, &subject, &advice, &strategies);
+    let log = log(args, &recording, &subject, &analysis, &strategies);
     let path = folder.join("diagnosis.log");
     std::fs::write(&path, &log).with_context(|| format!("{}", path.display()))?;
     out!("{log}");
@@ -190,7 +190,7 @@ fn outcomes(notes: &[Note], minimum_confidence: f32) -> Vec<(Strategy, Report, V
 fn distribution(
     notes: &[Note],
     strategies: &[(Strategy, Report, Vec<Note>)],
-    advice: &Advice,
+    analysis: &ContentAnalysis,
 ) -> Value {
     let by_strategy: serde_json::Map<String, Value> = strategies
         .iter()
@@ -201,7 +201,7 @@ fn distribution(
         .collect();
     json!({
         "full": instruments::breakdown(notes), "drum_keys": instruments::drum_keys(notes), "filters": by_strategy,
-        "content": advice,
+        "content": analysis,
     })
 }
 
@@ -209,7 +209,7 @@ fn log(
     args: &Args,
     recording: &Recording,
     subject: &Subject,
-    advice: &Advice,
+    analysis: &ContentAnalysis,
     strategies: &[(Strategy, Report, Vec<Note>)],
 ) -> String {
     let mut log = String::new();
@@ -230,8 +230,8 @@ fn log(
         .iter()
         .for_each(|warning| line(format!("warning: {warning}")));
     line(format!(
-        "content: {advice}; suitable: {}",
-        advice.content.suitable_models()
+        "content: {analysis}; suitable: {}",
+        analysis.content.suitable_models()
     ));
     line(format!("notes: {}", subject.notes.len()));
     for instrument in instruments::breakdown(&subject.notes) {

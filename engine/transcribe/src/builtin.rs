@@ -1,35 +1,36 @@
-//! The model of the process and its runs.
+//! The built-in models.
 
-use crate::pipeline::drums::DrumPipeline;
-use crate::pipeline::frames::run_ready;
-use crate::pipeline::pitched::PitchedPipeline;
-use crate::session::{Session, latency_samples};
-use crate::session_config::{MIN_HOP_FRAMES, SessionConfig};
 use hitscribe_core::audio::resample::Resampler;
 use hitscribe_core::error::{Error, Result};
 use hitscribe_models::device::{self, DeviceChoice, Selected};
 use hitscribe_models::frame::drums::{DRUM_WEIGHTS, DrumConfig, DrumNet};
 use hitscribe_models::frame::pitched::{PITCH_WEIGHTS, PitchConfig, PitchNet};
 
+use crate::pipeline::drums::DrumPipeline;
+use crate::pipeline::frames::run_ready;
+use crate::pipeline::pitched::PitchedPipeline;
+use crate::session::{Session, latency_samples};
+use crate::session_config::{MIN_HOP_FRAMES, SessionConfig};
+
 /// The built-in models on a device, shared by all sessions. `Send` and `Sync`.
 pub struct BuiltinModels {
-    pub(super) drums: DrumNet,
-    pub(super) pitched: PitchNet,
+    drums: DrumNet,
+    pitched: PitchNet,
     selected: Selected,
 }
 
 impl BuiltinModels {
-    /// The built-in model on the device that was asked for. With [`DeviceChoice::Auto`] a GPU that
-    /// turns out not to work is left alone and [`BuiltinModels::selected`] says why.
+    /// Loads the models. With [`DeviceChoice::Auto`] the CPU replaces a GPU that does not work, and
+    /// [`BuiltinModels::selected`] has the reason.
     ///
     /// # Errors
-    /// [`Error::Device`] when the device was asked for by name and does not work.
+    /// [`Error::Device`] if a device that was asked for by name does not work.
     pub fn load(choice: DeviceChoice) -> Result<Self> {
         Self::with_weights(DRUM_WEIGHTS, choice)
     }
 
-    /// The same with other weights for one of the built-in networks, such as a fine-tuned copy: for the
-    /// pitched network if the file is one of its, else for the drum network.
+    /// The same with other weights for one of the networks, such as a fine-tuned copy: for the pitched
+    /// network if they fit it, else for the drum network.
     ///
     /// # Errors
     /// [`Error::Model`] for damaged weights, [`Error::Device`] as for [`BuiltinModels::load`].
@@ -49,18 +50,18 @@ impl BuiltinModels {
         })
     }
 
-    /// The device that is in use.
+    /// The device in use.
     pub fn selected(&self) -> &Selected {
         &self.selected
     }
 
-    /// Name of the model, for people.
+    /// Name for display.
     pub fn model_name(&self) -> &'static str {
         "Built-in"
     }
 
     #[cfg(test)]
-    pub(super) fn model_config(&self) -> &DrumConfig {
+    pub(super) fn drum_config(&self) -> &DrumConfig {
         self.drums.config()
     }
 
@@ -76,14 +77,14 @@ impl BuiltinModels {
                 reason: format!("must be at least {MIN_HOP_FRAMES}"),
             });
         }
-        Session::new(self, config)
+        Session::builtin(&self.drums, &self.pitched, config)
     }
 
-    /// Runs one step of every session that is ready, as one batch for each hop size, and returns how
-    /// many there were. Call it again while any of them is still ready.
+    /// Runs one step of every session that is ready, in one batch for each hop size. Returns the number of
+    /// sessions that were ready; to be called again until it is 0.
     ///
     /// # Errors
-    /// [`Error::Device`] when the GPU fails; the engine and all of its sessions are to be dropped then.
+    /// [`Error::Device`] if the GPU fails; the models and all of their sessions must be dropped then.
     pub fn run(&self, sessions: &mut [&mut Session]) -> Result<usize> {
         let count = sessions.iter().filter(|s| s.is_ready()).count();
         let drums = sessions.iter_mut().filter_map(|s| s.drum_pipeline());
@@ -93,8 +94,8 @@ impl BuiltinModels {
         Ok(count)
     }
 
-    /// The length at which pitched notes must be cut so that a session that hears them has no more latency
-    /// than one that hears drums alone.
+    /// Length in seconds at which pitched notes must be cut so that a session with them has no more latency
+    /// than one for drums alone.
     pub fn longest_live_note_seconds(&self, config: &SessionConfig) -> f64 {
         let pitched = self.pitched.config();
         let of_drums = DrumPipeline::latency_samples(self.drums.config(), config.hop_frames);
@@ -109,8 +110,7 @@ impl BuiltinModels {
     }
 }
 
-/// [`Session::latency_samples`] of sessions of the built-in model, for who needs to know before the
-/// engine is loaded.
+/// [`Session::latency_samples`] of sessions of the built-in models, before these are loaded.
 ///
 /// # Errors
 /// [`Error::Setting`] for a sample rate that is out of range.

@@ -1,16 +1,8 @@
-//! A published model of the store, ready for sessions.
+//! Imported models of the MT3 family, and how a project refers to one.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use serde::{Deserialize, Serialize};
-
-use crate::leakage::live::delay_samples;
-use crate::pipeline::tokens::{
-    LONGEST_LIVE_NOTE_SECONDS, SegmentRequest, latency_samples, resampler,
-};
-use crate::session::Session;
-use crate::session_config::SessionConfig;
 use hitscribe_core::error::{Error, Result};
 use hitscribe_core::model_store::{Store, StoredModel, sha256_of_file};
 use hitscribe_models::device::Device;
@@ -19,11 +11,19 @@ use hitscribe_models::generate::allowed::AllowedNotes;
 use hitscribe_models::generate::{
     LoadOptions, SegmentForm, SegmentJob, TokenModel, TokenOptions, TokenTranscription,
 };
+use serde::{Deserialize, Serialize};
 
-/// Segments that are decoded as one batch, at most.
+use crate::leakage::live::delay_samples;
+use crate::pipeline::tokens::{
+    LONGEST_LIVE_NOTE_SECONDS, SegmentRequest, latency_samples, resampler,
+};
+use crate::session::Session;
+use crate::session_config::SessionConfig;
+
+/// Most segments that are decoded as one batch.
 pub const MAX_BATCH: usize = 8;
 
-/// A model of the store, as a project remembers it. Its name is for people: what counts is the checksum.
+/// A reference to a model of the store. The checksum identifies it, the name is for display.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelChoice {
     /// Name in the store.
@@ -41,23 +41,23 @@ impl From<&StoredModel> for ModelChoice {
     }
 }
 
-/// Why a model cannot be used.
-#[derive(Debug)]
+/// Why a model cannot be used, in words that include what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelUnavailable {
     /// It is not in the store.
     Missing(String),
-    /// It is there, but its file is not what it was, or no model.
+    /// Its file has changed since it was imported, or is not a model.
     Damaged(String),
 }
 
 impl ModelChoice {
-    /// Whether this can be the choice of anyone: a project may hold anything.
+    /// Whether name and checksum have a valid form; a project file can contain anything.
     pub fn is_sound(&self) -> bool {
         let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
         self.sha256.len() == 64 && self.sha256.bytes().all(is_hex) && self.name.len() <= 64
     }
 
-    /// The file with these weights, and when it was written; none where there is none.
+    /// Path, size and modification time of the weights; none if they are not in the store.
     pub fn stamp(&self, store: &Store) -> Option<(PathBuf, u64, Option<SystemTime>)> {
         let listed = store.list().ok()?.into_iter().filter_map(|(_, m)| m.ok());
         let path = store.weights(&listed.into_iter().find(|m| m.sha256 == self.sha256)?);
@@ -65,10 +65,10 @@ impl ModelChoice {
         Some((path, metadata.len(), metadata.modified().ok()))
     }
 
-    /// The file with these weights, read and compared.
+    /// Path of the weights, after their checksum was compared.
     ///
     /// # Errors
-    /// In words that say what can be done.
+    /// [`ModelUnavailable`].
     pub fn find(&self, store: &Store) -> Result<PathBuf, ModelUnavailable> {
         let name = &self.name;
         let listed = store
@@ -105,15 +105,15 @@ impl ModelChoice {
 
     /// [`ModelChoice::find`] with the error of a store.
     pub(crate) fn path_in(&self, store: &Store) -> Result<PathBuf> {
-        self.find(store).map_err(|unusable| {
-            let (ModelUnavailable::Missing(reason) | ModelUnavailable::Damaged(reason)) = unusable;
+        self.find(store).map_err(|error| {
+            let (ModelUnavailable::Missing(reason) | ModelUnavailable::Damaged(reason)) = error;
             Error::store(store.folder(), reason)
         })
     }
 }
 
-/// What [`Session::latency_samples`] is for a live session of any published model, and the time that
-/// the leakage filter waits. Not part of it: the time that decoding takes.
+/// Latency of a live session of an imported model in samples: [`Session::latency_samples`] and the delay of
+/// the leakage filter, without the time for decoding.
 ///
 /// # Errors
 /// [`Error::Setting`] for a sample rate that is out of range.
@@ -123,7 +123,7 @@ pub fn imported_latency_samples(sample_rate_hz: u32) -> Result<u64> {
     Ok(latency + delay_samples(sample_rate_hz))
 }
 
-/// How live sessions of published models are listened with.
+/// The configuration of a live session of an imported model.
 pub fn live_config(config: &SessionConfig) -> SessionConfig {
     SessionConfig {
         longest_note_seconds: LONGEST_LIVE_NOTE_SECONDS,
@@ -131,8 +131,7 @@ pub fn live_config(config: &SessionConfig) -> SessionConfig {
     }
 }
 
-/// A published model on a device. What [`super::BuiltinModels`] is for the built-in models, without its batch
-/// over live sources: those are served by the engine thread.
+/// A model of the MT3 family on a device. `Send` and `Sync`.
 pub struct ImportedModel {
     transcriber: TokenModel,
 }
@@ -186,7 +185,7 @@ impl ImportedModel {
         self.transcriber.transcribe(samples, options, on_progress)
     }
 
-    /// What sessions need to know of it.
+    /// The form of its segments, which sessions need.
     pub fn form(&self) -> SegmentForm {
         self.transcriber.form()
     }
@@ -206,11 +205,11 @@ impl ImportedModel {
         Ok(session)
     }
 
-    /// Decodes what the sessions, which must be of this model, are ready for, as one batch where they
-    /// are not too many. Returns the number of segments; call it again until there are none.
+    /// Decodes what the sessions, all of this model, are ready for, in batches. Returns the number of
+    /// segments; to be called again until it is 0.
     ///
     /// # Errors
-    /// [`Error::Device`] when the GPU fails; the model and its sessions are to be dropped then.
+    /// [`Error::Device`] if the GPU fails; the model and its sessions must be dropped then.
     pub fn run(&self, sessions: &mut [&mut Session]) -> Result<usize> {
         let mut requests: Vec<SegmentRequest> =
             sessions.iter_mut().flat_map(|s| s.requests()).collect();
@@ -227,7 +226,11 @@ impl ImportedModel {
         Ok(count)
     }
 
-    /// What is decoded of each segment, `[request][channel]`.
+    /// Decodes segments to `[request][channel]`. `keep_going` is asked between steps; false ends the work
+    /// with what has been decoded.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the GPU fails; the model must be dropped then.
     pub fn decode(
         &self,
         requests: &[SegmentRequest],

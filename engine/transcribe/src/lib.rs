@@ -54,6 +54,8 @@
 //! engine thread that runs the sessions of all of them; it uses [`BuiltinModels`], [`ImportedModel`] and
 //! [`Session`] directly.
 
+#![forbid(unsafe_code)]
+
 mod audio_input;
 pub mod builtin;
 pub mod content;
@@ -62,10 +64,10 @@ pub mod imported;
 pub mod leakage;
 mod loading;
 mod model;
-mod options;
 pub mod pipeline;
 pub mod pitched;
 mod plausibility;
+mod request;
 pub mod session;
 pub mod session_config;
 pub mod source;
@@ -81,12 +83,12 @@ pub use hitscribe_models::generate::allowed::AllowedNotes;
 pub use builtin::{BuiltinModels, builtin_latency_samples};
 pub use drums::candidate::Sensitivity;
 pub use imported::{ImportedModel, ModelChoice, ModelUnavailable, imported_latency_samples};
-pub use leakage::live::{judged, live_latency_samples};
-pub use options::{AudioBlock, Notice, Options, Progress};
+pub use leakage::live::{live_latency_samples, mark_leakage};
 pub use pipeline::tokens::{LONGEST_LIVE_NOTE_SECONDS, SEGMENT_SECONDS};
+pub use request::{AudioBlock, Notice, Progress};
 pub use session::Session;
 pub use session_config::{HOP_FRAMES, LONGEST_NOTE_SECONDS, MIN_HOP_FRAMES, Parts, SessionConfig};
 pub use source::Source;
 pub use streaming::StreamingSession;
-pub use transcriber::{Transcriber, TranscriberBuilder};
+pub use transcriber::{Options, Transcriber, TranscriberBuilder};
 pub use transcription::{Transcription, Warning};

@@ -11,10 +11,10 @@ use hitscribe_models::generate::LoadOptions;
 
 use crate::audio_input::MonoRecording;
 use crate::builtin::BuiltinModels;
-use crate::content::{Content, advise};
+use crate::content::{Content, analyze};
 use crate::imported::{ImportedModel, ModelChoice};
 use crate::model::Model;
-use crate::options::Notice;
+use crate::request::Notice;
 
 /// Published models, the better one on recordings of several instruments first.
 const PREFERRED: [&str; 2] = ["yourmt3", "mt3"];
@@ -161,8 +161,8 @@ impl ByContent {
         recording: &MonoRecording,
         mut notify: impl FnMut(&Notice<'_>),
     ) -> &Model {
-        let advice = advise(&recording.samples, recording.sample_rate_hz);
-        let is_for_builtin = matches!(advice.content, Content::Drums | Content::Unknown);
+        let analysis = analyze(&recording.samples, recording.sample_rate_hz);
+        let is_for_builtin = matches!(analysis.content, Content::Drums | Content::Unknown);
         let imported = (!is_for_builtin).then(|| self.imported(settings, &mut notify));
         let (model, imported, unavailable) = match imported {
             None => (&self.builtin, None, None),
@@ -171,7 +171,7 @@ impl ByContent {
         };
         notify(&Notice::ModelChosen {
             imported,
-            advice: &advice,
+            analysis: &analysis,
             unavailable,
         });
         model

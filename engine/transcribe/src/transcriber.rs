@@ -1,19 +1,22 @@
-//! The way into the library: a model that transcribes files, samples and streams.
+//! A model that transcribes files, samples and streams.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-
-use parking_lot::{Mutex, RwLock};
 
 use hitscribe_core::error::{Error, Result};
 use hitscribe_core::features::mt3_family::FrontEndKind;
 use hitscribe_core::model_store::{RESERVED_NAME, Store};
 use hitscribe_models::device::{Device, DeviceChoice};
+use hitscribe_models::generate::allowed::AllowedNotes;
+use parking_lot::{Mutex, RwLock};
 
 use crate::audio_input::Input;
+use crate::drums::candidate::Sensitivity;
 use crate::imported::ModelChoice;
+use crate::leakage;
 use crate::loading::{Loaded, Settings, Which};
-use crate::options::{Callbacks, Notice, Options, Request};
+use crate::request::{AudioBlock, Callbacks, Notice, Progress, Request};
 use crate::session_config::SessionConfig;
 use crate::streaming::StreamingSession;
 use crate::transcription::Transcription;
@@ -35,6 +38,16 @@ pub struct Transcriber {
 #[must_use = "no model is loaded before `builtin` or `open`"]
 pub struct TranscriberBuilder {
     settings: Settings,
+}
+
+/// How a recording is transcribed; from [`Transcriber::options`]. Can be used for several recordings.
+///
+/// The callbacks are called on the thread that transcribes.
+#[must_use = "nothing is transcribed before `file` or `samples`"]
+pub struct Options<'a> {
+    transcriber: &'a Transcriber,
+    request: Request,
+    callbacks: Callbacks<'a>,
 }
 
 impl Transcriber {
@@ -169,6 +182,95 @@ impl Transcriber {
             *self.fallback_reason.lock() = Some(reason.to_owned());
         }
         Ok(Arc::clone(&loaded))
+    }
+}
+
+impl<'a> Options<'a> {
+    fn new(transcriber: &'a Transcriber) -> Self {
+        Self {
+            transcriber,
+            request: Request::default(),
+            callbacks: Callbacks::default(),
+        }
+    }
+
+    /// What the recording can contain; nothing else is transcribed. Without it everything is, except
+    /// that the built-in models' pitched notes are left out where hardly any is certain (see
+    /// [`crate::Warning::UncertainPitchedNotes`]).
+    ///
+    /// Accepts a [`crate::Source`] or an [`AllowedNotes`]. The built-in models do not distinguish
+    /// pitched instruments: their notes get the usual program of the source.
+    pub fn source(mut self, source: impl Into<AllowedNotes>) -> Self {
+        self.request.source = Some(source.into());
+        self
+    }
+
+    /// From 0 (only certain notes) to 1 (every suspicion); 0.5 by default.
+    pub fn sensitivity(mut self, sensitivity: impl Into<Sensitivity>) -> Self {
+        self.request.sensitivity = sensitivity.into();
+        self
+    }
+
+    /// The filter against drum hits that were transcribed as pitched notes; off by default. Accepts a
+    /// [`leakage::Strategy`] or [`leakage::Settings`].
+    pub fn leakage(mut self, settings: impl Into<leakage::Settings>) -> Self {
+        self.request.leakage = settings.into();
+        self
+    }
+
+    /// Reports progress, block by block. [`ControlFlow::Break`] ends the transcription with
+    /// [`Error::Cancelled`].
+    pub fn on_progress(mut self, callback: impl FnMut(Progress) -> ControlFlow<()> + 'a) -> Self {
+        self.callbacks.on_progress = Some(Box::new(callback));
+        self
+    }
+
+    /// Reports decisions. Without this they are logged.
+    pub fn on_notice(mut self, callback: impl FnMut(&Notice<'_>) + 'a) -> Self {
+        self.callbacks.on_notice = Some(Box::new(callback));
+        self
+    }
+
+    /// Gets the audio as it is transcribed, for a picture of the waveform: every sample once, in order.
+    pub fn on_audio(mut self, callback: impl FnMut(AudioBlock<'_>) + 'a) -> Self {
+        self.callbacks.on_audio = Some(Box::new(callback));
+        self
+    }
+
+    /// Transcribes an audio file: WAV, AIFF, FLAC, MP3 or Ogg Vorbis.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::Audio`] for a file that cannot be read,
+    /// [`Error::Device`] if a GPU that was asked for by number fails,
+    /// [`Error::Cancelled`].
+    pub fn file(&mut self, path: impl AsRef<Path>) -> Result<Transcription> {
+        self.run(Input::File(path.as_ref()))
+    }
+
+    /// Transcribes interleaved samples, full scale at 1, at 4 to 768 kHz. An incomplete last frame is
+    /// left out; samples that are not finite count as silence.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a sample rate that is out of range; otherwise as
+    /// [`Options::file`].
+    pub fn samples(
+        &mut self,
+        interleaved: &[f32],
+        channel_count: usize,
+        sample_rate_hz: u32,
+    ) -> Result<Transcription> {
+        self.run(Input::Samples {
+            interleaved,
+            channel_count,
+            sample_rate_hz,
+            warning: None,
+        })
+    }
+
+    fn run(&mut self, input: Input<'_>) -> Result<Transcription> {
+        self.callbacks.start_recording();
+        self.transcriber
+            .transcribe(input, &self.request, &mut self.callbacks)
     }
 }
 

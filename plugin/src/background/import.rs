@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use hitscribe::{DeviceChoice, ModelChoice, PlacedNote, Transcriber, judged};
+use hitscribe::{DeviceChoice, ModelChoice, PlacedNote, Transcriber, mark_leakage};
 use hitscribe_core::error::Result;
 use hitscribe_live::LiveSettings;
 use hitscribe_live::take::{Overview, Passage, Take, TakeNote, TempoChange};
@@ -125,7 +125,7 @@ fn transcribe(
         passage.change_tempo(tempo);
     }
     passage.extend(length_frames, &peaks);
-    for (note, is_leakage) in judged(&transcription.placed_notes(), sample_rate_hz, source) {
+    for (note, is_leakage) in mark_leakage(&transcription.placed_notes(), sample_rate_hz, source) {
         passage.insert(take_note(&note, is_leakage));
     }
     Ok(passage)

@@ -1,12 +1,11 @@
-//! The automatic filter of the MT3-PyTorch adapter of mt3-infer: rules on shares of instrument families.
+//! The automatic filter of the MT3-PyTorch adapter (mt3-infer): rules on the shares of instrument families.
 
 use std::fmt;
 
+use hitscribe_core::Note;
 use serde::Serialize;
 
-use hitscribe_core::Note;
-
-/// Notes by family, as the rules see them.
+/// Number of notes by family.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct InstrumentCounts {
     /// All notes.
@@ -37,7 +36,7 @@ impl InstrumentCounts {
     }
 }
 
-/// The rule that applies, with the share that made it apply.
+/// A rule that applies, with the share that it depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AutoRule {

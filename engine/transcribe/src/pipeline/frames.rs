@@ -1,5 +1,5 @@
-//! A frame network on one source: samples to features, features to steps on a grid that starts with
-//! the first sample.
+//! A frame-by-frame network on one source: samples to features, features to steps on a grid that begins
+//! with the first sample.
 
 use std::sync::Arc;
 
@@ -7,25 +7,28 @@ use hitscribe_core::error::Result;
 use hitscribe_core::features::log_bands::FeatureStream;
 use hitscribe_models::frame::{FrameNet, FrameState, FrameStep};
 
-/// The pipeline of one source with a frame network.
+/// The pipeline of one source with a frame-by-frame network.
 pub(crate) trait FramePipeline {
     fn stream(&self) -> &FrameStream;
 
     fn stream_mut(&mut self) -> &mut FrameStream;
 
-    /// Turns the outputs of a step into notes.
+    /// Converts the outputs of a step to notes.
     fn receive(&mut self, outputs: &[f32]);
 }
 
-/// Runs one step of every pipeline that is ready, as one batch for each length of step.
-pub(crate) fn run_ready(net: &FrameNet, mut pipelines: Vec<&mut impl FramePipeline>) -> Result<()> {
+/// Runs a step of every pipeline that is ready, in one batch for each hop size.
+pub(crate) fn run_ready(
+    network: &FrameNet,
+    mut pipelines: Vec<&mut impl FramePipeline>,
+) -> Result<()> {
     pipelines.retain(|pipeline| pipeline.stream().is_ready());
     pipelines.sort_by_key(|pipeline| pipeline.stream().hop_frames);
     for batch in pipelines.chunk_by_mut(|a, b| a.stream().hop_frames == b.stream().hop_frames) {
         let steps = batch
             .iter_mut()
             .map(|pipeline| pipeline.stream_mut().step());
-        let outputs = net.run(&mut steps.collect::<Vec<_>>())?;
+        let outputs = network.run(&mut steps.collect::<Vec<_>>())?;
         for (pipeline, outputs) in batch.iter_mut().zip(outputs) {
             pipeline.receive(&outputs);
         }
@@ -33,37 +36,37 @@ pub(crate) fn run_ready(net: &FrameNet, mut pipelines: Vec<&mut impl FramePipeli
     Ok(())
 }
 
-/// The way from one source's samples to the outputs of its frames.
+/// From the samples of a source to the network's outputs for each frame.
 pub(crate) struct FrameStream {
     feature_stream: FeatureStream,
     state: FrameState,
-    /// Features that wait for the next step, `[frames, frame_len]`.
+    /// Features for the next steps, `[frames, frame_len]`.
     features: Vec<f32>,
     frame_len: usize,
     hop_frames: usize,
     future_frames: usize,
-    /// Frames of silence that the model hears before the first: a recording starts as after a pause. In
-    /// whole steps, and as many as the model remembers, so that the length of a step does not matter.
+    /// Frames of silence before the first, so that a recording begins as after a pause: whole steps that
+    /// fill the network's memory, so that the hop size does not matter.
     silent_frames: u64,
-    /// Frames that the model has been given, those of silence included.
+    /// Frames that the network has processed, including the silence.
     frames_run: u64,
-    /// Frames of the passage, once it is over.
+    /// Frames of the passage, once it has ended.
     total_frames: Option<u64>,
     frame_seconds: f64,
 }
 
 impl FrameStream {
-    pub(crate) fn new(net: &FrameNet, hop_frames: usize) -> Result<Self> {
-        let front_end = net.front_end().config();
-        let silent_frames = net.past_frames().next_multiple_of(hop_frames);
+    pub(crate) fn new(network: &FrameNet, hop_frames: usize) -> Result<Self> {
+        let front_end = network.front_end().config();
+        let silent_frames = network.past_frames().next_multiple_of(hop_frames);
         Ok(Self {
-            feature_stream: FeatureStream::new(Arc::clone(net.front_end())),
-            state: net.new_state()?,
+            feature_stream: FeatureStream::new(Arc::clone(network.front_end())),
+            state: network.new_state()?,
             features: vec![front_end.silent_value(); silent_frames * front_end.frame_len()],
             silent_frames: silent_frames as u64,
             frame_len: front_end.frame_len(),
             hop_frames,
-            future_frames: net.future_frames(),
+            future_frames: network.future_frames(),
             frames_run: 0,
             total_frames: None,
             frame_seconds: front_end.hop_samples as f64 / f64::from(front_end.sample_rate_hz),
@@ -90,7 +93,7 @@ impl FrameStream {
         }
     }
 
-    /// Whether the passage has ended and all of its frames are out.
+    /// Whether the passage has ended and all of its frames are processed.
     pub(crate) fn is_complete(&self) -> bool {
         let behind = self.silent_frames + self.future_frames as u64;
         self.total_frames
@@ -102,7 +105,7 @@ impl FrameStream {
         self.frame_seconds
     }
 
-    /// The features of the next step; after the end zeros, which the model does not look at.
+    /// The features of the next step; zeros after the end, which the network ignores.
     fn step(&mut self) -> FrameStep<'_> {
         let len = self.hop_frames * self.frame_len;
         if self.features.len() < len {
@@ -115,7 +118,7 @@ impl FrameStream {
         }
     }
 
-    /// Takes the outputs of the step and gives back those of frames inside the passage.
+    /// Takes the outputs of a step and returns those of frames inside the passage.
     pub(crate) fn receive<'a>(&mut self, outputs: &'a [f32]) -> Vec<&'a [f32]> {
         let hop = self.hop_frames;
         self.features.drain(..hop * self.frame_len);

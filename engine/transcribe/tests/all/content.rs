@@ -1,9 +1,9 @@
-//! The advice on real recordings, where they are there.
+//! Content of the development recordings, if they are present.
 #![allow(clippy::print_stdout)]
 
 use std::path::Path;
 
-use hitscribe::content::{Content, advise};
+use hitscribe::content::{Content, analyze};
 use hitscribe_core::audio::downmix;
 use hitscribe_core::audio::file::AudioFile;
 
@@ -18,7 +18,7 @@ fn mono(path: &Path) -> (Vec<f32>, u32) {
 }
 
 #[test]
-fn development_recordings_are_told_apart() {
+fn the_content_of_development_recordings_is_recognised() {
     let data = Path::new(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../../shared/eval/data"
@@ -42,9 +42,14 @@ fn development_recordings_are_told_apart() {
                 _ => Content::Pitched,
             };
             let (samples, rate) = mono(&path);
-            let advice = advise(&samples, rate);
-            println!("{}: {:.2} {advice}", path.display(), advice.drum_points);
-            assert_eq!(advice.content, expected, "{}: {advice:?}", path.display());
+            let analysis = analyze(&samples, rate);
+            println!("{}: {:.2} {analysis}", path.display(), analysis.drum_points);
+            assert_eq!(
+                analysis.content,
+                expected,
+                "{}: {analysis:?}",
+                path.display()
+            );
             judged += 1;
         }
     }
