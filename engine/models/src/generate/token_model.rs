@@ -221,8 +221,8 @@ impl TokenModel {
             .guard(|| self.network.decode_steps(&*segment.0, copies, steps))
     }
 
-    /// Turns decoded sequences, `[segment][channel]`, into notes. Segments may have fewer channels
-    /// than the model; the missing ones are empty.
+    /// Turns decoded sequences, `[segment][channel]`, into notes. A segment may have fewer channels
+    /// than the model, or none: it adds nothing to the others.
     pub fn notes(
         &self,
         starts_seconds: Vec<f64>,
@@ -249,7 +249,7 @@ impl TokenModel {
                 out.dropped_events = decoded.dropped_events;
             }
             Family::YourMt3 => {
-                let decoded = notes::decode(&channel_streams(&out.starts_seconds, segments));
+                let decoded = notes::decode(&channel_streams(segments));
                 out.reference_notes = decoded.notes;
                 out.faults = decoded.faults;
             }
@@ -268,21 +268,17 @@ impl TokenModel {
 /// Encoder output of one segment on the model's device.
 pub struct EncodedSegment(Box<dyn Any>);
 
-/// `[segment][channel]` to `[channel][segment]`, without the channels that were not decoded.
-fn channel_streams(
-    starts_seconds: &[f64],
-    segments: Vec<Vec<SegmentTokens>>,
-) -> Vec<Vec<SegmentTokens>> {
+/// `[segment][channel]` to `[channel][segment]`, without the segments that a channel does not have, and
+/// without the channels that were not decoded.
+fn channel_streams(segments: Vec<Vec<SegmentTokens>>) -> Vec<Vec<SegmentTokens>> {
     let channels = segments.iter().map(Vec::len).max().unwrap_or(0);
     let mut streams = vec![Vec::with_capacity(segments.len()); channels];
-    for (&start, segment) in starts_seconds.iter().zip(segments) {
-        let mut segment = segment.into_iter();
-        for stream in &mut streams {
-            let tokens = segment.next();
-            stream.push(tokens.unwrap_or_else(|| SegmentTokens::certain(start, Vec::new())));
+    for segment in segments {
+        for (stream, tokens) in streams.iter_mut().zip(segment) {
+            stream.push(tokens);
         }
     }
-    // A channel without tokens was not decoded: its segments are not faults.
+    // A channel without tokens was not decoded: that is no fault of its segments.
     streams.retain(|stream| stream.iter().any(|segment| !segment.ids.is_empty()));
     streams
 }
@@ -377,7 +373,7 @@ mod tests {
             out.notes.iter().map(|note| note.onset_seconds).collect()
         };
         let [none, few] = [Vec::new(), vec![Sequence::default(); 3]];
-        let alone = onsets(&[hit.clone()]);
+        let alone = onsets(std::slice::from_ref(&hit));
         assert_eq!(alone.len(), 1);
         // As `decode_segments` returns it if the last segment has no frame.
         assert_eq!(onsets(&[hit.clone(), none.clone()]), alone);
