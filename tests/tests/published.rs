@@ -91,7 +91,7 @@ fn transcribed(path: &Path, audio: &[Vec<f32>]) -> Vec<(u64, u8, u64)> {
     let mut notes: Vec<_> = heard
         .notes
         .iter()
-        .map(|note| PlacedNote::of_note(note, RATE_HZ as u32))
+        .map(|note| PlacedNote::from_note(note, RATE_HZ as u32))
         .map(|note| {
             let onset = note.onset_samples.min(length as u64 - 1);
             (onset, note.pitch, note.length_samples)
@@ -121,7 +121,7 @@ fn import(store: &Store) -> StoredModel {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/models/tests/data/mt3_family");
     let file = data.join("lively.safetensors");
     let model = store.add(&file, Some("lively"), Transfer::Copy).unwrap();
-    let settings = store.weights(&model).with_file_name("config.json");
+    let settings = store.weights_path(&model).with_file_name("config.json");
     std::fs::write(settings, r#"{"num_heads": 2}"#).unwrap();
     model
 }
@@ -135,7 +135,7 @@ fn the_model_of_the_project_is_used_where_it_is_and_named_where_it_is_not() {
     let audio = groove(RATE_HZ, 14.0);
     let store = Store::at(folder.path().to_owned());
     let model = import(&store);
-    let expected = transcribed(&store.weights(&model), &audio);
+    let expected = transcribed(&store.weights_path(&model), &audio);
     assert!(expected.len() > 20, "{} notes prove little", expected.len());
 
     let empty = library.instance(2).unwrap().save().unwrap();

@@ -4,7 +4,7 @@ Every output frame depends on PAST_FRAMES frames before it and FUTURE_FRAMES aft
 else. So the result does not depend on how a recording is cut into segments, and it can be streamed.
 
 The engine has its own implementation of all of this (engine/models/src/frame/drums/network.rs and
-engine/core/src/features/log_bands.rs); `parity.py` writes the tensors that prove the two equal.
+engine/core/src/features/log_bands); `parity.py` writes the tensors that prove the two equal.
 """
 
 import numpy as np

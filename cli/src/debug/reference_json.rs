@@ -1,7 +1,7 @@
 //! Notes, faults and MIDI files as the golden data list them.
 
 use hitscribe_core::Note;
-use hitscribe_core::tokens::yourmt3::decode::{DRUM_PROGRAM, Faults};
+use hitscribe_core::tokens::yourmt3::{DRUM_PROGRAM, Faults};
 use serde_json::{Map, Value, json};
 
 /// Notes with the keys of the MT3 goldens.

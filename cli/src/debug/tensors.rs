@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use hitscribe_core::audio::mono::read_mono;
 use hitscribe_core::checkpoint::{Checkpoint, StoredTensor, write_safetensors};
 use hitscribe_core::features::mt3_family::{Features, FrontEndKind, SAMPLE_RATE_HZ};
-use hitscribe_core::midi::upstream;
+use hitscribe_core::midi::reference_writers;
 use hitscribe_models::Hyperparameters;
 use hitscribe_models::device::{DeviceChoice, select};
 use hitscribe_models::generate::Sequence;
@@ -346,9 +346,9 @@ fn notes_json(heard: &TokenTranscription, transcriber: &TokenModel) -> Value {
     let kind = transcriber.front_end().kind();
     let notes = &heard.reference_notes;
     let (listed, midi) = match kind {
-        FrontEndKind::YourMt3 => (yourmt3_notes(notes), upstream::yourmt3(notes)),
-        FrontEndKind::MrMt3 => (mt3_notes(notes), upstream::mr_mt3(notes)),
-        _ => (mt3_notes(notes), upstream::mt3_pytorch(notes)),
+        FrontEndKind::YourMt3 => (yourmt3_notes(notes), reference_writers::yourmt3(notes)),
+        FrontEndKind::MrMt3 => (mt3_notes(notes), reference_writers::mr_mt3(notes)),
+        _ => (mt3_notes(notes), reference_writers::mt3_pytorch(notes)),
     };
     json!({"system": transcriber.family().name(), "front_end": kind.name(), "notes": listed,
         "invalid_events": heard.invalid_events, "dropped_events": heard.dropped_events,

@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use hitscribe_core::midi::upstream;
+use hitscribe_core::midi::reference_writers;
 use hitscribe_core::tokens::SegmentTokens;
-use hitscribe_core::tokens::mt3::decode;
-use hitscribe_core::tokens::mt3::decode::DecodePath;
+use hitscribe_core::tokens::mt3::{self, ParseRules};
 use hitscribe_core::tokens::vocabulary::SPECIAL_IDS;
-use hitscribe_core::tokens::yourmt3::decode::Faults;
-use hitscribe_core::tokens::yourmt3::notes::{decode_channel, mix};
+use hitscribe_core::tokens::yourmt3::{Faults, mix, parse_channel};
 use serde_json::{Map, Value, json};
 
 use crate::debug::reference_json::{base64, faults, mt3_notes, yourmt3_notes};
@@ -67,17 +65,17 @@ fn mt3_case(case: &Value) -> Result<Map<String, Value>> {
         })
         .collect::<Result<Vec<_>>>()?;
     let one = |path| {
-        let decoded = decode::decode(&segments, path);
+        let decoded = mt3::parse(&segments, path);
         let midi = match path {
-            DecodePath::Mt3 => upstream::mt3_pytorch(&decoded.notes),
-            DecodePath::MrMt3 => upstream::mr_mt3(&decoded.notes),
+            ParseRules::Mt3 => reference_writers::mt3_pytorch(&decoded.notes),
+            ParseRules::MrMt3 => reference_writers::mr_mt3(&decoded.notes),
         };
         json!({"notes": mt3_notes(&decoded.notes), "invalid_events": decoded.invalid_events,
             "dropped_events": decoded.dropped_events, "midi_b64": base64(&midi)})
     };
     Ok(Map::from_iter([
-        ("mt3".to_owned(), one(DecodePath::Mt3)),
-        ("mr_mt3".to_owned(), one(DecodePath::MrMt3)),
+        ("mt3".to_owned(), one(ParseRules::Mt3)),
+        ("mr_mt3".to_owned(), one(ParseRules::MrMt3)),
     ]))
 }
 
@@ -108,7 +106,7 @@ fn yourmt3_case(case: &Value) -> Result<Map<String, Value>> {
                 ))
             })
             .collect::<Result<Vec<_>>>()?;
-        per_channel.push(decode_channel(&segments, &mut counts));
+        per_channel.push(parse_channel(&segments, &mut counts));
     }
     let listed: Value = per_channel
         .iter()
@@ -121,7 +119,7 @@ fn yourmt3_case(case: &Value) -> Result<Map<String, Value>> {
         ("faults".to_owned(), faults(&counts)),
         (
             "midi_b64".to_owned(),
-            json!(base64(&upstream::yourmt3(&mixed))),
+            json!(base64(&reference_writers::yourmt3(&mixed))),
         ),
     ]))
 }

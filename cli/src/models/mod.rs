@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use hitscribe_core::model_store::{
-    Check, KNOWN_MODELS, Store, StoredModel, Transfer, known_by_name,
+    Integrity, KNOWN_MODELS, Store, StoredModel, Transfer, known_by_name,
 };
 use hitscribe_models::generate::family_of;
 
@@ -50,7 +50,7 @@ enum Action {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let store = Store::of_user()?;
+    let store = Store::for_user()?;
     match &args.action {
         Action::List => list(&store),
         Action::Add { file, name } => {
@@ -126,12 +126,12 @@ fn verify(store: &Store, name: Option<&str>) -> Result<()> {
     let mut bad = Vec::new();
     for name in names {
         match store.verify(&name)? {
-            Check::Good => outln!("{name}: good"),
-            Check::Changed { sha256 } => {
+            Integrity::Intact => outln!("{name}: good"),
+            Integrity::Changed { sha256 } => {
                 outln!("{name}: changed, its sha256 is now {sha256}");
                 bad.push(name);
             }
-            Check::Unreadable { reason } => {
+            Integrity::Unreadable { reason } => {
                 outln!("{name}: cannot be read: {reason}");
                 bad.push(name);
             }

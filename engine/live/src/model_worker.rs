@@ -70,7 +70,7 @@ impl Worker {
     }
 
     fn store(&self) -> Result<Store> {
-        self.store.clone().map_or_else(Store::of_user, Ok)
+        self.store.clone().map_or_else(Store::for_user, Ok)
     }
 
     fn stamp(&self) -> impl PartialEq + use<> {

@@ -9,9 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hitscribe_core::checkpoint::{Checkpoint, StoredTensor, write_safetensors};
 use hitscribe_core::tokens::SegmentTokens;
-use hitscribe_core::tokens::mt3::decode;
-use hitscribe_core::tokens::mt3::decode::DecodePath;
-use hitscribe_core::tokens::yourmt3::notes;
+use hitscribe_core::tokens::mt3::{self, ParseRules};
+use hitscribe_core::tokens::yourmt3;
 use hitscribe_models::Hyperparameters;
 use hitscribe_models::device::Device;
 use hitscribe_models::generate::{LoadOptions, TokenModel};
@@ -268,8 +267,8 @@ fn token_streams() {
             })
             .collect();
         let tokens: usize = segments.iter().map(|segment| segment.ids.len()).sum();
-        for path in [DecodePath::Mt3, DecodePath::MrMt3] {
-            let decoded = decode::decode(&segments, path);
+        for path in [ParseRules::Mt3, ParseRules::MrMt3] {
+            let decoded = mt3::parse(&segments, path);
             assert!(
                 decoded.notes.len() + decoded.invalid_events <= tokens,
                 "round {round}"
@@ -281,7 +280,7 @@ fn token_streams() {
                     .all(|note| note.pitch < 128 && (0.0..=1.0).contains(&note.confidence))
             );
         }
-        let decoded = notes::decode(&[segments]);
+        let decoded = yourmt3::parse(&[segments]);
         assert!(decoded.notes.len() <= tokens, "round {round}");
     }
 }

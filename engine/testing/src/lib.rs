@@ -1,10 +1,18 @@
-//! What the tests of several crates share: golden data and how to compare with them.
+//! Shared by the tests of several crates: golden files, comparisons, and random numbers.
+//!
+//! Only ever a dev-dependency. Its functions panic where a test should fail.
+
+#![forbid(unsafe_code)]
 #![allow(
-    missing_docs,
-    clippy::print_stdout,
+    clippy::expect_used,
     clippy::missing_panics_doc,
-    clippy::unwrap_used
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
 )]
 
-pub mod golden_notes;
-pub mod mt3_family;
+pub mod golden;
+pub mod midi;
+pub mod notes;
+pub mod random;
+pub mod tensors;

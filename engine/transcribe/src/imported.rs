@@ -60,7 +60,7 @@ impl ModelChoice {
     /// Path, size and modification time of the weights; none if they are not in the store.
     pub fn stamp(&self, store: &Store) -> Option<(PathBuf, u64, Option<SystemTime>)> {
         let listed = store.list().ok()?.into_iter().filter_map(|(_, m)| m.ok());
-        let path = store.weights(&listed.into_iter().find(|m| m.sha256 == self.sha256)?);
+        let path = store.weights_path(&listed.into_iter().find(|m| m.sha256 == self.sha256)?);
         let metadata = std::fs::metadata(&path).ok()?;
         Some((path, metadata.len(), metadata.modified().ok()))
     }
@@ -89,7 +89,7 @@ impl ModelChoice {
                 )
             }));
         };
-        let path = store.weights(model);
+        let path = store.weights_path(model);
         let damaged = |reason: &dyn std::fmt::Display| {
             let advice = "remove the model and import it again";
             ModelUnavailable::Damaged(format!("{}: {reason}: {advice}", path.display()))

@@ -78,7 +78,7 @@ impl Settings {
     }
 
     fn store(&self) -> Result<Store> {
-        self.store.clone().map_or_else(Store::of_user, Ok)
+        self.store.clone().map_or_else(Store::for_user, Ok)
     }
 
     fn load_builtin(&self, device: DeviceChoice) -> Result<(Model, FallbackReason)> {

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use hitscribe_core::audio::resample::Resampler;
-use hitscribe_core::audio::{cleaned, cleaned_warning};
+use hitscribe_core::audio::{sanitize, sanitize_warning};
 use hitscribe_core::error::{Error, Result};
 use hitscribe_core::features::mt3_family::SAMPLE_RATE_HZ;
 use hitscribe_models::device::Device;
@@ -154,7 +154,7 @@ impl Model {
                 start_samples: frame_count,
             });
             frame_count += samples.len() as u64;
-            let (clean, bad) = cleaned(samples);
+            let (clean, bad) = sanitize(samples);
             bad_samples += bad as u64;
             resampler.push(&clean, &mut resampled);
         }
@@ -199,7 +199,7 @@ fn go_on(flow: ControlFlow<()>) -> Result<()> {
 fn audio_warnings(blocks: &MonoBlocks<'_>, bad_samples: u64) -> Vec<Warning> {
     let of_file = blocks.warning().into_iter();
     of_file
-        .chain(cleaned_warning(bad_samples))
+        .chain(sanitize_warning(bad_samples))
         .map(Warning::Audio)
         .collect()
 }

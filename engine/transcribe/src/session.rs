@@ -1,9 +1,9 @@
 //! One source from the start of a passage to its end.
 
-use hitscribe_core::audio::cleaned;
 use hitscribe_core::audio::resample::Resampler;
+use hitscribe_core::audio::sanitize;
 use hitscribe_core::error::Result;
-use hitscribe_core::features::log_bands::FrontEndConfig;
+use hitscribe_core::features::log_bands::LogBandsConfig;
 use hitscribe_core::features::mt3_family::SAMPLE_RATE_HZ;
 use hitscribe_core::note::PlacedNote;
 use hitscribe_models::frame::drums::{DrumConfig, DrumNet};
@@ -38,7 +38,7 @@ pub(crate) fn latency_samples(
 }
 
 /// Distance, in samples of the source, at which frames begin on whole samples.
-fn grid_samples(front_end: &FrontEndConfig, sample_rate_hz: u32) -> u64 {
+fn grid_samples(front_end: &LogBandsConfig, sample_rate_hz: u32) -> u64 {
     let frame = front_end.hop_samples as u64 * u64::from(sample_rate_hz);
     let model_rate = u64::from(front_end.sample_rate_hz);
     (1..=model_rate)
@@ -166,7 +166,7 @@ impl Session {
             return;
         }
         self.pushed_samples += samples.len() as u64;
-        let (clean, bad) = cleaned(samples);
+        let (clean, bad) = sanitize(samples);
         self.bad_samples += bad as u64;
         self.process(&clean);
     }

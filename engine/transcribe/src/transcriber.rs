@@ -294,7 +294,7 @@ impl TranscriberBuilder {
         self
     }
 
-    /// Where imported models are; by default in the user's store ([`Store::of_user`]).
+    /// Where imported models are; by default in the user's store ([`Store::for_user`]).
     pub fn store(mut self, store: Store) -> Self {
         self.settings.store = Some(store);
         self

@@ -81,7 +81,7 @@ impl Transcription {
         let rate_hz = self.sample_rate_hz;
         let frames = (self.duration_seconds * f64::from(rate_hz)).round() as u64;
         let place = |note| {
-            let note = PlacedNote::of_note(note, rate_hz);
+            let note = PlacedNote::from_note(note, rate_hz);
             PlacedNote {
                 onset_samples: note.onset_samples.min(frames.saturating_sub(1)),
                 ..note

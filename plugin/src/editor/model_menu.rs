@@ -51,7 +51,8 @@ impl Models {
             .name("hitscribe-models".to_owned())
             .spawn(move || {
                 let known = listed.lock().clone();
-                *listed.lock() = Store::of_user().map_or_else(|_| Vec::new(), |s| list(&s, &known));
+                *listed.lock() =
+                    Store::for_user().map_or_else(|_| Vec::new(), |s| list(&s, &known));
                 is_reading.store(false, Ordering::Release);
             });
         if spawned.is_err() {
@@ -68,7 +69,7 @@ fn list(store: &Store, known: &[Listed]) -> Vec<Listed> {
         .map(|model| {
             let choice = ModelChoice::from(&model);
             let before = known.iter().find(|known| known.choice == choice);
-            let family = || match family_of(&store.weights(&model)) {
+            let family = || match family_of(&store.weights_path(&model)) {
                 Ok(family) => Ok(family.name()),
                 Err(error) => Err(error.to_string()),
             };

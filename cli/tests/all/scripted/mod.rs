@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use hitscribe_core::Note;
-use hitscribe_core::tokens::mt3::encode::encode;
+use hitscribe_core::tokens::mt3::encode;
 use hitscribe_core::tokens::vocabulary::{EOS_ID, SPECIAL_IDS};
 
 const VOCABULARY: usize = 1536;

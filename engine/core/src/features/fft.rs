@@ -1,14 +1,13 @@
-//! The Fourier transform.
+//! Plans of the real FFT.
 
 use std::sync::Arc;
 
 use realfft::{RealFftPlanner, RealToComplex};
 
-/// A plan for the transform of `window_samples` real samples to `window_samples / 2 + 1` bins, not
-/// normalised.
+/// Plans the FFT of `size` real samples to `size / 2 + 1` bins, not normalised.
 ///
-/// Other crates take their plans here: with a planner of their own they would compile rustfft again,
-/// which is generic.
-pub fn real_fft(window_samples: usize) -> Arc<dyn RealToComplex<f32>> {
-    RealFftPlanner::<f32>::new().plan_fft_forward(window_samples)
+/// Other crates use this function instead of a planner, which is generic: each crate that names it
+/// compiles rustfft again.
+pub fn real_fft(size: usize) -> Arc<dyn RealToComplex<f32>> {
+    RealFftPlanner::<f32>::new().plan_fft_forward(size)
 }

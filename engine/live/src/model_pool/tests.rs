@@ -28,7 +28,7 @@ fn add(store: &Store) -> ModelChoice {
             Transfer::Copy,
         )
         .unwrap();
-    let settings = store.weights(&model).with_file_name("config.json");
+    let settings = store.weights_path(&model).with_file_name("config.json");
     std::fs::write(settings, r#"{"num_heads": 2}"#).unwrap();
     ModelChoice::from(&model)
 }

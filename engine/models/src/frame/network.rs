@@ -5,7 +5,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use hitscribe_core::error::Result;
-use hitscribe_core::features::log_bands::FrontEnd;
+use hitscribe_core::features::log_bands::LogBands;
 
 use crate::device::Device;
 use crate::frame::weights_file::{NetworkConfig, broken};
@@ -69,7 +69,7 @@ impl<L: Layers> AnyLayers for L {
 pub struct FrameNet {
     layers: Box<dyn AnyLayers>,
     device: Device,
-    front_end: Arc<FrontEnd>,
+    front_end: Arc<LogBands>,
     frame_len: usize,
     past_frames: usize,
     future_frames: usize,
@@ -104,7 +104,7 @@ impl FrameNet {
             layers,
             device,
             frame_len: front_end.frame_len(),
-            front_end: Arc::new(FrontEnd::new(front_end.clone())),
+            front_end: Arc::new(LogBands::new(front_end.clone())),
             past_frames: config.past_frames(),
             future_frames: config.future_frames(),
         };
@@ -124,7 +124,7 @@ impl FrameNet {
     }
 
     /// The front end that computes the network's features.
-    pub fn front_end(&self) -> &Arc<FrontEnd> {
+    pub fn front_end(&self) -> &Arc<LogBands> {
         &self.front_end
     }
 

@@ -1,7 +1,7 @@
 //! Weights files of the frame networks: SafeTensors with the configuration in the metadata.
 
 use hitscribe_core::error::{Error, Result};
-use hitscribe_core::features::log_bands::FrontEndConfig;
+use hitscribe_core::features::log_bands::LogBandsConfig;
 use safetensors::{Dtype, SafeTensors};
 use serde::de::DeserializeOwned;
 
@@ -10,7 +10,7 @@ const NAME: &str = "built-in";
 /// The configuration of a frame network, the JSON in its weights file.
 pub trait NetworkConfig: DeserializeOwned {
     /// The front end that computes the features.
-    fn front_end(&self) -> &FrontEndConfig;
+    fn front_end(&self) -> &LogBandsConfig;
 
     /// Frames before frame `t` whose features the outputs of frame `t` depend on.
     fn past_frames(&self) -> usize;

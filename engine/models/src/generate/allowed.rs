@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use hitscribe_core::DrumClass;
-use hitscribe_core::tokens::yourmt3::decode;
+use hitscribe_core::tokens::yourmt3;
 
 /// The programs and drum keys that can occur in a signal.
 #[derive(Clone, PartialEq, Eq)]
@@ -107,13 +107,13 @@ impl AllowedNotes {
 
     /// The channels of YourMT3 that can contain an allowed note.
     pub fn yourmt3_channels(&self) -> Vec<usize> {
-        use hitscribe_core::tokens::yourmt3::programs::channel_of_program;
+        use hitscribe_core::tokens::yourmt3::channel_of_program;
         let mut channels: Vec<usize> = (0..128_u8)
             .filter(|&program| self.allows_program(program))
             .filter_map(channel_of_program)
             .collect();
         if self.allows_drums() {
-            channels.push(decode::CHANNELS - 1);
+            channels.push(yourmt3::CHANNELS - 1);
         }
         channels.sort_unstable();
         channels.dedup();

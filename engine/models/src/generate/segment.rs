@@ -2,9 +2,9 @@
 
 use hitscribe_core::features::mt3_family::{FrontEnd, FrontEndKind};
 use hitscribe_core::note::Note;
+use hitscribe_core::tokens::IncrementalParser;
 use hitscribe_core::tokens::SegmentTokens;
-use hitscribe_core::tokens::incremental::RunningNotes;
-use hitscribe_core::tokens::mt3::decode::{self, DecodePath};
+use hitscribe_core::tokens::mt3::{self, ParseRules};
 use hitscribe_core::tokens::vocabulary::SPECIAL_IDS;
 
 use crate::generate::allowed::{AllowedNotes, LogitBias};
@@ -73,7 +73,7 @@ impl SegmentForm {
         );
         let ids = |sequence: &Sequence| {
             let indices = match sequence.ended || keeps_unended {
-                true => decode::codec_indices(&sequence.ids),
+                true => mt3::codec_indices(&sequence.ids),
                 false => Vec::new(),
             };
             indices
@@ -88,19 +88,21 @@ impl SegmentForm {
     }
 
     /// How the tokens of MT3 and MR-MT3 become notes.
-    pub(super) fn decode_path(&self) -> DecodePath {
+    pub(super) fn parse_rules(&self) -> ParseRules {
         match self.front_end {
-            FrontEndKind::MrMt3 => DecodePath::MrMt3,
-            _ => DecodePath::Mt3,
+            FrontEndKind::MrMt3 => ParseRules::MrMt3,
+            _ => ParseRules::Mt3,
         }
     }
 
     /// The incremental decoder from a source's segments to notes. A note that lasts
     /// `longest_seconds` is emitted before it ends.
-    pub fn running_notes(&self, longest_seconds: f64) -> RunningNotes {
+    pub fn incremental_parser(&self, longest_seconds: f64) -> IncrementalParser {
         match self.family {
-            Family::YourMt3 => RunningNotes::yourmt3(longest_seconds),
-            Family::Mt3 | Family::MrMt3 => RunningNotes::mt3(self.decode_path(), longest_seconds),
+            Family::YourMt3 => IncrementalParser::yourmt3(longest_seconds),
+            Family::Mt3 | Family::MrMt3 => {
+                IncrementalParser::mt3(self.parse_rules(), longest_seconds)
+            }
         }
     }
 

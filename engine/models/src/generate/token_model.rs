@@ -8,9 +8,8 @@ use hitscribe_core::error::{Error, Result};
 use hitscribe_core::features::mt3_family::{Features, FrontEnd, FrontEndKind};
 use hitscribe_core::note::Note;
 use hitscribe_core::tokens::SegmentTokens;
-use hitscribe_core::tokens::mt3::decode;
-use hitscribe_core::tokens::yourmt3::decode::Faults;
-use hitscribe_core::tokens::yourmt3::notes;
+use hitscribe_core::tokens::mt3;
+use hitscribe_core::tokens::yourmt3::{self, Faults};
 
 use crate::device::Device;
 use crate::generate::erased::{self, TokenNetwork};
@@ -243,13 +242,13 @@ impl TokenModel {
         match form.family {
             Family::Mt3 | Family::MrMt3 => {
                 let segments: Vec<SegmentTokens> = segments.into_iter().flatten().collect();
-                let decoded = decode::decode(&segments, form.decode_path());
+                let decoded = mt3::parse(&segments, form.parse_rules());
                 out.reference_notes = decoded.notes;
                 out.invalid_events = decoded.invalid_events;
                 out.dropped_events = decoded.dropped_events;
             }
             Family::YourMt3 => {
-                let decoded = notes::decode(&channel_streams(segments));
+                let decoded = yourmt3::parse(&channel_streams(segments));
                 out.reference_notes = decoded.notes;
                 out.faults = decoded.faults;
             }
@@ -286,7 +285,7 @@ fn channel_streams(segments: Vec<Vec<SegmentTokens>>) -> Vec<Vec<SegmentTokens>>
 #[cfg(test)]
 mod tests {
     use hitscribe_core::tokens::vocabulary::{EOS_ID, Event, Vocabulary};
-    use hitscribe_core::tokens::yourmt3::decode::CHANNELS;
+    use hitscribe_core::tokens::yourmt3::CHANNELS;
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use burn_tensor::backend::Backend;
 use burn_tensor::{Device, Tensor};
-use hitscribe_core::checkpoint::{Checkpoint, elements_of};
+use hitscribe_core::checkpoint::{Checkpoint, count_elements};
 use hitscribe_core::error::{Error, Result};
 use hitscribe_core::tokens::vocabulary::{EOS_ID, Event, Vocabulary};
 
@@ -94,8 +94,8 @@ impl Mt3Config {
         };
         let (encoder_layers, decoder_layers) = (layers("encoder"), layers("decoder"));
         let memory_layers = layers("segmem_encoder");
-        let outside = elements_of(&[&[bands, model_size], &[2, vocabulary_size, model_size]]);
-        checkpoint.must_hold(
+        let outside = count_elements(&[&[bands, model_size], &[2, vocabulary_size, model_size]]);
+        checkpoint.check_capacity(
             outside
                 .saturating_add(blocks.elements(encoder_layers, 1))
                 .saturating_add(blocks.elements(decoder_layers, 2))

@@ -3,7 +3,7 @@
 
 use burn_tensor::backend::Backend;
 use burn_tensor::{Device, Tensor, TensorData};
-use hitscribe_core::checkpoint::elements_of;
+use hitscribe_core::checkpoint::count_elements;
 
 use crate::mt3_family::layers::{Linear, attend, join_heads, split_heads, to_host};
 use crate::mt3_family::load::Weights;
@@ -61,7 +61,7 @@ impl PerceiverConfig {
     pub(super) fn elements(&self) -> u64 {
         let blocks = self.blocks.max(1);
         let layers = self.local_layers + self.temporal_layers;
-        elements_of(&[
+        count_elements(&[
             &[self.latents, self.size],
             &[2, blocks, self.size, self.size],
             &[2, blocks, self.size, self.key_features],

@@ -11,7 +11,7 @@ use burn_tensor::backend::Backend;
 use burn_tensor::module::{avg_pool2d, conv2d};
 use burn_tensor::ops::ConvOptions;
 use burn_tensor::{Tensor, TensorData};
-use hitscribe_core::checkpoint::elements_of;
+use hitscribe_core::checkpoint::count_elements;
 use rayon::prelude::*;
 
 use crate::device::is_cpu;
@@ -25,7 +25,7 @@ const BATCH_NORM_EPSILON: f32 = 1e-5;
 /// Elements of the kernels of `blocks` blocks.
 pub(super) fn elements(blocks: usize, channels: usize) -> u64 {
     let of_many_inputs = (2 * blocks).saturating_sub(1);
-    elements_of(&[
+    count_elements(&[
         &[KERNEL, KERNEL, channels],
         &[of_many_inputs, KERNEL, KERNEL, channels, channels],
     ])

@@ -3,7 +3,7 @@
 
 use burn_tensor::backend::Backend;
 use burn_tensor::{Device, Tensor};
-use hitscribe_core::checkpoint::{Checkpoint, elements_of};
+use hitscribe_core::checkpoint::{Checkpoint, count_elements};
 use hitscribe_core::error::{Error, Result};
 use hitscribe_core::tokens::vocabulary::Vocabulary;
 
@@ -154,14 +154,14 @@ impl YourMt3Config {
             vocabulary_size,
             max_positions: first(&format!("{stack}.additive_pe.weight"))?,
         };
-        checkpoint.must_hold(config.elements())?;
+        checkpoint.check_capacity(config.elements())?;
         Ok(config)
     }
 
     /// Elements of the network's matrices.
     fn elements(&self) -> u64 {
         let model_size = self.decoder.model_size;
-        let between = elements_of(&[
+        let between = count_elements(&[
             &[2, self.encoder.size, model_size],
             &[2, self.vocabulary_size, model_size],
             &[self.max_positions, model_size],

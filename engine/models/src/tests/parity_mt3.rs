@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use burn_tensor::{Tensor, TensorData};
 use hitscribe_core::checkpoint::Checkpoint;
 use hitscribe_core::features::mt3_family::{FrontEnd, FrontEndKind};
-use hitscribe_core::midi::upstream;
+use hitscribe_core::midi::reference_writers;
 use hitscribe_core::tokens::SegmentTokens;
-use hitscribe_core::tokens::mt3::decode::{DecodePath, codec_indices, decode};
-use hitscribe_testing::mt3_family::pack::{Pack, Values, assert_max};
-use hitscribe_testing::mt3_family::{assert_midi, assert_notes, golden, golden_json, mt3_note};
+use hitscribe_core::tokens::mt3::{ParseRules, codec_indices, parse};
+use hitscribe_testing::golden::{golden, golden_json};
+use hitscribe_testing::midi::{assert_midi, midi_events};
+use hitscribe_testing::notes::{assert_notes, mt3_note};
+use hitscribe_testing::tensors::{Pack, Values, assert_max};
 use serde_json::Value;
 
 use crate::device::Cpu;
@@ -65,7 +67,7 @@ fn golden_ids(values: &Values, row: usize) -> Vec<i32> {
     ids[1..].iter().copied().take_while(|&id| id >= 0).collect()
 }
 
-fn check_notes(pack: &str, json: &Value, segments: &[SegmentTokens], path: DecodePath) {
+fn check_notes(pack: &str, json: &Value, segments: &[SegmentTokens], path: ParseRules) {
     let segments: Vec<SegmentTokens> = segments
         .iter()
         .map(|segment| {
@@ -76,7 +78,7 @@ fn check_notes(pack: &str, json: &Value, segments: &[SegmentTokens], path: Decod
             SegmentTokens::certain(segment.start_seconds, ids)
         })
         .collect();
-    let got = decode(&segments, path);
+    let got = parse(&segments, path);
     let want: Vec<_> = json["notes"]
         .as_array()
         .unwrap()
@@ -95,15 +97,14 @@ fn check_notes(pack: &str, json: &Value, segments: &[SegmentTokens], path: Decod
         "{pack}"
     );
     let (midi, key) = match path {
-        DecodePath::Mt3 => (upstream::mt3_pytorch(&got.notes), "midi_unfiltered_b64"),
-        DecodePath::MrMt3 => (upstream::mr_mt3(&got.notes), "midi_b64"),
+        ParseRules::Mt3 => (
+            reference_writers::mt3_pytorch(&got.notes),
+            "midi_unfiltered_b64",
+        ),
+        ParseRules::MrMt3 => (reference_writers::mr_mt3(&got.notes), "midi_b64"),
     };
     let want = base64(json[key].as_str().unwrap());
-    assert_midi(
-        pack,
-        &midi,
-        &hitscribe_testing::mt3_family::midi_events(&want),
-    );
+    assert_midi(pack, &midi, &midi_events(&want));
 }
 
 fn base64(text: &str) -> Vec<u8> {
@@ -124,13 +125,13 @@ fn base64(text: &str) -> Vec<u8> {
     out
 }
 
-fn check_tiny(pack: &str, kind: FrontEndKind, path: DecodePath) {
+fn check_tiny(pack: &str, kind: FrontEndKind, path: ParseRules) {
     let Some(folder) = golden(pack) else { return };
     let model = load(
         &golden("mt3_pytorch/tiny/mt3.pth").unwrap(),
         &folder.join("config.json"),
     );
-    let json = golden_json(&format!("{pack}/pack.json")).unwrap();
+    let json: Value = golden_json(&format!("{pack}/pack.json")).unwrap();
     let tensors = Pack::open(&folder.join("pack.safetensors"));
     let features = tensors.get("features");
     let encoded = model.encode(all(&features));
@@ -194,13 +195,13 @@ fn mt3_pytorch_tiny() {
     check_tiny(
         "mt3_pytorch/tiny",
         FrontEndKind::Mt3Pytorch,
-        DecodePath::Mt3,
+        ParseRules::Mt3,
     );
 }
 
 #[test]
 fn mr_mt3_tiny() {
-    check_tiny("mr_mt3/tiny", FrontEndKind::MrMt3, DecodePath::MrMt3);
+    check_tiny("mr_mt3/tiny", FrontEndKind::MrMt3, ParseRules::MrMt3);
 }
 
 #[test]
@@ -291,12 +292,12 @@ fn full_size_mt3_in_both_front_ends() {
         (
             "mt3_pytorch/full",
             FrontEndKind::Mt3Pytorch,
-            DecodePath::Mt3,
+            ParseRules::Mt3,
         ),
-        ("mr_mt3/full", FrontEndKind::MrMt3, DecodePath::MrMt3),
+        ("mr_mt3/full", FrontEndKind::MrMt3, ParseRules::MrMt3),
     ] {
         let tensors = Pack::open(&golden(&format!("{pack}/pack.safetensors")).unwrap());
-        let json = golden_json(&format!("{pack}/pack.json")).unwrap();
+        let json: Value = golden_json(&format!("{pack}/pack.json")).unwrap();
         let encoded = host(model.encode(row(&tensors.get("features"), 0)));
         assert_max(
             &format!("{pack}, encoder"),

@@ -6,10 +6,10 @@ use burn_tensor::{Tensor, TensorData};
 use hitscribe_core::checkpoint::Checkpoint;
 use hitscribe_core::features::mt3_family::{FrontEnd, FrontEndKind};
 use hitscribe_core::tokens::SegmentTokens;
-use hitscribe_core::tokens::yourmt3::decode::{CHANNELS, Faults};
-use hitscribe_core::tokens::yourmt3::notes::{decode_channel, mix};
-use hitscribe_testing::mt3_family::pack::{Pack, assert_max, difference};
-use hitscribe_testing::mt3_family::{assert_notes, golden, golden_json, yourmt3_note};
+use hitscribe_core::tokens::yourmt3::{CHANNELS, Faults, mix, parse_channel};
+use hitscribe_testing::golden::{golden, golden_json};
+use hitscribe_testing::notes::{assert_notes, yourmt3_note};
+use hitscribe_testing::tensors::{Pack, assert_max, difference};
 use serde_json::Value;
 
 use crate::device::Cpu;
@@ -158,7 +158,7 @@ fn yourmt3_tiny() {
     let Some(folder) = golden("yourmt3/tiny") else {
         return;
     };
-    let json = golden_json("yourmt3/tiny/pack.json").unwrap();
+    let json: Value = golden_json("yourmt3/tiny/pack.json").unwrap();
     let (starts, ids) = check(&load(&folder.join("last.ckpt")), &folder, 256);
     let mut faults = Faults::new();
     let mut per_channel = Vec::new();
@@ -168,7 +168,7 @@ fn yourmt3_tiny() {
             .zip(&ids)
             .map(|(&start, segment)| SegmentTokens::certain(start, segment[channel].clone()))
             .collect();
-        let notes = decode_channel(&segments, &mut faults);
+        let notes = parse_channel(&segments, &mut faults);
         let want: Vec<_> = json["notes_per_channel"][channel]
             .as_array()
             .unwrap()

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use hitscribe_core::error::Result;
-use hitscribe_core::features::log_bands::{FeatureStream, FrontEnd};
+use hitscribe_core::features::log_bands::{FeatureStream, LogBands};
 use hitscribe_models::frame::weights_file::{NetworkConfig, WeightsFile};
 use hitscribe_models::frame::{FrameNet, FrameStep};
 
@@ -36,7 +36,7 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
 /// Checks the features of the pack's audio against PyTorch.
 pub fn features_equal<C: NetworkConfig>(pack: &[u8]) {
     let weights = WeightsFile::<C>::parse(pack).unwrap();
-    let front_end = Arc::new(FrontEnd::new(weights.config.front_end().clone()));
+    let front_end = Arc::new(LogBands::new(weights.config.front_end().clone()));
     let audio = tensor(&weights, "check.audio", &[]);
     let mut features = Vec::new();
     let mut stream = FeatureStream::new(front_end);

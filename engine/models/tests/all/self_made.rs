@@ -78,7 +78,7 @@ fn a_file_of_another_kind_is_an_error() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.ends_with("is no checkpoint: neither PyTorch's (zip or legacy) nor SafeTensors"),
+        error.ends_with("is not a checkpoint: neither PyTorch (zip or legacy) nor SafeTensors"),
         "{error}"
     );
 }

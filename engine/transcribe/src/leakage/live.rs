@@ -78,7 +78,7 @@ impl LiveFilter {
         for judged in judged {
             // A note that would become a drum has no drum beside it: removed, the hit would be lost.
             let is_leakage = matches!(judged.verdict, Verdict::Remove(_));
-            out(PlacedNote::of_note(&judged.note, rate_hz), is_leakage);
+            out(PlacedNote::from_note(&judged.note, rate_hz), is_leakage);
         }
         if passage_ends {
             settled_samples

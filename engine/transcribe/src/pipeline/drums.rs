@@ -1,7 +1,7 @@
 //! The drum pipeline of one source: network, peak picking, loudness gate, onset, velocity, openness.
 
 use hitscribe_core::error::Result;
-use hitscribe_core::features::log_bands::FrontEndConfig;
+use hitscribe_core::features::log_bands::LogBandsConfig;
 use hitscribe_core::note::{DRUM_NOTE_SECONDS, PlacedNote};
 use hitscribe_models::frame::drums::{DrumConfig, DrumNet};
 use hitscribe_models::frame::weights_file::NetworkConfig;
@@ -19,7 +19,7 @@ use crate::pipeline::frames::{FramePipeline, FrameStream};
 use crate::session_config::SessionConfig;
 
 /// Largest distance between an onset and the frame it was picked from, in frames of the model.
-fn reach_frames(front_end: &FrontEndConfig) -> f64 {
+fn reach_frames(front_end: &LogBandsConfig) -> f64 {
     let frames_per_second = f64::from(front_end.sample_rate_hz) / front_end.hop_samples as f64;
     MAX_SHIFT_FRAMES + MAX_MOVE_SECONDS * frames_per_second
 }

@@ -8,7 +8,7 @@ use hitscribe_core::audio::resample::Resampler;
 use hitscribe_core::error::Result;
 use hitscribe_core::features::mt3_family::SAMPLE_RATE_HZ;
 use hitscribe_core::note::{Note, PlacedNote};
-use hitscribe_core::tokens::incremental::RunningNotes;
+use hitscribe_core::tokens::IncrementalParser;
 use hitscribe_models::generate::Sequence;
 use hitscribe_models::generate::allowed::{AllowedNotes, LogitBias};
 use hitscribe_models::generate::{SegmentForm, SegmentJob};
@@ -65,7 +65,7 @@ struct Ready {
     /// Index of the segment from which note times count.
     base: i64,
     memory_ids: Vec<i32>,
-    notes: RunningNotes,
+    notes: IncrementalParser,
 }
 
 enum State {
@@ -176,7 +176,7 @@ impl TokenPipeline {
             segment,
             base,
             memory_ids: form.memory_ids(None),
-            notes: form.running_notes(self.longest_seconds),
+            notes: form.incremental_parser(self.longest_seconds),
         }));
     }
 

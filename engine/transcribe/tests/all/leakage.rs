@@ -2,9 +2,10 @@
 
 use hitscribe::leakage::*;
 use hitscribe_core::Note;
+use hitscribe_testing::golden::golden_json;
+use hitscribe_testing::notes::{GoldenNote, note, notes};
+use hitscribe_testing::random::Random;
 use serde::Deserialize;
-
-use hitscribe_testing::golden_notes::{GoldenNote, Random, note, notes, read, shared};
 
 #[derive(Deserialize)]
 struct Goldens {
@@ -52,10 +53,10 @@ fn action(verdicts: &[Verdict], notes: &[Note]) -> &'static str {
 
 #[test]
 fn auto_equals_the_reference_adapter() {
-    let Some(path) = shared("mt3_leakage_filter.json") else {
+    let Some(goldens) = golden_json::<Goldens>("goldens/mt3_leakage_filter.json") else {
         return;
     };
-    for case in read::<Goldens>(&path).cases {
+    for case in goldens.cases {
         let raw = notes(&case.notes);
         let counts = InstrumentCounts::of(&raw);
         let verdicts = filter(&raw, &Strategy::Auto.into());

@@ -97,7 +97,7 @@ fn whole(path: &Path, source: Source, audio: &[f32]) -> Vec<PlacedNote> {
     let heard = model.transcribe(&samples, &options, |_| true).unwrap();
     let last = audio.len() as u64 - 1;
     let place = |note| {
-        let note = PlacedNote::of_note(note, RATE_HZ);
+        let note = PlacedNote::from_note(note, RATE_HZ);
         PlacedNote {
             onset_samples: note.onset_samples.min(last),
             ..note

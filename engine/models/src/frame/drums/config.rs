@@ -2,7 +2,7 @@
 
 use hitscribe_core::DrumClass;
 use hitscribe_core::error::Result;
-use hitscribe_core::features::log_bands::FrontEndConfig;
+use hitscribe_core::features::log_bands::LogBandsConfig;
 use serde::Deserialize;
 
 use crate::frame::weights_file::{NetworkConfig, WeightsFile, broken};
@@ -57,7 +57,7 @@ pub struct DrumConfig {
     /// Version of the file's layout.
     pub format: u32,
     /// The front end that computes the features.
-    pub front_end: FrontEndConfig,
+    pub front_end: LogBandsConfig,
     /// The stem: convolutions over bands and time.
     pub stem: Vec<StemLayer>,
     /// Channels after the stem.
@@ -86,7 +86,7 @@ impl DrumConfig {
 }
 
 impl NetworkConfig for DrumConfig {
-    fn front_end(&self) -> &FrontEndConfig {
+    fn front_end(&self) -> &LogBandsConfig {
         &self.front_end
     }
 
@@ -130,6 +130,6 @@ impl NetworkConfig for DrumConfig {
         if !blocks_valid || !stem_valid || !(1..=65_536).contains(&self.channels) {
             return Err(broken("its layer sizes are out of range"));
         }
-        self.front_end.check().map_err(broken)
+        self.front_end.validate().map_err(broken)
     }
 }

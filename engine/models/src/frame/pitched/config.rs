@@ -1,7 +1,7 @@
 //! The configuration of the network for pitched notes in its weights file.
 
 use hitscribe_core::error::Result;
-use hitscribe_core::features::log_bands::FrontEndConfig;
+use hitscribe_core::features::log_bands::LogBandsConfig;
 use serde::Deserialize;
 
 use crate::frame::weights_file::{NetworkConfig, WeightsFile, broken};
@@ -45,7 +45,7 @@ pub struct PitchConfig {
     /// Version of the file's layout.
     pub format: u32,
     /// The front end that computes the features.
-    pub front_end: FrontEndConfig,
+    pub front_end: LogBandsConfig,
     /// MIDI key of the lowest key.
     pub lowest_key: u8,
     /// Number of keys.
@@ -82,7 +82,7 @@ impl PitchConfig {
 }
 
 impl NetworkConfig for PitchConfig {
-    fn front_end(&self) -> &FrontEndConfig {
+    fn front_end(&self) -> &LogBandsConfig {
         &self.front_end
     }
 
@@ -116,6 +116,6 @@ impl NetworkConfig for PitchConfig {
         if !(blocks_valid && keys_valid && bands_valid && thresholds_valid && channels_valid) {
             return Err(broken("its layer sizes are out of range"));
         }
-        self.front_end.check().map_err(broken)
+        self.front_end.validate().map_err(broken)
     }
 }

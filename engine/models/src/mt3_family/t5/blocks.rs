@@ -2,7 +2,7 @@
 
 use burn_tensor::Tensor;
 use burn_tensor::backend::Backend;
-use hitscribe_core::checkpoint::elements_of;
+use hitscribe_core::checkpoint::count_elements;
 
 use crate::mt3_family::layers::{Linear, RmsNorm, attend, gated_gelu, join_heads, split_heads};
 use crate::mt3_family::load::Weights;
@@ -30,7 +30,7 @@ impl T5Config {
 
     /// Elements of the matrices of a stack of `blocks`, each with `attentions` attention layers.
     pub(in crate::mt3_family) fn elements(&self, blocks: usize, attentions: usize) -> u64 {
-        elements_of(&[
+        count_elements(&[
             &[4, blocks, attentions, self.model_size, self.inner()],
             &[3, blocks, self.model_size, self.feed_forward_size],
         ])

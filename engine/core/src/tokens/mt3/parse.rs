@@ -1,48 +1,48 @@
-//! The token streams of MT3, and the two ways in which they are turned into notes.
+//! MT3 tokens to notes, by either of two sets of rules.
 //!
-//! Magenta's way (also that of MT3-PyTorch), and that of the MR-MT3 adapter of mt3-infer, which
-//! keeps drums sounding until something ends them.
+//! MT3-PyTorch follows Magenta's rules. The MR-MT3 adapter of mt3-infer has its own: a drum sounds
+//! until it is ended.
 
 use std::collections::HashSet;
 
 use crate::note::Note;
+use crate::tokens::segment::{SegmentTokens, StateProbability};
 use crate::tokens::vocabulary::{
     EOS_ID, Event, PAD_ID, SPECIAL_IDS, STEPS_PER_SECOND, UNKNOWN_ID, Vocabulary,
 };
-use crate::tokens::{SegmentTokens, StateProbability};
 
-/// No note is shorter than this.
+/// Shortest note in seconds.
 pub const MIN_NOTE_SECONDS: f64 = 0.01;
-/// Velocity that holds before any velocity token.
+/// Velocity before the first velocity token.
 const INITIAL_VELOCITY: u8 = 100;
-/// Program number under which the MR-MT3 adapter keeps sounding drums.
+/// Program number that the MR-MT3 adapter gives to sounding drums.
 const DRUM_KEY_PROGRAM: u8 = 9;
 
-/// How tokens become notes.
+/// The rules that turn tokens into notes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DecodePath {
-    /// Magenta's: segment starts on the 10-ms grid, drums of 10 ms, a segment may not reach beyond
-    /// the start of the next.
+pub enum ParseRules {
+    /// Magenta's rules: segment starts are rounded down to 10 ms, drum hits last 10 ms, and tokens
+    /// beyond the start of the next segment are dropped.
     Mt3,
-    /// That of the MR-MT3 adapter: exact segment starts, drums sound until they are ended.
+    /// The rules of the MR-MT3 adapter: exact segment starts, and drums sound until they are ended.
     MrMt3,
 }
 
-/// Notes, and how much of what the network said was nonsense.
+/// Notes, and the number of tokens that could not be used.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct DecodedNotes {
-    /// In order of completion; velocity 0..=127, so a note can have velocity 0.
+pub struct ParsedNotes {
+    /// Notes in order of their ends. The velocity is 0..=127: a note can have velocity 0.
     pub notes: Vec<Note>,
-    /// Tokens that are no event, or an event that makes no sense where it stands.
+    /// Tokens that are not an event, and events that are invalid at their position.
     pub invalid_events: usize,
     /// Tokens beyond the start of the next segment.
     pub dropped_events: usize,
 }
 
-/// The codec indices of generated model ids: without the start id, up to the end of the sequence.
+/// Generated model ids as indices of MT3's codec, which has no special ids.
 ///
-/// `ids` may begin with the start id. The unknown id ends a sequence like EOS does: both are
-/// -1 once the special ids are taken off.
+/// A leading start id is skipped. The result ends before the first EOS or unknown id: upstream maps
+/// both to -1.
 pub fn codec_indices(ids: &[i32]) -> Vec<i32> {
     let ids = ids.strip_prefix(&[PAD_ID]).unwrap_or(ids);
     ids.iter()
@@ -50,123 +50,72 @@ pub fn codec_indices(ids: &[i32]) -> Vec<i32> {
         .collect()
 }
 
-/// Turns the segments of one recording into notes. `ids` of the segments are model ids; they are
-/// read to the end, so cut them at EOS before. Segments may come in any order.
-pub fn decode(segments: &[SegmentTokens], path: DecodePath) -> DecodedNotes {
+/// Parses the segments of one recording, given in any order, into notes.
+///
+/// `ids` are model ids. All of them are parsed, so truncate them at EOS first.
+pub fn parse(segments: &[SegmentTokens], rules: ParseRules) -> ParsedNotes {
     let mut order: Vec<(f64, &SegmentTokens)> = segments
         .iter()
-        .map(|segment| (path.start_seconds(segment.start_seconds), segment))
+        .map(|segment| (rules.start_seconds(segment.start_seconds), segment))
         .collect();
     order.sort_by(|a, b| a.0.total_cmp(&b.0));
 
-    let mut state = State::new(path);
+    let mut state = State::new(rules);
     for (position, &(start_seconds, segment)) in order.iter().enumerate() {
         let next_seconds = order.get(position + 1).map(|next| next.0);
-        state.segment(start_seconds, segment, path.limit_seconds(next_seconds));
+        state.segment(start_seconds, segment, rules.limit_seconds(next_seconds));
     }
     state.finish();
     state.out
 }
 
-impl DecodePath {
-    /// Where a segment counts from.
-    fn start_seconds(self, exact_seconds: f64) -> f64 {
+impl ParseRules {
+    /// The time that the shifts of a segment count from.
+    pub(super) fn start_seconds(self, exact_seconds: f64) -> f64 {
         match self {
             Self::Mt3 => exact_seconds - exact_seconds % (1.0 / STEPS_PER_SECOND),
             Self::MrMt3 => exact_seconds,
         }
     }
 
-    /// How far a segment may reach when the next counts from `next_seconds`.
-    fn limit_seconds(self, next_seconds: Option<f64>) -> Option<f64> {
+    /// The last valid time of a segment whose successor starts at `next_seconds`.
+    pub(super) fn limit_seconds(self, next_seconds: Option<f64>) -> Option<f64> {
         next_seconds.filter(|&next| self == Self::Mt3 && next > 0.0)
-    }
-}
-
-/// The same notes as [`decode`] gives, segment by segment while they come in, in order.
-pub struct RunningNotes {
-    state: State,
-    longest_seconds: f64,
-    /// Nothing begins before this any more.
-    known_seconds: f64,
-}
-
-impl RunningNotes {
-    /// Before the first segment. Notes that sound for `longest_seconds` are given out with that length
-    /// before they end.
-    pub fn new(path: DecodePath, longest_seconds: f64) -> Self {
-        Self {
-            state: State::new(path),
-            longest_seconds,
-            known_seconds: 0.0,
-        }
-    }
-
-    /// Takes the next segment, and where the one after it starts; none for the last.
-    pub fn push(&mut self, segment: &SegmentTokens, next_seconds: Option<f64>) {
-        let path = self.state.path;
-        let start_seconds = path.start_seconds(segment.start_seconds);
-        let next_seconds = next_seconds.map(|next| path.start_seconds(next));
-        self.state
-            .segment(start_seconds, segment, path.limit_seconds(next_seconds));
-        if let Some(next_seconds) = next_seconds {
-            self.known_seconds = next_seconds;
-            let before_seconds = next_seconds - self.longest_seconds;
-            self.state.cut(before_seconds, self.longest_seconds);
-        }
-    }
-
-    /// Ends what sounds: there are no more segments.
-    pub fn finish(&mut self) {
-        self.state.finish();
-    }
-
-    /// Every note that begins before this is out.
-    pub fn settled_seconds(&self) -> f64 {
-        let sounding = self.state.active.iter().filter(|note| !note.is_out);
-        sounding.fold(self.known_seconds, |settled, note| {
-            settled.min(note.onset_seconds)
-        })
-    }
-
-    /// Takes what has come out: notes, and notes that came out before they ended, as they were.
-    pub fn take(&mut self) -> (Vec<Note>, Vec<Note>) {
-        let notes = std::mem::take(&mut self.state.out.notes);
-        (notes, std::mem::take(&mut self.state.ended))
     }
 }
 
 /// A sounding note.
 #[derive(Clone, Copy)]
-struct Active {
+pub(super) struct Active {
     pitch: u8,
     program: u8,
-    onset_seconds: f64,
+    pub(super) onset_seconds: f64,
     velocity: u8,
     confidence: f32,
-    /// It has been given out before it ended.
-    is_out: bool,
+    /// Whether it was emitted before its end.
+    pub(super) is_emitted: bool,
 }
 
-struct State {
-    path: DecodePath,
+/// The state of the parser between two tokens.
+pub(super) struct State {
+    pub(super) rules: ParseRules,
     current_seconds: f64,
     velocity: u8,
     program: u8,
     probability: StateProbability,
-    /// In order of onset.
-    active: Vec<Active>,
+    /// Sounding notes in order of onset.
+    pub(super) active: Vec<Active>,
     tied: HashSet<(u8, u8)>,
     in_tie_section: bool,
-    out: DecodedNotes,
-    /// Notes that were given out before, as they ended.
-    ended: Vec<Note>,
+    pub(super) out: ParsedNotes,
+    /// Notes that were emitted before their end, with their final length.
+    pub(super) ended: Vec<Note>,
 }
 
 impl State {
-    fn new(path: DecodePath) -> Self {
+    pub(super) fn new(rules: ParseRules) -> Self {
         Self {
-            path,
+            rules,
             current_seconds: 0.0,
             velocity: INITIAL_VELOCITY,
             program: 0,
@@ -174,14 +123,19 @@ impl State {
             active: Vec::new(),
             tied: HashSet::new(),
             in_tie_section: false,
-            out: DecodedNotes::default(),
+            out: ParsedNotes::default(),
             ended: Vec::new(),
         }
     }
 
-    fn segment(&mut self, start_seconds: f64, segment: &SegmentTokens, limit_seconds: Option<f64>) {
-        // The MR-MT3 adapter filters negative values and then skips what is empty.
-        if self.path == DecodePath::MrMt3 && segment.ids.iter().all(|&id| id < SPECIAL_IDS) {
+    pub(super) fn segment(
+        &mut self,
+        start_seconds: f64,
+        segment: &SegmentTokens,
+        limit_seconds: Option<f64>,
+    ) {
+        // The MR-MT3 adapter removes negative indices and skips a segment that has no others.
+        if self.rules == ParseRules::MrMt3 && segment.ids.iter().all(|&id| id < SPECIAL_IDS) {
             return;
         }
         self.tied.clear();
@@ -189,7 +143,7 @@ impl State {
         let mut shift_steps = 0_i64;
         let mut time_seconds = start_seconds;
         for (position, &id) in segment.ids.iter().enumerate() {
-            if self.path == DecodePath::MrMt3 && id < SPECIAL_IDS {
+            if self.rules == ParseRules::MrMt3 && id < SPECIAL_IDS {
                 continue;
             }
             let probability = segment.probability(position);
@@ -214,7 +168,7 @@ impl State {
         }
     }
 
-    /// Applies an event; `None` if it makes no sense here.
+    /// Applies an event; `None` if it is invalid here.
     fn event(&mut self, time_seconds: f64, event: Event, probability: f32) -> Option<()> {
         if time_seconds < self.current_seconds {
             return None;
@@ -272,8 +226,8 @@ impl State {
 
     fn drum(&mut self, time_seconds: f64, pitch: u8, probability: f32) -> Option<()> {
         let confidence = self.probability.drum(probability);
-        match self.path {
-            DecodePath::Mt3 => {
+        match self.rules {
+            ParseRules::Mt3 => {
                 if self.velocity == 0 {
                     return None;
                 }
@@ -283,11 +237,11 @@ impl State {
                     onset_seconds: time_seconds,
                     velocity: self.velocity,
                     confidence,
-                    is_out: false,
+                    is_emitted: false,
                 };
                 self.emit(hit, time_seconds, true, 0);
             }
-            DecodePath::MrMt3 => {
+            ParseRules::MrMt3 => {
                 let key = (pitch, DRUM_KEY_PROGRAM);
                 let sounding = self.position(key);
                 if self.velocity == 0 {
@@ -304,7 +258,7 @@ impl State {
     }
 
     fn is_drum_key(&self, program: u8) -> bool {
-        self.path == DecodePath::MrMt3 && program == DRUM_KEY_PROGRAM
+        self.rules == ParseRules::MrMt3 && program == DRUM_KEY_PROGRAM
     }
 
     fn position(&self, (pitch, program): (u8, u8)) -> Option<usize> {
@@ -320,7 +274,7 @@ impl State {
             onset_seconds,
             velocity: self.velocity,
             confidence,
-            is_out: false,
+            is_emitted: false,
         });
     }
 
@@ -329,22 +283,23 @@ impl State {
         self.emit(note, end_seconds, is_drum, program);
     }
 
-    /// Gives out what has sounded since `before_seconds` or longer, with the length `longest_seconds`.
-    fn cut(&mut self, before_seconds: f64, longest_seconds: f64) {
+    /// Emits the notes that began at `before_seconds` or earlier, with the length
+    /// `max_note_seconds`.
+    pub(super) fn cut(&mut self, before_seconds: f64, max_note_seconds: f64) {
         let mut notes = std::mem::take(&mut self.active);
-        for note in notes.iter_mut().filter(|note| !note.is_out) {
+        for note in notes.iter_mut().filter(|note| !note.is_emitted) {
             if note.onset_seconds <= before_seconds {
                 let drum = self.is_drum_key(note.program);
-                let end_seconds = note.onset_seconds + longest_seconds;
+                let end_seconds = note.onset_seconds + max_note_seconds;
                 self.emit(*note, end_seconds, drum, note.program);
-                note.is_out = true;
+                note.is_emitted = true;
             }
         }
         self.active = notes;
     }
 
     fn emit(&mut self, note: Active, end_seconds: f64, is_drum: bool, program: u8) {
-        let out = if note.is_out {
+        let out = if note.is_emitted {
             &mut self.ended
         } else {
             &mut self.out.notes
@@ -361,8 +316,8 @@ impl State {
         });
     }
 
-    fn finish(&mut self) {
-        if self.path == DecodePath::Mt3 {
+    pub(super) fn finish(&mut self) {
+        if self.rules == ParseRules::Mt3 {
             let last = self
                 .active
                 .iter()

@@ -1,16 +1,15 @@
-//! MIDI files exactly as the reference systems write them, for comparison with their output.
+//! MIDI files with exactly the events that the reference systems write, for comparison with them.
 //!
-//! For work in a DAW use the writer of this crate; these reproduce the peculiarities of the
-//! originals: tick rounding, channel assignment, order of events.
+//! These writers reproduce the tick rounding, channel assignment and event order of MT3-PyTorch,
+//! MR-MT3 and YourMT3. Use [`midi_file`](crate::midi::midi_file) for everything else.
 
 use midly::num::{u4, u7, u15, u24, u28};
 use midly::{Format, Header, MetaMessage, MidiMessage, Smf, Timing, TrackEvent, TrackEventKind};
 
+use crate::midi::channel::{DRUM_CHANNEL, MELODIC_CHANNELS, melodic_channel};
 use crate::note::Note;
-use crate::tokens::yourmt3::decode::DRUM_PROGRAM;
-use crate::tokens::yourmt3::programs::output_program;
+use crate::tokens::yourmt3::{DRUM_PROGRAM, output_program};
 
-const DRUM_CHANNEL: u8 = 9;
 const TEMPO_MICROSECONDS: u32 = 500_000;
 /// MT3-PyTorch and MR-MT3: 220 ticks per quarter at 120 BPM.
 const MT3_TICKS_PER_SECOND: f64 = 440.0;
@@ -20,8 +19,8 @@ const YOURMT3_TICKS_PER_SECOND: f64 = 960.0;
 /// An event at its tick from the start of the file.
 type Timed<'a> = (u32, TrackEventKind<'a>);
 
-/// As the MT3-PyTorch adapter of mt3-infer writes `notes` (given in order of completion), before its
-/// leakage filter: one track for each program and for drums, in order of appearance.
+/// The file that the MT3-PyTorch adapter of mt3-infer writes before its leakage filter: a track for
+/// each program and one for drums, in order of appearance. `notes` are in order of their ends.
 pub fn mt3_pytorch(notes: &[Note]) -> Vec<u8> {
     let mut instruments: Vec<((u8, bool), Vec<Note>)> = Vec::new();
     for note in notes {
@@ -32,13 +31,13 @@ pub fn mt3_pytorch(notes: &[Note]) -> Vec<u8> {
         }
     }
     let tempo = TrackEventKind::Meta(MetaMessage::Tempo(u24::new(TEMPO_MICROSECONDS)));
-    let metre = TrackEventKind::Meta(MetaMessage::TimeSignature(4, 2, 24, 8));
-    let mut tracks = vec![track(vec![(0, tempo), (0, metre)], 1)];
+    let meter = TrackEventKind::Meta(MetaMessage::TimeSignature(4, 2, 24, 8));
+    let mut tracks = vec![track(vec![(0, tempo), (0, meter)], 1)];
     for (position, ((program, is_drum), notes)) in instruments.into_iter().enumerate() {
         let channel = if is_drum {
             DRUM_CHANNEL
         } else {
-            melodic_channel(position % 15)
+            melodic_channel(position % MELODIC_CHANNELS)
         };
         let mut events: Vec<(u32, u8, u8)> = Vec::with_capacity(notes.len() * 2);
         for note in &notes {
@@ -58,8 +57,8 @@ pub fn mt3_pytorch(notes: &[Note]) -> Vec<u8> {
     write(220, tracks)
 }
 
-/// As the MR-MT3 adapter of mt3-infer writes `notes` (given in order of completion): one track, all
-/// pitched notes on channel 0 without program, rounding that accumulates.
+/// The file that the MR-MT3 adapter of mt3-infer writes: one track, all pitched notes on channel 0
+/// without a program, with rounding errors that accumulate. `notes` are in order of their ends.
 pub fn mr_mt3(notes: &[Note]) -> Vec<u8> {
     let mut sorted = notes.to_vec();
     sorted.sort_by(|a, b| a.onset_seconds.total_cmp(&b.onset_seconds));
@@ -86,7 +85,7 @@ pub fn mr_mt3(notes: &[Note]) -> Vec<u8> {
     write(220, vec![track(timed, 0)])
 }
 
-/// As YourMT3 writes its mixed `notes`: one named track for each group of programs.
+/// The file that YourMT3 writes for mixed `notes`: a named track for each group of programs.
 pub fn yourmt3(notes: &[Note]) -> Vec<u8> {
     let mut groups: Vec<u8> = Vec::new();
     let group = |note: &Note| {
@@ -107,7 +106,7 @@ pub fn yourmt3(notes: &[Note]) -> Vec<u8> {
         let channel = if is_drum {
             DRUM_CHANNEL
         } else {
-            melodic_channel(melodic.min(14))
+            melodic_channel(melodic)
         };
         melodic += usize::from(!is_drum);
         let mut events: Vec<(f64, bool, u8)> = Vec::new();
@@ -156,13 +155,7 @@ pub fn yourmt3(notes: &[Note]) -> Vec<u8> {
     write(480, tracks)
 }
 
-/// The `position`-th channel that is not for drums, 0..=14.
-fn melodic_channel(position: usize) -> u8 {
-    let channel = position.min(14) as u8;
-    channel + u8::from(channel >= DRUM_CHANNEL)
-}
-
-/// A whole number of ticks that fits a MIDI file; negative and absurd times are clamped.
+/// A whole number of ticks, clamped to what a MIDI file can hold.
 fn ticks(value: f64) -> u32 {
     value.clamp(0.0, f64::from(u32::from(u28::max_value()))) as u32
 }
@@ -199,7 +192,7 @@ fn note_off<'a>(channel: u8, pitch: u8) -> TrackEventKind<'a> {
     }
 }
 
-/// Turns ticks into deltas and closes the track `end_delta` ticks after its last event.
+/// Converts ticks to deltas and ends the track `end_delta` ticks after its last event.
 fn track<'a>(events: Vec<Timed<'a>>, end_delta: u32) -> Vec<TrackEvent<'a>> {
     let mut last = 0;
     let mut out = Vec::with_capacity(events.len() + 1);
@@ -224,9 +217,9 @@ fn write(ticks_per_quarter: u16, tracks: Vec<Vec<TrackEvent<'_>>>) -> Vec<u8> {
     );
     let smf = Smf { header, tracks };
     let mut bytes = Vec::new();
-    // Writing to memory fails only beyond 65,535 tracks; there are at most 257.
+    // Writing to memory only fails beyond 65,535 tracks; there are at most 257.
     if let Err(error) = smf.write_std(&mut bytes) {
-        log::error!("a reference MIDI file was not written: {error}");
+        log::error!("cannot write a reference MIDI file: {error}");
     }
     bytes
 }

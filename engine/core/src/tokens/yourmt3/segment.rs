@@ -1,19 +1,19 @@
-//! The token streams of YourMT3's multi-channel model: one per channel and segment.
+//! YourMT3 tokens to note events: one token stream per channel and segment.
 
 use std::collections::BTreeMap;
 
+use crate::tokens::segment::{SegmentTokens, StateProbability};
 use crate::tokens::vocabulary::{EOS_ID, Event, SPECIAL_IDS, STEPS_PER_SECOND, Vocabulary};
-use crate::tokens::{SegmentTokens, StateProbability};
 
-/// Number of token streams per segment.
+/// Number of channels: token streams per segment.
 pub const CHANNELS: usize = 13;
-/// Program number that stands for drums in YourMT3's notes.
+/// Program number of drums in YourMT3's notes.
 pub const DRUM_PROGRAM: u8 = 128;
 
-/// Ways in which a token stream, or the notes made from it, can be wrong.
+/// What can be wrong with a token stream, or with the notes made from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// A segment without the end of its tie section.
+    /// A segment without the tie token that ends its tie section.
     MissingTie,
     /// A tied pitch before any program.
     MissingProgramInTie,
@@ -23,7 +23,7 @@ pub enum Fault {
     MissingVelocity,
     /// A shift of zero.
     ShiftOutOfRange,
-    /// An offset of a note that does not sound.
+    /// An offset of a note that is not sounding.
     NoteOffWithoutNoteOn,
     /// A second tie token straight after the tie section, or before any time has passed.
     SecondTieAtStart,
@@ -31,16 +31,16 @@ pub enum Fault {
     SecondTieLater,
     /// An id outside the vocabulary.
     UnknownId,
-    /// An offset for which no onset was found when notes were put together.
+    /// An offset without an onset, found when the notes were assembled.
     OnsetNotFound,
-    /// A note that was neither ended nor tied at a segment border; it ends there.
+    /// A note that was neither ended nor tied at a segment border. It ends there.
     MissingTieAtBorder,
-    /// A note of more than 10 s; it was cut to 10 ms.
+    /// A note of more than 10 s. It was shortened to 10 ms.
     LongNote,
 }
 
 impl Fault {
-    /// Name as upstream counts it.
+    /// The name of this fault in YourMT3.
     pub fn name(self) -> &'static str {
         match self {
             Self::MissingTie => "Err/Missing tie",
@@ -63,7 +63,7 @@ impl Fault {
 pub type Faults = BTreeMap<Fault, usize>;
 
 /// Adds one to the count of `fault`.
-pub(crate) fn count(faults: &mut Faults, fault: Fault) {
+pub(super) fn count(faults: &mut Faults, fault: Fault) {
     *faults.entry(fault).or_default() += 1;
 }
 
@@ -80,26 +80,26 @@ pub struct NoteEvent {
     pub is_onset: bool,
     /// MIDI key 0..=127.
     pub pitch: u8,
-    /// Joint probability of the tokens that say it.
+    /// Joint probability 0..=1 of its tokens.
     pub confidence: f32,
 }
 
-/// What one token stream says.
+/// The contents of one token stream.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct DecodedSegment {
+pub struct ParsedSegment {
     /// Start of the segment in seconds.
     pub start_seconds: f64,
-    /// Sorted by time, drums last, program, offsets first, pitch.
+    /// Sorted by time, then drums last, program, offsets first, pitch.
     pub events: Vec<NoteEvent>,
-    /// (program, pitch) of the notes that go on from the segment before.
+    /// (program, pitch) of the notes that continue from the previous segment.
     pub ties: Vec<(u8, u8)>,
-    /// (program, pitch) of the notes that sound at the end; a note can occur twice.
+    /// (program, pitch) of the notes that sound at the end. A note can occur twice.
     pub last_activity: Vec<(u8, u8)>,
 }
 
-/// Reads the token stream of one channel and segment. Faults are added to `faults`.
-pub fn decode_segment(segment: &SegmentTokens, faults: &mut Faults) -> DecodedSegment {
-    let mut out = DecodedSegment {
+/// Parses the token stream of one channel and segment, and adds its faults to `faults`.
+pub fn parse_segment(segment: &SegmentTokens, faults: &mut Faults) -> ParsedSegment {
+    let mut out = ParsedSegment {
         start_seconds: segment.start_seconds,
         ..Default::default()
     };
@@ -109,7 +109,7 @@ pub fn decode_segment(segment: &SegmentTokens, faults: &mut Faults) -> DecodedSe
     let Some(tie_position) = tie_section(segment, &mut out, &mut program, &mut probability, faults)
     else {
         count(faults, Fault::MissingTie);
-        return DecodedSegment {
+        return ParsedSegment {
             start_seconds: segment.start_seconds,
             ..Default::default()
         };
@@ -195,11 +195,11 @@ pub fn decode_segment(segment: &SegmentTokens, faults: &mut Faults) -> DecodedSe
     out
 }
 
-/// Reads up to the tie token and returns its position; `None` if a shift or the end comes first.
-/// The end-of-sequence id does not stop it.
+/// Parses up to the tie token and returns its position; `None` if a shift or the end comes first.
+/// An end-of-sequence id is skipped here.
 fn tie_section(
     segment: &SegmentTokens,
-    out: &mut DecodedSegment,
+    out: &mut ParsedSegment,
     program: &mut Option<u8>,
     probability: &mut StateProbability,
     faults: &mut Faults,
@@ -222,7 +222,7 @@ fn tie_section(
     None
 }
 
-/// The event of `id`. Ids outside the vocabulary are a fault, special ones mean nothing.
+/// The event of `id`. An id outside the vocabulary is a fault, a special id is ignored.
 fn event(id: i32, faults: &mut Faults) -> Option<Event> {
     let event = Vocabulary::YOURMT3.event(id);
     if event.is_none() && !(0..SPECIAL_IDS).contains(&id) {
