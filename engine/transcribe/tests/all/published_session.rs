@@ -284,7 +284,8 @@ fn the_family_is_told_without_loading() {
         };
         assert_eq!(family_of(&path).unwrap(), family);
     }
-    let junk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/data/mt3_family/legacy.pth");
+    let junk =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/data/mt3_family/legacy.pth");
     let error = family_of(&junk).unwrap_err().to_string();
     assert!(error.contains("neither MT3"), "{error}");
 }
