@@ -65,9 +65,7 @@ fn robust(arguments: &Arguments) -> Result<()> {
             grid.display()
         )
     })?;
-    let predictions = root
-        .join("target/grid-transcribed")
-        .join(&arguments.half);
+    let predictions = root.join("target/grid-transcribed").join(&arguments.half);
     for entry in entries {
         let scenario = entry.with_context(|| grid.display().to_string())?;
         if !scenario.path().is_dir() {
