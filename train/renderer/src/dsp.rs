@@ -48,7 +48,11 @@ pub fn interpolated(samples: &[i16], position: f64) -> f32 {
             .and_then(|i| samples.get(i))
             .map_or(0.0, |x| f32::from(*x) / 32_768.0)
     };
-    let [a, b, c, d] = [-1, 0, 1, 2].map(at);
+    catmull_rom([-1, 0, 1, 2].map(at), t)
+}
+
+/// Between the second and the third of four samples.
+pub fn catmull_rom([a, b, c, d]: [f32; 4], t: f32) -> f32 {
     let slope = 0.5 * (c - a);
     let bend = a - 2.5 * b + 2.0 * c - 0.5 * d;
     let twist = 0.5 * (d - a) + 1.5 * (b - c);
@@ -170,19 +174,51 @@ impl Biquad {
 
     /// Filters in place, from rest.
     pub fn run(self, audio: &mut [f32]) {
-        let (mut s1, mut s2) = (0.0f32, 0.0f32);
-        for x in audio {
-            let y = self.b[0] * *x + s1;
-            s1 = self.b[1] * *x - self.a[0] * y + s2;
-            s2 = self.b[2] * *x - self.a[1] * y;
+        cascade([self], audio);
+    }
+}
+
+/// Filters in place by one after the other, from rest: in one pass for each four of them, which is faster
+/// than a pass for each because they do not wait for each other.
+pub fn run_all(mut filters: &[Biquad], audio: &mut [f32]) {
+    while let [a, b, c, d, rest @ ..] = filters {
+        cascade([*a, *b, *c, *d], audio);
+        filters = rest;
+    }
+    match filters {
+        [a, b, c] => cascade([*a, *b, *c], audio),
+        [a, b] => cascade([*a, *b], audio),
+        [a] => cascade([*a], audio),
+        _ => {}
+    }
+}
+
+fn cascade<const N: usize>(filters: [Biquad; N], audio: &mut [f32]) {
+    /// States below this are silence; smaller ones would become subnormal numbers, which are slow.
+    const SILENCE: f32 = 1e-18;
+    let mut states = [[0.0f32; 2]; N];
+    for block in audio.chunks_mut(64) {
+        for x in block {
+            let mut y = *x;
+            for (filter, [s1, s2]) in filters.iter().zip(&mut states) {
+                let input = y;
+                y = filter.b[0] * input + *s1;
+                *s1 = filter.b[1] * input - filter.a[0] * y + *s2;
+                *s2 = filter.b[2] * input - filter.a[1] * y;
+            }
             *x = y;
+        }
+        for state in &mut states {
+            if state[0].abs() < SILENCE && state[1].abs() < SILENCE {
+                *state = [0.0; 2];
+            }
         }
     }
 }
 
 /// Nothing is left above `hz`, as in what has gone through a lower sample rate or a codec: a windowed sinc
 /// of linear phase, -6 dB at `hz`, below -70 dB from 250 Hz above it.
-pub fn sharp_low_pass(audio: &mut [f32], hz: f32) {
+pub fn sharp_low_pass(planner: &mut RealFftPlanner<f32>, audio: &mut [f32], hz: f32) {
     const SIDE: usize = 200;
     let cutoff = hz / RATE;
     let taps: [f32; 2 * SIDE + 1] = std::array::from_fn(|i| {
@@ -195,60 +231,86 @@ pub fn sharp_low_pass(audio: &mut [f32], hz: f32) {
         let angle = PI * (x / (SIDE as f32 + 1.0) + 1.0);
         sinc * (0.42 - 0.5 * angle.cos() + 0.08 * (2.0 * angle).cos())
     });
-    let mut padded = vec![0.0; SIDE];
-    padded.extend_from_slice(audio);
-    padded.resize(audio.len() + 2 * SIDE, 0.0);
-    for (y, window) in audio.iter_mut().zip(padded.windows(taps.len())) {
-        *y = dot(window, &taps);
-    }
+    let mut delayed = vec![0.0; audio.len() + SIDE];
+    let mut input = audio.to_vec();
+    input.resize(audio.len() + SIDE, 0.0);
+    convolve(planner, &input, &taps, &mut delayed);
+    audio.copy_from_slice(&delayed[SIDE..]);
 }
 
-/// In eight sums, so that it is done with vectors.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest = (a.remainder().iter().zip(b.remainder()))
-        .map(|(x, y)| x * y)
-        .sum::<f32>();
-    let mut sums = [0.0f32; 8];
-    for (a, b) in a.zip(b) {
-        for lane in 0..8 {
-            sums[lane] += a[lane] * b[lane];
+/// `out += signal * kernel`, cut at the end of `out`: block by block, each of them some four times as long
+/// as the kernel, so that a short kernel costs little.
+fn convolve(planner: &mut RealFftPlanner<f32>, signal: &[f32], kernel: &[f32], out: &mut [f32]) {
+    let size = (4 * kernel.len()).next_power_of_two().max(1_024);
+    let hop = size - kernel.len() + 1;
+    let (forward, inverse) = (
+        planner.plan_fft_forward(size),
+        planner.plan_fft_inverse(size),
+    );
+    let (mut block, mut product) = (forward.make_input_vec(), forward.make_output_vec());
+    let mut response = forward.make_output_vec();
+    block[..kernel.len()].copy_from_slice(kernel);
+    forward
+        .process(&mut block, &mut response)
+        .expect("lengths come from the plan");
+    let gain = 1.0 / size as f32;
+    for (index, part) in signal.chunks(hop).enumerate() {
+        if part.iter().all(|x| *x == 0.0) {
+            continue;
+        }
+        block.fill(0.0);
+        block[..part.len()].copy_from_slice(part);
+        forward
+            .process(&mut block, &mut product)
+            .expect("lengths come from the plan");
+        product.iter_mut().zip(&response).for_each(|(x, y)| *x *= y);
+        // The real inverse wants purely real first and last bins; rounding may leave a trace.
+        product[0].im = 0.0;
+        if let Some(last) = product.last_mut() {
+            last.im = 0.0;
+        }
+        inverse
+            .process(&mut product, &mut block)
+            .expect("lengths come from the plan");
+        let rest = out.iter_mut().skip(index * hop);
+        for (y, x) in rest.zip(&block[..part.len() + kernel.len() - 1]) {
+            *y += x * gain;
         }
     }
-    rest + sums.iter().sum::<f32>()
 }
 
 /// A gentler low-pass: eighth-order Butterworth.
 pub fn steep_low_pass(audio: &mut [f32], hz: f32) {
-    for q in [0.509_8, 0.601_3, 0.899_9, 2.562_9] {
-        Biquad::low_pass(hz, q).run(audio);
-    }
+    let sections = [0.509_8, 0.601_3, 0.899_9, 2.562_9].map(|q| Biquad::low_pass(hz, q));
+    run_all(&sections, audio);
 }
 
 /// Random tone: shelves and bells of up to `range_db`.
 pub fn random_eq(rng: &mut impl Rng, audio: &mut [f32], range_db: f32) {
+    let mut filters = Vec::with_capacity(6);
     for _ in 0..rng.random_range(1..=4) {
         let hz = log_uniform(rng, 50.0, 12_000.0);
         let (q, gain_db) = (
             log_uniform(rng, 0.4, 2.5),
             uniform(rng, -range_db, range_db),
         );
-        Biquad::bell(hz, q, gain_db).run(audio);
+        filters.push(Biquad::bell(hz, q, gain_db));
     }
     if chance(rng, 0.5) {
         let (hz, gain_db) = (
             log_uniform(rng, 3_000.0, 11_000.0),
             uniform(rng, -range_db, range_db),
         );
-        Biquad::high_shelf(hz, gain_db).run(audio);
+        filters.push(Biquad::high_shelf(hz, gain_db));
     }
     if chance(rng, 0.4) {
         let (hz, gain_db) = (
             log_uniform(rng, 60.0, 300.0),
             uniform(rng, -range_db, range_db * 0.7),
         );
-        Biquad::low_shelf(hz, gain_db).run(audio);
+        filters.push(Biquad::low_shelf(hz, gain_db));
     }
+    run_all(&filters, audio);
 }
 
 /// A feed-forward compressor with a peak detector; the threshold lies `depth_db` below the peak.
@@ -285,9 +347,18 @@ pub fn saturate(audio: &mut [f32], drive: f32) {
         return;
     }
     let norm = top / drive.tanh();
+    let gain = drive / top;
     for x in audio {
-        *x = (*x / top * drive).tanh() * norm;
+        *x = tanh(*x * gain) * norm;
     }
+}
+
+/// The hyperbolic tangent to 1e-4, several times faster than the library's.
+pub fn tanh(x: f32) -> f32 {
+    let x = x.clamp(-4.97, 4.97);
+    let square = x * x;
+    let above = x * (135_135.0 + square * (17_325.0 + square * (378.0 + square)));
+    above / (135_135.0 + square * (62_370.0 + square * (3_150.0 + square * 28.0)))
 }
 
 /// Hard limit at `ceiling_db` below the peak.
@@ -340,37 +411,10 @@ impl Room {
         wet: f32,
         audio: &mut [f32],
     ) {
-        let size = (send.len() + self.impulse.len()).next_power_of_two();
-        let (forward, inverse) = (
-            planner.plan_fft_forward(size),
-            planner.plan_fft_inverse(size),
-        );
-        let spectrum = |signal: &[f32]| {
-            let mut padded = forward.make_input_vec();
-            padded[..signal.len()].copy_from_slice(signal);
-            let mut output = forward.make_output_vec();
-            forward
-                .process(&mut padded, &mut output)
-                .expect("lengths come from the plan");
-            output
-        };
-        let mut product = spectrum(send);
-        product
-            .iter_mut()
-            .zip(spectrum(&self.impulse))
-            .for_each(|(x, y)| *x *= y);
-        let mut wet_signal = inverse.make_output_vec();
-        // The real inverse wants purely real first and last bins; rounding may leave a trace.
-        product[0].im = 0.0;
-        if let Some(last) = product.last_mut() {
-            last.im = 0.0;
-        }
-        inverse
-            .process(&mut product, &mut wet_signal)
-            .expect("lengths come from the plan");
-        let gain = wet / size as f32;
-        for (x, y) in audio.iter_mut().skip(self.pre_delay).zip(&wet_signal) {
-            *x += y * gain;
+        let mut impulse = self.impulse.clone();
+        scale(&mut impulse, wet);
+        if let Some(late) = audio.get_mut(self.pre_delay..) {
+            convolve(planner, send, &impulse, late);
         }
     }
 }
@@ -407,12 +451,59 @@ mod tests {
     fn a_sharp_low_pass_keeps_what_is_below_its_edge_in_place_and_nothing_above() {
         let (mut below, mut above) = (sine(7_500.0), sine(8_250.0));
         let before = below.clone();
-        sharp_low_pass(&mut below, 8_000.0);
-        sharp_low_pass(&mut above, 8_000.0);
+        sharp_low_pass(&mut RealFftPlanner::new(), &mut below, 8_000.0);
+        sharp_low_pass(&mut RealFftPlanner::new(), &mut above, 8_000.0);
         let inside = 1_000..20_000;
         assert!(rms(&above[inside.clone()]) < 5e-4);
         let moved = inside.map(|i| (below[i] - before[i]).abs());
         assert!(moved.fold(0.0, f32::max) < 2e-3);
+    }
+
+    #[test]
+    fn a_cascade_is_its_filters_one_after_the_other_and_falls_silent() {
+        let filters = [
+            Biquad::bell(500.0, 1.0, 6.0),
+            Biquad::low_pass(3_000.0, 0.7),
+            Biquad::high_pass(100.0, 0.7),
+            Biquad::high_shelf(2_000.0, -4.0),
+            Biquad::bell(90.0, 2.0, 9.0),
+        ];
+        let mut click = vec![0.0f32; 64_000];
+        click[10] = 1.0;
+        let (mut together, mut apart) = (click.clone(), click);
+        run_all(&filters, &mut together);
+        filters.iter().for_each(|f| f.run(&mut apart));
+        for (a, b) in together.iter().zip(&apart) {
+            assert!((a - b).abs() < 1e-6);
+        }
+        assert_eq!(together[63_000..], [0.0; 1_000]);
+    }
+
+    #[test]
+    fn convolution_in_blocks_is_convolution() {
+        let signal: Vec<f32> = (0..5_000).map(|i| ((i * i) as f32 * 0.37).sin()).collect();
+        let kernel: Vec<f32> = (0..300)
+            .map(|i| (i as f32 * 0.7).cos() / (i + 1) as f32)
+            .collect();
+        let mut out = vec![0.0f32; 5_100];
+        convolve(&mut RealFftPlanner::new(), &signal, &kernel, &mut out);
+        for at in [0, 299, 1_000, 3_777, 5_050] {
+            let direct: f32 = kernel
+                .iter()
+                .enumerate()
+                .filter_map(|(k, h)| Some(h * signal.get(usize::checked_sub(at, k)?)?))
+                .sum();
+            assert!(
+                (out[at] - direct).abs() < 1e-3,
+                "{at}: {} {direct}",
+                out[at]
+            );
+        }
+        let mut x = -6.0f32;
+        while x < 6.0 {
+            assert!((tanh(x) - x.tanh()).abs() < 2e-4, "{x}");
+            x += 0.01;
+        }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use crate::class::DrumClass;
 use anyhow::Result;
-use hitscribe_core::DrumClass;
 use rand::Rng;
 
 use crate::smf::{midi_files, midi_notes};
@@ -30,6 +30,30 @@ impl Performance {
     /// Time of the last stroke in seconds.
     pub fn seconds(&self) -> f64 {
         self.strokes.last().map_or(0.0, |s| s.seconds)
+    }
+
+    /// Makes every piece of the kit as loud as it is in a mix. Pads of electronic kits are set up
+    /// unequally: the kicks of some drummers never come above a third of full velocity.
+    fn balance(&mut self) {
+        for class in DrumClass::ALL {
+            let own = |s: &Stroke| s.class == class;
+            let played = self.strokes.iter().filter(|s| own(s));
+            let mut velocities: Vec<f32> = played.map(|s| s.velocity).collect();
+            if velocities.is_empty() {
+                continue;
+            }
+            velocities.sort_by(f32::total_cmp);
+            let loud = velocities[velocities.len() * 9 / 10];
+            let wanted = match class {
+                DrumClass::Kick | DrumClass::Snare | DrumClass::Crash => 0.92,
+                DrumClass::PedalHat => 0.7,
+                _ => 0.85,
+            };
+            let gain = (wanted / loud.max(0.05)).clamp(0.9, 4.0);
+            for stroke in self.strokes.iter_mut().filter(|s| own(s)) {
+                stroke.velocity = (stroke.velocity * gain).min(1.0);
+            }
+        }
     }
 
     /// Whether its time is kept on the ride.
@@ -85,7 +109,9 @@ pub fn performances(archive: &Path, training: bool) -> Result<Vec<Performance>> 
             })
             .collect();
         if strokes.len() > 8 {
-            result.push(Performance { strokes });
+            let mut performance = Performance { strokes };
+            performance.balance();
+            result.push(performance);
         }
     }
     Ok(result)
@@ -115,6 +141,35 @@ pub fn window(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pieces_are_balanced_and_their_accents_stay() {
+        let stroke = |class, velocity| Stroke {
+            seconds: 0.0,
+            class,
+            velocity,
+        };
+        let mut performance = Performance {
+            strokes: (0..20)
+                .flat_map(|i| {
+                    let soft = 0.1 + 0.01 * i as f32;
+                    [stroke(DrumClass::Kick, soft), stroke(DrumClass::Snare, 0.9)]
+                })
+                .collect(),
+        };
+        performance.balance();
+        let kicks: Vec<f32> = performance
+            .strokes
+            .iter()
+            .step_by(2)
+            .map(|s| s.velocity)
+            .collect();
+        assert!(
+            kicks.is_sorted() && kicks[18] > 0.85 && kicks[0] < 0.4,
+            "{kicks:?}"
+        );
+        assert!((performance.strokes[1].velocity - 0.92).abs() < 1e-3);
+    }
 
     #[test]
     fn the_electronic_kit_is_not_general_midi() {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use hitscribe_core::DrumClass;
+use crate::class::DrumClass;
 use rand::Rng;
+use rand::seq::IndexedRandom;
 
-use crate::bank::{Bank, Instrument, OneShot, is_computed};
+use crate::bank::{Bank, Instrument, OneShot, Origin};
 use crate::dsp::{chance, normal, uniform};
 
 /// A second sound under every stroke of a piece, as producers stack samples.
@@ -26,12 +27,69 @@ pub struct Piece<'a> {
     pub gain_db: f32,
     /// Playback speed: above 1 is higher and shorter.
     pub speed: f32,
-    /// Velocity to level: dB between the softest and the loudest stroke.
+    /// Velocity to level: dB between a full stroke and one of a tenth of its velocity.
     pub range_db: f32,
     /// Seconds that it rings before it is damped; infinite where it rings out.
     pub damping_seconds: f32,
     /// What is stacked on it.
     pub layer: Option<Layer<'a>>,
+}
+
+/// Names of the kits that have at least a kick, a snare and a closed hat.
+pub struct KitNames {
+    by_origin: BTreeMap<Origin, Vec<String>>,
+}
+
+impl KitNames {
+    /// Those of a bank.
+    pub fn of(bank: &Bank) -> Self {
+        let mut by_origin: BTreeMap<Origin, Vec<String>> = BTreeMap::new();
+        for kit in bank.full_kits() {
+            let origin = bank.origins.get(&kit).copied().unwrap_or(Origin::Computed);
+            by_origin.entry(origin).or_default().push(kit);
+        }
+        Self { by_origin }
+    }
+
+    /// One at random. Recorded kits are few against the computed ones, so each origin has a share of
+    /// its own; `electronic` kits come from machines and computers alone.
+    fn draw(&self, rng: &mut impl Rng, electronic: bool) -> String {
+        let weight = |origin: &Origin| match (origin, electronic) {
+            (Origin::Acoustic, false) => 0.52,
+            (Origin::Acoustic, true) => 0.0,
+            (Origin::Machine, _) => 0.2,
+            (Origin::Computed, _) => 0.28,
+        };
+        let origins: Vec<_> = self.by_origin.iter().collect();
+        let drawn = origins.choose_weighted(rng, |(origin, _)| weight(origin));
+        // Where every weight is zero, anything is better than nothing.
+        let kits = drawn.ok().or(origins.first()).map(|(_, kits)| *kits);
+        kits.and_then(|kits| kits.choose(rng).cloned())
+            .unwrap_or_default()
+    }
+}
+
+/// What a kit is to be like.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted {
+    /// Machines and computed kits only.
+    pub electronic: bool,
+    /// As it was recorded, at its usual levels.
+    pub as_recorded: bool,
+    /// The snare is played with brushes.
+    pub brushes: bool,
+}
+
+/// Pieces that come from one kit when a kit borrows them.
+fn family(class: DrumClass) -> u8 {
+    use DrumClass::{ClosedHat, HighConga, LowConga, OpenHat, PedalHat, Ride, RideBell};
+    match class {
+        ClosedHat | PedalHat | OpenHat => 100,
+        Ride | RideBell => 101,
+        HighConga | LowConga => 102,
+        c if c.is_tom() => 103,
+        c => c as u8,
+    }
 }
 
 /// The pieces of one segment's kit, chosen when they are first struck.
@@ -45,7 +103,9 @@ pub struct Kit<'a> {
     spread_db: f32,
     /// How much louder its cymbals and hats are than usual: what overheads hear.
     metal_db: f32,
-    as_recorded: bool,
+    wanted: Wanted,
+    /// Where each family of pieces is borrowed from, if it is.
+    donors: BTreeMap<u8, Option<String>>,
     pieces: BTreeMap<DrumClass, Piece<'a>>,
 }
 
@@ -57,23 +117,37 @@ fn usual_gain_db(class: DrumClass) -> f32 {
         DrumClass::HighTom | DrumClass::MidTom | DrumClass::LowTom | DrumClass::FloorTom => -1.5,
         DrumClass::SideStick | DrumClass::Cowbell | DrumClass::RideBell => -8.0,
         DrumClass::OpenHat | DrumClass::Splash => -9.0,
-        DrumClass::Ride => -11.0,
-        DrumClass::ClosedHat | DrumClass::Tambourine => -11.0,
-        DrumClass::PedalHat | DrumClass::Shaker => -14.0,
+        DrumClass::Ride => -10.0,
+        DrumClass::ClosedHat => -9.0,
+        DrumClass::Tambourine => -11.0,
+        DrumClass::PedalHat | DrumClass::Shaker | DrumClass::Cabasa => -14.0,
+        DrumClass::HighConga | DrumClass::LowConga | DrumClass::OtherPercussion => -3.0,
+        DrumClass::Timbale => -2.0,
+        DrumClass::Woodblock => -8.0,
+        DrumClass::Triangle => -13.0,
     }
 }
 
-fn is_metal(class: DrumClass) -> bool {
-    use DrumClass::{China, ClosedHat, Crash, OpenHat, PedalHat, Ride, RideBell, Splash};
-    matches!(
-        class,
-        China | ClosedHat | Crash | OpenHat | PedalHat | Ride | RideBell | Splash
-    )
-}
-
 impl<'a> Kit<'a> {
-    /// A random kit: one base kit, some pieces borrowed from others.
-    pub fn random(rng: &mut impl Rng, bank: &'a Bank, full_kits: &[String]) -> Self {
+    /// A random kit: one base kit, some pieces borrowed from others. One as it was recorded borrows only
+    /// what it lacks.
+    pub fn random(rng: &mut impl Rng, bank: &'a Bank, names: &KitNames, wanted: Wanted) -> Self {
+        let base = names.draw(rng, wanted.electronic);
+        if wanted.as_recorded {
+            return Self {
+                bank,
+                base,
+                borrow: 0.0,
+                speed: 1.0,
+                range_db: 24.0,
+                mics: vec!["mix", "single"],
+                spread_db: 0.0,
+                metal_db: 0.0,
+                wanted,
+                donors: BTreeMap::new(),
+                pieces: BTreeMap::new(),
+            };
+        }
         let mics = match rng.random_range(0..4) {
             0 => vec!["overhead", "mix", "single"],
             1 => vec!["close", "mix", "single"],
@@ -82,14 +156,14 @@ impl<'a> Kit<'a> {
         };
         Self {
             bank,
-            base: full_kits[rng.random_range(0..full_kits.len())].clone(),
+            base,
             borrow: if chance(rng, 0.4) {
                 uniform(rng, 0.2, 1.0)
             } else {
                 0.0
             },
             speed: 2f32.powf(normal(rng, 0.13)),
-            range_db: uniform(rng, 16.0, 42.0),
+            range_db: uniform(rng, 14.0, 36.0),
             mics,
             spread_db: uniform(rng, 1.5, 6.0),
             metal_db: if chance(rng, 0.3) {
@@ -97,23 +171,8 @@ impl<'a> Kit<'a> {
             } else {
                 0.0
             },
-            as_recorded: false,
-            pieces: BTreeMap::new(),
-        }
-    }
-
-    /// A kit as it was recorded, at its usual levels; only what it lacks comes from others.
-    pub fn as_recorded(rng: &mut impl Rng, bank: &'a Bank, full_kits: &[String]) -> Self {
-        Self {
-            bank,
-            base: full_kits[rng.random_range(0..full_kits.len())].clone(),
-            borrow: 0.0,
-            speed: 1.0,
-            range_db: 24.0,
-            mics: vec!["mix", "single"],
-            spread_db: 0.0,
-            metal_db: 0.0,
-            as_recorded: true,
+            wanted,
+            donors: BTreeMap::new(),
             pieces: BTreeMap::new(),
         }
     }
@@ -127,27 +186,37 @@ impl<'a> Kit<'a> {
         self.pieces.get(&class)
     }
 
-    fn choose(&self, rng: &mut impl Rng, class: DrumClass) -> Option<Piece<'a>> {
-        let all = self.bank.of(Some(class));
-        let own: Vec<&Instrument> = if chance(rng, self.borrow) {
-            Vec::new()
-        } else {
-            all.iter().filter(|i| i.kit == self.base).collect()
-        };
-        let from = if own.is_empty() {
-            // Another kit, each kit alike, however many instruments it holds; recorded ones first.
-            let mut kits: Vec<&str> = all.iter().map(|i| i.kit.as_str()).collect();
-            kits.dedup();
-            let recorded: Vec<&str> = kits.iter().copied().filter(|k| !is_computed(k)).collect();
-            let pool = if !recorded.is_empty() && chance(rng, 0.7) {
-                &recorded
+    /// The kit that a class is taken from.
+    fn source(&mut self, rng: &mut impl Rng, class: DrumClass) -> Option<String> {
+        let all = self.bank.of(class);
+        let has = |kit: &str| all.iter().any(|i| i.kit == kit);
+        let borrow = self.borrow;
+        let donor = self.donors.entry(family(class)).or_insert_with(|| {
+            if chance(rng, borrow) {
+                another(rng, self.bank, all)
             } else {
-                &kits
-            };
-            let kit = *pool.get(rng.random_range(0..pool.len().max(1)))?;
-            all.iter().filter(|i| i.kit == kit).collect()
+                None
+            }
+        });
+        match donor {
+            Some(kit) if has(kit) => return Some(kit.clone()),
+            None if has(&self.base) => return Some(self.base.clone()),
+            _ => {}
+        }
+        let kit = another(rng, self.bank, all)?;
+        donor.get_or_insert_with(|| kit.clone());
+        Some(kit)
+    }
+
+    fn choose(&mut self, rng: &mut impl Rng, class: DrumClass) -> Option<Piece<'a>> {
+        let all = self.bank.of(class);
+        let is_brush = |i: &&Instrument| i.articulation.starts_with("brush");
+        let brushes: Vec<&Instrument> = all.iter().filter(is_brush).collect();
+        let from = if self.wanted.brushes && class == DrumClass::Snare && !brushes.is_empty() {
+            brushes
         } else {
-            own
+            let kit = self.source(rng, class)?;
+            all.iter().filter(|i| i.kit == kit).collect()
         };
         let by_mic = self
             .mics
@@ -161,7 +230,7 @@ impl<'a> Kit<'a> {
             .find(|found| !found.is_empty())
             .unwrap_or(from);
         let instrument = by_mic[rng.random_range(0..by_mic.len())];
-        if self.as_recorded {
+        if self.wanted.as_recorded {
             return Some(Piece {
                 instrument,
                 gain_db: usual_gain_db(class),
@@ -187,7 +256,7 @@ impl<'a> Kit<'a> {
             c if c.is_tom() => chance(rng, 0.25).then(|| uniform(rng, 0.12, 0.6)),
             _ => None,
         };
-        let metal_db = if is_metal(class) { self.metal_db } else { 0.0 };
+        let metal_db = if class.is_metal() { self.metal_db } else { 0.0 };
         Some(Piece {
             instrument,
             gain_db: usual_gain_db(class) + metal_db + normal(rng, self.spread_db),
@@ -202,6 +271,23 @@ impl<'a> Kit<'a> {
             }),
         })
     }
+}
+
+/// A kit that has instruments of a class, each kit alike, however many it holds; recorded ones first.
+fn another(rng: &mut impl Rng, bank: &Bank, all: &[Instrument]) -> Option<String> {
+    let mut kits: Vec<&str> = all.iter().map(|i| i.kit.as_str()).collect();
+    kits.dedup();
+    let recorded: Vec<&str> = kits
+        .iter()
+        .copied()
+        .filter(|k| bank.is_recorded(k))
+        .collect();
+    let pool = if !recorded.is_empty() && chance(rng, 0.7) {
+        &recorded
+    } else {
+        &kits
+    };
+    pool.choose(rng).map(|kit| (*kit).to_owned())
 }
 
 impl Instrument {
@@ -223,9 +309,12 @@ impl Instrument {
     }
 }
 
+/// No stroke is softer than one of this velocity.
+const SOFTEST: f32 = 0.04;
+
 impl Piece<'_> {
     /// Level of a stroke in dB.
     pub fn level_db(&self, velocity: f32) -> f32 {
-        self.gain_db - self.range_db * (1.0 - velocity.clamp(0.0, 1.0))
+        self.gain_db + self.range_db * velocity.clamp(SOFTEST, 1.0).log10()
     }
 }

@@ -5,11 +5,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use hitscribe_train::accompaniment::band::render_pool;
+use hitscribe_train::SAMPLE_RATE;
+use hitscribe_train::accompaniment::band::{Shares, render_pool};
 use hitscribe_train::accompaniment::songs::render_songs;
 use hitscribe_train::bank::Split;
+use hitscribe_train::grid::Half;
+use hitscribe_train::grid::score::score;
 use hitscribe_train::recordings::{Excerpt, MAX_IDS, Recordings, Stem, TokenSegment};
-use hitscribe_train::segment::{PitchedSegment, Segment, Studio};
+use hitscribe_train::segment::{PitchedSegment, SEGMENT_SAMPLES, Segment, Studio};
 use realfft::RealFftPlanner;
 
 #[derive(Parser)]
@@ -38,18 +41,30 @@ enum Command {
         /// Share of excerpts that one instrument plays alone.
         #[arg(long, default_value_t = 0.0)]
         solo_share: f32,
+        /// Share of excerpts with invented riffs and sequences: guitar walls, synthesizers, slapped basses.
+        #[arg(long, default_value_t = 0.0)]
+        riff_share: f32,
+        /// Songs and scores that training does not hear, for validation.
+        #[arg(long)]
+        hold_out: bool,
         /// Names the random stream.
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
     /// Writes segments to standard output, in the record format of `data.py`.
     Segments {
-        /// Folder of the sample bank.
+        /// Folder of a sample bank; may be given several times.
+        #[arg(long, required = true)]
+        bank: Vec<PathBuf>,
+        /// Folder of the accompaniment; may be given several times.
         #[arg(long)]
-        bank: PathBuf,
-        /// Folder of the accompaniment.
+        pool: Vec<PathBuf>,
+        /// Folder of recorded speech, WAV at 32 kHz.
         #[arg(long)]
-        pool: Option<PathBuf>,
+        talk: Option<PathBuf>,
+        /// Folder of real loops with labels: X.wav at 32 kHz with X.csv (seconds, class, velocity).
+        #[arg(long)]
+        loops: Option<PathBuf>,
         /// Kits that training does not see, for validation.
         #[arg(long)]
         hold_out: bool,
@@ -59,6 +74,9 @@ enum Command {
         /// Labels pitched notes instead of hits.
         #[arg(long, requires = "pool")]
         pitched: bool,
+        /// Length of a segment of drums: a multiple of 8 ms up to 16 s.
+        #[arg(long, default_value_t = 4.096, value_parser = seconds)]
+        seconds: f64,
         /// Invented kits beside the recorded ones.
         #[arg(long, default_value_t = 60)]
         procedural_kits: usize,
@@ -71,6 +89,39 @@ enum Command {
         /// Number of segments.
         #[arg(long)]
         count: u64,
+    },
+    /// Renders half of the validation grid: kits, drummers, songs and speakers that training never has.
+    Grid {
+        /// Folder of a sample bank; may be given several times.
+        #[arg(long, required = true)]
+        bank: Vec<PathBuf>,
+        /// Folder of the accompaniment that `pool --hold-out` rendered; may be given several times.
+        #[arg(long, required = true)]
+        pool: Vec<PathBuf>,
+        /// Folder of recorded speech, WAV at 32 kHz.
+        #[arg(long)]
+        talk: PathBuf,
+        /// Folder to write.
+        #[arg(long)]
+        out: PathBuf,
+        /// Which seeds.
+        #[arg(long)]
+        half: Half,
+        /// Clips of each scenario.
+        #[arg(long, default_value_t = 6)]
+        clips: u64,
+    },
+    /// Scores transcriptions of half of the grid.
+    GridScore {
+        /// Folder of the half.
+        #[arg(long)]
+        grid: PathBuf,
+        /// Folder of the transcriptions: SCENARIO/NN.mid, or NN.csv with seconds, class and velocity.
+        #[arg(long)]
+        pred: PathBuf,
+        /// Write all counts to this file.
+        #[arg(long)]
+        json: Option<PathBuf>,
     },
     /// Renders songs of the bank in Slakh's layout, with a stem for each instrument.
     Songs {
@@ -116,6 +167,9 @@ enum Command {
     },
 }
 
+/// A clip of the grid lasts 20 s.
+const GRID_SAMPLES: usize = 20 * SAMPLE_RATE as usize;
+
 /// Event vocabularies.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Tokens {
@@ -123,10 +177,19 @@ enum Tokens {
     Mt3,
 }
 
-/// Hits in one record: more would be 60 per second.
+/// Hits in a record of [`SEGMENT_SAMPLES`] samples: more would be 60 per second. Longer ones hold as
+/// many more.
 const MAX_HITS: usize = 256;
 /// Notes in one record.
 const MAX_NOTES: usize = 512;
+
+fn split_of(hold_out: bool) -> Split {
+    if hold_out {
+        Split::HoldOut
+    } else {
+        Split::Train
+    }
+}
 
 fn write_samples(out: &mut (impl Write + ?Sized), audio: &[f32]) -> std::io::Result<()> {
     for x in audio {
@@ -136,7 +199,17 @@ fn write_samples(out: &mut (impl Write + ?Sized), audio: &[f32]) -> std::io::Res
     Ok(())
 }
 
-/// A record: `SEGMENT_SAMPLES` 16-bit samples, the number of labels as u32, then `max` labels of `N`
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    let frames = seconds * f64::from(SAMPLE_RATE) / 256.0;
+    if (1.0..=2_000.0).contains(&frames) && (frames - frames.round()).abs() < 1e-6 {
+        Ok(seconds)
+    } else {
+        Err("must be a multiple of 0.008 s, at most 16 s".to_owned())
+    }
+}
+
+/// A record: 16-bit samples, the number of labels as u32, then `max` labels of `N`
 /// 32-bit floats, zeros after the last; all little-endian.
 fn write_record<const N: usize>(
     out: &mut (impl Write + ?Sized),
@@ -164,7 +237,8 @@ fn write_drums(out: &mut (impl Write + ?Sized), segment: &Segment) -> std::io::R
         ]
     };
     let labels: Vec<_> = segment.hits.iter().map(label).collect();
-    write_record(out, &segment.audio, &labels, MAX_HITS)
+    let max = MAX_HITS * segment.audio.len() / SEGMENT_SAMPLES;
+    write_record(out, &segment.audio, &labels, max)
 }
 
 /// Labels: onset and offset in seconds (the onset may lie before the segment), key, velocity 0..=1.
@@ -211,29 +285,50 @@ fn main() -> Result<()> {
             out,
             count,
             solo_share,
+            riff_share,
+            hold_out,
             seed,
         } => {
             let fonts: Vec<_> = sound_font.iter().map(PathBuf::as_path).collect();
             let archive = bank.join("midi/midi_main.zip");
-            render_pool(&archive, &fonts, &out, count, solo_share, seed)
+            let shares = Shares {
+                riffs: riff_share,
+                solo: solo_share,
+            };
+            render_pool(
+                &archive,
+                &fonts,
+                &out,
+                count,
+                shares,
+                split_of(hold_out),
+                seed,
+            )
         }
         Command::Segments {
             bank,
             pool,
+            talk,
+            loops,
             hold_out,
             dry,
             pitched,
+            seconds,
             procedural_kits,
             seed,
             first,
             count,
         } => {
-            let (split, kits) = if hold_out {
-                (Split::HoldOut, 0)
-            } else {
-                (Split::Train, procedural_kits)
-            };
-            let studio = Studio::open(&bank, pool.as_deref(), split, kits, seed)?;
+            let split = split_of(hold_out);
+            let kits = if hold_out { 0 } else { procedural_kits };
+            let samples = (seconds * f64::from(SAMPLE_RATE)).round() as usize;
+            let mut studio = Studio::open(&bank, &pool, split, kits, seed)?.with_length(samples);
+            if let Some(folder) = &talk {
+                studio = studio.with_talk(folder)?;
+            }
+            if let Some(folder) = &loops {
+                studio = studio.with_loops(folder)?;
+            }
             let mut planner = RealFftPlanner::new();
             write_all(first..first.saturating_add(count), |out, index| {
                 if pitched {
@@ -264,6 +359,27 @@ fn main() -> Result<()> {
                     Excerpt::Pitched(segment) => write_pitched(out, &segment),
                 }
             })
+        }
+        Command::Grid {
+            bank,
+            pool,
+            talk,
+            out,
+            half,
+            clips,
+        } => {
+            let studio = Studio::open(&bank, &pool, Split::HoldOut, 0, 1)?;
+            let studio = studio.with_talk(&talk)?.with_length(GRID_SAMPLES);
+            hitscribe_train::grid::render(&studio, &out, half, clips)
+        }
+        Command::GridScore { grid, pred, json } => {
+            let report = score(&grid, &pred)?;
+            println!("{}", report.table());
+            if let Some(path) = json {
+                std::fs::write(&path, serde_json::to_string_pretty(&report)?)
+                    .with_context(|| format!("writing {}", path.display()))?;
+            }
+            Ok(())
         }
         Command::Songs {
             bank,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hitscribe_core::DrumClass;
+use crate::class::DrumClass;
 use rand::Rng;
 use realfft::RealFftPlanner;
 
@@ -12,12 +12,96 @@ use crate::dsp::{
     scale, uniform,
 };
 use crate::groove::Stroke;
-use crate::perform::{Drums, Take, audible};
+use crate::perform::{Drums, Hit, Take, audible};
 
 const RATE: f32 = SAMPLE_RATE as f32;
 
+/// Which microphones a take is recorded with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Microphones {
+    /// One for each piece, and what engineers add to them.
+    Many,
+    /// Two above the kit: much cymbal, little kick, some room.
+    Overheads,
+    /// One close to a single drum, into which the others bleed.
+    Close,
+}
+
+/// Records and mixes a take with these microphones.
+pub fn record(
+    rng: &mut impl Rng,
+    planner: &mut RealFftPlanner<f32>,
+    take: Take,
+    microphones: Microphones,
+) -> Drums {
+    match microphones {
+        Microphones::Many => mixdown(rng, planner, take),
+        Microphones::Overheads => overheads(rng, planner, take),
+        Microphones::Close => close(rng, planner, take),
+    }
+}
+
+fn close(rng: &mut impl Rng, planner: &mut RealFftPlanner<f32>, mut take: Take) -> Drums {
+    let total = take.total_samples;
+    let microphone = spilled_microphone(rng, planner, &take.tracks, total);
+    // What bleeds is judged by what of it arrives.
+    let mut arriving = vec![0.0f32; total];
+    for (class, track) in &mut take.tracks {
+        if !microphone.own.contains(class) {
+            scale(track, microphone.spill);
+        }
+        mix(&mut arriving, track, 1.0);
+    }
+    let hits = audible(&arriving, &take.tracks, &take.played);
+    finished(microphone.audio, hits)
+}
+
+/// What one microphone close to a drum picks up.
+struct Spilled {
+    audio: Vec<f32>,
+    own: &'static [DrumClass],
+    /// Gain of everything else.
+    spill: f32,
+}
+
+fn overheads(rng: &mut impl Rng, planner: &mut RealFftPlanner<f32>, mut take: Take) -> Drums {
+    let total = take.total_samples;
+    let (metal_db, kick_db) = (uniform(rng, 0.0, 9.0), uniform(rng, -8.0, 1.0));
+    let mut dry = vec![0.0f32; total];
+    for (class, track) in &mut take.tracks {
+        let gain_db = match class {
+            DrumClass::Kick => kick_db,
+            c if c.is_metal() => metal_db,
+            _ => 0.0,
+        };
+        scale(track, amplitude(gain_db));
+        if chance(rng, 0.5) {
+            random_eq(rng, track, 4.0);
+        }
+        mix(&mut dry, track, 1.0);
+    }
+    let hits = audible(&dry, &take.tracks, &take.played);
+    let (t60, delay_ms) = (log_uniform(rng, 0.15, 1.2), uniform(rng, 1.0, 15.0));
+    let wet = amplitude(uniform(rng, -14.0, 1.0));
+    let mut audio = dry.clone();
+    Room::random(rng, t60, delay_ms).add(planner, &dry, wet, &mut audio);
+    Biquad::high_pass(log_uniform(rng, 40.0, 350.0), 0.7).run(&mut audio);
+    if chance(rng, 0.5) {
+        bus(rng, &mut audio);
+    }
+    finished(audio, hits)
+}
+
+fn finished(mut audio: Vec<f32>, hits: Vec<Hit>) -> Drums {
+    let top = peak(&audio);
+    if top > 1e-6 {
+        scale(&mut audio, 1.0 / top);
+    }
+    Drums { audio, hits }
+}
+
 /// Mixes a take as records are: processed tracks, spill, overheads, room, plate, drum bus.
-pub fn mixdown(rng: &mut impl Rng, planner: &mut RealFftPlanner<f32>, take: Take) -> Drums {
+fn mixdown(rng: &mut impl Rng, planner: &mut RealFftPlanner<f32>, take: Take) -> Drums {
     let Take {
         mut tracks,
         played,
@@ -62,7 +146,11 @@ pub fn mixdown(rng: &mut impl Rng, planner: &mut RealFftPlanner<f32>, take: Take
     for _ in 0..rng.random_range(0..=2) {
         if chance(rng, 0.45) {
             let spilled = spilled_microphone(rng, planner, &tracks, total);
-            mix(&mut audio, &spilled, amplitude(uniform(rng, -16.0, -1.0)));
+            mix(
+                &mut audio,
+                &spilled.audio,
+                amplitude(uniform(rng, -16.0, -1.0)),
+            );
         }
     }
     // Overheads: a later, brighter copy of everything.
@@ -98,8 +186,8 @@ fn spilled_microphone(
     planner: &mut RealFftPlanner<f32>,
     tracks: &BTreeMap<DrumClass, Vec<f32>>,
     total: usize,
-) -> Vec<f32> {
-    let own: &[DrumClass] = match rng.random_range(0..5) {
+) -> Spilled {
+    let own: &'static [DrumClass] = match rng.random_range(0..5) {
         0 => &[DrumClass::Kick],
         1 => &[
             DrumClass::HighTom,
@@ -136,7 +224,11 @@ fn spilled_microphone(
         let after = peak(&microphone).max(1e-6);
         scale(&mut microphone, before / after);
     }
-    microphone
+    Spilled {
+        audio: microphone,
+        own,
+        spill: wet,
+    }
 }
 
 /// Snare wires answer every kick and tom: a soft buzz that is no stroke.

@@ -1,6 +1,6 @@
 //! Drum patterns: performances moved to other pieces, and what no performance has.
 
-use hitscribe_core::DrumClass;
+use crate::class::DrumClass;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
@@ -36,11 +36,15 @@ const HATS: [DrumClass; 3] = [
     DrumClass::PedalHat,
     DrumClass::OpenHat,
 ];
-const HAND: [DrumClass; 4] = [
+const HAND: [DrumClass; 8] = [
     DrumClass::Tambourine,
     DrumClass::Shaker,
     DrumClass::Cowbell,
     DrumClass::Clap,
+    DrumClass::Cabasa,
+    DrumClass::HighConga,
+    DrumClass::Woodblock,
+    DrumClass::Triangle,
 ];
 
 fn pick<T: Copy>(rng: &mut impl Rng, from: &[T]) -> T {
@@ -288,6 +292,21 @@ pub fn invented(rng: &mut impl Rng, length: f64, lead: f64) -> Vec<Stroke> {
             }
         }
     }
+    strokes.retain(|s| s.seconds > -lead && s.seconds < length);
+    strokes
+}
+
+/// Jazz time with loose hands.
+pub fn jazz(rng: &mut impl Rng, length: f64, lead: f64) -> Vec<Stroke> {
+    let mut strokes = Vec::new();
+    let sloppiness = uniform(rng, 0.002, 0.012);
+    swing(rng, length, lead, &mut |rng, seconds, class, velocity| {
+        strokes.push(Stroke {
+            seconds: seconds + f64::from(normal(rng, sloppiness)),
+            class,
+            velocity: (velocity + normal(rng, 0.06)).clamp(0.05, 1.0),
+        });
+    });
     strokes.retain(|s| s.seconds > -lead && s.seconds < length);
     strokes
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::f32::consts::TAU;
 
-use hitscribe_core::DrumClass;
+use crate::class::DrumClass;
 use rand::Rng;
 
 use crate::SAMPLE_RATE;
 use crate::bank::{ONSET_SAMPLE, OneShot};
-use crate::dsp::{amplitude, interpolated, mix, normal, uniform};
+use crate::dsp::{amplitude, catmull_rom, mix, normal, uniform};
 use crate::groove::Stroke;
 use crate::kit::Kit;
 
@@ -141,16 +141,29 @@ fn lay(
     let first = start.ceil().max(0.0) as usize;
     let fade_rate = (-4.0 / fade_samples.max(16.0)).exp();
     let mut fade = 1.0f32;
-    let mut position = (first as f64 - start) * f64::from(speed);
-    for (offset, out) in track.iter_mut().skip(first).enumerate() {
-        if position + 2.0 >= samples.len() as f64 || fade < 1e-3 {
+    let position = (first as f64 - start) * f64::from(speed);
+    let left = (samples.len() as f64 - 2.0 - position) / f64::from(speed);
+    let count = (left.max(0.0).ceil() as usize).min(track.len().saturating_sub(first));
+    let until = (ring_until - first as f64).clamp(0.0, count as f64) as usize;
+    let mut at = position as usize;
+    let mut share = (position - at as f64) as f32;
+    let level = gain / 32_768.0;
+    for (offset, out) in track[first..first + count].iter_mut().enumerate() {
+        // A sound begins with silence: what would lie before it is left out.
+        let Some(around) = samples.get(at.max(1) - 1..at.max(1) + 3) else {
             break;
-        }
-        *out += gain * fade * interpolated(samples, position);
-        if (first + offset) as f64 > ring_until {
+        };
+        let around = std::array::from_fn(|i| f32::from(around[i]));
+        *out += level * fade * catmull_rom(around, share);
+        if offset > until {
             fade *= fade_rate;
+            if fade < 1e-3 {
+                break;
+            }
         }
-        position += f64::from(speed);
+        share += speed;
+        let whole = share as usize;
+        (at, share) = (at + whole, share - whole as f32);
     }
 }
 
@@ -175,6 +188,16 @@ impl Audibility {
     /// Of a part of something that is itself heard so well.
     pub fn within(self, whole: Self) -> Self {
         Self(std::array::from_fn(|b| self.0[b] * whole.0[b]))
+    }
+
+    /// Of what sounds alone, or of what nothing else is known.
+    pub const fn full() -> Self {
+        Self([1.0; BANDS])
+    }
+
+    /// Of something of which nothing is left at the top of the spectrum.
+    pub fn dulled(self) -> Self {
+        Self(std::array::from_fn(|b| if b < 2 { self.0[b] } else { 0.0 }))
     }
 
     /// In dB in the best of the bands, about 0 at best.

@@ -1,6 +1,6 @@
 //! Procedural drums. Each call invents a kit; recorded kits are few, these are as many as wanted.
 
-use hitscribe_core::DrumClass;
+use crate::class::DrumClass;
 use rand::Rng;
 
 use crate::bank::{Instrument, OneShot};

@@ -9,12 +9,13 @@ mod tokens;
 
 use std::path::{Path, PathBuf};
 
+use crate::class::DrumClass;
 use anyhow::{Context, Result, bail};
-use hitscribe_core::DrumClass;
 use hitscribe_core::audio::file::EXTENSIONS;
 use hitscribe_core::audio::mono::read_mono;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use realfft::RealFftPlanner;
 
 use crate::SAMPLE_RATE;
 use crate::dsp::{chance, interpolated, mix, peak, scale, uniform};
@@ -259,7 +260,7 @@ fn random_stream(seed: u64, index: u64) -> ChaCha8Rng {
 /// Half of the segments stay as they were recorded.
 fn finish(rng: &mut impl Rng, audio: &mut [f32]) {
     if chance(rng, 0.5) {
-        master(rng, audio);
+        master(rng, &mut RealFftPlanner::new(), audio);
     }
     let top = peak(audio);
     if top > 1.0 {

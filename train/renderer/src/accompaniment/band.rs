@@ -7,8 +7,8 @@ use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::class::DrumClass;
 use anyhow::{Context, Result};
-use hitscribe_core::DrumClass;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -16,8 +16,10 @@ use rustysynth::{SoundFont, Synthesizer, SynthesizerSettings};
 use serde::{Deserialize, Serialize};
 
 use crate::SAMPLE_RATE;
+use crate::accompaniment::riffs;
 use crate::accompaniment::solo;
 use crate::accompaniment::touch::touch;
+use crate::bank::Split;
 use crate::dsp::{
     Biquad, amplitude, chance, compress, log_uniform, mix, normal, peak, random_eq, rms, saturate,
     scale, uniform,
@@ -78,8 +80,16 @@ pub(crate) fn substitute(rng: &mut impl Rng, program: u8) -> u8 {
     family[rng.random_range(0..family.len())]
 }
 
-/// Renders `count` excerpts into `folder` (`pool.pcm`, 16-bit mono; `pool.jsonl`). `solo_share` of them
-/// are played by one instrument alone.
+/// What a pool is made of, each share 0..=1; songs and scores are the rest.
+#[derive(Clone, Copy, Debug)]
+pub struct Shares {
+    /// Riffs and sequences that are invented.
+    pub riffs: f32,
+    /// Of what is left: one instrument alone.
+    pub solo: f32,
+}
+
+/// Renders `count` excerpts into `folder` (`pool.pcm`, 16-bit mono; `pool.jsonl`).
 ///
 /// # Errors
 /// When the archive or a SoundFont cannot be read, or the pool not written.
@@ -88,16 +98,18 @@ pub fn render_pool(
     sound_fonts: &[&Path],
     folder: &Path,
     count: usize,
-    solo_share: f32,
+    shares: Shares,
+    split: Split,
     seed: u64,
 ) -> Result<()> {
     let fonts = load_fonts(sound_fonts)?;
-    let songs = songs(archive, "freedoom/")?;
+    let songs = half(songs(archive, "freedoom/")?, split);
     let scores = [
         songs_of(archive, "openscore_lieder/")?,
         songs_of(archive, "openscore_quartets/")?,
     ]
     .concat();
+    let scores = half(scores, split);
     std::fs::create_dir_all(folder)?;
     let mut pcm = BufWriter::new(File::create(folder.join("pool.pcm"))?);
     let mut index = BufWriter::new(File::create(folder.join("pool.jsonl"))?);
@@ -108,14 +120,17 @@ pub fn render_pool(
             .filter_map(|i| {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 rng.set_stream(i as u64);
-                let is_solo = solo_share > 0.0 && chance(&mut rng, solo_share);
+                let font = &fonts[rng.random_range(0..fonts.len())];
+                if shares.riffs > 0.0 && chance(&mut rng, shares.riffs) {
+                    return riffs::excerpt(&mut rng, font);
+                }
+                let is_solo = shares.solo > 0.0 && chance(&mut rng, shares.solo);
                 let songs_share = if is_solo { 0.25 } else { 0.65 };
                 let song = if chance(&mut rng, songs_share) {
                     &songs[rng.random_range(0..songs.len())]
                 } else {
                     &scores[rng.random_range(0..scores.len())]
                 };
-                let font = &fonts[rng.random_range(0..fonts.len())];
                 if is_solo {
                     solo::excerpt(&mut rng, song, font)
                 } else {
@@ -134,6 +149,16 @@ pub fn render_pool(
     pcm.flush()?;
     index.flush()?;
     Ok(())
+}
+
+/// Every eighth song is for validation.
+fn half(songs: Vec<Vec<MidiNote>>, split: Split) -> Vec<Vec<MidiNote>> {
+    let held_out = |index: usize| index % 8 == 5;
+    let indexed = songs.into_iter().enumerate();
+    indexed
+        .filter(|(index, _)| held_out(*index) == (split == Split::HoldOut))
+        .map(|(_, song)| song)
+        .collect()
 }
 
 /// Reads plain SF2 files.

@@ -1,6 +1,7 @@
 //! What plays along and must not be transcribed as drums.
 
 pub mod band;
+mod riffs;
 pub mod solo;
 pub mod songs;
 mod tone;

@@ -3,20 +3,19 @@
 
 use std::sync::Arc;
 
-use hitscribe_core::DrumClass;
+use crate::class::DrumClass;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use rustysynth::SoundFont;
 
 use crate::accompaniment::band::{EXCERPT_SECONDS, PoolNote, Row, amplify, synthesize};
+use crate::accompaniment::tone::Tone;
 use crate::accompaniment::touch::touch;
 use crate::dsp::{
     chance, compress, log_uniform, normal, peak, random_eq, saturate, scale, uniform,
 };
 use crate::smf::MidiNote;
-
-use crate::accompaniment::tone::Tone;
 
 /// What one player plays.
 struct Instrument {

@@ -3,7 +3,7 @@
 
 use std::f32::consts::TAU;
 
-use hitscribe_core::DrumClass;
+use crate::class::DrumClass;
 use rand::Rng;
 
 use crate::SAMPLE_RATE;
@@ -359,6 +359,108 @@ impl Voice {
                     })
                     .collect();
                 voice
+            }
+            DrumClass::HighConga | DrumClass::LowConga => {
+                let (low, high) = if class == DrumClass::HighConga {
+                    (230.0, 620.0)
+                } else {
+                    (140.0, 330.0)
+                };
+                let (hz, t60) = (log_uniform(rng, low, high), log_uniform(rng, 0.08, 0.5));
+                let attack = uniform(rng, 0.1, 0.7);
+                let mut voice = Self::membrane(rng, hz, t60, 0.03, attack, machine);
+                // A slap is mostly skin noise, an open stroke mostly tone.
+                voice.noise.push(NoiseBand {
+                    hz: log_uniform(rng, 900.0, 3_500.0),
+                    q: 0.8,
+                    amplitude: log_uniform(rng, 0.02, 0.8),
+                    t60: uniform(rng, 0.02, 0.1),
+                    attack_seconds: 0.0004,
+                });
+                voice.seconds = voice.seconds.max(0.2);
+                voice
+            }
+            DrumClass::Timbale => {
+                let (hz, t60) = (log_uniform(rng, 250.0, 520.0), log_uniform(rng, 0.25, 0.9));
+                let attack = uniform(rng, 0.3, 0.8);
+                let mut voice = Self::membrane(rng, hz, t60, 0.02, attack, machine);
+                for _ in 0..6 {
+                    voice.modes.push(Mode {
+                        hz: log_uniform(rng, 1_500.0, 7_000.0),
+                        amplitude: uniform(rng, 0.05, 0.3),
+                        t60: t60 * uniform(rng, 0.3, 1.0),
+                        bend: 0.0,
+                        bend_seconds: 0.01,
+                    });
+                }
+                voice
+            }
+            DrumClass::Woodblock => {
+                let (hz, t60) = (
+                    log_uniform(rng, 500.0, 2_800.0),
+                    log_uniform(rng, 0.025, 0.12),
+                );
+                let attack = uniform(rng, 0.05, 0.4);
+                let mut voice = Self::membrane(rng, hz, t60, 0.0, attack, machine);
+                voice.modes.truncate(rng.random_range(1..=3));
+                voice.seconds = 0.2;
+                voice
+            }
+            DrumClass::Triangle => {
+                let t60 = log_uniform(rng, 0.15, 2.5);
+                let mut voice = Self::plate(rng, 4_000.0, t60, 0.05, 0, c);
+                let hz = log_uniform(rng, 2_200.0, 4_800.0);
+                for _ in 0..rng.random_range(3..=7) {
+                    voice.modes.push(Mode {
+                        hz: (hz * log_uniform(rng, 1.0, 3.5)).min(14_500.0),
+                        amplitude: uniform(rng, 0.1, 0.8),
+                        t60: t60 * uniform(rng, 0.4, 1.0),
+                        bend: 0.0,
+                        bend_seconds: 0.01,
+                    });
+                }
+                voice
+            }
+            DrumClass::Cabasa => {
+                // Beads, or notches one after the other.
+                let (hz, t60) = (
+                    log_uniform(rng, 2_500.0, 9_000.0),
+                    log_uniform(rng, 0.03, 0.15),
+                );
+                let attack = log_uniform(rng, 0.002, 0.025);
+                let bands = [(1.0, 1.0), (1.6, 0.6)];
+                let spacing = log_uniform(rng, 0.004, 0.02);
+                let notches = if chance(rng, 0.4) {
+                    rng.random_range(4..14)
+                } else {
+                    0
+                };
+                Self {
+                    seconds: 0.4,
+                    modes: Vec::new(),
+                    noise: bands
+                        .map(|(ratio, amplitude)| NoiseBand {
+                            hz: (hz * ratio).min(13_000.0),
+                            q: 1.0,
+                            amplitude,
+                            t60: if notches > 0 { t60.min(0.04) } else { t60 },
+                            attack_seconds: if notches > 0 { 0.0008 } else { attack },
+                        })
+                        .into(),
+                    dulling_octaves: 0.6,
+                    bursts: (1..=notches).map(|i| i as f32 * spacing).collect(),
+                }
+            }
+            DrumClass::OtherPercussion => {
+                // Djembe, tabla, darbuka, talking drums: skins of any pitch, some that bend upwards.
+                let (hz, t60) = (log_uniform(rng, 70.0, 600.0), log_uniform(rng, 0.08, 0.9));
+                let bend = if chance(rng, 0.3) {
+                    uniform(rng, -0.4, 0.6)
+                } else {
+                    0.02
+                };
+                let attack = log_uniform(rng, 0.05, 0.9);
+                Self::membrane(rng, hz, t60, bend, attack, machine)
             }
             DrumClass::Tambourine => {
                 let t60 = uniform(rng, 0.1, 0.35);

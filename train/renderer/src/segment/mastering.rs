@@ -1,6 +1,7 @@
 //! What happens to a mix before it is a record.
 
 use rand::Rng;
+use realfft::RealFftPlanner;
 
 use crate::SAMPLE_RATE;
 use crate::dsp::{
@@ -11,7 +12,9 @@ use crate::perform::Hit;
 
 /// Silence, then the recording begins: often a few milliseconds before a hit, as clips are cut.
 pub(super) fn start_late(rng: &mut impl Rng, audio: &mut [f32], hits: &mut Vec<Hit>) {
-    let seconds = match hits.len() {
+    // So late at most that most of a segment is left.
+    let early = hits.partition_point(|hit| hit.stroke.seconds < 3.0);
+    let seconds = match early {
         0 => uniform(rng, 0.3, 2.5),
         count => {
             let first = hits[rng.random_range(0..count)].stroke.seconds as f32;
@@ -30,7 +33,7 @@ pub(super) fn start_late(rng: &mut impl Rng, audio: &mut [f32], hits: &mut Vec<H
 }
 
 /// The finished record: tone, loudness, dirt, bandwidth, noise, level.
-pub(crate) fn master(rng: &mut impl Rng, audio: &mut [f32]) {
+pub(crate) fn master(rng: &mut impl Rng, planner: &mut RealFftPlanner<f32>, audio: &mut [f32]) {
     if chance(rng, 0.3) {
         random_eq(rng, audio, 5.0);
     }
@@ -57,7 +60,7 @@ pub(crate) fn master(rng: &mut impl Rng, audio: &mut [f32]) {
             log_uniform(rng, 4_000.0, 15_500.0)
         };
         if chance(rng, 0.7) {
-            sharp_low_pass(audio, edge_hz);
+            sharp_low_pass(planner, audio, edge_hz);
         } else {
             steep_low_pass(audio, edge_hz);
         }
@@ -94,6 +97,27 @@ pub(crate) fn master(rng: &mut impl Rng, audio: &mut [f32]) {
             *x += gain * (angle.sin() + 0.5 * (3.0 * angle).sin() + 0.3 * (5.0 * angle).sin());
         });
     }
+    level(rng, audio);
+}
+
+/// Any polarity and level: peaks from -40 to 0 dB below full scale, now and then over it.
+pub(super) fn level(rng: &mut impl Rng, audio: &mut [f32]) {
     let sign = if chance(rng, 0.5) { -1.0 } else { 1.0 };
-    scale(audio, sign * amplitude(uniform(rng, -40.0, 0.0)));
+    if chance(rng, 0.04) {
+        scale(audio, sign * amplitude(uniform(rng, 0.0, 9.0)));
+        audio.iter_mut().for_each(|x| *x = x.clamp(-1.0, 1.0));
+    } else {
+        scale(audio, sign * amplitude(uniform(rng, -40.0, 0.0)));
+    }
+}
+
+/// A recording that nobody mastered.
+pub(super) fn unmastered(rng: &mut impl Rng, audio: &mut [f32]) {
+    let top = peak(audio);
+    if top > 1e-5 {
+        scale(audio, 1.0 / top);
+    } else {
+        audio.fill(0.0);
+    }
+    level(rng, audio);
 }

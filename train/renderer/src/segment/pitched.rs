@@ -10,8 +10,8 @@ use crate::dsp::{
     Room, amplitude, chance, interpolated, log_uniform, mix, random_eq, rms, scale, uniform,
 };
 use crate::groove::Stroke;
-use crate::kit::Kit;
-use crate::mixdown::mixdown;
+use crate::kit::{Kit, Wanted};
+use crate::mixdown::{Microphones, record};
 use crate::perform::perform;
 use crate::segment::{
     LEAD_SAMPLES, LEAD_SECONDS, SEGMENT_SAMPLES, SEGMENT_SECONDS, Studio, master,
@@ -88,9 +88,9 @@ impl Studio {
         }
         if drums_alone || chance(rng, 0.3) {
             let strokes = self.strokes(rng, &strokes);
-            let kit = Kit::random(rng, &self.bank, &self.full_kits);
+            let kit = Kit::random(rng, &self.bank, &self.kits, Wanted::default());
             let take = perform(rng, kit, &strokes, LEAD_SAMPLES, SEGMENT_SAMPLES);
-            let drums = mixdown(rng, planner, take);
+            let drums = record(rng, planner, take, Microphones::Many);
             let level = rms(&audio).max(1e-4) / rms(&drums.audio).max(1e-4);
             mix(
                 &mut audio,
@@ -100,7 +100,7 @@ impl Studio {
         }
         let level = rms(&audio).max(1e-5);
         scale(&mut audio, 0.2 / level);
-        master(rng, &mut audio);
+        master(rng, planner, &mut audio);
         notes.sort_by(|a, b| a.onset.total_cmp(&b.onset));
         PitchedSegment {
             audio: audio.split_off(LEAD_SAMPLES),

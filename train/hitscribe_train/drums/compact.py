@@ -1,0 +1,21 @@
+"""A checkpoint small enough to keep: python -m hitscribe_train.drums.compact CHECKPOINT OUT.pt
+
+The running mean in 16-bit floats with its counts, without the optimizer's memory, which `train` builds up anew."""
+
+import argparse
+
+import torch
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint")
+    parser.add_argument("out")
+    options = parser.parse_args()
+    saved = torch.load(options.checkpoint, map_location="cpu", weights_only=True)
+    model = {k: v.half() if v.dtype.is_floating_point else v for k, v in saved["model"].items()}
+    torch.save({"model": model, "step": saved["step"], "segments": saved["segments"]}, options.out)
+
+
+if __name__ == "__main__":
+    main()
