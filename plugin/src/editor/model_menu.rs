@@ -188,10 +188,13 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("hitscribe-list-{}", std::process::id()));
         let store = Store::at(folder.clone());
         assert!(list(&store, &[]).is_empty());
-        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/models/tests/data");
-        for (file, name) in [("mt3_family/tiny.pth", "tiny"), ("ping.flac", "ping")] {
+        let engine = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine");
+        for (file, name) in [
+            ("models/tests/data/mt3_family/tiny.pth", "tiny"),
+            ("core/tests/data/ping.flac", "ping"),
+        ] {
             store
-                .add(&data.join(file), Some(name), Transfer::Copy)
+                .add(&engine.join(file), Some(name), Transfer::Copy)
                 .unwrap();
         }
         let listed = list(&store, &[]);
