@@ -290,9 +290,13 @@ fn receive(
     let mut buffer = vec![0; 1 << 16];
     let mut at = begin;
     loop {
-        let read = body
-            .read(&mut buffer)
-            .map_err(|e| Failure::Transient(e.into()))?;
+        let read = body.read(&mut buffer).map_err(|error| {
+            let bytes = total.map_or(format!("{at} bytes"), |total| {
+                format!("{at} of {total} bytes")
+            });
+            let ended = format!("the connection ended after {bytes}");
+            Failure::Transient(anyhow::Error::new(error).context(ended))
+        })?;
         if read == 0 {
             break;
         }
