@@ -1,4 +1,4 @@
-//! `hitscribe filter`: leakage filters on a transcription that exists already.
+//! `hitscribe filter`: leakage filters on existing transcriptions.
 
 use std::path::PathBuf;
 
@@ -27,7 +27,7 @@ pub struct Args {
     #[arg(long, default_value_t = Strategy::Auto, value_name = "FILTER")]
     leakage: Strategy,
     /// Threshold of the confidence filter
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share)]
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::fraction)]
     minimum_confidence: f32,
     /// Filter as in live use, on a running window
     #[arg(long)]

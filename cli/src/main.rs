@@ -1,6 +1,7 @@
 //! The `hitscribe` command.
 
-mod audio_in;
+#![forbid(unsafe_code)]
+
 mod bounce;
 mod debug;
 mod diagnose;
@@ -10,6 +11,7 @@ mod help;
 mod model;
 mod models;
 mod output;
+mod recording;
 mod transcribe;
 mod values;
 
@@ -41,11 +43,17 @@ enum Command {
 
 fn main() -> ExitCode {
     env_logger::Builder::new()
-        // Our own warnings; what libraries say in passing is for RUST_LOG.
+        // Warnings of Hitscribe only; RUST_LOG shows more.
         .filter_level(log::LevelFilter::Off)
         .filter_module("hitscribe", log::LevelFilter::Warn)
         .parse_default_env()
-        .format(|out, record| writeln!(out, "hitscribe: {}", one_line(&record.args().to_string())))
+        .format(|out, record| {
+            writeln!(
+                out,
+                "hitscribe: {}",
+                output::one_line(&record.args().to_string())
+            )
+        })
         .init();
     let outcome = match Cli::parse().command {
         Command::Transcribe(args) => transcribe::run(&args),
@@ -61,30 +69,8 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            report(&error);
+            output::report(&error);
             ExitCode::FAILURE
         }
     }
-}
-
-/// Says on standard error what went wrong, in one line.
-fn report(error: &anyhow::Error) {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        // Errors of the engine name their cause themselves.
-        if !text.ends_with(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    tell(&text);
-}
-
-/// Says something on standard error, in one line.
-fn tell(text: &str) {
-    eprintln!("hitscribe: {}", one_line(text));
-}
-
-/// One line, whatever a file name or a nested error brings in.
-fn one_line(text: &str) -> String {
-    text.replace(|c: char| c.is_control(), " ")
 }

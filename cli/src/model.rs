@@ -9,9 +9,9 @@ use hitscribe_core::features::mt3_family::FrontEndKind;
 
 use crate::help;
 
-/// How a published model is used.
+/// Which model is used, and how.
 #[derive(Clone, clap::Args)]
-pub struct PublishedArgs {
+pub struct ModelArgs {
     /// MT3, MR-MT3 or YourMT3 checkpoint to use, or `auto` to choose by content
     #[arg(long, value_name = "FILE|NAME|auto", conflicts_with = "weights", help_heading = help::MODEL)]
     pub model: Option<String>,
@@ -20,7 +20,7 @@ pub struct PublishedArgs {
     pub source: Option<AllowedNotes>,
     /// Features that --model gets [default: those of its training]
     #[arg(long, requires = "model", value_name = "NAME", help_heading = help::MODEL,
-        value_parser = crate::debug::tensors::parse_front_end)]
+        value_parser = crate::values::front_end)]
     pub frontend: Option<FrontEndKind>,
 }
 
@@ -29,18 +29,14 @@ fn parse_source(text: &str) -> Result<AllowedNotes, String> {
 }
 
 /// Loads the model that the arguments name. `weights` is a weights file for one of the built-in networks.
-pub fn load(
-    args: &PublishedArgs,
-    weights: Option<&Path>,
-    device: DeviceChoice,
-) -> Result<Transcriber> {
+pub fn load(args: &ModelArgs, weights: Option<&Path>, device: DeviceChoice) -> Result<Transcriber> {
     let mut builder = Transcriber::builder().device(device);
     if let Some(front_end) = args.frontend {
         builder = builder.front_end(front_end);
     }
     let transcriber = match (&args.model, weights) {
         (Some(name), _) if name == RESERVED_NAME && args.source.is_some() => bail!(
-            "--source says what the recordings contain, --model auto listens for it: leave one of them out"
+            "--model auto chooses by the content of the audio: it cannot be combined with --source"
         ),
         (Some(name), _) => builder.open(name)?,
         (None, None) => builder.builtin()?,
@@ -52,20 +48,16 @@ pub fn load(
     };
     if let Some(reason) = transcriber.fallback_reason() {
         let reason = reason.as_str();
-        crate::tell(&Notice::Fallback { reason }.to_string());
+        crate::output::message(&Notice::Fallback { reason }.to_string());
     }
     Ok(transcriber)
 }
 
 /// Options for `input` with the source of the arguments. Notices go to standard error.
-pub fn options<'a>(
-    transcriber: &'a Transcriber,
-    args: &PublishedArgs,
-    input: &'a Path,
-) -> Options<'a> {
+pub fn options<'a>(transcriber: &'a Transcriber, args: &ModelArgs, input: &'a Path) -> Options<'a> {
     let options = transcriber.options().on_notice(move |notice| match notice {
-        Notice::Fallback { .. } => crate::tell(&notice.to_string()),
-        _ => crate::tell(&format!("{}: {notice}", input.display())),
+        Notice::Fallback { .. } => crate::output::message(&notice.to_string()),
+        _ => crate::output::message(&format!("{}: {notice}", input.display())),
     });
     match &args.source {
         Some(source) => options.source(source.clone()),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::io::Write as _;
+use std::fmt::Display;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,10 +17,11 @@ use hitscribe_core::atomic_file::write_atomically;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::model::{PublishedArgs, load, options, warning_text};
-use crate::{help, values};
+use crate::model::{ModelArgs, load, options, warning_text};
+use crate::output::outln;
+use crate::{help, output, values};
 
-/// Name that stands for the built-in groove, where there is no such file.
+/// Input that renders the built-in groove, unless a file has this name.
 const DEMO: &str = "demo";
 
 /// Transcribe audio files to MIDI files
@@ -37,7 +38,7 @@ pub struct Args {
     #[arg(long, help_heading = help::FILES)]
     json: bool,
     #[command(flatten)]
-    published: PublishedArgs,
+    model: ModelArgs,
     /// Weights that replace a built-in network's, drums or pitched
     #[arg(long, value_name = "SAFETENSORS", help_heading = help::MODEL)]
     weights: Option<PathBuf>,
@@ -45,14 +46,14 @@ pub struct Args {
     #[arg(long, default_value_t, help_heading = help::MODEL)]
     device: DeviceChoice,
     /// 0: only certain notes, 1: every candidate
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share,
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::fraction,
         help_heading = help::NOTES)]
     sensitivity: f32,
     /// Filter for drum hits transcribed as pitched notes
     #[arg(long, default_value_t = Strategy::Off, value_name = "FILTER", help_heading = help::NOTES)]
     leakage: Strategy,
     /// Threshold of the confidence filter
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share,
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::fraction,
         help_heading = help::NOTES)]
     minimum_confidence: f32,
     /// Quarter notes per minute
@@ -75,19 +76,19 @@ fn parse_meter(text: &str) -> Result<(u8, u8)> {
     }
 }
 
-/// Where one input's notes go.
+/// Where the notes of an input are written.
 #[derive(Clone, Debug, PartialEq)]
 enum Target {
     File(PathBuf),
     StandardOutput,
 }
 
-/// Runs the command: every input is tried, and the first errors do not keep the others from being done.
+/// Runs the command. An input that fails does not stop the others.
 pub fn run(args: &Args) -> Result<()> {
     let inputs = expand(&args.inputs);
     let total = inputs.len();
     let is_single = total == 1 && !args.inputs[0].is_dir();
-    let transcriber = load(&args.published, args.weights.as_deref(), args.device)?;
+    let transcriber = load(&args.model, args.weights.as_deref(), args.device)?;
     let mut outputs: HashMap<PathBuf, PathBuf> = HashMap::new();
     let mut failed = 0;
     for input in inputs {
@@ -108,7 +109,7 @@ pub fn run(args: &Args) -> Result<()> {
             Ok(()) => {}
             Err(error) if total == 1 => return Err(error),
             Err(error) => {
-                super::report(&error);
+                output::report(&error);
                 failed += 1;
             }
         }
@@ -121,7 +122,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
 }
 
-/// Folders become the audio files in them.
+/// Replaces folders by their audio files.
 fn expand(inputs: &[PathBuf]) -> Vec<Result<PathBuf>> {
     let mut files = Vec::new();
     for input in inputs {
@@ -188,7 +189,7 @@ fn target(args: &Args, input: &Path, is_single: bool) -> Result<Target> {
             }
         }
     };
-    // Known now or after minutes of work.
+    // Checked before minutes of work.
     let folder = path
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
@@ -216,10 +217,10 @@ fn transcribe(args: &Args, transcriber: &Transcriber, input: &Path, target: &Tar
     if let (Some(samples), Target::File(path)) = (&demo, target) {
         write_demo(samples, &path.with_extension("wav"))?;
     }
-    // Not before something is done, so that what is said about the model stands above it.
+    // Created late, so that messages about the model are printed above it.
     let mut progress: Option<ProgressBar> = None;
     let outcome = {
-        let mut options = options(transcriber, &args.published, input)
+        let mut options = options(transcriber, &args.model, input)
             .sensitivity(args.sensitivity)
             .leakage(Settings {
                 strategy: args.leakage,
@@ -250,7 +251,7 @@ fn transcribe(args: &Args, transcriber: &Transcriber, input: &Path, target: &Tar
         report,
     });
     if let Some(Leakage { strategy, report }) = &leakage {
-        super::tell(&format!(
+        output::message(&format!(
             "{}: leakage {strategy}: {report}",
             input.display()
         ));
@@ -276,59 +277,48 @@ fn transcribe(args: &Args, transcriber: &Transcriber, input: &Path, target: &Tar
         transcription.midi(&settings)?
     };
     match target {
-        Target::StandardOutput => to_standard_output(&content),
+        Target::StandardOutput => output::write_bytes(&content),
         Target::File(path) => {
             write_atomically(path, &content)?;
             let (count, seconds) = (transcription.notes.len(), transcription.duration_seconds);
-            say(&format!(
-                "{}: {count} notes in {seconds:.1} s of audio",
-                path.display()
-            ))
+            report_written(
+                &path.display(),
+                &format!("{count} notes in {seconds:.1} s of audio"),
+            )
         }
     }
 }
 
-/// A bar for work that takes longer than a moment, on a terminal only.
+/// A progress bar, drawn on terminals only.
 fn progress_bar(input: &Path) -> ProgressBar {
     let progress = ProgressBar::no_length();
     if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {percent}% {eta}") {
         progress.set_style(style);
     }
-    progress.set_message(super::one_line(&input.display().to_string()));
+    progress.set_message(output::one_line(&input.display().to_string()));
     progress.enable_steady_tick(Duration::from_millis(200));
     progress
 }
 
-fn say(text: &str) -> Result<()> {
-    to_standard_output(format!("{}\n", super::one_line(text)).as_bytes())
-}
-
-/// Nobody listening any more is no error.
-fn to_standard_output(bytes: &[u8]) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(error).context("standard output")
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Writes the demo groove to a WAV file, unless it is there already. Another file of that name stays.
+/// Writes the demo groove to a WAV file. An existing file with other content is an error.
 fn write_demo(samples: &[f32], path: &Path) -> Result<()> {
     let bytes = wav(samples, 2, demo_kit::DEMO_SAMPLE_RATE_HZ)?;
     let shown = path.display();
     if !path.exists() {
         write_atomically(path, &bytes)?;
     } else if std::fs::read(path).ok().as_ref() != Some(&bytes) {
-        bail!(
-            "{shown}: is not the demo groove, which would replace it: move it away or name another output with --output"
-        );
+        bail!("{shown}: is not the demo groove and would be overwritten: move it, or set --output");
     }
-    say(&format!("{shown}: the demo groove as audio"))
+    report_written(&shown, "the demo groove as audio")
 }
 
-/// 16-bit WAV.
+/// Prints what was written to a file, in one line.
+fn report_written(path: &dyn Display, what: &str) -> Result<()> {
+    outln!("{}", output::one_line(&format!("{path}: {what}")));
+    Ok(())
+}
+
+/// The bytes of a 16-bit WAV file.
 fn wav(samples: &[f32], channels: u16, sample_rate: u32) -> Result<Vec<u8>> {
     let sample_format = hound::SampleFormat::Int;
     let spec = hound::WavSpec {
@@ -346,7 +336,7 @@ fn wav(samples: &[f32], channels: u16, sample_rate: u32) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// One recording in JSON.
+/// The JSON of a recording.
 #[derive(Serialize)]
 struct Document {
     file: String,
@@ -359,14 +349,14 @@ struct Document {
     notes: Vec<JsonNote>,
 }
 
-/// What a leakage filter did to the notes.
+/// What a leakage filter changed.
 #[derive(Serialize)]
 struct Leakage {
     strategy: Strategy,
     report: leakage::Report,
 }
 
-/// A note, and the name of its drum.
+/// A note and its drum class.
 #[derive(Serialize)]
 struct JsonNote {
     #[serde(flatten)]

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use hitscribe_core::atomic_file::write_atomically;
 use hitscribe_core::audio::mono::read_mono;
 use hitscribe_core::checkpoint::{Checkpoint, StoredTensor, write_safetensors};
 use hitscribe_core::features::mt3_family::{Features, FrontEndKind, SAMPLE_RATE_HZ};
@@ -18,7 +19,7 @@ use hitscribe_models::generate::{
 use serde_json::{Value, json};
 
 use crate::debug::reference_json::{base64, faults, mt3_notes, yourmt3_notes};
-use crate::help;
+use crate::{help, values};
 
 /// Write a checkpoint's features, hidden states, logits and tokens
 #[derive(clap::Args)]
@@ -46,7 +47,7 @@ pub struct Args {
     #[arg(long, value_name = "N,N,...", value_delimiter = ',', help_heading = help::FILES)]
     segments: Vec<usize>,
     /// Front end: mt3, mt3-pytorch, mr-mt3, mr-mt3-normalised or yourmt3
-    #[arg(long, value_name = "NAME", value_parser = parse_front_end, help_heading = help::MODEL)]
+    #[arg(long, value_name = "NAME", value_parser = values::front_end, help_heading = help::MODEL)]
     frontend: Option<FrontEndKind>,
     /// JSON file with the hyperparameters
     #[arg(long, value_name = "FILE", help_heading = help::MODEL)]
@@ -66,11 +67,6 @@ pub struct Args {
     /// Where to compute: auto, cpu or cuda:N
     #[arg(long, default_value = "cpu", help_heading = help::MODEL)]
     device: DeviceChoice,
-}
-
-/// Parses the name of a front end.
-pub fn parse_front_end(text: &str) -> Result<FrontEndKind, String> {
-    text.parse()
 }
 
 /// Runs the command.
@@ -106,12 +102,12 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let mut tensors = transcriber.trace(&features, &request)?;
     if let Some(path) = &args.notes {
-        let heard = transcriber.notes(
+        let transcription = transcriber.notes(
             features.starts_seconds.clone(),
             sequences(&tensors, &transcriber)?,
         );
-        let text = serde_json::to_string_pretty(&notes_json(&heard, &transcriber))?;
-        std::fs::write(path, text).with_context(|| path.display().to_string())?;
+        let text = serde_json::to_string_pretty(&notes_json(&transcription, &transcriber))?;
+        write_atomically(path, text.as_bytes())?;
     }
     add_inputs(&mut tensors, &features, &request);
     let stored: Vec<StoredTensor<'_>> = tensors.iter().map(stored).collect();
@@ -122,7 +118,7 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The features of the wanted segments, with the values of `--features` where given.
+/// The features of the requested segments, with the values of `--features` if given.
 fn features(args: &Args, own: Features) -> Result<Features> {
     let size = own.frames * own.bands;
     let Some(path) = &args.features else {
@@ -139,7 +135,7 @@ fn features(args: &Args, own: Features) -> Result<Features> {
         for segment in wanted {
             ensure!(
                 segment < own.segments(),
-                "there is no segment {segment}: the sound has {}",
+                "there is no segment {segment}: the audio has {}",
                 own.segments()
             );
             out.values.extend_from_slice(own.segment(segment));
@@ -177,7 +173,7 @@ fn features(args: &Args, own: Features) -> Result<Features> {
     for segment in segments {
         let start = own.starts_seconds.get(segment);
         starts_seconds
-            .push(*start.with_context(|| format!("there is no segment {segment} in the sound"))?);
+            .push(*start.with_context(|| format!("there is no segment {segment} in the audio"))?);
     }
     Ok(Features {
         values: file.read_f32(name)?,
@@ -187,7 +183,7 @@ fn features(args: &Args, own: Features) -> Result<Features> {
     })
 }
 
-/// Lists of decoder inputs, and ids for the memory.
+/// Lists of decoder inputs, and the ids for the memory.
 type Tokens = (Vec<Vec<i32>>, Option<Vec<i32>>);
 
 fn read_tokens(path: &Path) -> Result<Tokens> {
@@ -216,7 +212,7 @@ fn read_tokens(path: &Path) -> Result<Tokens> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let one = |value: &Value| -> Result<i32> {
         let id = value.as_i64().and_then(|id| i32::try_from(id).ok());
-        id.with_context(|| format!("{}: {value} is no id", path.display()))
+        id.with_context(|| format!("{}: {value} is not a token id", path.display()))
     };
     let list = |values: &[Value]| values.iter().map(one).collect::<Result<Vec<i32>>>();
     let lists = match serde_json::from_str::<Value>(&text) {
@@ -231,18 +227,18 @@ fn read_tokens(path: &Path) -> Result<Tokens> {
                 .filter(|word| !word.is_empty());
             let ids = words.map(|word| {
                 word.parse::<i32>()
-                    .with_context(|| format!("{}: {word} is no id", path.display()))
+                    .with_context(|| format!("{}: {word} is not a token id", path.display()))
             });
             vec![ids.collect::<Result<Vec<i32>>>()?]
         }
     };
     if lists.iter().all(Vec::is_empty) {
-        bail!("{}: holds no ids", path.display());
+        bail!("{}: contains no token ids", path.display());
     }
     Ok((lists, None))
 }
 
-/// The inputs, so that the file stands alone.
+/// Adds the inputs, so that the file is complete.
 fn add_inputs(tensors: &mut Vec<NamedTensor>, features: &Features, request: &TraceRequest) {
     let named = |name: &str, shape: Vec<usize>, values| NamedTensor {
         name: name.to_owned(),
@@ -304,14 +300,14 @@ fn stored(tensor: &NamedTensor) -> StoredTensor<'_> {
     }
 }
 
-/// The sequences back from `greedy_ids`.
+/// The sequences that `greedy_ids` holds.
 fn sequences(tensors: &[NamedTensor], transcriber: &TokenModel) -> Result<Vec<Vec<Sequence>>> {
     let tensor = tensors
         .iter()
         .find(|tensor| tensor.name == "greedy_ids")
         .context("no greedy_ids")?;
     let NamedValues::I32(ids) = &tensor.values else {
-        bail!("greedy_ids are no ids")
+        bail!("greedy_ids are not integers")
     };
     let length = tensor.shape.last().copied().unwrap_or(0).max(1);
     let channels = if transcriber.family() == Family::YourMt3 {
@@ -342,15 +338,15 @@ fn sequences(tensors: &[NamedTensor], transcriber: &TokenModel) -> Result<Vec<Ve
     Ok(all.chunks(channels).map(<[Sequence]>::to_vec).collect())
 }
 
-fn notes_json(heard: &TokenTranscription, transcriber: &TokenModel) -> Value {
+fn notes_json(transcription: &TokenTranscription, transcriber: &TokenModel) -> Value {
     let kind = transcriber.front_end().kind();
-    let notes = &heard.reference_notes;
+    let notes = &transcription.reference_notes;
     let (listed, midi) = match kind {
         FrontEndKind::YourMt3 => (yourmt3_notes(notes), reference_writers::yourmt3(notes)),
         FrontEndKind::MrMt3 => (mt3_notes(notes), reference_writers::mr_mt3(notes)),
         _ => (mt3_notes(notes), reference_writers::mt3_pytorch(notes)),
     };
     json!({"system": transcriber.family().name(), "front_end": kind.name(), "notes": listed,
-        "invalid_events": heard.invalid_events, "dropped_events": heard.dropped_events,
-        "faults": faults(&heard.faults), "midi_unfiltered_b64": base64(&midi)})
+        "invalid_events": transcription.invalid_events, "dropped_events": transcription.dropped_events,
+        "faults": faults(&transcription.faults), "midi_unfiltered_b64": base64(&midi)})
 }

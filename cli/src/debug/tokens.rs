@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use hitscribe_core::atomic_file::write_atomically;
 use hitscribe_core::midi::reference_writers;
 use hitscribe_core::tokens::SegmentTokens;
 use hitscribe_core::tokens::mt3::{self, ParseRules};
@@ -29,7 +30,7 @@ pub fn run(args: &Args) -> Result<()> {
     let shown = args.input.display();
     let text = std::fs::read_to_string(&args.input).with_context(|| shown.to_string())?;
     let input: Value =
-        serde_json::from_str(&text).with_context(|| format!("{shown}: is no JSON"))?;
+        serde_json::from_str(&text).with_context(|| format!("{shown}: is not JSON"))?;
     let cases = input["cases"]
         .as_array()
         .with_context(|| format!("{shown}: has no list \"cases\""))?;
@@ -46,7 +47,7 @@ pub fn run(args: &Args) -> Result<()> {
         out.push(Value::Object(decoded));
     }
     let text = serde_json::to_string_pretty(&json!({"codec": codec, "cases": out}))?;
-    std::fs::write(&args.output, text).with_context(|| args.output.display().to_string())
+    Ok(write_atomically(&args.output, text.as_bytes())?)
 }
 
 fn mt3_case(case: &Value) -> Result<Map<String, Value>> {
@@ -128,7 +129,7 @@ fn ids(list: &Value) -> Result<Vec<i32>> {
     let one = |id: &Value| {
         id.as_i64()
             .and_then(|id| i32::try_from(id).ok())
-            .with_context(|| format!("{id} is no id"))
+            .with_context(|| format!("{id} is not a token id"))
     };
     list.as_array()
         .context("a list of ids is missing")?
@@ -141,7 +142,7 @@ fn numbers(list: &Value) -> Result<Vec<f64>> {
     let one = |number: &Value| {
         number
             .as_f64()
-            .with_context(|| format!("{number} is no number"))
+            .with_context(|| format!("{number} is not a number"))
     };
     list.as_array()
         .context("must be a list of seconds")?

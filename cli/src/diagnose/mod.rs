@@ -11,12 +11,13 @@ use anyhow::{Context, Result, bail};
 use hitscribe::content::{ContentAnalysis, analyze};
 use hitscribe::leakage::{Report, Settings, Strategy, Verdict, apply, filter};
 use hitscribe::{DeviceChoice, Note};
+use hitscribe_core::atomic_file::write_atomically;
 use serde_json::{Value, json};
 
-use crate::audio_in::Recording;
 use crate::eval::notes_file;
-use crate::model::{PublishedArgs, load, options, warning_text};
+use crate::model::{ModelArgs, load, options, warning_text};
 use crate::output::{out, outln};
+use crate::recording::Recording;
 use crate::{help, values};
 
 /// Write notes, filter results and a spectrogram of a recording to a folder
@@ -34,7 +35,7 @@ pub struct Args {
         conflicts_with_all = ["sensitivity", "device", "model", "weights"])]
     notes: Option<PathBuf>,
     #[command(flatten)]
-    published: PublishedArgs,
+    model: ModelArgs,
     /// Weights that replace a built-in network's, drums or pitched
     #[arg(long, value_name = "SAFETENSORS", help_heading = help::MODEL)]
     weights: Option<PathBuf>,
@@ -42,22 +43,22 @@ pub struct Args {
     #[arg(long, default_value_t, help_heading = help::MODEL)]
     device: DeviceChoice,
     /// 0: only certain notes, 1: every candidate
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share,
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::fraction,
         help_heading = help::NOTES)]
     sensitivity: f32,
     /// Filter for drum hits transcribed as pitched notes
     #[arg(long, default_value_t = Strategy::Auto, value_name = "FILTER", help_heading = help::NOTES)]
     leakage: Strategy,
     /// Threshold of the confidence filter
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share,
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::fraction,
         help_heading = help::NOTES)]
     minimum_confidence: f32,
 }
 
-/// What is judged.
+/// The transcription to diagnose.
 struct Subject {
     notes: Vec<Note>,
-    /// Where the notes come from, in words.
+    /// Where the notes come from.
     source: String,
     warnings: Vec<String>,
 }
@@ -102,10 +103,10 @@ pub fn run(args: &Args) -> Result<()> {
     );
     let png = picture::draw(&recording, &title, &about, &subject.notes, &verdicts)?;
     let path = folder.join("spectrogram.png");
-    std::fs::write(&path, png).with_context(|| format!("{}", path.display()))?;
+    write_atomically(&path, &png)?;
     let log = log(args, &recording, &subject, &analysis, &strategies);
     let path = folder.join("diagnosis.log");
-    std::fs::write(&path, &log).with_context(|| format!("{}", path.display()))?;
+    write_atomically(&path, log.as_bytes())?;
     out!("{log}");
     outln!("written to {}", folder.display());
     Ok(())
@@ -139,8 +140,8 @@ fn subject(args: &Args, recording: &Recording) -> Result<Subject> {
             warnings,
         });
     }
-    let transcriber = load(&args.published, args.weights.as_deref(), args.device)?;
-    let transcription = options(&transcriber, &args.published, &args.file)
+    let transcriber = load(&args.model, args.weights.as_deref(), args.device)?;
+    let transcription = options(&transcriber, &args.model, &args.file)
         .sensitivity(args.sensitivity)
         .samples(&recording.samples, 1, recording.sample_rate_hz)?;
     warnings.extend(transcription.warnings.iter().map(warning_text));
@@ -152,11 +153,11 @@ fn subject(args: &Args, recording: &Recording) -> Result<Subject> {
 }
 
 fn write_json(path: &Path, value: &Value) -> Result<()> {
-    std::fs::write(path, serde_json::to_string_pretty(value)?)
-        .with_context(|| format!("{}", path.display()))
+    let text = serde_json::to_string_pretty(value)?;
+    Ok(write_atomically(path, text.as_bytes())?)
 }
 
-/// The notes that the filter removed or made drums, each with its reason.
+/// The notes that the filter removed or changed to drum notes, with the reason.
 fn changed(notes: &[Note], verdicts: &[Verdict]) -> Vec<Value> {
     let entry = |(note, verdict): (&Note, &Verdict)| match verdict {
         Verdict::Keep => None,
@@ -168,7 +169,7 @@ fn changed(notes: &[Note], verdicts: &[Verdict]) -> Vec<Value> {
     notes.iter().zip(verdicts).filter_map(entry).collect()
 }
 
-/// What every strategy would do.
+/// The result of every filter.
 fn outcomes(notes: &[Note], minimum_confidence: f32) -> Vec<(Strategy, Report, Vec<Note>)> {
     let of = |strategy| {
         let verdicts = filter(
@@ -213,7 +214,7 @@ fn log(
     strategies: &[(Strategy, Report, Vec<Note>)],
 ) -> String {
     let mut log = String::new();
-    // Writing to a string cannot fail.
+    // Writing to a string does not fail.
     let mut line = |text: String| {
         let _ = writeln!(log, "{text}");
     };

@@ -10,7 +10,7 @@ use plotters::style::register_font;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::spectrogram::{HIGHEST_HZ, LOWEST_HZ, levels};
-use crate::audio_in::Recording;
+use crate::recording::Recording;
 
 /// What the picture shows.
 pub const LEGEND: &str = "spectrogram.png: green boxes are kept pitched notes, red boxes removed \

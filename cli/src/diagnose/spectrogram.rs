@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use hitscribe_core::features::fft::real_fft;
 
-use crate::audio_in::Recording;
+use crate::recording::Recording;
 
 /// Lowest frequency, in Hz: a quarter tone below MIDI key 16.
 pub const LOWEST_HZ: f64 = 20.0;

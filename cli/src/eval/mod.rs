@@ -1,4 +1,4 @@
-//! `hitscribe eval`: scores of one transcription, and the printing of scores.
+//! `hitscribe eval`: scores of a transcription, and their tables.
 
 pub mod notes_file;
 pub mod set;
@@ -58,7 +58,7 @@ pub fn run(args: &Args) -> Result<()> {
     print_note_report(&notes)
 }
 
-/// A recording without annotations still tells leakage or false drums.
+/// Without annotations, leakage and false drums can still be counted.
 fn is_unannotated(reference: &NotesFile) -> bool {
     reference.set.is_some()
         && matches!(
@@ -79,7 +79,7 @@ pub fn track(name: String, reference: &NotesFile, estimate: &NotesFile) -> Score
     }
 }
 
-/// The metrics of MT3 and MR-MT3 over all notes, drums among them.
+/// The metrics of MT3 and MR-MT3 over all notes, including drums.
 fn note_report(reference: &NotesFile, estimate: &NotesFile) -> Value {
     let (wanted, found) = (&reference.notes, &estimate.notes);
     let notes = |s: NoteScores| {

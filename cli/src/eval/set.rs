@@ -1,17 +1,18 @@
-//! `hitscribe eval-set`: scores of a folder of evaluation sets.
+//! `hitscribe eval-set`: scores of evaluation sets.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use hitscribe::{AllowedNotes, DeviceChoice, Note, Transcriber};
+use hitscribe_core::atomic_file::write_atomically;
 use hitscribe_metrics::{ScoredTrack, score_set};
 use serde_json::json;
 
-use crate::audio_in::Recording;
 use crate::eval::notes_file::{self, NotesFile};
 use crate::eval::{print_scores, track};
 use crate::output::outln;
+use crate::recording::Recording;
 use crate::{help, values};
 
 /// Score transcriptions of whole evaluation sets
@@ -49,7 +50,7 @@ pub struct Args {
     #[arg(long, default_value_t, help_heading = help::MODEL)]
     device: DeviceChoice,
     /// 0: only certain notes, 1: every candidate
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share,
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::fraction,
         help_heading = help::NOTES)]
     sensitivity: f32,
 }
@@ -57,12 +58,12 @@ pub struct Args {
 const DEFAULT_SETS: &str =
     "mdbpp,mdb_remix,mdb_mix,mdb_nodrums,vocadito_nodrums,maps,guitarset,composite,loops_noref";
 
-/// Sets whose recordings lie in another set's folder.
+/// Sets that use the recordings of another set.
 const AUDIO_OF_OTHERS: [(&str, &str); 1] = [("mdbpp", "mdb_drum")];
 
 pub fn run(args: &Args) -> Result<()> {
     if !args.gain_db.is_finite() {
-        bail!("the gain must be a number");
+        bail!("--gain-db must be a finite number");
     }
     let mut estimates = match &args.pred {
         Some(folder) => Estimates::Files(folder.clone()),
@@ -100,13 +101,12 @@ pub fn run(args: &Args) -> Result<()> {
         reports.insert(set.clone(), report);
     }
     if let Some(path) = &args.json {
-        // One set alone has the form that the scripts read; several are keyed by set.
+        // The evaluation scripts read the report of a single set.
         let report = match (reports.len(), reports.values().next()) {
             (1, Some(only)) => only.clone(),
             _ => json!(reports),
         };
-        std::fs::write(path, serde_json::to_string_pretty(&report)?)
-            .with_context(|| format!("{}", path.display()))?;
+        write_atomically(path, serde_json::to_string_pretty(&report)?.as_bytes())?;
     }
     Ok(())
 }

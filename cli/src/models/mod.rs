@@ -54,7 +54,7 @@ pub fn run(args: &Args) -> Result<()> {
     match &args.action {
         Action::List => list(&store),
         Action::Add { file, name } => {
-            // What is no checkpoint would only be refused when it is used.
+            // Otherwise a wrong file would fail only when it is used.
             if file.is_file() {
                 family_of(file)?;
             }
@@ -76,7 +76,7 @@ pub fn run(args: &Args) -> Result<()> {
 fn describe(model: &StoredModel) -> String {
     let origin = match model.published_as.as_deref().and_then(known_by_name) {
         Some(known) => format!("published: {}", known.title),
-        None => "not a published file that we know".to_owned(),
+        None => "not a known published file".to_owned(),
     };
     format!(
         "{}  {:.1} MB  sha256 {}  {origin}",
@@ -98,7 +98,7 @@ fn list(store: &Store) -> Result<()> {
             Err(error) => outln!("  {name}  damaged: {error}"),
         }
     }
-    outln!("Published, to be had with `hitscribe models fetch NAME`:");
+    outln!("Published; to download one: `hitscribe models fetch NAME`");
     for known in &KNOWN_MODELS {
         let aliases = if known.aliases.is_empty() {
             String::new()

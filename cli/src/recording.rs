@@ -1,4 +1,4 @@
-//! Whole recordings in memory, for work that looks at samples as well as notes.
+//! Whole recordings in memory.
 
 use std::path::Path;
 
@@ -7,18 +7,18 @@ use hitscribe_core::audio::downmix;
 use hitscribe_core::audio::file::AudioFile;
 use hitscribe_core::audio::resample::Resampler;
 
-/// A recording as one channel.
+/// A mono recording.
 pub struct Recording {
-    /// Samples, full scale at 1.
+    /// Samples; full scale is 1.
     pub samples: Vec<f32>,
-    /// Their rate.
+    /// Sample rate in Hz.
     pub sample_rate_hz: u32,
-    /// What is wrong with the file although it could be read.
+    /// Damage of a file that could be read nevertheless.
     pub warning: Option<String>,
 }
 
 impl Recording {
-    /// Reads a file to its end.
+    /// Reads a file and mixes its channels.
     pub fn open(path: &Path) -> Result<Self> {
         let mut file = AudioFile::open(path)?;
         let (sample_rate_hz, channel_count) = (file.sample_rate_hz(), file.channel_count());
@@ -33,7 +33,7 @@ impl Recording {
         })
     }
 
-    /// The same at another rate.
+    /// Converts the sample rate.
     pub fn resampled(self, sample_rate_hz: u32) -> Result<Self> {
         let mut resampler = Resampler::new(self.sample_rate_hz, sample_rate_hz)?;
         let mut samples = Vec::new();
@@ -46,7 +46,7 @@ impl Recording {
         })
     }
 
-    /// Makes it louder or softer.
+    /// Changes the level.
     pub fn amplify(&mut self, gain_db: f32) {
         let gain = 10.0_f32.powf(gain_db / 20.0);
         self.samples.iter_mut().for_each(|x| *x *= gain);
