@@ -28,7 +28,8 @@ fn parse_source(text: &str) -> Result<AllowedNotes, String> {
     text.parse()
 }
 
-/// Loads the model that the arguments name. `weights` is a weights file for one of the built-in networks.
+/// Loads the model that the arguments name. `weights` is a weights file for one of the built-in
+/// networks.
 pub fn load(args: &ModelArgs, weights: Option<&Path>, device: DeviceChoice) -> Result<Transcriber> {
     let mut builder = Transcriber::builder().device(device);
     if let Some(front_end) = args.frontend {

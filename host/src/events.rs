@@ -46,8 +46,8 @@ pub struct MidiMessage {
     pub bytes: [u8; 3],
 }
 
-/// Appends the events of a block to `notes` and `messages`. The block begins at frame `start` and has
-/// `frames` frames.
+/// Appends the events of a block to `notes` and `messages`. The block begins at frame `start` and
+/// has `frames` frames.
 ///
 /// # Errors
 /// If an event is out of order or outside the block.

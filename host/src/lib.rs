@@ -313,8 +313,8 @@ impl Host {
         }
     }
 
-    /// Processes one block. `channels` has the input, one `Vec` per channel, all of the same length,
-    /// and gets the output. Notes are appended to `notes`.
+    /// Processes one block. `channels` has the input, one `Vec` per channel, all of the same
+    /// length, and gets the output. Notes are appended to `notes`.
     ///
     /// # Errors
     /// If the plugin is not started, the number of channels is wrong, the plugin fails, or an event

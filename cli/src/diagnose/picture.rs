@@ -177,8 +177,8 @@ fn drawn<'a>(notes: &'a [Note], verdicts: &[Verdict], lanes: &[Lane]) -> Vec<Dra
 
 type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 
-/// Title, origin of the notes, the legend with the number of notes of each kind, and the name of the
-/// frequency axis.
+/// Title, origin of the notes, the legend with the number of notes of each kind, and the name of
+/// the frequency axis.
 fn draw_header(area: &Area, title: &str, about: &str, drawn: &[Drawn]) -> Result<()> {
     let left = LEFT as i32;
     let style = |size: u32| (FONT, size).into_font().color(&TEXT);

@@ -27,17 +27,17 @@ pub struct Args {
     store_as: Option<String>,
 }
 
-/// Attempts without a single new byte before we give up.
+/// Consecutive attempts without a new byte before the download fails.
 const FRUITLESS_ATTEMPTS: u32 = 4;
 const RETRY_PAUSE: Duration = Duration::from_millis(300);
-/// After so long a connection is given up and another one resumes, which is how a silent server is noticed.
+/// Longest connection; another one then resumes. This also ends connections to silent servers.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
-/// No checkpoint that we can load is larger.
+/// Larger than every supported checkpoint.
 const MAXIMUM_BYTES: u64 = 4 << 30;
 
 type Response = ureq::http::Response<ureq::Body>;
 
-/// What is to be downloaded.
+/// The file to download.
 struct Wanted {
     name: String,
     urls: Vec<String>,
@@ -57,7 +57,7 @@ pub fn run(store: &Store, args: &Args) -> Result<()> {
         return Ok(());
     }
     store.create_folder()?;
-    // Named by content, so that an interrupted download is resumed whatever it is called the next time.
+    // Named by checksum, so that a download resumes under any model name.
     let part = store
         .folder()
         .join(format!(".fetching-{}", &wanted.sha256[..16]));
@@ -69,7 +69,7 @@ pub fn run(store: &Store, args: &Args) -> Result<()> {
         }
     }
     bail!(
-        "{}: {}; what has arrived is kept, try again to resume",
+        "{}: {}; run the command again to resume",
         wanted.name,
         failures.join("; ")
     )
@@ -81,18 +81,18 @@ fn wanted(args: &Args) -> Result<Wanted> {
         (Some(hex), _) if hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
             hex.to_ascii_lowercase()
         }
-        (Some(hex), _) => bail!("{hex}: is no SHA-256; it has 64 hexadecimal digits"),
+        (Some(hex), _) => bail!("{hex}: is not a SHA-256 checksum of 64 hexadecimal digits"),
         (None, Some(known)) => known.sha256.to_owned(),
         (None, None) => {
             let names: Vec<&str> = KNOWN_MODELS.iter().map(|m| m.name).collect();
             bail!(
-                "{}: is not in the catalogue, which has {}; other files need --from URL and --sha256",
+                "{}: is not a published model ({}); other files need --from URL and --sha256",
                 args.name,
                 names.join(", ")
             )
         }
     };
-    // The size belongs to the catalogue's file, not to one with a checksum of its own.
+    // The known size is that of the published file, not of one with another checksum.
     let size_bytes = known
         .filter(|k| k.sha256 == sha256)
         .and_then(|k| k.size_bytes);
@@ -119,13 +119,13 @@ fn finish(store: &Store, args: &Args, wanted: &Wanted, part: &Path, url: &str) -
             wanted.sha256
         );
     }
-    // The store takes a file's format from its extension.
+    // The store derives the format from the extension.
     let named = part.with_extension(extension(url));
     fs::rename(part, &named).with_context(|| part.display().to_string())?;
     let name = args.store_as.as_deref().unwrap_or(&wanted.name);
     let added = store.add(&named, Some(name), Transfer::Move);
     if added.is_err() && named.exists() {
-        // Complete and right: keep it for the next attempt, under another name perhaps.
+        // The file is complete and valid: keep it for another attempt.
         fs::rename(&named, part).with_context(|| named.display().to_string())?;
     }
     let model = added?;
@@ -143,7 +143,7 @@ fn extension(url: &str) -> PathBuf {
     PathBuf::from(Path::new(path).extension().unwrap_or_default())
 }
 
-/// Downloads `url` to the end of `part`, in as many connections as it takes.
+/// Downloads `url` to `part`, over several connections if needed.
 fn download(url: &str, part: &Path, expected_bytes: Option<u64>) -> Result<()> {
     let bar = ProgressBar::new(expected_bytes.unwrap_or_default()).with_style(style());
     let mut fruitless = 0;
@@ -184,11 +184,11 @@ fn size_of(part: &Path) -> Result<u64> {
     }
 }
 
-/// Why a connection did not bring the file to its end.
+/// Why a connection did not complete the file.
 enum Failure {
     /// Another connection may help.
     Transient(anyhow::Error),
-    /// It will not.
+    /// Another connection will not help.
     Final(anyhow::Error),
 }
 
@@ -240,7 +240,7 @@ fn connection(
         let total = total.unwrap_or_default();
         return Err(Failure::Final(match expected_bytes {
             Some(expected) => anyhow::anyhow!("the file has {total} bytes instead of {expected}"),
-            None => anyhow::anyhow!("{total} bytes are too many for a model"),
+            None => anyhow::anyhow!("{total} bytes are too large for a model"),
         }));
     }
     let mut file = open(part, is_resumed).map_err(Failure::Final)?;
@@ -269,7 +269,7 @@ fn open(part: &Path, is_resumed: bool) -> Result<File> {
         .with_context(|| part.display().to_string())
 }
 
-/// Throws away what we have; the next connection begins at the first byte.
+/// Deletes the partial file; the next connection starts at the first byte.
 fn start_again(part: &Path) -> Result<(), Failure> {
     fs::remove_file(part)
         .with_context(|| part.display().to_string())
@@ -308,7 +308,7 @@ fn receive(
         bar.set_position(at);
         if at > total.unwrap_or(MAXIMUM_BYTES) {
             return Err(Failure::Final(anyhow::anyhow!(
-                "more bytes arrive than were announced"
+                "the server sent more bytes than announced"
             )));
         }
     }

@@ -179,7 +179,7 @@ fn a_real_mix_keeps_its_pitched_notes() {
             result.stderr
         );
     }
-    // What its name says.
+    // This filter removes them by definition.
     let drums = transcribe(folder.path(), &script, "drums-only", "0.5");
     assert_eq!((drums.notes.len(), drums.pitched()), (8, 0));
 }

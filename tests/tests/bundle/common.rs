@@ -1,12 +1,12 @@
-//! What these tests share.
+//! Helpers of these tests.
 
 use hitscribe::{DeviceChoice, Note, Source, Transcriber};
 use hitscribe_host::NoteEvent;
 
-/// Audio and MIDI together.
+/// The latency mode that delays the audio to its MIDI.
 pub const ALIGNED: (&str, &str) = ("Latency mode", "Aligned (audio waits)");
 
-/// A parameter and its value, as renders want them.
+/// A parameter and its value, for [`Render`](hitscribe_tests::Render).
 pub fn set(parameter: (&'static str, &str)) -> (&'static str, String) {
     (parameter.0, parameter.1.to_owned())
 }
@@ -47,10 +47,7 @@ pub fn assert_same(notes: &[NoteEvent], expected: &[Note], constant: u64, rate: 
         .iter()
         .filter(|note| note.is_on && ((note.frame - constant) as f64) < length)
         .collect();
-    assert!(
-        expected.len() > 10,
-        "the audio is too quiet to prove anything"
-    );
+    assert!(expected.len() > 10, "too few notes");
     for note in expected
         .iter()
         .filter(|note| note.onset_seconds * rate < length)
@@ -73,7 +70,7 @@ pub fn assert_same(notes: &[NoteEvent], expected: &[Note], constant: u64, rate: 
     );
 }
 
-/// Asserts equality and shows where it ends.
+/// Asserts equality; a failure shows the first difference.
 pub fn assert_equal<T: PartialEq + std::fmt::Debug>(left: &[T], right: &[T], what: &str) {
     let differs = left
         .iter()
@@ -85,14 +82,14 @@ pub fn assert_equal<T: PartialEq + std::fmt::Debug>(left: &[T], right: &[T], wha
     assert_eq!(left.len(), right.len(), "{what}");
 }
 
-/// Asserts that every note that begins also ends, once.
+/// Asserts that every note ends exactly once.
 pub fn assert_balanced(notes: &[NoteEvent]) {
     let mut sounding = std::collections::BTreeSet::new();
     for note in notes {
         if note.is_on {
             assert!(
                 sounding.insert((note.channel, note.key)),
-                "begun twice: {note:?}"
+                "started twice: {note:?}"
             );
         } else {
             assert!(

@@ -1,4 +1,4 @@
-//! The built bundle in a real host.
+//! The bundle in a headless host.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;

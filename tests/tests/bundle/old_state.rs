@@ -1,7 +1,8 @@
 //! A project that version 0.1.0 has saved loads completely.
 //!
-//! `data/state-0.1.0.bin` was written by the plugin of that version, with every parameter at another
-//! value than the default, and is never written again. `data/state-0.1.0.json` is what it contains.
+//! `data/state-0.1.0.bin` was written by the plugin of that version, with every parameter at
+//! another value than the default, and is never written again. `data/state-0.1.0.json` is what it
+//! contains.
 
 use hitscribe_live::take::Take;
 use hitscribe_tests::{json_of, library, take_of};

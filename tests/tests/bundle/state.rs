@@ -1,4 +1,4 @@
-//! What is saved, what is loaded, and what process() may not do.
+//! Saved and loaded states, and allocations in the audio callback.
 
 use hitscribe_host::Transport;
 use hitscribe_tests::{Render, bundle, groove, library, transport_at};
@@ -6,7 +6,7 @@ use hitscribe_tests::{Render, bundle, groove, library, transport_at};
 use crate::common::{ALIGNED, set};
 
 #[test]
-fn the_take_is_saved_and_comes_back() {
+fn the_take_is_saved_and_loaded() {
     let library = library();
     let audio = groove(44_100.0, 4.0);
     let render = Render {
@@ -20,16 +20,13 @@ fn the_take_is_saved_and_comes_back() {
     let mut other = library.instance(2).unwrap();
     assert!(other.save().unwrap() != saved);
     other.load(&saved).unwrap();
-    assert!(
-        other.save().unwrap() == saved,
-        "the state is not what it was"
-    );
+    assert!(other.save().unwrap() == saved, "the state has changed");
     let text = String::from_utf8_lossy(&saved);
     assert!(text.contains("\"take\""), "the take is part of the state");
 }
 
 #[test]
-fn no_state_breaks_the_plugin() {
+fn invalid_states_do_not_break_the_plugin() {
     let library = library();
     let audio = groove(44_100.0, 1.0);
     let mut host = library.instance(2).unwrap();
@@ -64,10 +61,10 @@ fn no_state_breaks_the_plugin() {
         ..Render::default()
     };
     for state in states {
-        // Refusing is fine, and so is taking what can be taken.
+        // The plugin may refuse it or load what is valid.
         let _ = host.load(&state);
     }
-    // Whatever was loaded: it still plays, and a good state brings all of it back.
+    // The plugin still works, and a valid state loads completely.
     host.load(&saved).unwrap();
     let out = render.run_with(&mut host, &audio).unwrap();
     assert!(out.channels[0][..audio[0].len()] == audio[0]);
