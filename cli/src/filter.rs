@@ -23,7 +23,7 @@ pub struct Args {
     /// MIDI file to write; without it the report is printed only
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Filter: off, auto, drums-only, smart, pitch, confidence or remap-chromatic
+    /// Filter for drum hits transcribed as pitched notes
     #[arg(long, default_value_t = Strategy::Auto, value_name = "FILTER")]
     leakage: Strategy,
     /// Threshold of the confidence filter

@@ -29,7 +29,7 @@ const DEMO: &str = "demo";
 #[command(after_help = help::MANUAL)]
 pub struct Args {
     /// Audio files, folders of audio files, or `demo`
-    #[arg(required = true, value_name = "FILE|FOLDER", help_heading = help::FILES)]
+    #[arg(required = true, value_name = "FILE|FOLDER")]
     inputs: Vec<PathBuf>,
     /// File to write, or folder for several inputs [default: beside input]
     #[arg(short, long, value_name = "FILE|FOLDER", help_heading = help::FILES)]

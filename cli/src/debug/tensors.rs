@@ -26,10 +26,8 @@ use crate::{help, values};
 #[command(after_help = help::MANUAL)]
 pub struct Args {
     /// Checkpoint: .pth, .ckpt or .safetensors
-    #[arg(help_heading = help::FILES)]
     checkpoint: PathBuf,
     /// Audio file
-    #[arg(help_heading = help::FILES)]
     audio: PathBuf,
     /// SafeTensors file to write
     #[arg(short, long, value_name = "FILE", help_heading = help::FILES)]

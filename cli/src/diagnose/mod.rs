@@ -25,7 +25,6 @@ use crate::{help, values};
 #[command(after_help = help::MANUAL)]
 pub struct Args {
     /// Audio file
-    #[arg(help_heading = help::FILES)]
     file: PathBuf,
     /// Folder for the results [default: NAME-diagnosis beside the file]
     #[arg(short, long, value_name = "FOLDER", help_heading = help::FILES)]
