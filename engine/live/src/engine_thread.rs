@@ -1,5 +1,5 @@
-//! The engine thread: collects audio from every instance, runs the models, delivers notes, and changes
-//! the device on request.
+//! The engine thread: collects audio from every instance, runs the models, delivers notes, and
+//! changes the device on request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

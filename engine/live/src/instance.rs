@@ -115,8 +115,8 @@ impl Instance {
         })
     }
 
-    /// Moves audio from the port to the session until that has enough for a run. Returns the number of
-    /// frames that were moved.
+    /// Moves audio from the port to the session until that has enough for a run. Returns the number
+    /// of frames that were moved.
     pub fn collect(&mut self, models: &BuiltinModels) -> Result<usize> {
         let mut moved = 0;
         self.reopen_if_lost();
@@ -146,8 +146,8 @@ impl Instance {
                 return Ok(moved);
             }
             if self.session.is_none() {
-                // The models were loaded in the middle of a passage: begin one without a place on the
-                // host's timeline.
+                // The models were loaded in the middle of a passage: begin one without a place on
+                // the host's timeline.
                 self.start(models, self.position_frames, TransportState::default())?;
             }
             let frames = frames.min(CHUNK_FRAMES);
@@ -195,7 +195,8 @@ impl Instance {
         Ok(true)
     }
 
-    /// A session of the built-in models for the present source. Its latency is the same for all sources.
+    /// A session of the built-in models for the present source. Its latency is the same for all
+    /// sources.
     fn builtin_session(&mut self, models: &BuiltinModels) -> Result<Session> {
         let config = self.config;
         let longest_note_seconds = *self
@@ -250,6 +251,9 @@ impl Instance {
     }
 
     /// Other models have replaced those of this session: goes on with a new session at this point.
+    ///
+    /// # Errors
+    /// [`hitscribe_core::Error::Device`] if the GPU fails.
     pub fn restart(&mut self, models: &BuiltinModels) -> Result<()> {
         self.port.counters.failed.store(false, Ordering::Release);
         if self.model.is_some() {

@@ -1,10 +1,10 @@
-//! Transcribes live sources: audio threads on one side, the models on the other, and a take of what was
-//! played.
+//! Transcribes live sources: audio threads on one side, the models on the other, and a take of what
+//! was played.
 //!
-//! Three threads meet here. An audio thread owns a [`CapturePort`]: it pushes blocks and takes notes
-//! without allocating, locking or blocking. The engine thread, one for the whole process
-//! ([`SharedEngine`]), runs the models over the ports of all instances. Any other thread, such as a GUI,
-//! reads the [`take::Take`] and the status.
+//! Three threads meet here. An audio thread owns a [`CapturePort`]: it pushes blocks and takes
+//! notes without allocating, locking or blocking. The engine thread, one for the whole process
+//! ([`SharedEngine`]), runs the models over the ports of all instances. Any other thread, such as a
+//! GUI, reads the [`take::Take`] and the status.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -29,9 +29,9 @@
 //! ```
 //!
 //! Positions are frames since the port was opened. A note is delivered at the latest when
-//! [`PortCounters::settled_frames`] has passed its onset; how far that lags behind is the latency that
-//! [`hitscribe::live_latency_samples`] and [`hitscribe::imported_latency_samples`] give, and the time for
-//! computing. An offline host waits for it and gets every note.
+//! [`PortCounters::settled_frames`] has passed its onset; how far that lags behind is the latency
+//! that [`hitscribe::live_latency_samples`] and [`hitscribe::imported_latency_samples`] give, and
+//! the time for computing. An offline host waits for it and gets every note.
 
 #![forbid(unsafe_code)]
 

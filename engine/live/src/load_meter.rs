@@ -18,8 +18,8 @@ impl LoadMeter {
         }
     }
 
-    /// Adds a time of work that ended at `now`. Returns the share of time spent working over the last
-    /// full second, in 1/1000.
+    /// Adds a time of work that ended at `now`. Returns the share of time spent working over the
+    /// last full second, in 1/1000.
     pub fn measure(&mut self, now: Instant, busy: Duration) -> u32 {
         self.busy += busy;
         let passed = now.duration_since(self.since);

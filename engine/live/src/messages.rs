@@ -31,8 +31,8 @@ pub struct LiveSettings {
     pub source: Source,
     /// How sensitive the models are.
     pub sensitivity: Sensitivity,
-    /// Whether notes are left out of the take while the transport is stopped. They are played all the
-    /// same.
+    /// Whether notes are left out of the take while the transport is stopped. They are played all
+    /// the same.
     pub records_playing_only: bool,
 }
 

@@ -1,5 +1,5 @@
-//! The thread of one imported model: loads it, decodes, retries what cannot be loaded, and falls back to
-//! the CPU.
+//! The thread of one imported model: loads it, decodes, retries what cannot be loaded, and falls
+//! back to the CPU.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! A port: the channel between one audio thread and the engine thread.
 //!
-//! Samples and marks go to the engine, notes come back, each in a bounded lock-free ring. The audio thread
-//! never waits: what does not fit is dropped and counted.
+//! Samples and marks go to the engine, notes come back, each in a bounded lock-free ring. The audio
+//! thread never waits: what does not fit is dropped and counted.
 
 mod capture;
 mod engine;

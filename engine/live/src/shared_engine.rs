@@ -1,10 +1,10 @@
 //! One engine thread for all plugin instances of the process.
 //!
 //! It starts with the first instance and ends with the last. In each round it collects audio from
-//! every port, runs all sessions that have enough as one batch, and delivers the notes. Between rounds
-//! it sleeps for a millisecond or more: the audio thread cannot wake it without a system call, and a
-//! millisecond is short beside the model's look-ahead. When a host renders offline, the audio thread
-//! does wake it ([`SharedEngine::wake`]).
+//! every port, runs all sessions that have enough as one batch, and delivers the notes. Between
+//! rounds it sleeps for a millisecond or more: the audio thread cannot wake it without a system
+//! call, and a millisecond is short beside the model's look-ahead. When a host renders offline, the
+//! audio thread does wake it ([`SharedEngine::wake`]).
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -75,10 +75,10 @@ impl SharedEngine {
         })
     }
 
-    /// Opens a port for one stream of `channel_count` channels, whose notes go into `take` as well. The
-    /// built-in models transcribe it, or `model`, which is loaded in the background and shared by all
-    /// ports. While that cannot be used nothing is transcribed, and [`SharedEngine::model_status`] has
-    /// the reason. Not for the audio thread.
+    /// Opens a port for one stream of `channel_count` channels, whose notes go into `take` as well.
+    /// The built-in models transcribe it, or `model`, which is loaded in the background and shared
+    /// by all ports. While that cannot be used nothing is transcribed, and
+    /// [`SharedEngine::model_status`] has the reason. Not for the audio thread.
     pub fn open(
         &self,
         channel_count: usize,
@@ -95,10 +95,10 @@ impl SharedEngine {
         capture
     }
 
-    /// Changes the device for the whole process, as soon as the models are loaded there; until then the
-    /// present one is used. Notes of the last second before the change may be missing. If the device
-    /// cannot be used nothing changes, and [`EngineStatus::reason`] has the reason. Not for the audio
-    /// thread.
+    /// Changes the device for the whole process, as soon as the models are loaded there; until then
+    /// the present one is used. Notes of the last second before the change may be missing. If the
+    /// device cannot be used nothing changes, and [`EngineStatus::reason`] has the reason. Not for
+    /// the audio thread.
     pub fn set_device(&self, device: DeviceChoice) {
         // The thread outlives every sender.
         let _ = self.device_requests.send(device);

@@ -57,8 +57,8 @@ pub struct ModelStatus {
     pub device: String,
     /// Why it cannot be used, or why the GPU is not in use; one line.
     pub reason: Option<String>,
-    /// Seconds of decoding for a second of audio; none before the first segment. From 1 on notes are
-    /// late.
+    /// Seconds of decoding for a second of audio; none before the first segment. From 1 on notes
+    /// are late.
     pub real_time_factor: Option<f32>,
 }
 

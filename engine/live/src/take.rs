@@ -1,7 +1,7 @@
 //! What was transcribed so far, with its place on the host's timeline.
 //!
-//! A take is a list of passages. Within a passage the audio is continuous; a start, a stop, a jump or a
-//! loop begins another. Positions are frames at the sample rate of the passage.
+//! A take is a list of passages. Within a passage the audio is continuous; a start, a stop, a jump
+//! or a loop begins another. Positions are frames at the sample rate of the passage.
 
 mod bars;
 mod codec;
@@ -69,8 +69,8 @@ impl Take {
         }
     }
 
-    /// Starts to record a passage. The one before it is dropped if it has no notes and the transport was
-    /// stopped.
+    /// Starts to record a passage. The one before it is dropped if it has no notes and the
+    /// transport was stopped.
     pub fn start_passage(&mut self, passage: Passage) {
         self.close_passage();
         if self.passages.last().is_some_and(Passage::is_silence) {
@@ -94,7 +94,8 @@ impl Take {
         added.unwrap_or(0)
     }
 
-    /// Removes everything and returns it. The passage that is being recorded goes on without its notes.
+    /// Removes everything and returns it. The passage that is being recorded goes on without its
+    /// notes.
     pub fn clear(&mut self) -> Self {
         let mut empty = Self::default();
         if let Some(open) = self.open_passage() {

@@ -7,8 +7,8 @@ use parking_lot::Mutex;
 use crate::messages::{LiveNote, TransportState};
 use crate::take::{Overview, Passage, Take, TakeNote, TempoChange};
 
-/// Writes into its own passage of the take, even if another instance has opened one since: the last notes
-/// of a closed port come late.
+/// Writes into its own passage of the take, even if another instance has opened one since: the last
+/// notes of a closed port come late.
 pub struct PassageWriter {
     take: Arc<Mutex<Take>>,
     sample_rate_hz: f64,
@@ -109,8 +109,8 @@ impl PassageWriter {
         });
     }
 
-    /// Opens the passage again if a loaded project has replaced the take, unless another has been opened
-    /// since.
+    /// Opens the passage again if a loaded project has replaced the take, unless another has been
+    /// opened since.
     pub fn reopen_if_lost(&self) {
         let Some(own) = &self.passage else { return };
         let mut take = self.take.lock();

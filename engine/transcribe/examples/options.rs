@@ -1,7 +1,6 @@
-//! Every option: another model, sensitivity, a leakage filter, progress on one line, and an end after a
-//! minute of audio.
-//! `cargo run --release -p hitscribe --example options -- song.flac [MODEL]`, where MODEL is a
-//! checkpoint of the MT3 family, a name of the model store, or `auto`
+//! Every option: another model, sensitivity, a leakage filter, progress on one line, and an end
+//! after a minute of audio. `cargo run --release -p hitscribe --example options -- song.flac
+//! [MODEL]`, where MODEL is a checkpoint of the MT3 family, a name of the model store, or `auto`
 #![allow(clippy::print_stdout)]
 
 use std::ops::ControlFlow;

@@ -1,5 +1,5 @@
-//! Scores of a transcription against a reference: of a demo groove, or of your audio and MIDI files.
-//! `cargo run --release -p hitscribe --example scoring [-- song.wav reference.mid]`
+//! Scores of a transcription against a reference: of a demo groove, or of your audio and MIDI
+//! files. `cargo run --release -p hitscribe --example scoring [-- song.wav reference.mid]`
 #![allow(clippy::print_stdout)]
 
 use hitscribe::audio::demo_kit;

@@ -1,6 +1,6 @@
-//! A stream that is transcribed while it comes in: blocks of 512 samples of a demo groove, as from a
-//! sound card, and each hit as soon as it is certain.
-//! `cargo run --release -p hitscribe --example streaming`
+//! A stream that is transcribed while it comes in: blocks of 512 samples of a demo groove, as from
+//! a sound card, and each hit as soon as it is certain. `cargo run --release -p hitscribe --example
+//! streaming`
 #![allow(clippy::print_stdout)]
 
 use hitscribe::audio::{demo_kit, downmix};

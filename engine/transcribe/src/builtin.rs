@@ -29,8 +29,8 @@ impl BuiltinModels {
         Self::with_weights(DRUM_WEIGHTS, choice)
     }
 
-    /// The same with other weights for one of the networks, such as a fine-tuned copy: for the pitched
-    /// network if they fit it, else for the drum network.
+    /// The same with other weights for one of the networks, such as a fine-tuned copy: for the
+    /// pitched network if they fit it, else for the drum network.
     ///
     /// # Errors
     /// [`Error::Model`] for damaged weights, [`Error::Device`] as for [`BuiltinModels::load`].
@@ -80,11 +80,12 @@ impl BuiltinModels {
         Session::builtin(&self.drums, &self.pitched, config)
     }
 
-    /// Runs one step of every session that is ready, in one batch for each hop size. Returns the number of
-    /// sessions that were ready; to be called again until it is 0.
+    /// Runs one step of every session that is ready, in one batch for each hop size. Returns the
+    /// number of sessions that were ready; to be called again until it is 0.
     ///
     /// # Errors
-    /// [`Error::Device`] if the GPU fails; the models and all of their sessions must be dropped then.
+    /// [`Error::Device`] if the GPU fails; the models and all of their sessions must be dropped
+    /// then.
     pub fn run(&self, sessions: &mut [&mut Session]) -> Result<usize> {
         let count = sessions.iter().filter(|s| s.is_ready()).count();
         let drums = sessions.iter_mut().filter_map(|s| s.drum_pipeline());
@@ -94,8 +95,8 @@ impl BuiltinModels {
         Ok(count)
     }
 
-    /// Length in seconds at which pitched notes must be cut so that a session with them has no more latency
-    /// than one for drums alone.
+    /// Length in seconds at which pitched notes must be cut so that a session with them has no more
+    /// latency than one for drums alone.
     pub fn longest_live_note_seconds(&self, config: &SessionConfig) -> f64 {
         let pitched = self.pitched.config();
         let of_drums = DrumPipeline::latency_samples(self.drums.config(), config.hop_frames);

@@ -1,14 +1,15 @@
 //! What a recording contains, and which kind of model suits it.
 //!
-//! Three measurements distinguish drums from pitched instruments. A spectral centroid is none of them: a
-//! bright guitar is not a drum, a single kick is not a bass.
-//! - The *percussive share* of the energy: vertical lines in the spectrogram as opposed to horizontal ones
-//!   (D. Fitzgerald, "Harmonic/percussive separation using median filtering", DAFx 2010).
+//! Three measurements distinguish drums from pitched instruments. A spectral centroid is none of
+//! them: a bright guitar is not a drum, a single kick is not a bass.
+//! - The *percussive share* of the energy: vertical lines in the spectrogram as opposed to
+//!   horizontal ones (D. Fitzgerald, "Harmonic/percussive separation using median filtering", DAFx
+//!   2010).
 //! - The *breadth* of onsets: the share of the spectrum that rises at an onset.
 //! - The *decay* after onsets in dB within a tenth of a second.
 //!
-//! The limits were set on the development recordings and separate them clearly: drums have 1.06 to 1.58
-//! points, mixes .64 to .88, pitched instruments and bands without drums .11 to .52.
+//! The limits were set on the development recordings and separate them clearly: drums have 1.06 to
+//! 1.58 points, mixes .64 to .88, pitched instruments and bands without drums .11 to .52.
 
 mod evidence;
 mod spectrogram;
@@ -35,8 +36,8 @@ pub enum Content {
     Pitched,
 }
 
-/// The content of a recording with the evidence. Displayed as a verb phrase, to follow "it": "sounds like
-/// drums alone: ...".
+/// The content of a recording with the evidence. Displayed as a verb phrase, to follow "it":
+/// "sounds like drums alone: ...".
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct ContentAnalysis {
     /// What the recording contains.
@@ -90,7 +91,8 @@ impl fmt::Display for ContentAnalysis {
     }
 }
 
-/// Analyzes up to 30 s of mono audio, from the first sound on. Samples that are not finite count as silence.
+/// Analyzes up to 30 s of mono audio, from the first sound on. Samples that are not finite count as
+/// silence.
 pub fn analyze(samples: &[f32], sample_rate_hz: u32) -> ContentAnalysis {
     match Spectrogram::new(samples, sample_rate_hz) {
         None => ContentAnalysis {

@@ -112,8 +112,8 @@ impl ModelChoice {
     }
 }
 
-/// Latency of a live session of an imported model in samples: [`Session::latency_samples`] and the delay of
-/// the leakage filter, without the time for decoding.
+/// Latency of a live session of an imported model in samples: [`Session::latency_samples`] and the
+/// delay of the leakage filter, without the time for decoding.
 ///
 /// # Errors
 /// [`Error::Setting`] for a sample rate that is out of range.
@@ -171,8 +171,8 @@ impl ImportedModel {
     }
 
     /// Transcribes a whole recording at once, mono at
-    /// [`SAMPLE_RATE_HZ`](hitscribe_core::features::mt3_family::SAMPLE_RATE_HZ). `on_progress` gets the
-    /// share that is done, 0 to 1, and returns whether to go on.
+    /// [`SAMPLE_RATE_HZ`](hitscribe_core::features::mt3_family::SAMPLE_RATE_HZ). `on_progress` gets
+    /// the share that is done, 0 to 1, and returns whether to go on.
     ///
     /// # Errors
     /// [`Error::Device`] if the GPU fails; the model must be dropped then.
@@ -190,8 +190,8 @@ impl ImportedModel {
         self.transcriber.form()
     }
 
-    /// Begins a passage with the notes that the source can contain. Hop and parts of `config` are not
-    /// used.
+    /// Begins a passage with the notes that the source can contain. Hop and parts of `config` are
+    /// not used.
     ///
     /// # Errors
     /// [`Error::Setting`] for a sample rate that is out of range.
@@ -205,8 +205,8 @@ impl ImportedModel {
         Ok(session)
     }
 
-    /// Decodes what the sessions, all of this model, are ready for, in batches. Returns the number of
-    /// segments; to be called again until it is 0.
+    /// Decodes what the sessions, all of this model, are ready for, in batches. Returns the number
+    /// of segments; to be called again until it is 0.
     ///
     /// # Errors
     /// [`Error::Device`] if the GPU fails; the model and its sessions must be dropped then.
@@ -226,8 +226,8 @@ impl ImportedModel {
         Ok(count)
     }
 
-    /// Decodes segments to `[request][channel]`. `keep_going` is asked between steps; false ends the work
-    /// with what has been decoded.
+    /// Decodes segments to `[request][channel]`. `keep_going` is asked between steps; false ends
+    /// the work with what has been decoded.
     ///
     /// # Errors
     /// [`Error::Device`] if the GPU fails; the model must be dropped then.

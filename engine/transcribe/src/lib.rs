@@ -17,9 +17,9 @@
 //! # }
 //! ```
 //!
-//! [`Transcriber::open`] loads a checkpoint of MT3, MR-MT3 or YourMT3 instead, [`Transcriber::options`]
-//! sets what a recording contains, how sensitive the models are, a filter against drum hits that were
-//! transcribed as pitched notes, and callbacks:
+//! [`Transcriber::open`] loads a checkpoint of MT3, MR-MT3 or YourMT3 instead,
+//! [`Transcriber::options`] sets what a recording contains, how sensitive the models are, a filter
+//! against drum hits that were transcribed as pitched notes, and callbacks:
 //!
 //! ```no_run
 //! use std::ops::ControlFlow;
@@ -45,14 +45,14 @@
 //! [`Transcriber::session`] transcribes a stream while it comes in, see [`StreamingSession`].
 //!
 //! # Lifecycle
-//! Loading takes a fraction of a second for the built-in models and seconds for a checkpoint: keep the
-//! transcriber. It is `Send` and `Sync` and can transcribe several recordings at once, from several
-//! threads. Each recording or stream begins afresh: nothing is remembered from one to the next, and the
-//! same audio gives the same notes.
+//! Loading takes a fraction of a second for the built-in models and seconds for a checkpoint: keep
+//! the transcriber. It is `Send` and `Sync` and can transcribe several recordings at once, from
+//! several threads. Each recording or stream begins afresh: nothing is remembered from one to the
+//! next, and the same audio gives the same notes.
 //!
 //! Nothing here is for an audio thread. The crate `hitscribe-live` connects audio threads with one
-//! engine thread that runs the sessions of all of them; it uses [`BuiltinModels`], [`ImportedModel`] and
-//! [`Session`] directly.
+//! engine thread that runs the sessions of all of them; it uses [`BuiltinModels`],
+//! [`ImportedModel`] and [`Session`] directly.
 
 #![forbid(unsafe_code)]
 

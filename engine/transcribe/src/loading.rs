@@ -113,7 +113,8 @@ impl Settings {
         Ok((Model::Imported { name, model }, reason))
     }
 
-    /// The first model of the store that can be loaded, in order of preference; else why there is none.
+    /// The first model of the store that can be loaded, in order of preference; else why there is
+    /// none.
     fn load_preferred(&self, device: DeviceChoice) -> Result<(Model, FallbackReason), String> {
         let stored = self.store().and_then(|store| store.list());
         let mut stored: Vec<_> = stored

@@ -8,12 +8,13 @@ use crate::transcription::Warning;
 /// Confidence from which a pitched note is certain.
 const CERTAIN_CONFIDENCE: f32 = 0.7;
 
-/// Share of certain pitched notes from which a recording has more than drums. Measured: up to .04 on
-/// recordings of drums, .2 and more with other instruments.
+/// Share of certain pitched notes from which a recording has more than drums. Measured: up to .04
+/// on recordings of drums, .2 and more with other instruments.
 const MIN_CERTAIN_SHARE: f64 = 0.1;
 
-/// Removes the notes of the built-in models that cannot be on a recording of `source`. Without a source,
-/// pitched notes of which hardly any is certain are removed too, with a warning: that is how drums ring.
+/// Removes the notes of the built-in models that cannot be on a recording of `source`. Without a
+/// source, pitched notes of which hardly any is certain are removed too, with a warning: that is
+/// how drums ring.
 pub(crate) fn remove_implausible(
     source: Option<&AllowedNotes>,
     notes: &mut Vec<Note>,

@@ -98,8 +98,8 @@ impl Session {
     }
 
     /// A session for a model of the MT3 family, which need not be loaded yet
-    /// ([`Session::model_ready`]), with the notes that the source can contain. Hop and parts of `config`
-    /// are not used.
+    /// ([`Session::model_ready`]), with the notes that the source can contain. Hop and parts of
+    /// `config` are not used.
     ///
     /// # Errors
     /// [`hitscribe_core::Error::Setting`] for a sample rate that is out of range.
@@ -142,13 +142,13 @@ impl Session {
         &self.config
     }
 
-    /// Latency in samples at the session's rate, constant for a configuration: once a sample at position
-    /// `p` and this many after it have been pushed, and the models have run until nothing was ready, every
-    /// note with an onset at or before `p` has been given out.
+    /// Latency in samples at the session's rate, constant for a configuration: once a sample at
+    /// position `p` and this many after it have been pushed, and the models have run until nothing
+    /// was ready, every note with an onset at or before `p` has been given out.
     ///
-    /// For the built-in models it is the sum of hop, look-ahead of model and front end, look-ahead of peak
-    /// picking, and the resampler; for an imported model of segment, longest note and resampler. Time for
-    /// computing is not included.
+    /// For the built-in models it is the sum of hop, look-ahead of model and front end, look-ahead
+    /// of peak picking, and the resampler; for an imported model of segment, longest note and
+    /// resampler. Time for computing is not included.
     pub fn latency_samples(&self) -> u64 {
         self.latency_samples
     }
@@ -159,8 +159,8 @@ impl Session {
     }
 
     /// Takes the next samples of the source, full scale at 1, downmixed to one channel (see
-    /// [`hitscribe_core::audio::downmix`]). Samples that are not finite count as silence. Ignored after
-    /// [`Session::finish`].
+    /// [`hitscribe_core::audio::downmix`]). Samples that are not finite count as silence. Ignored
+    /// after [`Session::finish`].
     pub fn push(&mut self, samples: &[f32]) {
         if self.is_finished {
             return;
@@ -193,8 +193,8 @@ impl Session {
         self.is_finished && self.pipelines.is_complete()
     }
 
-    /// Every note with an onset before this position, in samples from the start of the passage, has been
-    /// given out or waits in [`Session::take_notes`].
+    /// Every note with an onset before this position, in samples from the start of the passage, has
+    /// been given out or waits in [`Session::take_notes`].
     pub fn settled_samples(&self) -> u64 {
         if self.is_complete() {
             return u64::MAX;
@@ -218,8 +218,8 @@ impl Session {
         }
     }
 
-    /// Segments that the model of the MT3 family can decode now, of which each is returned once; none for
-    /// the built-in models.
+    /// Segments that the model of the MT3 family can decode now, of which each is returned once;
+    /// none for the built-in models.
     pub fn requests(&mut self) -> Vec<SegmentRequest> {
         match &mut self.pipelines {
             Pipelines::Tokens(tokens) => tokens.requests(),
@@ -266,16 +266,16 @@ impl Session {
         self.bad_samples
     }
 
-    /// Appends the notes since the last call to `notes`, in samples from the start of the passage. Drum
-    /// hits may be out of order by up to 28 ms; pitched notes come when they end.
+    /// Appends the notes since the last call to `notes`, in samples from the start of the passage.
+    /// Drum hits may be out of order by up to 28 ms; pitched notes come when they end.
     pub fn take_notes(&mut self, notes: &mut Vec<PlacedNote>) {
         let first = notes.len();
         self.pipelines.take_notes(notes);
         self.limit_onsets(&mut notes[first..]);
     }
 
-    /// Appends notes of an imported model that were given out before they ended, and have ended since the
-    /// last call, with their true length.
+    /// Appends notes of an imported model that were given out before they ended, and have ended
+    /// since the last call, with their true length.
     pub fn take_ended_notes(&mut self, notes: &mut Vec<PlacedNote>) {
         let first = notes.len();
         if let Pipelines::Tokens(tokens) = &mut self.pipelines {

@@ -28,7 +28,8 @@ impl Parts {
         drums: true,
         pitched_program: None,
     };
-    /// Drums and pitched notes. The model does not distinguish instruments: all get the program 0, piano.
+    /// Drums and pitched notes. The model does not distinguish instruments: all get the program 0,
+    /// piano.
     pub const ALL: Self = Self {
         drums: true,
         pitched_program: Some(0),
@@ -60,18 +61,19 @@ impl From<Parts> for AllowedNotes {
 pub struct SessionConfig {
     /// Rate of the samples that will be pushed, 4 to 768 kHz.
     pub sample_rate_hz: u32,
-    /// Frames of the drum model (8 ms each) in one step, at least [`MIN_HOP_FRAMES`]. Fewer frames mean
-    /// less latency and more computing.
+    /// Frames of the drum model (8 ms each) in one step, at least [`MIN_HOP_FRAMES`]. Fewer frames
+    /// mean less latency and more computing.
     pub hop_frames: usize,
     /// How sensitive the models are.
     pub sensitivity: Sensitivity,
-    /// Position of the first sample on the timeline of the source, in samples. Frames are aligned with a
-    /// grid that begins at 0 there, so that the same audio gives the same notes wherever a passage begins.
+    /// Position of the first sample on the timeline of the source, in samples. Frames are aligned
+    /// with a grid that begins at 0 there, so that the same audio gives the same notes wherever a
+    /// passage begins.
     pub timeline_samples: i64,
     /// What is transcribed.
     pub parts: Parts,
-    /// Longer pitched notes are cut. A note is given out when it ends, so this is part of the latency of
-    /// sessions with pitched notes.
+    /// Longer pitched notes are cut. A note is given out when it ends, so this is part of the
+    /// latency of sessions with pitched notes.
     pub longest_note_seconds: f64,
 }
 

@@ -94,8 +94,8 @@ impl Source {
         }
     }
 
-    /// Whether a note with this MIDI key can be on such a track. Pitched notes can: the leakage filter
-    /// decides about them.
+    /// Whether a note with this MIDI key can be on such a track. Pitched notes can: the leakage
+    /// filter decides about them.
     pub fn admits(self, is_drum: bool, key: u8) -> bool {
         let allowed = || match DrumClass::from_gm_note(key) {
             Some(class) => self.allows(class),

@@ -45,8 +45,8 @@ impl StreamingSession {
         Self { model, session }
     }
 
-    /// Takes the next samples, full scale at 1. Samples that are not finite count as silence. Ignored
-    /// after [`StreamingSession::finish`].
+    /// Takes the next samples, full scale at 1. Samples that are not finite count as silence.
+    /// Ignored after [`StreamingSession::finish`].
     pub fn push(&mut self, mono: &[f32]) {
         self.session.push(mono);
     }
@@ -54,15 +54,15 @@ impl StreamingSession {
     /// Transcribes what has been pushed, as far as the models' look-ahead allows.
     ///
     /// # Errors
-    /// [`hitscribe_core::Error::Device`] if the GPU fails. The session is of no use then: begin another
-    /// one, with a transcriber on the CPU.
+    /// [`hitscribe_core::Error::Device`] if the GPU fails. The session is of no use then: begin
+    /// another one, with a transcriber on the CPU.
     pub fn run(&mut self) -> Result<()> {
         self.model.run(&mut self.session)
     }
 
-    /// The notes that have become complete since the last call, in samples of the stream. Drum hits come
-    /// within [`StreamingSession::latency_samples`] and up to 28 ms out of order, pitched notes when they
-    /// end.
+    /// The notes that have become complete since the last call, in samples of the stream. Drum hits
+    /// come within [`StreamingSession::latency_samples`] and up to 28 ms out of order, pitched
+    /// notes when they end.
     pub fn take_notes(&mut self) -> Vec<PlacedNote> {
         let mut notes = Vec::new();
         self.session.take_notes(&mut notes);

@@ -25,8 +25,8 @@ use crate::transcription::Transcription;
 ///
 /// `Send` and `Sync`: threads can share one behind an [`Arc`] and transcribe at the same time.
 ///
-/// With [`DeviceChoice::Auto`], the default, a GPU that fails is replaced by the CPU, for the recording in
-/// progress and all that follow; [`Transcriber::fallback_reason`] gives the reason.
+/// With [`DeviceChoice::Auto`], the default, a GPU that fails is replaced by the CPU, for the
+/// recording in progress and all that follow; [`Transcriber::fallback_reason`] gives the reason.
 pub struct Transcriber {
     settings: Settings,
     loaded: RwLock<Arc<Loaded>>,
@@ -40,7 +40,8 @@ pub struct TranscriberBuilder {
     settings: Settings,
 }
 
-/// How a recording is transcribed; from [`Transcriber::options`]. Can be used for several recordings.
+/// How a recording is transcribed; from [`Transcriber::options`]. Can be used for several
+/// recordings.
 ///
 /// The callbacks are called on the thread that transcribes.
 #[must_use = "nothing is transcribed before `file` or `samples`"]
@@ -99,12 +100,12 @@ impl Transcriber {
         Options::new(self)
     }
 
-    /// Begins to transcribe a stream. What is transcribed is [`SessionConfig::parts`]: drums unless it
-    /// says otherwise.
+    /// Begins to transcribe a stream. What is transcribed is [`SessionConfig::parts`]: drums unless
+    /// it says otherwise.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a sample rate or hop that is out of range, or a model that is chosen by
-    /// content, which a stream does not have yet; [`Error::Device`].
+    /// [`Error::Setting`] for a sample rate or hop that is out of range, or a model that is chosen
+    /// by content, which a stream does not have yet; [`Error::Device`].
     pub fn session(&self, config: SessionConfig) -> Result<StreamingSession> {
         let loaded = Arc::clone(&self.loaded.read());
         let Loaded::One(model) = &*loaded else {
@@ -194,8 +195,8 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// What the recording can contain; nothing else is transcribed. Without it everything is, except
-    /// that the built-in models' pitched notes are left out where hardly any is certain (see
+    /// What the recording can contain; nothing else is transcribed. Without it everything is,
+    /// except that the built-in models' pitched notes are left out where hardly any is certain (see
     /// [`crate::Warning::UncertainPitchedNotes`]).
     ///
     /// Accepts a [`crate::Source`] or an [`AllowedNotes`]. The built-in models do not distinguish
@@ -211,8 +212,8 @@ impl<'a> Options<'a> {
         self
     }
 
-    /// The filter against drum hits that were transcribed as pitched notes; off by default. Accepts a
-    /// [`leakage::Strategy`] or [`leakage::Settings`].
+    /// The filter against drum hits that were transcribed as pitched notes; off by default. Accepts
+    /// a [`leakage::Strategy`] or [`leakage::Settings`].
     pub fn leakage(mut self, settings: impl Into<leakage::Settings>) -> Self {
         self.request.leakage = settings.into();
         self
@@ -231,7 +232,8 @@ impl<'a> Options<'a> {
         self
     }
 
-    /// Gets the audio as it is transcribed, for a picture of the waveform: every sample once, in order.
+    /// Gets the audio as it is transcribed, for a picture of the waveform: every sample once, in
+    /// order.
     pub fn on_audio(mut self, callback: impl FnMut(AudioBlock<'_>) + 'a) -> Self {
         self.callbacks.on_audio = Some(Box::new(callback));
         self
@@ -247,8 +249,8 @@ impl<'a> Options<'a> {
         self.run(Input::File(path.as_ref()))
     }
 
-    /// Transcribes interleaved samples, full scale at 1, at 4 to 768 kHz. An incomplete last frame is
-    /// left out; samples that are not finite count as silence.
+    /// Transcribes interleaved samples, full scale at 1, at 4 to 768 kHz. An incomplete last frame
+    /// is left out; samples that are not finite count as silence.
     ///
     /// # Errors
     /// [`Error::Setting`] for a sample rate that is out of range; otherwise as
@@ -281,8 +283,9 @@ impl TranscriberBuilder {
         self
     }
 
-    /// Weights, in the format of the built-in ones (safetensors), that replace those of the built-in drum
-    /// network or of the pitched network, whichever they fit: a fine-tuned copy, for example.
+    /// Weights, in the format of the built-in ones (safetensors), that replace those of the
+    /// built-in drum network or of the pitched network, whichever they fit: a fine-tuned copy, for
+    /// example.
     pub fn weights(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.settings.weights = Some(bytes.into());
         self
@@ -309,17 +312,18 @@ impl TranscriberBuilder {
         self.load(Which::Builtin)
     }
 
-    /// Loads a checkpoint of MT3, MR-MT3 or YourMT3: a file, or a name in the store. The file can have any
-    /// format in which these are published; the model's family and size are read from its tensors.
+    /// Loads a checkpoint of MT3, MR-MT3 or YourMT3: a file, or a name in the store. The file can
+    /// have any format in which these are published; the model's family and size are read from its
+    /// tensors.
     ///
-    /// `auto` chooses for each recording by its content (see [`crate::content`]): the built-in models for
-    /// drums alone, the store's best model for everything else. The choice is reported with
-    /// [`Options::on_notice`].
+    /// `auto` chooses for each recording by its content (see [`crate::content`]): the built-in
+    /// models for drums alone, the store's best model for everything else. The choice is reported
+    /// with [`Options::on_notice`].
     ///
     /// # Errors
-    /// [`Error::Store`] if there is no such model, [`Error::Io`] and [`Error::Model`] for a file that
-    /// cannot be read or is not a model of the family, [`Error::Device`] if the device that was asked
-    /// for does not work.
+    /// [`Error::Store`] if there is no such model, [`Error::Io`] and [`Error::Model`] for a file
+    /// that cannot be read or is not a model of the family, [`Error::Device`] if the device that
+    /// was asked for does not work.
     pub fn open(self, model: impl AsRef<Path>) -> Result<Transcriber> {
         let name = model.as_ref();
         if name == Path::new(RESERVED_NAME) {

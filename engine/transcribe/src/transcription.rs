@@ -36,8 +36,8 @@ pub struct Transcription {
 pub enum Warning {
     /// The audio is incomplete or has invalid samples; in words.
     Audio(String),
-    /// The pitched notes were left out, because hardly any was certain: that is how drums ring. Does
-    /// not occur where a source was named.
+    /// The pitched notes were left out, because hardly any was certain: that is how drums ring.
+    /// Does not occur where a source was named.
     UncertainPitchedNotes {
         /// Pitched notes that were left out.
         pitched: usize,
@@ -67,8 +67,8 @@ impl Transcription {
         midi_file(&self.notes, settings)
     }
 
-    /// Writes the notes to a Standard MIDI File at 120 quarter notes per minute. The file is replaced
-    /// atomically.
+    /// Writes the notes to a Standard MIDI File at 120 quarter notes per minute. The file is
+    /// replaced atomically.
     ///
     /// # Errors
     /// [`hitscribe_core::Error::Io`] if the file cannot be written.

@@ -73,8 +73,8 @@ impl CapturePort {
         self.samples.slots() >= frames * self.channel_count && self.marks.slots() > 0
     }
 
-    /// Skips `frames` frames, as in bypass. This ends the passage, so that its last notes do not wait for
-    /// audio that comes later. Real-time safe.
+    /// Skips `frames` frames, as in bypass. This ends the passage, so that its last notes do not
+    /// wait for audio that comes later. Real-time safe.
     pub fn skip(&mut self, frames: usize) {
         if self.passage_is_open {
             let mark = Mark {
@@ -92,9 +92,9 @@ impl CapturePort {
         self.start_passage();
     }
 
-    /// Passes a block to the engine: as many channels as the port was opened with, all of one length. A
-    /// jump of the transport or another source begins a new passage. A block that does not fit is
-    /// dropped and counted. Real-time safe.
+    /// Passes a block to the engine: as many channels as the port was opened with, all of one
+    /// length. A jump of the transport or another source begins a new passage. A block that does
+    /// not fit is dropped and counted. Real-time safe.
     pub fn push(
         &mut self,
         channels: &[&mut [f32]],
@@ -165,8 +165,8 @@ impl CapturePort {
         }
     }
 
-    /// Takes the next note, in order of onset, if its onset is before the stream position `end_frames`.
-    /// Real-time safe.
+    /// Takes the next note, in order of onset, if its onset is before the stream position
+    /// `end_frames`. Real-time safe.
     pub fn next_note_before(&mut self, end_frames: u64) -> Option<LiveNote> {
         let next = self.notes.peek().ok()?;
         if next.position_frames >= end_frames {

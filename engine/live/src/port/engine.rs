@@ -26,8 +26,8 @@ impl EnginePort {
 
     /// Frames that can be read before the next mark applies, and that mark if it applies now.
     ///
-    /// Samples are counted first. A mark is written before its samples, so a mark that is not visible yet
-    /// belongs to samples that were not counted.
+    /// Samples are counted first. A mark is written before its samples, so a mark that is not
+    /// visible yet belongs to samples that were not counted.
     pub fn readable(&mut self) -> (usize, Option<Mark>) {
         let frames = self.samples.slots() / self.channel_count;
         match self.marks.peek() {

@@ -50,8 +50,8 @@ impl Passage {
         first.after(bars).start_beats
     }
 
-    /// The first bar of the last meter for which, and for all before it, `holds` is true; it gets the frame
-    /// of the change and that bar.
+    /// The first bar of the last meter for which, and for all before it, `holds` is true; it gets
+    /// the frame of the change and that bar.
     fn first_bar_of_meter(&self, holds: impl Fn(u64, &Bar) -> bool) -> Bar {
         let mut bar = self.first_bar();
         for change in self.tempo.iter().skip(1) {
@@ -81,8 +81,8 @@ impl Passage {
         };
         let line_beats = self.host_bar.map_or(0.0, |host| host.start_beats);
         let number = self.host_bar.and_then(|host| host.number);
-        // Lines that lie off the grid of the timeline's start mostly do so after a short first bar, which
-        // counts as one.
+        // Lines that lie off the grid of the timeline's start mostly do so after a short first bar,
+        // which counts as one.
         let counted = || (line_beats / length_beats - 0.01).ceil();
         let line = bar.after(number.map_or_else(counted, f64::from));
         Bar {
@@ -138,8 +138,8 @@ impl Passage {
         }
     }
 
-    /// Merges changes of the same meter in pairs, up to `end_frames`, the position of the next one. What
-    /// stays, and `end_frames`, keeps its position in beats.
+    /// Merges changes of the same meter in pairs, up to `end_frames`, the position of the next one.
+    /// What stays, and `end_frames`, keeps its position in beats.
     fn thin_tempo(&mut self, end_frames: u64) {
         let mut changes = std::mem::take(&mut self.tempo).into_iter().peekable();
         while let Some(first) = changes.next() {

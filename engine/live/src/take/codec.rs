@@ -2,11 +2,12 @@
 //!
 //! Layout of version 2, all integers as LEB128 unless stated otherwise: the magic `HSTK`, the
 //! version, the number of passages, then for each passage its sample rate (f64, little endian), a
-//! byte of flags (1 playing, 2 host samples, 4 host beats, 8 host bar, 16 number of that bar), where
-//! flagged the host's samples (zigzag), beats (f64), bar line in beats (f64) and its number (zigzag),
-//! two counted lists: tempo changes (offset difference, f64 tempo, two bytes of meter), notes (offset
-//! difference, length, key, velocity, program or, of a drum, openness of the hi-hat plus one or 0, a
-//! byte of flags, confidence), the length in frames, and the counted list of peaks (bytes).
+//! byte of flags (1 playing, 2 host samples, 4 host beats, 8 host bar, 16 number of that bar),
+//! where flagged the host's samples (zigzag), beats (f64), bar line in beats (f64) and its number
+//! (zigzag), two counted lists: tempo changes (offset difference, f64 tempo, two bytes of meter),
+//! notes (offset difference, length, key, velocity, program or, of a drum, openness of the hi-hat
+//! plus one or 0, a byte of flags, confidence), the length in frames, and the counted list of peaks
+//! (bytes).
 //!
 //! Version 1 is the same without bars.
 

@@ -14,7 +14,7 @@ pub enum Error {
         /// The newest format that can be read.
         newest: u64,
     },
-    /// The bytes are no take, or damaged.
+    /// The bytes are not a take, or damaged.
     #[error("the saved take is damaged at byte {at_byte}")]
     Damaged {
         /// Where reading stopped.

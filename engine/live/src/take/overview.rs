@@ -27,7 +27,8 @@ impl Overview {
         self.steps as usize
     }
 
-    /// Takes the next samples and returns the peaks of the steps that they complete, 255 for full scale.
+    /// Takes the next samples and returns the peaks of the steps that they complete, 255 for full
+    /// scale.
     pub fn push(&mut self, mono: &[f32]) -> Vec<u8> {
         let mut done = Vec::new();
         for sample in mono {

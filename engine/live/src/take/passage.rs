@@ -55,9 +55,9 @@ pub struct Passage {
     pub tempo: Vec<TempoChange>,
     /// Notes by onset, then by key.
     pub notes: Vec<TakeNote>,
-    /// Level overview: the peak in each step of 1 / [`PEAKS_PER_SECOND`] seconds, 255 for full scale. It
-    /// covers the first three hours, or ten minutes if the transport was stopped; old passages may have
-    /// none.
+    /// Level overview: the peak in each step of 1 / [`PEAKS_PER_SECOND`] seconds, 255 for full
+    /// scale. It covers the first three hours, or ten minutes if the transport was stopped; old
+    /// passages may have none.
     pub peaks: Vec<u8>,
     /// Length so far.
     pub length_frames: u64,
@@ -137,7 +137,8 @@ impl Passage {
         self.notes.insert(index, note);
     }
 
-    /// Extends the pitched note at `offset_frames` to `length_frames`, if there is one that is shorter.
+    /// Extends the pitched note at `offset_frames` to `length_frames`, if there is one that is
+    /// shorter.
     pub fn lengthen(&mut self, offset_frames: u64, key: u8, program: u8, length_frames: u32) {
         let order = |n: &TakeNote| (n.offset_frames, n.key);
         let first = self

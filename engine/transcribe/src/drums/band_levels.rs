@@ -1,7 +1,7 @@
 //! Band levels of a source in steps of a quarter of a millisecond, one band for each kind of drum.
 //!
-//! Velocities ([`super::velocity`]), onsets ([`super::onset_refinement`]) and the openness of hi-hats
-//! ([`super::hihat_openness`]) are measured on them.
+//! Velocities ([`super::velocity`]), onsets ([`super::onset_refinement`]) and the openness of
+//! hi-hats ([`super::hihat_openness`]) are measured on them.
 
 use std::collections::VecDeque;
 use std::f64::consts::TAU;

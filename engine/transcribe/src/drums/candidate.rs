@@ -9,8 +9,8 @@ const CLASSES: usize = DrumClass::ALL.len();
 pub struct Sensitivity {
     /// For all classes.
     pub overall: f32,
-    /// Offset for single drum classes, by their index, -0.5 to 0.5. More hits of a class may mean fewer
-    /// of its rivals, since one stroke is one hit.
+    /// Offset for single drum classes, by their index, -0.5 to 0.5. More hits of a class may mean
+    /// fewer of its rivals, since one stroke is one hit.
     pub by_class: [f32; CLASSES],
 }
 

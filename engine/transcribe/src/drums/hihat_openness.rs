@@ -1,7 +1,7 @@
 //! How open a hi-hat was when it was struck, measured by how long it rings.
 //!
-//! The decay time of the highs (60 dB) on recorded hats: 0.2 s pressed tight, 0.3 to 0.7 s closed, 1.3 s
-//! half open and tight, 3 s half open, 5 s and more open.
+//! The decay time of the highs (60 dB) on recorded hats: 0.2 s pressed tight, 0.3 to 0.7 s closed,
+//! 1.3 s half open and tight, 3 s half open, 5 s and more open.
 
 use crate::drums::band_levels::{BandLevels, STEPS_PER_SECOND, band_of};
 use hitscribe_core::DrumClass;
@@ -27,9 +27,9 @@ const MIN_DROP_DB: f64 = 0.5;
 /// Limit between the classes closed and open.
 const MIDDLE: f64 = MAX_OPENNESS as f64 / 2.0;
 
-/// Openness of the hi-hat that was struck at `onset_seconds`, from 0 (pressed tight) to [`MAX_OPENNESS`]
-/// (fully open). None for other drums and the pedal, and where the stroke is too soft to measure. Needs the
-/// levels from [`PAST_STEPS`] before the onset to 150 ms after it.
+/// Openness of the hi-hat that was struck at `onset_seconds`, from 0 (pressed tight) to
+/// [`MAX_OPENNESS`] (fully open). None for other drums and the pedal, and where the stroke is too
+/// soft to measure. Needs the levels from [`PAST_STEPS`] before the onset to 150 ms after it.
 pub fn openness(levels: &BandLevels, class: DrumClass, onset_seconds: f64) -> Option<u8> {
     if !matches!(class, DrumClass::ClosedHat | DrumClass::OpenHat) {
         return None;
@@ -76,7 +76,8 @@ mod tests {
 
     const RATE_HZ: u32 = 32_000;
 
-    /// Bursts of noise at 0.25 s and `next_seconds` that fall by 60 dB in `decay_seconds`, over a tail.
+    /// Bursts of noise at 0.25 s and `next_seconds` that fall by 60 dB in `decay_seconds`, over a
+    /// tail.
     fn levels(decay_seconds: f32, next_seconds: f32, tail: f32) -> BandLevels {
         let mut state = 5u32;
         let samples: Vec<f32> = (0..RATE_HZ)

@@ -1,8 +1,9 @@
 //! A loudness gate: the evidence that a hit needs depends on how loud it is.
 //!
-//! Instruments of a band that play on the beat look like softly struck drums, while a drum that the band
-//! masks is struck as hard as usual. So a hit that is softer than the usual one of its class in the
-//! recording needs more evidence, a loud one less. Ghost notes of which the model is certain pass.
+//! Instruments of a band that play on the beat look like softly struck drums, while a drum that the
+//! band masks is struck as hard as usual. So a hit that is softer than the usual one of its class
+//! in the recording needs more evidence, a loud one less. Ghost notes of which the model is certain
+//! pass.
 //!
 //! On the development recordings with a band this raised the F of snares from .85 to .91
 //! (`train/EXPERIMENTS.md`, 22).

@@ -1,14 +1,14 @@
 //! Exact onsets: the model estimates, the audio decides.
 //!
-//! The model's frames are 8 ms apart, and its estimate between them shifts by one or two milliseconds with
-//! the position of the frames on the audio. The steepest rise in the drum's band near the estimate does
-//! not.
+//! The model's frames are 8 ms apart, and its estimate between them shifts by one or two
+//! milliseconds with the position of the frames on the audio. The steepest rise in the drum's band
+//! near the estimate does not.
 
 use crate::drums::band_levels::{BandLevels, STEPS_PER_SECOND, band_of};
 use hitscribe_core::DrumClass;
 
-/// Most that an onset is moved, in seconds: less than half of the shortest time between two hits of one
-/// class.
+/// Most that an onset is moved, in seconds: less than half of the shortest time between two hits of
+/// one class.
 pub const MAX_MOVE_SECONDS: f64 = 0.006;
 
 /// Steps before and after an instant whose energies are compared: 2 ms.

@@ -1,12 +1,12 @@
 //! Peak picking: hits from the onset curves of the built-in model, frame by frame.
 //!
-//! A hit is a frame whose onset logit is the largest of its class within a short reach and above the
-//! threshold of the class, unless another class claims the same stroke (a hi-hat is either open or
-//! closed). Only logits above the threshold are compared, and the sensitivity moves all thresholds alike,
-//! so that more sensitivity only adds candidates.
+//! A hit is a frame whose onset logit is the largest of its class within a short reach and above
+//! the threshold of the class, unless another class claims the same stroke (a hi-hat is either open
+//! or closed). Only logits above the threshold are compared, and the sensitivity moves all
+//! thresholds alike, so that more sensitivity only adds candidates.
 //!
-//! On an unfamiliar kit, evidence for a tom may be spread over several toms, none of which is certain
-//! although it is certain that one was struck. The most probable one stands for all.
+//! On an unfamiliar kit, evidence for a tom may be spread over several toms, none of which is
+//! certain although it is certain that one was struck. The most probable one stands for all.
 //!
 //! Candidates somewhat below the threshold pass too; the loudness gate decides about them
 //! ([`super::loudness_gate`]).
@@ -23,14 +23,15 @@ use DrumClass::*;
 
 const CLASSES: usize = DrumClass::ALL.len();
 
-/// Largest distance between a frame and the hit in it, in frames. The model is trained on half a frame.
+/// Largest distance between a frame and the hit in it, in frames. The model is trained on half a
+/// frame.
 pub const MAX_SHIFT_FRAMES: f64 = 1.0;
 
 /// Rules of peak picking. All times are in frames of the model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PickRules {
-    /// A hit is the largest frame of its class within this many frames. The model marks a hit in up to
-    /// three frames; two hits of one class are at least `reach_frames + 1` frames apart.
+    /// A hit is the largest frame of its class within this many frames. The model marks a hit in up
+    /// to three frames; two hits of one class are at least `reach_frames + 1` frames apart.
     pub reach_frames: usize,
     /// Reach of classes that cannot be struck as fast.
     pub slow_reach_frames: usize,
@@ -38,8 +39,8 @@ pub struct PickRules {
     pub slow_classes: &'static [DrumClass],
     /// Groups of classes that one stroke can be mistaken for.
     pub rivals: &'static [RivalRule],
-    /// Classes that the model confuses so much that their evidence is pooled: at each frame the most
-    /// probable one stands for all that are below their thresholds.
+    /// Classes that the model confuses so much that their evidence is pooled: at each frame the
+    /// most probable one stands for all that are below their thresholds.
     pub pooled: &'static [DrumClass],
     /// Logits by which sensitivity 0 raises and sensitivity 1 lowers the calibrated threshold.
     pub sensitivity_logits: f32,
@@ -149,8 +150,8 @@ impl PeakPicker {
         }
     }
 
-    /// Sets the sensitivity for frames decided from now on. Values are limited to their range; NaN gives
-    /// the default.
+    /// Sets the sensitivity for frames decided from now on. Values are limited to their range; NaN
+    /// gives the default.
     pub fn set_sensitivity(&mut self, sensitivity: Sensitivity) {
         let limited = |value: f32, low: f32, high: f32| {
             if value.is_nan() {
@@ -170,8 +171,8 @@ impl PeakPicker {
         self.next_frame
     }
 
-    /// Takes the outputs of one frame (onset logits of all classes, then shifts) and appends the candidates
-    /// of the frame that this one decides.
+    /// Takes the outputs of one frame (onset logits of all classes, then shifts) and appends the
+    /// candidates of the frame that this one decides.
     pub fn push(&mut self, outputs: &[f32], hits: &mut Vec<Candidate>) {
         let value = |kind: usize, class: usize| {
             let value = outputs
@@ -240,7 +241,8 @@ impl PeakPicker {
         &self.window[(frame - self.window_start) as usize]
     }
 
-    /// Onset logit above the calibrated threshold of the class, moved by the sensitivity of the class.
+    /// Onset logit above the calibrated threshold of the class, moved by the sensitivity of the
+    /// class.
     fn excess(&self, frame: u64, class: DrumClass) -> f32 {
         let trim = self.sensitivity.by_class[class.index()] * 2.0 * self.rules.sensitivity_logits;
         self.at(frame)[class.index()][0] - self.thresholds[class.index()] + trim
@@ -290,8 +292,8 @@ impl PeakPicker {
     }
 }
 
-/// Gives the most probable of `classes` the logit of "this one or one of those below their thresholds was
-/// struck", assuming that they are independent.
+/// Gives the most probable of `classes` the logit of "this one or one of those below their
+/// thresholds was struck", assuming that they are independent.
 fn pool(
     classes: &[DrumClass],
     thresholds: &[f32; CLASSES],

@@ -1,24 +1,25 @@
 //! How hard a drum was hit, measured on the audio.
 //!
-//! The strength of a hit combines its peak level, which includes everything that sounds, and the level in
-//! the band of its class. [`VelocityScale`] converts strengths, in dB, to velocities relative to the
-//! loudest hits so far, so that the level of a recording does not matter.
+//! The strength of a hit combines its peak level, which includes everything that sounds, and the
+//! level in the band of its class. [`VelocityScale`] converts strengths, in dB, to velocities
+//! relative to the loudest hits so far, so that the level of a recording does not matter.
 //!
-//! This is better than a trained velocity output: the rank correlation within a class is .57 against .37
-//! on human performances with known velocities, .67 against .39 on annotated recordings.
+//! This is better than a trained velocity output: the rank correlation within a class is .57
+//! against .37 on human performances with known velocities, .67 against .39 on annotated
+//! recordings.
 
 use crate::drums::band_levels::{BAND_COUNT, BandLevels, STEPS_PER_SECOND, band_of};
 use hitscribe_core::DrumClass;
 
-/// Peak level over band level of a single hit in dB, median over rendered kits: the initial value for
-/// [`StrengthMeter::strength_db`], which adapts.
+/// Peak level over band level of a single hit in dB, median over rendered kits: the initial value
+/// for [`StrengthMeter::strength_db`], which adapts.
 const PEAK_OVER_BAND_DB: [f64; BAND_COUNT] = [10.9, 11.7, 9.9, 21.1, 15.5, 12.3];
 
 /// Weight of the peak in the strength; the rest is the weight of the band.
 const PEAK_SHARE: f64 = 0.6;
 
-/// Window of a hit in steps: from 3 ms before its onset to 30 ms after it for the peak, to 60 ms for the
-/// band.
+/// Window of a hit in steps: from 3 ms before its onset to 30 ms after it for the peak, to 60 ms
+/// for the band.
 const BEFORE_STEPS: i64 = 12;
 const PEAK_STEPS: i64 = 120;
 const BAND_STEPS: i64 = 240;
@@ -60,8 +61,8 @@ impl StrengthMeter {
     /// Steps before an onset that [`StrengthMeter::strength_db`] needs.
     pub const PAST_STEPS: i64 = BEFORE_STEPS;
 
-    /// Strength in dB of a hit at `onset_seconds`. To be called in the order of the hits, which calibrate
-    /// each class's band against the peaks.
+    /// Strength in dB of a hit at `onset_seconds`. To be called in the order of the hits, which
+    /// calibrate each class's band against the peaks.
     pub fn strength_db(
         &mut self,
         levels: &BandLevels,

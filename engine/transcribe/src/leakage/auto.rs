@@ -1,4 +1,5 @@
-//! The automatic filter of the MT3-PyTorch adapter (mt3-infer): rules on the shares of instrument families.
+//! The automatic filter of the MT3-PyTorch adapter (mt3-infer): rules on the shares of instrument
+//! families.
 
 use std::fmt;
 
@@ -18,7 +19,8 @@ pub struct InstrumentCounts {
     pub chromatic: usize,
 }
 
-/// Whether a note belongs to General MIDI's chromatic percussion (programs 8 to 15, from celesta to dulcimer).
+/// Whether a note belongs to General MIDI's chromatic percussion (programs 8 to 15, from celesta to
+/// dulcimer).
 pub(super) fn is_chromatic(note: &Note) -> bool {
     !note.is_drum && (8..=15).contains(&note.program)
 }

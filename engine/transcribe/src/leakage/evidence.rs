@@ -1,8 +1,8 @@
 //! Evidence that a pitched note is really a drum hit, from the notes around it.
 //!
-//! A hit that was transcribed as a pitched note is short, repeats one key, coincides with a drum and is as
-//! loud, in an instrument with few other notes. A real part is sustained, uses many keys, and has its own
-//! rhythm. Each observation gives points; their sum decides.
+//! A hit that was transcribed as a pitched note is short, repeats one key, coincides with a drum
+//! and is as loud, in an instrument with few other notes. A real part is sustained, uses many keys,
+//! and has its own rhythm. Each observation gives points; their sum decides.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,7 +34,8 @@ pub struct Evidence {
     pub length: f32,
     /// It is as loud as the drum that it begins with, where dynamics vary.
     pub velocity: f32,
-    /// Its key is out of a real part's range, or its program stays on one or two keys; or moves over many.
+    /// Its key is out of a real part's range, or its program stays on one or two keys; or moves
+    /// over many.
     pub pitch: f32,
     /// Its program is silent around it, or fills the time.
     pub isolation: f32,

@@ -23,12 +23,14 @@ pub(super) fn auto_verdict(note: &Note, rule: Option<AutoRule>) -> Verdict {
 /// The 47 keys of General MIDI's percussion map.
 const PERCUSSION_KEYS: std::ops::RangeInclusive<u8> = 35..=81;
 
-/// The 21 keys of a drum kit: two kicks, side stick, two snares, six toms, three hats, seven cymbals.
+/// The 21 keys of a drum kit: two kicks, side stick, two snares, six toms, three hats, seven
+/// cymbals.
 const KIT_KEYS: [u8; 21] = [
     35, 36, 37, 38, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 55, 57, 59,
 ];
 
-/// The percussion key for a pitched key: the same if General MIDI has a sound there, else kick or closed hat.
+/// The percussion key for a pitched key: the same if General MIDI has a sound there, else kick or
+/// closed hat.
 fn percussion_key(pitch: u8) -> u8 {
     if PERCUSSION_KEYS.contains(&pitch) {
         pitch

@@ -17,7 +17,8 @@ const WINDOW: Window = Window {
 };
 
 /// Latency of a live session of the built-in models in samples:
-/// [`Session::latency_samples`](crate::Session::latency_samples) and the delay of the leakage filter.
+/// [`Session::latency_samples`](crate::Session::latency_samples) and the delay of the leakage
+/// filter.
 ///
 /// # Errors
 /// [`hitscribe_core::Error::Setting`] for a sample rate that is out of range.
@@ -30,11 +31,11 @@ pub fn delay_samples(sample_rate_hz: u32) -> u64 {
     (WINDOW.ahead_seconds * f64::from(sample_rate_hz)).ceil() as u64
 }
 
-/// Judges the notes of a live source. Positions are those of the stream, so that one session may replace
-/// another within a passage.
+/// Judges the notes of a live source. Positions are those of the stream, so that one session may
+/// replace another within a passage.
 ///
-/// On a track with only drums every pitched note is leakage. In a mix each is judged by its evidence
-/// ([`Strategy::Smart`]), and real parts stay.
+/// On a track with only drums every pitched note is leakage. In a mix each is judged by its
+/// evidence ([`Strategy::Smart`]), and real parts stay.
 pub struct LiveFilter {
     filter: RunningFilter,
     sample_rate_hz: u32,
@@ -49,11 +50,11 @@ impl LiveFilter {
         }
     }
 
-    /// Takes notes of `source` in any order. Passes those with a final verdict to `out`, by onset, with
-    /// whether they are leakage. Returns the position up to which all notes have been passed.
+    /// Takes notes of `source` in any order. Passes those with a final verdict to `out`, by onset,
+    /// with whether they are leakage. Returns the position up to which all notes have been passed.
     ///
-    /// Every note with an onset before `settled_samples` has been pushed. `passage_ends` makes all verdicts
-    /// final; a new passage can begin.
+    /// Every note with an onset before `settled_samples` has been pushed. `passage_ends` makes all
+    /// verdicts final; a new passage can begin.
     pub fn push(
         &mut self,
         notes: &[PlacedNote],
@@ -76,7 +77,8 @@ impl LiveFilter {
             judged.append(&mut self.filter.finish());
         }
         for judged in judged {
-            // A note that would become a drum has no drum beside it: removed, the hit would be lost.
+            // A note that would become a drum has no drum beside it: removed, the hit would be
+            // lost.
             let is_leakage = matches!(judged.verdict, Verdict::Remove(_));
             out(PlacedNote::from_note(&judged.note, rate_hz), is_leakage);
         }
@@ -159,14 +161,15 @@ mod tests {
             let (now, later) = rest.split_at(split);
             rest = later;
             let before = out.len();
-            let told = filter.push(now, settled, settled >= end, source, |note, is_leakage| {
-                out.push((note, is_leakage));
-            });
+            let judged_until =
+                filter.push(now, settled, settled >= end, source, |note, is_leakage| {
+                    out.push((note, is_leakage));
+                });
             let due = notes
                 .iter()
-                .filter(|note| note.onset_samples < told)
+                .filter(|note| note.onset_samples < judged_until)
                 .count();
-            assert!(out.len() >= due, "{} of {due} at {told}", out.len());
+            assert!(out.len() >= due, "{} of {due} at {judged_until}", out.len());
             assert!(out[before..].is_sorted_by_key(|(note, _)| note.onset_samples));
         }
         out

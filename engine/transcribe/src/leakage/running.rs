@@ -40,8 +40,8 @@ const MAX_NOTES_BEHIND: usize = 1024;
 /// Most notes after a note that are used.
 const MAX_NOTES_AHEAD: usize = 256;
 
-/// Order of notes in a passage. Ties are broken by everything that a verdict can depend on, so that the order
-/// in which simultaneous notes arrive does not matter.
+/// Order of notes in a passage. Ties are broken by everything that a verdict can depend on, so that
+/// the order in which simultaneous notes arrive does not matter.
 fn order(a: &Note, b: &Note) -> Ordering {
     let key = |n: &Note| (n.is_drum, n.program, n.pitch, n.velocity);
     a.onset_seconds
@@ -53,8 +53,8 @@ fn order(a: &Note, b: &Note) -> Ordering {
 
 /// Judges the notes of one passage as they arrive. Not for the audio thread: it allocates.
 ///
-/// A verdict depends only on the notes from [`Window::behind_seconds`] before to [`Window::ahead_seconds`]
-/// after the onset of the note, not on how they are pushed.
+/// A verdict depends only on the notes from [`Window::behind_seconds`] before to
+/// [`Window::ahead_seconds`] after the onset of the note, not on how they are pushed.
 #[derive(Clone, Debug)]
 pub struct RunningFilter {
     settings: Settings,
@@ -82,8 +82,8 @@ impl RunningFilter {
 
     /// Takes notes in any order and returns, by onset, those whose verdict has become final.
     ///
-    /// Every note with an onset before `complete_until_seconds` has been pushed; one that is late is judged
-    /// with the notes that are left.
+    /// Every note with an onset before `complete_until_seconds` has been pushed; one that is late
+    /// is judged with the notes that are left.
     pub fn push(&mut self, notes: &[Note], complete_until_seconds: f64) -> Vec<Judged> {
         self.notes.extend_from_slice(notes);
         self.notes[self.judged..].sort_by(order);

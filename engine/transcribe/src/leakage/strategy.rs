@@ -12,15 +12,16 @@ pub enum Strategy {
     /// No filter.
     #[default]
     Off,
-    /// The three rules of the MT3-PyTorch adapter on the shares of drums, bass and chromatic percussion.
+    /// The three rules of the MT3-PyTorch adapter on the shares of drums, bass and chromatic
+    /// percussion.
     Auto,
     /// Removes every pitched note.
     DrumsOnly,
-    /// Judges each pitched note by its evidence: simultaneous drums, length, repeated keys, dynamics,
-    /// isolation.
+    /// Judges each pitched note by its evidence: simultaneous drums, length, repeated keys,
+    /// dynamics, isolation.
     Smart,
-    /// Removes pitched notes on one of the 21 keys of a drum kit among the 47 percussion keys of General
-    /// MIDI.
+    /// Removes pitched notes on one of the 21 keys of a drum kit among the 47 percussion keys of
+    /// General MIDI.
     Pitch,
     /// Removes pitched notes with a confidence below a threshold.
     Confidence,

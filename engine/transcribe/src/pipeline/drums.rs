@@ -1,4 +1,5 @@
-//! The drum pipeline of one source: network, peak picking, loudness gate, onset, velocity, openness.
+//! The drum pipeline of one source: network, peak picking, loudness gate, onset, velocity,
+//! openness.
 
 use hitscribe_core::error::Result;
 use hitscribe_core::features::log_bands::LogBandsConfig;
@@ -52,8 +53,8 @@ impl DrumPipeline {
         })
     }
 
-    /// Latency in samples of the model's rate: onset shift, peak look-ahead, model look-ahead, hop and
-    /// front-end look-ahead.
+    /// Latency in samples of the model's rate: onset shift, peak look-ahead, model look-ahead, hop
+    /// and front-end look-ahead.
     pub(crate) fn latency_samples(model: &DrumConfig, hop_frames: usize) -> usize {
         let frames = reach_frames(&model.front_end).ceil() as usize
             + PickRules::default().lookahead_frames()

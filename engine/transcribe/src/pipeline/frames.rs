@@ -1,5 +1,5 @@
-//! A frame-by-frame network on one source: samples to features, features to steps on a grid that begins
-//! with the first sample.
+//! A frame-by-frame network on one source: samples to features, features to steps on a grid that
+//! begins with the first sample.
 
 use std::sync::Arc;
 
@@ -45,8 +45,8 @@ pub(crate) struct FrameStream {
     frame_len: usize,
     hop_frames: usize,
     future_frames: usize,
-    /// Frames of silence before the first, so that a recording begins as after a pause: whole steps that
-    /// fill the network's memory, so that the hop size does not matter.
+    /// Frames of silence before the first, so that a recording begins as after a pause: whole steps
+    /// that fill the network's memory, so that the hop size does not matter.
     silent_frames: u64,
     /// Frames that the network has processed, including the silence.
     frames_run: u64,

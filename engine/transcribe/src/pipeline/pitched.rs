@@ -10,8 +10,8 @@ use crate::pipeline::frames::{FramePipeline, FrameStream};
 use crate::pitched::note_picking::{MAX_KEY_SHIFT_FRAMES, NotePickRules, NotePicker, PickedNote};
 use crate::session_config::SessionConfig;
 
-/// Frames of the pitched model in a step of `hop_frames` frames of the drum model, which are half as
-/// long.
+/// Frames of the pitched model in a step of `hop_frames` frames of the drum model, which are half
+/// as long.
 fn own_hop_frames(hop_frames: usize) -> usize {
     hop_frames.div_ceil(2)
 }

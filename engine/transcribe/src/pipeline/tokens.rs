@@ -1,5 +1,5 @@
-//! The pipeline of a model of the MT3 family: samples to segments on a grid of the source's timeline,
-//! decoded segments to notes.
+//! The pipeline of a model of the MT3 family: samples to segments on a grid of the source's
+//! timeline, decoded segments to notes.
 
 use std::collections::VecDeque;
 
@@ -22,8 +22,8 @@ const LONGEST_SEGMENT_SAMPLES: usize = 32_768;
 /// Length of the longest segment in seconds: the time between two runs.
 pub const SEGMENT_SECONDS: f64 = LONGEST_SEGMENT_SAMPLES as f64 / SAMPLE_RATE_HZ as f64;
 
-/// Length at which live notes are given out before they end: a little less than the shortest segment, so
-/// that one more segment is enough.
+/// Length at which live notes are given out before they end: a little less than the shortest
+/// segment, so that one more segment is enough.
 pub const LONGEST_LIVE_NOTE_SECONDS: f64 = 2.0;
 
 /// Most samples that wait for a model before the session is backed up.
@@ -117,7 +117,8 @@ pub(crate) fn latency_samples(resampler: &Resampler, config: &SessionConfig) -> 
 }
 
 impl TokenPipeline {
-    /// `origin_samples` is the position of the first sample on the timeline, in samples of the model's rate.
+    /// `origin_samples` is the position of the first sample on the timeline, in samples of the
+    /// model's rate.
     pub(crate) fn new(config: &SessionConfig, source: AllowedNotes, origin_samples: i64) -> Self {
         Self {
             sample_rate_hz: f64::from(config.sample_rate_hz),

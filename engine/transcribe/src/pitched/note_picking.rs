@@ -1,14 +1,15 @@
 //! Notes from the outputs of the pitched network, frame by frame.
 //!
-//! A note begins where the onset logit of its key peaks above the threshold, unless the peak is better
-//! explained as a harmonic of a lower key. It ends when the key is silent for more than one frame, when it
-//! is struck again, or after the longest time that the caller waits for an end.
+//! A note begins where the onset logit of its key peaks above the threshold, unless the peak is
+//! better explained as a harmonic of a lower key. It ends when the key is silent for more than one
+//! frame, when it is struck again, or after the longest time that the caller waits for an end.
 
 use std::collections::VecDeque;
 
 use hitscribe_models::frame::pitched::VALUES_PER_KEY;
 
-/// Largest distance between a frame and the onset in it, in frames. The model is trained on half a frame.
+/// Largest distance between a frame and the onset in it, in frames. The model is trained on half a
+/// frame.
 pub const MAX_KEY_SHIFT_FRAMES: f64 = 1.0;
 
 /// Semitones from a key to its second, third, fourth and fifth harmonic.
@@ -23,8 +24,8 @@ pub struct NotePickRules {
     pub sounding_threshold: f32,
     /// An onset is the largest frame of its key within this many frames.
     pub reach_frames: usize,
-    /// A peak is a harmonic of a lower key if that key has an onset within the reach that is larger by more
-    /// than this many logits.
+    /// A peak is a harmonic of a lower key if that key has an onset within the reach that is larger
+    /// by more than this many logits.
     pub harmonic_lead_logits: f32,
     /// Shortest note.
     pub shortest_frames: u64,
@@ -111,8 +112,8 @@ impl NotePicker {
         open.fold(decided.max(0.0), f64::min)
     }
 
-    /// Takes the outputs of one frame, [`VALUES_PER_KEY`] for each key, and appends the notes that end in
-    /// the frame that this one decides.
+    /// Takes the outputs of one frame, [`VALUES_PER_KEY`] for each key, and appends the notes that
+    /// end in the frame that this one decides.
     pub fn push(&mut self, outputs: &[f32], notes: &mut Vec<PickedNote>) {
         let mut frame = outputs.to_vec();
         frame.resize(self.open.len() * VALUES_PER_KEY, f32::NAN);

@@ -28,8 +28,8 @@ fn the_content_of_development_recordings_is_recognised() {
         return;
     }
     let mut judged = 0;
-    // Not the loops of drum machines (edm_kick, logic_kits): some count as a mix, since a tuned kick or tom rings
-    // like a bass.
+    // Not the loops of drum machines (edm_kick, logic_kits): some count as a mix, since a tuned
+    // kick or tom rings like a bass.
     let sets = [
         "composite",
         "guitarset",

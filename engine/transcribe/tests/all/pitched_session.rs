@@ -66,7 +66,7 @@ const BASS: Parts = Parts {
 };
 
 #[test]
-fn plucked_strings_are_heard_where_they_are_played() {
+fn plucked_strings_are_transcribed_where_they_are_played() {
     let audio = plucks();
     let notes = bass_notes(&on_cpu().builtin().unwrap(), &audio, RATE_HZ);
     assert!(notes.iter().all(|n| !n.is_drum && n.program == 33));
@@ -121,7 +121,7 @@ fn weights_of_the_pitched_network_take_its_place() {
 }
 
 #[test]
-fn a_source_says_what_is_listened_for() {
+fn a_source_sets_the_parts() {
     let parts = |text: &str| Parts::from(&text.parse::<AllowedNotes>().unwrap());
     assert_eq!(parts("mix"), Parts::ALL);
     assert_eq!(parts("drums"), Parts::DRUMS);
@@ -137,7 +137,7 @@ fn a_source_says_what_is_listened_for() {
     assert!(drums.notes.iter().all(|n| n.is_drum));
 }
 
-fn listen(
+fn transcribe_stream(
     engine: &BuiltinModels,
     config: &SessionConfig,
     audio: &[f32],
@@ -162,10 +162,14 @@ fn listen(
 fn notes_do_not_depend_on_block_sizes() {
     let (engine, audio) = (engine(), plucks());
     let config = config(Parts::ALL);
-    let whole = listen(&engine, &config, &audio, audio.len());
+    let whole = transcribe_stream(&engine, &config, &audio, audio.len());
     assert!(whole.iter().any(|n| !n.is_drum));
     for block in [441, 8192, 50_001] {
-        assert_eq!(listen(&engine, &config, &audio, block), whole, "{block}");
+        assert_eq!(
+            transcribe_stream(&engine, &config, &audio, block),
+            whole,
+            "{block}"
+        );
     }
 }
 
@@ -197,7 +201,7 @@ fn every_note_is_out_after_the_latency() {
             longest_note_seconds: 0.4,
             ..config(Parts::ALL)
         };
-        let all = listen(&engine, &config, &audio, audio.len());
+        let all = transcribe_stream(&engine, &config, &audio, audio.len());
         let mut session = engine.session(&config).unwrap();
         let mut notes = Vec::new();
         for block in audio.chunks(997) {

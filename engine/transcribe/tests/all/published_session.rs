@@ -1,4 +1,4 @@
-//! Published models segment by segment, as live sources are heard, against whole recordings.
+//! Imported models on streams, segment by segment, against whole recordings.
 #![allow(clippy::print_stdout)]
 
 use std::path::{Path, PathBuf};
@@ -94,7 +94,7 @@ fn whole(path: &Path, source: Source, audio: &[f32]) -> Vec<PlacedNote> {
         source: source.mask(),
         ..TokenOptions::default()
     };
-    let heard = model.transcribe(&samples, &options, |_| true).unwrap();
+    let decoded = model.transcribe(&samples, &options, |_| true).unwrap();
     let last = audio.len() as u64 - 1;
     let place = |note| {
         let note = PlacedNote::from_note(note, RATE_HZ);
@@ -103,7 +103,7 @@ fn whole(path: &Path, source: Source, audio: &[f32]) -> Vec<PlacedNote> {
             ..note
         }
     };
-    sorted(heard.notes.iter().map(place).collect())
+    sorted(decoded.notes.iter().map(place).collect())
 }
 
 fn drain(model: &ImportedModel, session: &mut Session, notes: &mut Vec<PlacedNote>) {
@@ -111,7 +111,7 @@ fn drain(model: &ImportedModel, session: &mut Session, notes: &mut Vec<PlacedNot
     session.take_notes(notes);
 }
 
-fn listen(
+fn transcribe_stream(
     model: &ImportedModel,
     config: &SessionConfig,
     source: Source,
@@ -155,8 +155,8 @@ fn segments_that_come_in_give_the_notes_of_the_recording() {
                     assert!(whole.len() > 30, "{} notes prove little", whole.len());
                 }
                 for block in [audio.len(), 4096] {
-                    let heard = listen(&model, &config(), source, &audio, block);
-                    assert_eq!(plain(&heard), plain(&whole), "{source:?}, {block}");
+                    let streamed = transcribe_stream(&model, &config(), source, &audio, block);
+                    assert_eq!(plain(&streamed), plain(&whole), "{source:?}, {block}");
                 }
             }
         }
@@ -188,7 +188,7 @@ fn sources_do_not_depend_on_each_other() {
         sessions.iter_mut().for_each(Session::finish);
         run(&mut sessions);
         for (source, together) in sources.into_iter().zip(notes) {
-            let alone = listen(&model, &config(), source, &audio, audio.len());
+            let alone = transcribe_stream(&model, &config(), source, &audio, audio.len());
             assert_eq!(plain(&sorted(together)), plain(&alone), "{source:?}");
         }
     }
@@ -206,7 +206,7 @@ fn every_note_is_out_after_the_latency() {
             longest_note_seconds: LONGEST_LIVE_NOTE_SECONDS,
             ..SessionConfig::new(RATE_HZ)
         };
-        let all = listen(&model, &live, Source::FullMix, &audio, audio.len());
+        let all = transcribe_stream(&model, &live, Source::FullMix, &audio, audio.len());
         let mut session = model.session(&live, Source::FullMix).unwrap();
         assert!(session.latency_samples() < imported_latency_samples(RATE_HZ).unwrap());
         let mut notes = Vec::new();
@@ -233,13 +233,13 @@ fn the_grid_of_segments_belongs_to_the_timeline() {
     let model = ImportedModel::load(&lively(folder.path()), Device::Cpu).unwrap();
     let audio = sound(15.0);
     let source = Source::DrumBus;
-    let whole = listen(&model, &config(), source, &audio, audio.len());
+    let whole = transcribe_stream(&model, &config(), source, &audio, audio.len());
     let from = |timeline_samples: i64, audio: &[f32]| {
         let config = SessionConfig {
             timeline_samples,
             ..config()
         };
-        listen(&model, &config, source, audio, 4096)
+        transcribe_stream(&model, &config, source, audio, 4096)
     };
     let places = |notes: &[PlacedNote], shift: u64, after: u64| -> Vec<(u64, u8)> {
         let places = notes.iter().map(|n| (n.onset_samples + shift, n.pitch));
