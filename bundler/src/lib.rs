@@ -1,7 +1,9 @@
 //! Lays out `.clap` and `.vst3` bundles from a built plugin library.
 //!
-//! Linux and Windows CLAPs are the library itself under another name; VST3s and macOS plugins are
-//! folders. Licences and the model card go beside them, into `Hitscribe-licences`.
+//! A CLAP for Linux or Windows is the library under another name; VST3s and macOS plugins are
+//! folders. Licences are written beside them, to `Hitscribe-licences`.
+
+#![forbid(unsafe_code)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,11 +18,11 @@ const MACOS_IDENTIFIER: &str = "org.hitscribe.hitscribe";
 /// The system that a library was built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum System {
-    /// Linux, with the architecture as VST3 folders name it: `x86_64`, `aarch64`.
+    /// Linux, with the architecture as in VST3 folder names: `x86_64`, `aarch64`.
     Linux(&'static str),
-    /// macOS; one universal library.
+    /// macOS, with a universal library.
     MacOs,
-    /// Windows, with the architecture as VST3 folders name it: `x86_64`, `arm64`.
+    /// Windows, with the architecture as in VST3 folder names: `x86_64`, `arm64`.
     Windows(&'static str),
 }
 
@@ -37,7 +39,7 @@ impl System {
         }
     }
 
-    /// File name that Cargo gives the library of the package `hitscribe-plugin`.
+    /// File name of the library that Cargo builds for the package `hitscribe-plugin`.
     pub fn library_name(self) -> &'static str {
         match self {
             Self::Linux(_) => "libhitscribe_plugin.so",
@@ -47,7 +49,7 @@ impl System {
     }
 }
 
-/// Where the bundles lie.
+/// Paths of the bundles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bundles {
     /// `Hitscribe.clap`, a file or, on macOS, a folder.
@@ -56,11 +58,11 @@ pub struct Bundles {
     pub vst3: PathBuf,
 }
 
-/// Makes both bundles in `folder` from `library`, which was built for `system`. Older ones there
+/// Makes both bundles in `folder` from `library`, which was built for `system`. Existing bundles
 /// are replaced.
 ///
 /// # Errors
-/// When a file cannot be read or written, naming it.
+/// If a file cannot be read or written; the error names it.
 pub fn bundle(library: &Path, system: System, version: &str, folder: &Path) -> Result<Bundles> {
     let clap = folder.join(NAME).with_extension("clap");
     let vst3 = folder.join(NAME).with_extension("vst3");
@@ -92,10 +94,10 @@ pub fn bundle(library: &Path, system: System, version: &str, folder: &Path) -> R
     Ok(Bundles { clap, vst3 })
 }
 
-/// Puts texts (file name and content) into the licence folder beside the bundles.
+/// Writes texts (file name and content) to the licence folder beside the bundles.
 ///
 /// # Errors
-/// When a file cannot be written, naming it.
+/// If a file cannot be written; the error names it.
 pub fn add_licences(folder: &Path, texts: &[(String, String)]) -> Result<PathBuf> {
     let licences = folder.join(format!("{NAME}-licences"));
     remove(&licences)?;
@@ -141,7 +143,7 @@ fn parent(path: &Path) -> Result<()> {
     let Some(folder) = path.parent() else {
         return Ok(());
     };
-    fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))
+    fs::create_dir_all(folder).with_context(|| format!("{}: cannot be created", folder.display()))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

@@ -1,4 +1,4 @@
-//! `hitscribe bounce`: audio through a built plugin, as a host renders it.
+//! `hitscribe bounce`: renders audio through a plugin, as a host does.
 
 use std::path::{Path, PathBuf};
 
@@ -9,34 +9,34 @@ use hitscribe_core::midi::{MidiSettings, write_midi_file};
 use hitscribe_core::note::Note;
 use hitscribe_host::{Host, Library, MidiMessage, NoteEvent, Transport};
 
-use crate::values;
+use crate::{help, values};
 
-/// Longest wait for what a plugin puts out after the audio, in seconds.
+/// Maximum time after the audio for notes that still sound, in seconds.
 const LONGEST_TAIL_SECONDS: f64 = 30.0;
 
-/// Render an audio file through a CLAP plugin without a DAW: its notes as MIDI, its audio as WAV.
-///
-/// Times are those of the audio file: the latency that the plugin reports is taken out.
+/// Render an audio file through a CLAP plugin without a DAW
 #[derive(clap::Args)]
+#[command(after_help = help::MANUAL)]
 pub struct Args {
-    /// The audio file, mono or stereo.
+    /// Audio file, mono or stereo
     input: PathBuf,
-    /// The built plugin, such as target/bundles/Hitscribe.clap.
+    /// CLAP plugin, such as target/bundles/Hitscribe.clap
     #[arg(long, value_name = "PATH")]
     plugin: PathBuf,
-    /// The MIDI file to write.
+    /// MIDI file to write
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Also write the audio that comes out of the plugin, 32-bit float WAV.
+    /// WAV file for the plugin's audio output, 32-bit float
     #[arg(long, value_name = "FILE")]
     audio: Option<PathBuf>,
-    /// Frames in a block.
-    #[arg(long, value_name = "FRAMES", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    /// Block size
+    #[arg(long, value_name = "FRAMES", default_value_t = 512,
+        value_parser = clap::value_parser!(u32).range(1..=65_536))]
     block: u32,
-    /// Set a parameter, as in "Sensitivity=60 %"; can be given several times.
+    /// Set a parameter, such as "Sensitivity=60 %"; repeatable
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parse_setting)]
     settings: Vec<(String, String)>,
-    /// Tempo of the transport and the MIDI file, in quarter notes per minute.
+    /// Tempo of the transport and the MIDI file
     #[arg(long, value_name = "BPM", default_value_t = 120.0, value_parser = values::tempo)]
     tempo: f64,
 }
@@ -46,7 +46,7 @@ fn parse_setting(text: &str) -> Result<(String, String), String> {
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
-/// Renders.
+/// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
     let midi = MidiSettings {
         tempo_bpm: args.tempo,
@@ -56,7 +56,7 @@ pub fn run(args: &Args) -> Result<()> {
     let library = Library::load(&args.plugin)?;
     let mut host = library.instance(channels.len())?;
     host.set_offline(true);
-    // Ours reports its latency in this mode. Other plugins have no such parameter, which is fine.
+    // Hitscribe reports its latency in this mode. Other plugins have no such parameter.
     let _ = host.set("Latency mode", "Aligned (audio waits)");
     for (name, value) in &args.settings {
         host.set(name, value)?;
@@ -81,7 +81,7 @@ fn read(path: &Path) -> Result<(Vec<Vec<f32>>, u32)> {
     let count = file.channel_count();
     if count > 2 {
         bail!(
-            "{}: has {count} channels; the plugin takes one or two",
+            "{}: has {count} channels; the plugin accepts one or two",
             path.display()
         );
     }
@@ -96,7 +96,7 @@ fn read(path: &Path) -> Result<(Vec<Vec<f32>>, u32)> {
     Ok((channels, file.sample_rate_hz()))
 }
 
-/// Feeds everything, and silence until the latency has passed and the last note has ended.
+/// Renders all audio, then silence until the latency has passed and the last note has ended.
 fn render(
     host: &mut Host,
     channels: &[Vec<f32>],
@@ -150,7 +150,7 @@ fn render(
     Ok((audio, events))
 }
 
-/// The program of a channel at a frame.
+/// The MIDI program of a channel at a frame.
 fn program_at(messages: &[MidiMessage], channel: u16, frame: u64) -> u8 {
     /// Status byte of a program change on the first channel.
     const PROGRAM_CHANGE: u16 = 0xc0;
@@ -162,7 +162,7 @@ fn program_at(messages: &[MidiMessage], channel: u16, frame: u64) -> u8 {
         .map_or(0, |message| message.bytes[1] & 127)
 }
 
-/// Notes with their ends, on the time of the audio file.
+/// Pairs note-ons with note-offs, and converts frames to seconds of the audio file.
 fn paired(
     events: &[NoteEvent],
     messages: &[MidiMessage],
@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_note_has_the_program_that_its_channel_had_then() {
+    fn a_note_has_the_program_of_its_channel_at_its_onset() {
         let change = |frame, channel: u8, program| MidiMessage {
             frame,
             bytes: [0xc0 | channel, program, 0],

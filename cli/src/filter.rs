@@ -1,4 +1,4 @@
-//! `hitscribe filter`: leakage filters on a transcription that exists already.
+//! `hitscribe filter`: leakage filters on existing transcriptions.
 
 use std::path::PathBuf;
 
@@ -12,28 +12,27 @@ use serde_json::json;
 
 use crate::eval::notes_file;
 use crate::output::outln;
-use crate::values;
+use crate::{help, values};
 
-/// Take leaked notes out of a transcription and say which and why.
-///
-/// Writes a MIDI file at 120 BPM whose notes are at the same seconds as in FILE.
+/// Remove leaked notes from a transcription
 #[derive(clap::Args)]
+#[command(after_help = help::MANUAL)]
 pub struct Args {
-    /// MIDI file, or our JSON
+    /// MIDI file, or JSON from `transcribe --json`
     file: PathBuf,
-    /// MIDI file to write; without it only the report is printed
+    /// MIDI file to write; without it the report is printed only
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// off, auto, drums-only, smart, pitch, confidence or remap-chromatic
+    /// Filter for drum hits transcribed as pitched notes
     #[arg(long, default_value_t = Strategy::Auto, value_name = "FILTER")]
     leakage: Strategy,
     /// Threshold of the confidence filter
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share)]
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::fraction)]
     minimum_confidence: f32,
-    /// Judge as in live use, on a running window that spares the pitched notes of a real mix
+    /// Filter as in live use, on a running window
     #[arg(long)]
     running: bool,
-    /// Print every changed note with its reason, and the notes that are left, as JSON
+    /// Print the changed notes, the reasons and the remaining notes as JSON
     #[arg(long)]
     json: bool,
 }

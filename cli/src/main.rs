@@ -1,14 +1,17 @@
 //! The `hitscribe` command.
 
-mod audio_in;
+#![forbid(unsafe_code)]
+
 mod bounce;
 mod debug;
 mod diagnose;
 mod eval;
 mod filter;
+mod help;
 mod model;
 mod models;
 mod output;
+mod recording;
 mod transcribe;
 mod values;
 
@@ -17,9 +20,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Audio in, MIDI out: drum and note transcription.
+/// Transcribe audio to MIDI: drums and pitched notes
 #[derive(Parser)]
-#[command(name = "hitscribe", version)]
+#[command(name = "hitscribe", version, after_help = help::MANUAL)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -27,63 +30,47 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    DebugTensors(debug::tensors::Args),
-    DebugTokens(debug::tokens::Args),
     Transcribe(transcribe::Args),
-    Eval(eval::Args),
-    EvalSet(eval::set::Args),
     Models(models::Args),
     Filter(filter::Args),
     Diagnose(diagnose::Args),
     Bounce(bounce::Args),
+    Eval(eval::Args),
+    EvalSet(eval::set::Args),
+    DebugTensors(debug::tensors::Args),
+    DebugTokens(debug::tokens::Args),
 }
 
 fn main() -> ExitCode {
     env_logger::Builder::new()
-        // Our own warnings; what libraries say in passing is for RUST_LOG.
+        // Warnings of Hitscribe only; RUST_LOG shows more.
         .filter_level(log::LevelFilter::Off)
         .filter_module("hitscribe", log::LevelFilter::Warn)
         .parse_default_env()
-        .format(|out, record| writeln!(out, "hitscribe: {}", one_line(&record.args().to_string())))
+        .format(|out, record| {
+            writeln!(
+                out,
+                "hitscribe: {}",
+                output::one_line(&record.args().to_string())
+            )
+        })
         .init();
     let outcome = match Cli::parse().command {
-        Command::DebugTensors(args) => debug::tensors::run(&args),
-        Command::DebugTokens(args) => debug::tokens::run(&args),
         Command::Transcribe(args) => transcribe::run(&args),
-        Command::Eval(args) => eval::run(&args),
-        Command::EvalSet(args) => eval::set::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Filter(args) => filter::run(&args),
         Command::Diagnose(args) => diagnose::run(&args),
         Command::Bounce(args) => bounce::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::EvalSet(args) => eval::set::run(&args),
+        Command::DebugTensors(args) => debug::tensors::run(&args),
+        Command::DebugTokens(args) => debug::tokens::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            report(&error);
+            output::report(&error);
             ExitCode::FAILURE
         }
     }
-}
-
-/// Says on standard error what went wrong, in one line.
-fn report(error: &anyhow::Error) {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        // Errors of the engine name their cause themselves.
-        if !text.ends_with(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    tell(&text);
-}
-
-/// Says something on standard error, in one line.
-fn tell(text: &str) {
-    eprintln!("hitscribe: {}", one_line(text));
-}
-
-/// One line, whatever a file name or a nested error brings in.
-fn one_line(text: &str) -> String {
-    text.replace(|c: char| c.is_control(), " ")
 }

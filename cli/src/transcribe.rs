@@ -2,68 +2,67 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::io::Write as _;
+use std::fmt::Display;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::model::{Heard, Models, PublishedArgs, Sound};
-use crate::values;
 use anyhow::{Context, Result, anyhow, bail};
+use hitscribe::audio::{demo_kit, file};
 use hitscribe::leakage;
 use hitscribe::leakage::{Settings, Strategy};
+use hitscribe::midi::MidiSettings;
+use hitscribe::{DeviceChoice, DrumClass, Note, Transcriber};
 use hitscribe_core::atomic_file::write_atomically;
-use hitscribe_core::audio::{demo_kit, file};
-use hitscribe_core::midi::{MidiSettings, midi_file};
-use hitscribe_core::{DrumClass, Note};
-use hitscribe_models::device::DeviceChoice;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-/// Name that stands for the built-in groove, where there is no such file.
+use crate::model::{ModelArgs, load, options, warning_text};
+use crate::output::outln;
+use crate::{help, output, values};
+
+/// Input that renders the built-in groove, unless a file has this name.
 const DEMO: &str = "demo";
 
-/// Transcribe audio files to MIDI files.
-///
-/// Writes NAME.mid beside each NAME.wav (or .aiff, .flac, .mp3, .ogg): drums on channel 10 with General
-/// MIDI notes and velocities, pitched notes on the other channels. `demo` as a file name renders the built-in
-/// groove, writes it as a WAV file beside its MIDI file (never in the place of another recording) and
-/// transcribes it.
+/// Transcribe audio files to MIDI files
 #[derive(clap::Args)]
+#[command(after_help = help::MANUAL)]
 pub struct Args {
-    /// Audio files, folders of them, or `demo`
+    /// Audio files, folders of audio files, or `demo`
     #[arg(required = true, value_name = "FILE|FOLDER")]
     inputs: Vec<PathBuf>,
-    /// Output file, or folder when there are several inputs [default: beside each input]
-    #[arg(short, long, value_name = "FILE|FOLDER")]
+    /// File to write, or folder for several inputs [default: beside input]
+    #[arg(short, long, value_name = "FILE|FOLDER", help_heading = help::FILES)]
     output: Option<PathBuf>,
-    /// Write notes as JSON (seconds, velocities, confidences) instead of MIDI: one line per input, to
-    /// standard output unless --output is given
-    #[arg(long)]
+    /// Write notes as JSON, to standard output unless --output is given
+    #[arg(long, help_heading = help::FILES)]
     json: bool,
-    /// From 0 (only certain hits) to 1 (every suspicion)
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share)]
-    sensitivity: f32,
     #[command(flatten)]
-    published: PublishedArgs,
-    /// Where to compute: auto, cpu or cuda:N
-    #[arg(long, default_value_t)]
-    device: DeviceChoice,
-    /// Weights of one of the built-in networks, drums or pitched, to use instead of its own, such as a
-    /// fine-tuned copy
-    #[arg(long, value_name = "FILE.safetensors")]
+    model: ModelArgs,
+    /// Weights that replace a built-in network's, drums or pitched
+    #[arg(long, value_name = "SAFETENSORS", help_heading = help::MODEL)]
     weights: Option<PathBuf>,
-    /// What to do against drum hits that were written as pitched notes: off, auto, drums-only, smart,
-    /// pitch, confidence or remap-chromatic; says what it changed and why
-    #[arg(long, default_value_t = Strategy::Off, value_name = "FILTER")]
+    /// Where to compute: auto, cpu or cuda:N
+    #[arg(long, default_value_t, help_heading = help::MODEL)]
+    device: DeviceChoice,
+    /// 0: only certain notes, 1: every candidate
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::fraction,
+        help_heading = help::NOTES)]
+    sensitivity: f32,
+    /// Filter for drum hits transcribed as pitched notes
+    #[arg(long, default_value_t = Strategy::Off, value_name = "FILTER", help_heading = help::NOTES)]
     leakage: Strategy,
     /// Threshold of the confidence filter
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share)]
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::fraction,
+        help_heading = help::NOTES)]
     minimum_confidence: f32,
-    /// Tempo of the MIDI file in quarter notes per minute
-    #[arg(long, default_value_t = 120.0, value_name = "BPM", value_parser = values::tempo)]
+    /// Quarter notes per minute
+    #[arg(long, default_value_t = 120.0, value_name = "BPM", value_parser = values::tempo,
+        help_heading = help::MIDI)]
     tempo: f64,
-    /// Time signature of the MIDI file
-    #[arg(long, default_value = "4/4", value_name = "N/M", value_parser = parse_meter)]
+    /// Beats in a bar and their note value
+    #[arg(long, default_value = "4/4", value_name = "N/M", value_parser = parse_meter,
+        help_heading = help::MIDI)]
     time_signature: (u8, u8),
 }
 
@@ -77,19 +76,19 @@ fn parse_meter(text: &str) -> Result<(u8, u8)> {
     }
 }
 
-/// Where one input's notes go.
+/// Where the notes of an input are written.
 #[derive(Clone, Debug, PartialEq)]
 enum Target {
     File(PathBuf),
     StandardOutput,
 }
 
-/// Runs the command: every input is tried, and the first errors do not keep the others from being done.
+/// Runs the command. An input that fails does not stop the others.
 pub fn run(args: &Args) -> Result<()> {
     let inputs = expand(&args.inputs);
     let total = inputs.len();
     let is_single = total == 1 && !args.inputs[0].is_dir();
-    let mut models = Models::load(&args.published, args.weights.as_deref(), args.device)?;
+    let transcriber = load(&args.model, args.weights.as_deref(), args.device)?;
     let mut outputs: HashMap<PathBuf, PathBuf> = HashMap::new();
     let mut failed = 0;
     for input in inputs {
@@ -104,13 +103,13 @@ pub fn run(args: &Args) -> Result<()> {
                     input.display()
                 );
             }
-            transcribe(args, &mut models, &input, &target)
+            transcribe(args, &transcriber, &input, &target)
         });
         match outcome {
             Ok(()) => {}
             Err(error) if total == 1 => return Err(error),
             Err(error) => {
-                super::report(&error);
+                output::report(&error);
                 failed += 1;
             }
         }
@@ -123,7 +122,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
 }
 
-/// Folders become the audio files in them.
+/// Replaces folders by their audio files.
 fn expand(inputs: &[PathBuf]) -> Vec<Result<PathBuf>> {
     let mut files = Vec::new();
     for input in inputs {
@@ -190,7 +189,7 @@ fn target(args: &Args, input: &Path, is_single: bool) -> Result<Target> {
             }
         }
     };
-    // Known now or after minutes of work.
+    // Checked before minutes of work.
     let folder = path
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
@@ -213,54 +212,46 @@ fn target(args: &Args, input: &Path, is_single: bool) -> Result<Target> {
     Ok(Target::File(path))
 }
 
-fn transcribe(args: &Args, models: &mut Models, input: &Path, target: &Target) -> Result<()> {
+fn transcribe(args: &Args, transcriber: &Transcriber, input: &Path, target: &Target) -> Result<()> {
     let demo = is_demo(input).then(|| demo_kit::groove().0);
     if let (Some(samples), Target::File(path)) = (&demo, target) {
         write_demo(samples, &path.with_extension("wav"))?;
     }
-    let sound = match &demo {
-        Some(samples) => Sound::Samples {
-            interleaved: samples,
-            channel_count: 2,
-            rate_hz: demo_kit::DEMO_SAMPLE_RATE_HZ,
-        },
-        None => Sound::File,
-    };
-    // Not before something is done, so that what is said about the model stands above it.
+    // Created late, so that messages about the model are printed above it.
     let mut progress: Option<ProgressBar> = None;
-    let heard = models.transcribe(input, sound, args.sensitivity, &mut |done, length| {
-        let bar = progress.get_or_insert_with(|| progress_bar(input));
-        if let Some(length) = length {
-            bar.set_length((length * 1e3) as u64);
+    let outcome = {
+        let mut options = options(transcriber, &args.model, input)
+            .sensitivity(args.sensitivity)
+            .leakage(Settings {
+                strategy: args.leakage,
+                minimum_confidence: args.minimum_confidence,
+            })
+            .on_progress(|now| {
+                let bar = progress.get_or_insert_with(|| progress_bar(input));
+                if let Some(length) = now.length_seconds {
+                    bar.set_length((length * 1e3) as u64);
+                }
+                bar.set_position((now.done_seconds * 1e3) as u64);
+                ControlFlow::Continue(())
+            });
+        match &demo {
+            Some(samples) => options.samples(samples, 2, demo_kit::DEMO_SAMPLE_RATE_HZ),
+            None => options.file(input),
         }
-        bar.set_position((done * 1e3) as u64);
-    });
+    };
     if let Some(bar) = progress {
         bar.finish_and_clear();
     }
-    let Heard {
-        model,
-        device,
-        mut transcription,
-    } = heard?;
+    let transcription = outcome?;
     for warning in &transcription.warnings {
-        log::warn!("{}: {warning}", input.display());
+        log::warn!("{}: {}", input.display(), warning_text(warning));
     }
-    let leakage = (args.leakage != Strategy::Off).then(|| {
-        let settings = Settings {
-            strategy: args.leakage,
-            minimum_confidence: args.minimum_confidence,
-        };
-        let verdicts = leakage::filter(&transcription.notes, &settings);
-        let report = leakage::Report::new(&transcription.notes, &verdicts);
-        transcription.notes = leakage::apply(&transcription.notes, &verdicts);
-        Leakage {
-            strategy: args.leakage,
-            report,
-        }
+    let leakage = transcription.leakage.clone().map(|report| Leakage {
+        strategy: args.leakage,
+        report,
     });
     if let Some(Leakage { strategy, report }) = &leakage {
-        super::tell(&format!(
+        output::message(&format!(
             "{}: leakage {strategy}: {report}",
             input.display()
         ));
@@ -268,8 +259,8 @@ fn transcribe(args: &Args, models: &mut Models, input: &Path, target: &Target) -
     let content = if args.json {
         let document = Document {
             file: input.display().to_string(),
-            model,
-            device,
+            model: transcription.model.clone(),
+            device: transcription.device.to_string(),
             sample_rate_hz: transcription.sample_rate_hz,
             duration_seconds: transcription.duration_seconds,
             leakage,
@@ -283,62 +274,51 @@ fn transcribe(args: &Args, models: &mut Models, input: &Path, target: &Target) -
             tempo_bpm: args.tempo,
             meter: args.time_signature,
         };
-        midi_file(&transcription.notes, &settings)?
+        transcription.midi(&settings)?
     };
     match target {
-        Target::StandardOutput => to_standard_output(&content),
+        Target::StandardOutput => output::write_bytes(&content),
         Target::File(path) => {
             write_atomically(path, &content)?;
             let (count, seconds) = (transcription.notes.len(), transcription.duration_seconds);
-            say(&format!(
-                "{}: {count} notes in {seconds:.1} s of audio",
-                path.display()
-            ))
+            report_written(
+                &path.display(),
+                &format!("{count} notes in {seconds:.1} s of audio"),
+            )
         }
     }
 }
 
-/// A bar for work that takes longer than a moment, on a terminal only.
+/// A progress bar, drawn on terminals only.
 fn progress_bar(input: &Path) -> ProgressBar {
     let progress = ProgressBar::no_length();
     if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {percent}% {eta}") {
         progress.set_style(style);
     }
-    progress.set_message(super::one_line(&input.display().to_string()));
+    progress.set_message(output::one_line(&input.display().to_string()));
     progress.enable_steady_tick(Duration::from_millis(200));
     progress
 }
 
-fn say(text: &str) -> Result<()> {
-    to_standard_output(format!("{}\n", super::one_line(text)).as_bytes())
-}
-
-/// Nobody listening any more is no error.
-fn to_standard_output(bytes: &[u8]) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(error).context("standard output")
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Writes the demo groove to a WAV file, unless it is there already. Another file of that name stays.
+/// Writes the demo groove to a WAV file. An existing file with other content is an error.
 fn write_demo(samples: &[f32], path: &Path) -> Result<()> {
     let bytes = wav(samples, 2, demo_kit::DEMO_SAMPLE_RATE_HZ)?;
     let shown = path.display();
     if !path.exists() {
         write_atomically(path, &bytes)?;
     } else if std::fs::read(path).ok().as_ref() != Some(&bytes) {
-        bail!(
-            "{shown}: is not the demo groove, which would replace it: move it away or name another output with --output"
-        );
+        bail!("{shown}: is not the demo groove and would be overwritten: move it, or set --output");
     }
-    say(&format!("{shown}: the demo groove as audio"))
+    report_written(&shown, "the demo groove as audio")
 }
 
-/// 16-bit WAV.
+/// Prints what was written to a file, in one line.
+fn report_written(path: &dyn Display, what: &str) -> Result<()> {
+    outln!("{}", output::one_line(&format!("{path}: {what}")));
+    Ok(())
+}
+
+/// The bytes of a 16-bit WAV file.
 fn wav(samples: &[f32], channels: u16, sample_rate: u32) -> Result<Vec<u8>> {
     let sample_format = hound::SampleFormat::Int;
     let spec = hound::WavSpec {
@@ -356,7 +336,7 @@ fn wav(samples: &[f32], channels: u16, sample_rate: u32) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// One recording in JSON.
+/// The JSON of a recording.
 #[derive(Serialize)]
 struct Document {
     file: String,
@@ -369,14 +349,14 @@ struct Document {
     notes: Vec<JsonNote>,
 }
 
-/// What a leakage filter did to the notes.
+/// What a leakage filter changed.
 #[derive(Serialize)]
 struct Leakage {
     strategy: Strategy,
     report: leakage::Report,
 }
 
-/// A note, and the name of its drum.
+/// A note and its drum class.
 #[derive(Serialize)]
 struct JsonNote {
     #[serde(flatten)]

@@ -4,10 +4,10 @@
 
 use std::io::Write as _;
 
-use hitscribe_models::generate::{LoadOptions, Transcriber};
+use hitscribe_models::generate::{LoadOptions, TokenModel};
 use hitscribe_models::device::Device;
 use hitscribe_core::checkpoint::Checkpoint;
-use hitscribe_models::mt3_family::hyperparameters::Settings;
+use hitscribe_models::Hyperparameters;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -19,13 +19,13 @@ fuzz_target!(|bytes: &[u8]| {
     for key in checkpoint.keys() {
         let _ = checkpoint.read_f32(key);
     }
-    let settings = Settings {
+    let hyperparameters = Hyperparameters {
         heads: Some(2),
-        ..Settings::default()
+        ..Hyperparameters::default()
     };
     let options = LoadOptions {
-        settings,
+        hyperparameters,
         ..LoadOptions::default()
     };
-    let _ = Transcriber::load(file.path(), &options, Device::Cpu);
+    let _ = TokenModel::load(file.path(), &options, Device::Cpu);
 });

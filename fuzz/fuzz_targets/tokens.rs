@@ -1,10 +1,9 @@
 //! Any numbers as token streams of both vocabularies.
 #![no_main]
 
-use hitscribe_core::tokens::mt3::decode;
-use hitscribe_core::tokens::mt3::decode::DecodePath;
 use hitscribe_core::tokens::SegmentTokens;
-use hitscribe_core::tokens::yourmt3::notes;
+use hitscribe_core::tokens::mt3::{self, ParseRules};
+use hitscribe_core::tokens::yourmt3;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|segments: Vec<(f32, Vec<i16>)>| {
@@ -15,9 +14,9 @@ fuzz_target!(|segments: Vec<(f32, Vec<i16>)>| {
         })
         .collect();
     let tokens: usize = segments.iter().map(|segment| segment.ids.len()).sum();
-    for path in [DecodePath::Mt3, DecodePath::MrMt3] {
-        let decoded = decode::decode(&segments, path);
-        assert!(decoded.notes.len() + decoded.invalid_events <= tokens);
+    for rules in [ParseRules::Mt3, ParseRules::MrMt3] {
+        let parsed = mt3::parse(&segments, rules);
+        assert!(parsed.notes.len() + parsed.invalid_events <= tokens);
     }
-    assert!(notes::decode(&[segments]).notes.len() <= tokens);
+    assert!(yourmt3::parse(&[segments]).notes.len() <= tokens);
 });

@@ -1,4 +1,4 @@
-//! Times and events, between the host's own types and CLAP's.
+//! Conversion of transport and events between the host's types and CLAP's.
 
 use anyhow::{Result, ensure};
 use clack_host::events::event_types::{TransportEvent, TransportFlags};
@@ -7,18 +7,18 @@ use clack_host::events::{EventFlags, EventHeader};
 use clack_host::prelude::*;
 use clack_host::utils::{BeatTime, SecondsTime};
 
-/// The host's clock at the start of a block.
+/// The transport at the start of a block.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Transport {
-    /// Whether it runs.
+    /// Whether it is running.
     pub playing: bool,
-    /// Seconds on the timeline.
+    /// Position in seconds.
     pub seconds: f64,
-    /// Quarter notes on the timeline.
+    /// Position in quarter notes.
     pub beats: f64,
     /// Quarter notes per minute.
     pub tempo_bpm: f64,
-    /// Beats in a bar, and their note value.
+    /// Beats per bar and their note value.
     pub meter: (u16, u16),
 }
 
@@ -27,29 +27,30 @@ pub struct Transport {
 pub struct NoteEvent {
     /// Frames since activation.
     pub frame: u64,
-    /// On or off.
+    /// Note-on or note-off.
     pub is_on: bool,
     /// MIDI channel 0..=15.
     pub channel: u16,
-    /// MIDI key.
+    /// MIDI key 0..=127.
     pub key: u16,
-    /// 0..=1.
+    /// Velocity 0..=1.
     pub velocity: f64,
 }
 
-/// A MIDI message of the plugin that is no note.
+/// A MIDI message of the plugin other than a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MidiMessage {
     /// Frames since activation.
     pub frame: u64,
-    /// The message.
+    /// Status and data bytes.
     pub bytes: [u8; 3],
 }
 
-/// Sorts the events of a block of `frames` frames that begins at `start` into notes and messages.
+/// Appends the events of a block to `notes` and `messages`. The block begins at frame `start` and
+/// has `frames` frames.
 ///
 /// # Errors
-/// When one is out of order or place.
+/// If an event is out of order or outside the block.
 pub fn collect(
     events: &EventBuffer,
     start: u64,
@@ -59,8 +60,11 @@ pub fn collect(
 ) -> Result<()> {
     let mut last = 0;
     let mut place = |time: u32| {
-        let is_good = time >= last && (time as usize) < frames;
-        ensure!(is_good, "an event out of order or place");
+        let is_valid = time >= last && (time as usize) < frames;
+        ensure!(
+            is_valid,
+            "an event of the plugin is out of order or outside the block"
+        );
         last = time;
         Ok(start + u64::from(time))
     };
@@ -111,7 +115,7 @@ note_parts!(
     clack_host::events::event_types::NoteOffEvent
 );
 
-/// The clock as CLAP has it.
+/// The transport as a CLAP event.
 pub fn transport_event(transport: Transport) -> TransportEvent {
     let (numerator, denominator) = transport.meter;
     let bar_beats = f64::from(numerator) * 4.0 / f64::from(denominator.max(1));

@@ -11,12 +11,12 @@ use clack_extensions::params::{
 use clack_extensions::state::{HostState, HostStateImpl};
 use clack_host::prelude::*;
 
-/// What the plugin asks the host for.
+/// Requests of the plugin.
 #[derive(Default)]
 pub struct Shared {
-    /// How often it has asked to be restarted.
+    /// Number of requested restarts.
     pub restart: AtomicU32,
-    /// Whether it wants to be called on the main thread.
+    /// Whether a callback on the main thread is requested.
     pub callback: AtomicBool,
 }
 
@@ -42,19 +42,19 @@ impl HostParamsImplShared for Shared {
 
 impl HostGuiImpl for Shared {
     fn resize_hints_changed(&self) {}
-    fn request_resize(&self, _size: GuiSize) -> std::result::Result<(), HostError> {
+    fn request_resize(&self, _size: GuiSize) -> Result<(), HostError> {
         Ok(())
     }
-    fn request_show(&self) -> std::result::Result<(), HostError> {
+    fn request_show(&self) -> Result<(), HostError> {
         Ok(())
     }
-    fn request_hide(&self) -> std::result::Result<(), HostError> {
+    fn request_hide(&self) -> Result<(), HostError> {
         Ok(())
     }
     fn closed(&self, _was_destroyed: bool) {}
 }
 
-/// The host's main thread, which asks for nothing.
+/// The host's main thread, which ignores what the plugin reports.
 pub struct MainThread;
 
 impl MainThreadHandler<'_> for MainThread {}
@@ -72,7 +72,7 @@ impl HostParamsImplMainThread for MainThread {
     fn clear(&self, _id: ClapId, _flags: ParamClearFlags) {}
 }
 
-/// The types above, as clack wants them.
+/// The handlers above, for clack.
 pub struct Handlers;
 
 impl HostHandlers for Handlers {

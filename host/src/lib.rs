@@ -1,7 +1,7 @@
-//! A headless CLAP host: loads a plugin, feeds it audio in blocks, collects audio and notes.
+//! A headless CLAP host: loads a plugin, sends it audio in blocks, collects its audio and notes.
 //!
-//! Used by `hitscribe bounce` and by the tests of the built bundle. One thread plays all of the
-//! host's roles, as renderers do.
+//! `hitscribe bounce` and the end-to-end tests use it. One thread is both the main thread and the
+//! audio thread, as in renderers; a [`Host`] cannot be sent to another thread.
 
 mod events;
 mod handlers;
@@ -28,13 +28,13 @@ use handlers::{Handlers, MainThread, Shared};
 /// A parameter of the plugin.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {
-    /// Its identifier.
+    /// Identifier.
     pub id: ClapId,
-    /// Its name.
+    /// Name.
     pub name: String,
 }
 
-/// A loaded plugin with one instance.
+/// An instance of a plugin.
 pub struct Host {
     instance: PluginInstance<Handlers>,
     processor: Option<StartedPluginAudioProcessor<Handlers>>,
@@ -47,42 +47,42 @@ pub struct Host {
     events: EventBuffer,
 }
 
-/// The library of a plugin; instances may be made from it as often as one likes.
+/// The library of a plugin, from which any number of instances can be made.
 pub struct Library {
     entry: PluginEntry,
     name: String,
 }
 
 impl Library {
-    /// Loads the library of a `.clap`.
+    /// Loads a `.clap`.
     ///
     /// # Errors
-    /// When it cannot be loaded or holds no plugin.
+    /// If it cannot be loaded or is not a CLAP plugin.
     pub fn load(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
-        // SAFETY: loading a library runs its code; the user named this plugin.
+        // SAFETY: loading a library runs its code. The user has chosen this plugin.
         let entry = unsafe { PluginEntry::load(path) }
-            .map_err(|error| anyhow!("{name}: not a CLAP plugin that can be loaded: {error}"))?;
+            .map_err(|error| anyhow!("{name}: cannot be loaded as a CLAP plugin: {error}"))?;
         Ok(Self { entry, name })
     }
 
     /// A new instance with `channel_count` channels of audio in and out.
     ///
     /// # Errors
-    /// When the plugin cannot be made or has no such layout.
+    /// If the plugin cannot be instantiated or has no such layout.
     pub fn instance(&self, channel_count: usize) -> Result<Host> {
         let name = &self.name;
         let factory = self
             .entry
             .get_plugin_factory()
-            .with_context(|| format!("{name}: holds no plugin"))?;
+            .with_context(|| format!("{name}: contains no plugin"))?;
         let descriptor = factory
             .plugin_descriptors()
             .next()
-            .with_context(|| format!("{name}: holds no plugin"))?;
+            .with_context(|| format!("{name}: contains no plugin"))?;
         let id = descriptor
             .id()
-            .with_context(|| format!("{name}: the plugin has no name"))?;
+            .with_context(|| format!("{name}: the plugin has no identifier"))?;
         let host = HostInfo::new(
             "hitscribe",
             "Hitscribe",
@@ -92,9 +92,9 @@ impl Library {
         let shared = |_: &_| Shared::default();
         let mut instance =
             PluginInstance::<Handlers>::new(shared, |_| MainThread, &self.entry, id, &host)
-                .map_err(|error| anyhow!("{name}: cannot be made: {error}"))?;
+                .map_err(|error| anyhow!("{name}: cannot be instantiated: {error}"))?;
         select_layout(&mut instance, channel_count)
-            .with_context(|| format!("{name}: no layout with {channel_count} channels"))?;
+            .with_context(|| format!("{name}: has no layout with {channel_count} channels"))?;
         Ok(Host {
             instance,
             processor: None,
@@ -112,7 +112,7 @@ impl Library {
 fn select_layout(instance: &mut PluginInstance<Handlers>, channel_count: usize) -> Result<()> {
     let handle = instance.plugin_handle();
     let Some(layouts) = handle.get_extension::<PluginAudioPortsConfig>() else {
-        ensure!(channel_count == 2, "it has one layout only");
+        ensure!(channel_count == 2, "it only has a stereo layout");
         return Ok(());
     };
     let mut buffer = AudioPortsConfigBuffer::new();
@@ -131,11 +131,11 @@ fn select_layout(instance: &mut PluginInstance<Handlers>, channel_count: usize) 
                 .map_err(|error| anyhow!("{error}"));
         }
     }
-    Err(anyhow!("none fits"))
+    Err(anyhow!("no layout fits"))
 }
 
 impl Host {
-    /// Tells the plugin whether it renders offline. Before [`Self::start`].
+    /// Sets offline or real-time rendering. To be called before [`Self::start`].
     pub fn set_offline(&mut self, is_offline: bool) {
         let handle = self.instance.plugin_handle();
         if let Some(render) = handle.get_extension::<PluginRender>() {
@@ -144,7 +144,7 @@ impl Host {
             } else {
                 RenderMode::Realtime
             };
-            // A plugin may refuse; it then renders as it plays.
+            // A plugin that refuses renders as in playback.
             let _ = render.set(&handle, mode);
         }
     }
@@ -165,11 +165,11 @@ impl Host {
             .collect()
     }
 
-    /// Sets a parameter by its name to a value as the plugin writes it, such as `50 %`. Takes
-    /// effect at once while stopped, with the next block otherwise.
+    /// Sets a parameter by its name and a value as the plugin displays it, such as `50 %`. It takes
+    /// effect immediately while stopped, with the next block while started.
     ///
     /// # Errors
-    /// When there is no such parameter, or the plugin does not understand the value.
+    /// If there is no such parameter or the plugin cannot parse the value.
     pub fn set(&mut self, name: &str, text: &str) -> Result<()> {
         let parameter = self
             .parameters()
@@ -183,7 +183,7 @@ impl Host {
             .context("the plugin has no parameters")?;
         let value = extension
             .text_to_value(&handle, parameter.id, &text_c)
-            .with_context(|| format!("parameter {name:?} does not understand {text:?}"))?;
+            .with_context(|| format!("parameter {name:?} cannot have the value {text:?}"))?;
         self.changes.push(&ParamValueEvent::new(
             0,
             parameter.id,
@@ -200,10 +200,10 @@ impl Host {
         Ok(())
     }
 
-    /// Starts the plugin's engine.
+    /// Activates the plugin for blocks of up to `max_block_frames` frames and starts processing.
     ///
     /// # Errors
-    /// When the plugin refuses.
+    /// If the plugin refuses.
     pub fn start(&mut self, sample_rate_hz: f64, max_block_frames: usize) -> Result<()> {
         let configuration = PluginAudioConfiguration {
             sample_rate: sample_rate_hz,
@@ -216,13 +216,13 @@ impl Host {
             .map_err(|error| anyhow!("the plugin cannot be activated: {error}"))?;
         let started = stopped
             .start_processing()
-            .map_err(|error| anyhow!("it does not start: {error}"))?;
+            .map_err(|error| anyhow!("the plugin does not start: {error}"))?;
         self.processor = Some(started);
         self.frame = 0;
         Ok(())
     }
 
-    /// Stops the plugin's engine.
+    /// Stops processing and deactivates the plugin.
     pub fn stop(&mut self) {
         if let Some(processor) = self.processor.take() {
             self.instance.deactivate(processor.stop_processing());
@@ -245,7 +245,7 @@ impl Host {
             .map_or(0, |latency| latency.get(&handle))
     }
 
-    /// How often the plugin has asked to be restarted.
+    /// How often the plugin has requested a restart.
     pub fn restart_requests(&self) -> u32 {
         self.instance
             .access_shared_handler(|shared| shared.restart.load(Ordering::Relaxed))
@@ -254,12 +254,12 @@ impl Host {
     /// The plugin's state.
     ///
     /// # Errors
-    /// When the plugin cannot save.
+    /// If the plugin cannot save it.
     pub fn save(&mut self) -> Result<Vec<u8>> {
         let handle = self.instance.plugin_handle();
         let extension = handle
             .get_extension::<PluginState>()
-            .context("it has no state")?;
+            .context("the plugin has no state")?;
         let mut bytes = Vec::new();
         extension
             .save(&handle, &mut bytes)
@@ -270,26 +270,27 @@ impl Host {
     /// Loads a state.
     ///
     /// # Errors
-    /// When the plugin refuses it.
+    /// If the plugin refuses it.
     pub fn load(&mut self, bytes: &[u8]) -> Result<()> {
         let handle = self.instance.plugin_handle();
         let extension = handle
             .get_extension::<PluginState>()
-            .context("it has no state")?;
+            .context("the plugin has no state")?;
         extension
             .load(&handle, &mut Cursor::new(bytes))
-            .map_err(|error| anyhow!("the state is refused: {error}"))
+            .map_err(|error| anyhow!("the plugin refuses the state: {error}"))
     }
 
-    /// Opens the plugin's editor inside an X11 window and returns its size in pixels.
+    /// Opens the plugin's editor in an X11 window, which must exist until the editor is closed.
+    /// Returns width and height in pixels.
     ///
     /// # Errors
-    /// When the plugin has no editor for X11 or cannot open it.
+    /// If the plugin has no editor for X11 or cannot open it.
     pub fn open_editor(&mut self, x11_window: u32) -> Result<(u32, u32)> {
         let handle = self.instance.plugin_handle();
         let gui = handle
             .get_extension::<PluginGui>()
-            .context("it has no editor")?;
+            .context("the plugin has no editor")?;
         let configuration = GuiConfiguration {
             api_type: GuiApiType::X11,
             is_floating: false,
@@ -312,11 +313,12 @@ impl Host {
         }
     }
 
-    /// Processes one block of `channels`, which are replaced by what the plugin puts out. Notes
-    /// are added to `notes`.
+    /// Processes one block. `channels` has the input, one `Vec` per channel, all of the same
+    /// length, and gets the output. Notes are appended to `notes`.
     ///
     /// # Errors
-    /// When the plugin has not been started, or fails.
+    /// If the plugin is not started, the number of channels is wrong, the plugin fails, or an event
+    /// has a wrong time.
     pub fn process(
         &mut self,
         channels: &mut [Vec<f32>],
@@ -325,12 +327,14 @@ impl Host {
     ) -> Result<()> {
         ensure!(
             channels.len() == self.channel_count,
-            "wrong number of channels"
+            "the instance has {} channels, the block {}",
+            self.channel_count,
+            channels.len()
         );
         let processor = self
             .processor
             .as_mut()
-            .context("the plugin has not been started")?;
+            .context("the plugin is not started")?;
         let mut input: Vec<Vec<f32>> = channels.to_vec();
         let inputs = self.input_ports.with_input_buffers([AudioPortBuffer {
             latency: 0,
@@ -367,14 +371,14 @@ impl Host {
         Ok(())
     }
 
-    /// Takes the MIDI messages that are no notes, from all blocks since the last call.
+    /// Takes the MIDI messages other than notes, of all blocks since the last call.
     pub fn take_messages(&mut self) -> Vec<MidiMessage> {
         std::mem::take(&mut self.messages)
     }
 
     fn run_callbacks(&mut self) {
-        let is_asked = |shared: &Shared| shared.callback.swap(false, Ordering::Relaxed);
-        if self.instance.access_shared_handler(is_asked) {
+        let is_requested = |shared: &Shared| shared.callback.swap(false, Ordering::Relaxed);
+        if self.instance.access_shared_handler(is_requested) {
             self.instance.call_on_main_thread_callback();
         }
     }

@@ -1,8 +1,9 @@
-//! The Hitscribe plugin, CLAP and VST3: audio passes, drums leave as MIDI.
+//! The Hitscribe plugin for CLAP and VST3: the audio passes through, drums leave as MIDI.
 //!
-//! The audio thread ([`process`]) hands samples to the engine thread of the process and sends the
-//! notes that come back, each at its exact sample. It never allocates, locks or waits while the
-//! host plays in real time.
+//! The audio thread ([`process`]) passes samples to the engine thread that all instances share, and
+//! sends the returned notes with sample accuracy. In real time it never allocates, locks or waits.
+
+#![deny(unsafe_code)]
 
 pub mod background;
 pub mod editor;
@@ -17,147 +18,138 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use hitscribe_live::SharedEngine;
-use hitscribe_models::device::DeviceChoice;
 use nice_plug::midi::{Channel, Key, VoiceID};
 use nice_plug::prelude::*;
 
-use crate::background::audition::{Audition, Player};
+use crate::background::preview::{Preview, PreviewPlayer};
 use crate::notes::mapper::PreMessage;
-use crate::params::{DeviceParam, HitscribeParams, Hop, LatencyMode, clean_state};
+use crate::params::choices::DeviceParam;
+use crate::params::latency_key::LatencyKey;
+use crate::params::{HitscribeParams, device, model};
+use crate::process::alloc_guard;
+use crate::process::config::ProcessConfig;
+use crate::process::processor::{BlockSettings, Processor};
 use crate::process::rebuild::{Rebuilder, Task};
 use crate::process::scheduler::Message;
 use crate::process::transport::HostTransport;
-use crate::process::{BlockSettings, Live, ProcessConfig};
-use crate::status::Telemetry;
-
-/// Environment variable that chooses the device: `auto` (the default), `cpu` or `cuda:N`.
-pub const DEVICE_VARIABLE: &str = "HITSCRIBE_DEVICE";
+use crate::status::PluginStatus;
 
 /// The plugin.
 pub struct Hitscribe {
     params: Arc<HitscribeParams>,
-    telemetry: Arc<Telemetry>,
+    status: Arc<PluginStatus>,
     repaint: nice_plug_egui::RepaintNotifier,
-    /// From activation to deactivation.
-    live: Option<Box<Live>>,
-    workshop: Arc<Rebuilder>,
-    audition: Arc<Audition>,
-    player: Player,
-    restart_is_asked: bool,
+    /// Present from activation to deactivation.
+    processor: Option<Box<Processor>>,
+    rebuilder: Arc<Rebuilder>,
+    preview: Arc<Preview>,
+    preview_player: PreviewPlayer,
+    is_restart_requested: bool,
 }
 
 impl Default for Hitscribe {
     fn default() -> Self {
         Self {
             params: Arc::new(HitscribeParams::default()),
-            telemetry: Arc::new(Telemetry::default()),
+            status: Arc::new(PluginStatus::default()),
             repaint: nice_plug_egui::RepaintNotifier::new(),
-            live: None,
-            workshop: Arc::default(),
-            audition: Arc::default(),
-            player: Player::default(),
-            restart_is_asked: false,
+            processor: None,
+            rebuilder: Arc::default(),
+            preview: Arc::default(),
+            preview_player: PreviewPlayer::default(),
+            is_restart_requested: false,
         }
     }
 }
 
 impl Hitscribe {
-    /// Parameters that change the constant take effect when the transport stands, never while it
-    /// runs: by a new activation where hosts do that, by a new half of the audio thread elsewhere.
-    fn renew_if_needed(&mut self, setup: &ProcessConfig, context: &mut impl ProcessContext<Self>) {
+    /// Applies changes of the [`LatencyKey`], only while the transport is stopped: by a restart in
+    /// CLAP, by a new processor in VST3. Real-time safe.
+    fn apply_latency_changes(
+        &mut self,
+        config: &ProcessConfig,
+        context: &mut impl ProcessContext<Self>,
+    ) {
         if context.transport().playing {
             return;
         }
-        let wanted = (
-            self.params.latency_mode.value(),
-            self.params.hop.value(),
-            self.params.model.tag(),
-        );
-        if let Some(new) = self.workshop.take() {
-            self.take_over(new, wanted, context);
+        let key = self.params.latency_key();
+        if let Some(processor) = self.rebuilder.take() {
+            self.swap_processor(processor, key, context);
             context.execute_background(Task::Discard);
-        } else if wanted == (setup.mode, setup.hop, setup.model_tag) {
-            self.restart_is_asked = false;
-        } else if !self.restart_is_asked {
-            self.restart_is_asked = true;
+        } else if key == config.key {
+            self.is_restart_requested = false;
+        } else if !self.is_restart_requested {
+            self.is_restart_requested = true;
             if context.plugin_api() == PluginApi::Clap {
                 context.request_restart();
             } else {
-                let (mode, hop, model_tag) = wanted;
-                context.execute_background(Task::Build(ProcessConfig {
-                    mode,
-                    hop,
-                    model_tag,
-                    ..*setup
-                }));
+                context.execute_background(Task::Build(ProcessConfig { key, ..*config }));
             }
         }
     }
 
-    fn take_over(
+    /// Replaces the processor, unless the parameters or the format have changed again since.
+    fn swap_processor(
         &mut self,
-        new: Box<Live>,
-        wanted: (LatencyMode, Hop, u64),
+        new: Box<Processor>,
+        key: LatencyKey,
         context: &mut impl ProcessContext<Self>,
     ) {
-        let setup = *new.setup();
-        let worn = match &mut self.live {
-            Some(live)
-                if setup.fits(live.setup())
-                    && wanted == (setup.mode, setup.hop, setup.model_tag) =>
-            {
-                live.end(|offset, message| context.try_send_event(event(offset, message)).is_ok());
-                context.set_latency_samples(setup.delay_frames() as u32);
-                self.telemetry.announce(&setup);
-                std::mem::replace(live, new)
+        let config = *new.config();
+        let retired = match &mut self.processor {
+            Some(old) if config.has_format_of(old.config()) && config.key == key => {
+                old.end_notes(|offset, message| {
+                    context.try_send_event(note_event(offset, message)).is_ok()
+                });
+                context.set_latency_samples(config.latency_frames() as u32);
+                self.status.set_delay(&config);
+                std::mem::replace(old, new)
             }
             _ => new,
         };
-        self.restart_is_asked = false;
-        self.workshop.put_away(worn);
+        self.is_restart_requested = false;
+        self.rebuilder.retire(retired);
     }
 }
 
-/// The device that the user has chosen: in the project, else in the environment, else none.
-pub(crate) fn device_choice(chosen: DeviceParam) -> DeviceChoice {
-    let from_environment = || std::env::var(DEVICE_VARIABLE).ok()?.parse().ok();
-    chosen
-        .choice()
-        .or_else(from_environment)
-        .unwrap_or_default()
-}
-
-/// The engine thread of the process; kept from the first activation on, so that a restart of the
-/// host's engine does not load the model again. A device that the project names is asked for.
-fn hub(telemetry: &Telemetry, device: DeviceParam) -> Option<Arc<SharedEngine>> {
-    let mut links = telemetry.links.lock();
-    if links.hub.is_none() {
-        match SharedEngine::shared(device_choice(device)) {
-            Ok(hub) => links.hub = Some(hub),
-            Err(error) => links.problem = Some(error.to_string()),
+/// The engine that all instances share. An instance keeps it from its first activation on, so that
+/// a restart of the host's audio engine does not load the model again.
+fn shared_engine(status: &PluginStatus, device: DeviceParam) -> Option<Arc<SharedEngine>> {
+    let mut links = status.links.lock();
+    if links.engine.is_none() {
+        match SharedEngine::shared(device::device_choice(device)) {
+            Ok(engine) => links.engine = Some(engine),
+            Err(error) => links.error = Some(error.to_string()),
         }
     }
-    // Once for each change: activations, of which a render makes many, must not undo what another
-    // instance has chosen since.
-    let is_new = links.device.replace(device) != Some(device);
-    if let (true, Some(hub), Some(choice)) = (is_new, &links.hub, device.choice()) {
-        hub.choose(choice);
+    // Requested once per change: a later activation, of which a render causes many, must not undo
+    // what another instance has chosen since.
+    let has_changed = links.device.replace(device) != Some(device);
+    if let (true, Some(engine), Some(choice)) = (has_changed, &links.engine, device.choice()) {
+        engine.set_device(choice);
     }
-    links.hub.clone()
+    links.engine.clone()
 }
 
-/// The audio thread's half for a setup; none where there is no engine thread.
+/// A processor for a configuration; none if the engine cannot start.
 fn build(
-    setup: ProcessConfig,
+    config: ProcessConfig,
     params: &HitscribeParams,
-    telemetry: &Arc<Telemetry>,
-) -> Option<Live> {
-    let hub = hub(telemetry, params.device.value())?;
+    status: &Arc<PluginStatus>,
+) -> Option<Processor> {
+    let engine = shared_engine(status, params.device.value())?;
     let take = params.take.take().clone();
-    // Where the choice has changed since, the tag has, too: this half is put away soon.
-    let model = params.model.chosen().filter(|_| setup.model_tag != 0);
-    let port = hub.open(setup.channel_count, setup.session(), model.as_ref(), take);
-    Some(Live::new(setup, port, hub, telemetry.clone()))
+    // If the choice has changed since, so has the key: this processor will be replaced soon.
+    let is_imported = config.key.model != model::ModelTag::Builtin;
+    let choice = params.model.chosen().filter(|_| is_imported);
+    let port = engine.open(
+        config.channel_count,
+        config.session(),
+        choice.as_ref(),
+        take,
+    );
+    Some(Processor::new(config, port, engine, status.clone()))
 }
 
 impl Plugin for Hitscribe {
@@ -181,25 +173,25 @@ impl Plugin for Hitscribe {
     fn editor(&mut self, _executor: AsyncExecutor<Self>) -> Option<Self::Editor> {
         editor::create(
             self.params.clone(),
-            self.telemetry.clone(),
-            self.audition.clone(),
+            self.status.clone(),
+            self.preview.clone(),
             self.repaint.clone(),
         )
     }
 
     fn task_executor(&mut self) -> TaskExecutor<Self> {
         let params = self.params.clone();
-        let telemetry = self.telemetry.clone();
-        let workshop = self.workshop.clone();
+        let status = self.status.clone();
+        let rebuilder = self.rebuilder.clone();
         Box::new(move |task| {
-            workshop.work(task, &telemetry, |wanted| {
-                build(wanted.settled().ok()?, &params, &telemetry)
+            rebuilder.run(task, &status, |config| {
+                build(config.with_key(config.key).ok()?, &params, &status)
             });
         })
     }
 
     fn filter_state(state: &mut PluginState) {
-        clean_state(state);
+        params::sanitize(state);
     }
 
     fn activate(
@@ -208,48 +200,46 @@ impl Plugin for Hitscribe {
         config: &BufferConfig,
         context: &mut impl ActivateContext<Self>,
     ) -> bool {
-        self.restart_is_asked = false;
-        self.live = None;
-        self.workshop.clear();
-        let setup = ProcessConfig::new(
+        self.is_restart_requested = false;
+        self.processor = None;
+        self.rebuilder.clear();
+        let status = &self.status;
+        status
+            .sample_rate_bits
+            .store(config.sample_rate.to_bits(), Ordering::Relaxed);
+        status.has_stalled.store(false, Ordering::Relaxed);
+        let config = ProcessConfig::new(
             f64::from(config.sample_rate),
             layout
                 .main_output_channels
                 .map_or(2, |count| count.get() as usize),
-            self.params.latency_mode.value(),
-            self.params.hop.value(),
-            self.params.model.tag(),
+            self.params.latency_key(),
             config.process_mode == ProcessMode::Offline,
         );
-        let telemetry = &self.telemetry;
-        telemetry
-            .sample_rate_bits
-            .store(config.sample_rate.to_bits(), Ordering::Relaxed);
-        telemetry.has_stalled.store(false, Ordering::Relaxed);
-        let setup = match setup {
-            Ok(setup) => setup,
+        let config = match config {
+            Ok(config) => config,
             Err(error) => {
-                telemetry.links.lock().problem = Some(error.to_string());
+                status.links.lock().error = Some(error.to_string());
                 context.set_latency_samples(0);
                 return true;
             }
         };
-        context.set_latency_samples(setup.delay_frames() as u32);
-        telemetry.announce(&setup);
-        // Without an engine thread the plugin still passes audio, and the editor says why.
-        if let Some(live) = build(setup, &self.params, telemetry) {
-            let mut links = telemetry.links.lock();
-            links.port = Some(live.counters().clone());
-            links.problem = None;
+        context.set_latency_samples(config.latency_frames() as u32);
+        status.set_delay(&config);
+        // Without an engine the audio still passes through, and the editor shows the error.
+        if let Some(processor) = build(config, &self.params, status) {
+            let mut links = status.links.lock();
+            links.port = Some(processor.counters().clone());
+            links.error = None;
             drop(links);
-            self.live = Some(Box::new(live));
+            self.processor = Some(Box::new(processor));
         }
         true
     }
 
     fn reset(&mut self) {
-        if let Some(live) = &mut self.live {
-            live.reset();
+        if let Some(processor) = &mut self.processor {
+            processor.reset();
         }
     }
 
@@ -259,39 +249,37 @@ impl Plugin for Hitscribe {
         _aux: &mut AuxiliaryBuffers,
         context: &mut impl ProcessContext<Self>,
     ) -> ProcessStatus {
-        let Some(setup) = self.live.as_ref().map(|live| *live.setup()) else {
+        let _guard = alloc_guard::Guard::enter();
+        let Some(config) = self.processor.as_ref().map(|old| *old.config()) else {
             return ProcessStatus::Normal;
         };
-        self.renew_if_needed(&setup, context);
-        let Some(live) = &mut self.live else {
+        self.apply_latency_changes(&config, context);
+        let Some(processor) = &mut self.processor else {
             return ProcessStatus::Normal;
         };
-        let setup = *live.setup();
-        let told = HostTransport::new(context.transport());
-        let wishes = BlockSettings {
+        let tail_frames = processor.config().tail_frames();
+        let transport = HostTransport::new(context.transport());
+        let settings = BlockSettings {
             bypass: self.params.bypass.value(),
             wait_always: self.params.wait_for_every_note.value(),
             without_leakage: self.params.leakage_filter.value(),
-            listening: self.params.listening(),
+            live: self.params.live_settings(),
             map: &self.params.note_map,
             shaping: self.params.shaping(),
         };
-        {
-            let _guard = process::alloc_guard::Guard::enter();
-            live.process(buffer.as_slice(), told, wishes, |offset, message| {
-                context.try_send_event(event(offset, message)).is_ok()
-            });
-            self.player.mix(&self.audition, buffer.as_slice());
-        }
-        ProcessStatus::Tail(setup.tail_frames() as u32)
+        processor.process(buffer.as_slice(), transport, settings, |offset, message| {
+            context.try_send_event(note_event(offset, message)).is_ok()
+        });
+        self.preview_player.mix(&self.preview, buffer.as_slice());
+        ProcessStatus::Tail(tail_frames as u32)
     }
 
     fn deactivate(&mut self) {
-        self.live = None;
-        self.audition.stop();
-        self.workshop.clear();
-        self.telemetry.links.lock().port = None;
-        self.telemetry.sample_rate_bits.store(0, Ordering::Relaxed);
+        self.processor = None;
+        self.preview.stop();
+        self.rebuilder.clear();
+        self.status.links.lock().port = None;
+        self.status.sample_rate_bits.store(0, Ordering::Relaxed);
     }
 }
 
@@ -303,7 +291,8 @@ const fn layout(channels: u32) -> AudioIOLayout {
     }
 }
 
-fn event(timing: u32, message: Message) -> NoteEvent<()> {
+/// A message as an event of the framework, at an offset in frames from the start of the block.
+fn note_event(timing: u32, message: Message) -> NoteEvent<()> {
     let voice_id = VoiceID::Wildcard;
     match message {
         Message::On(to, velocity) => NoteEvent::NoteOn {
@@ -339,7 +328,7 @@ fn event(timing: u32, message: Message) -> NoteEvent<()> {
 impl ClapPlugin for Hitscribe {
     const CLAP_ID: &'static str = "org.hitscribe.hitscribe";
     const CLAP_DESCRIPTION: Option<&'static str> =
-        Some("Transcribes drums to MIDI, live and when rendering");
+        Some("Transcribes drums to MIDI, live and offline");
     const CLAP_MANUAL_URL: Option<&'static str> = None;
     const CLAP_SUPPORT_URL: Option<&'static str> = None;
     const CLAP_FEATURES: &'static [ClapFeature] = &[

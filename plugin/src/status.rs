@@ -1,4 +1,4 @@
-//! What the audio thread tells the editor, in atomics.
+//! Status of one instance, written by the audio thread and read by the editor.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -7,83 +7,85 @@ use hitscribe::ModelChoice;
 use hitscribe_live::{EngineStatus, ModelStatus, PortCounters, SharedEngine};
 use parking_lot::Mutex;
 
-use crate::params::DeviceParam;
-use crate::process::ProcessConfig;
+use crate::params::choices::DeviceParam;
+use crate::process::config::ProcessConfig;
 
-/// Figures of one instance.
+/// Status of one instance.
 #[derive(Default)]
-pub struct Telemetry {
-    /// Notes that the engine found too late to be played live.
+pub struct PluginStatus {
+    /// Notes that were found too late to be sent live.
     pub late_notes: AtomicU64,
-    /// Notes that the host had no room for.
+    /// Notes that the host's event queue had no room for.
     pub refused_notes: AtomicU64,
-    /// Notes that were played.
+    /// Notes that were sent.
     pub played_notes: AtomicU64,
-    /// The constant between sound and MIDI, in frames.
-    pub constant_frames: AtomicU64,
-    /// Whether the audio is delayed by it.
+    /// Frames between a sound and its MIDI.
+    pub midi_delay_frames: AtomicU64,
+    /// Whether the audio is delayed by the same time.
     pub is_aligned: AtomicBool,
-    /// Frames per second, as bits of an f32; 0 when not active.
+    /// Sample rate in Hz as the bits of an f32; 0 while not active.
     pub sample_rate_bits: AtomicU32,
-    /// Frames since the port was opened.
+    /// Frames since the capture port was opened.
     pub position_frames: AtomicU64,
-    /// Whether blocks wait for the engine now.
+    /// Whether blocks currently wait for the engine.
     pub is_waiting: AtomicBool,
-    /// Set when a wait for the engine was given up.
+    /// Set when a wait for the engine timed out.
     pub has_stalled: AtomicBool,
-    /// What cannot be had as an atomic. Never locked by the audio thread.
+    /// What does not fit into an atomic. Never locked by the audio thread.
     pub links: Mutex<Links>,
 }
 
-/// The engine as the editor sees it.
+/// The instance's connection to the engine.
 #[derive(Default)]
 pub struct Links {
-    /// The engine thread, from the first activation on.
-    pub hub: Option<Arc<SharedEngine>>,
-    /// The device that this instance has asked the engine thread for.
+    /// The engine that all instances of the process share, from the first activation on.
+    pub engine: Option<Arc<SharedEngine>>,
+    /// The device that this instance last requested.
     pub device: Option<DeviceParam>,
-    /// Counters of the open port.
+    /// Counters of the open capture port.
     pub port: Option<Arc<PortCounters>>,
-    /// Why there is no engine thread, if there is none.
-    pub problem: Option<String>,
+    /// Why the engine could not start.
+    pub error: Option<String>,
 }
 
-impl Telemetry {
-    /// Shows the constant of a setup that holds from now on. Real-time safe.
-    pub fn announce(&self, setup: &ProcessConfig) {
-        self.constant_frames
-            .store(setup.constant_frames, Ordering::Relaxed);
+impl PluginStatus {
+    /// Publishes the delay of the active configuration. Real-time safe.
+    pub fn set_delay(&self, config: &ProcessConfig) {
+        self.midi_delay_frames
+            .store(config.midi_delay_frames, Ordering::Relaxed);
         self.is_aligned
-            .store(setup.delay_frames() > 0, Ordering::Relaxed);
+            .store(config.latency_frames() > 0, Ordering::Relaxed);
     }
 
-    /// Frames per second, or 0 when the host has not activated the plugin.
+    /// Frames per second, or 0 while the plugin is not active.
     pub fn sample_rate_hz(&self) -> f32 {
         f32::from_bits(self.sample_rate_bits.load(Ordering::Relaxed))
     }
 
-    /// State of the engine, if it was started.
-    pub fn engine(&self) -> Option<EngineStatus> {
-        self.links.lock().hub.as_ref().map(|hub| hub.status())
-    }
-
-    /// State of a published model, if an instance uses it.
-    pub fn model(&self, choice: &ModelChoice) -> Option<ModelStatus> {
+    /// Status of the engine, once it was started.
+    pub fn engine_status(&self) -> Option<EngineStatus> {
         let links = self.links.lock();
-        links.hub.as_ref().and_then(|hub| hub.model(choice))
+        links.engine.as_ref().map(|engine| engine.status())
     }
 
-    /// Share of one core that the engine uses, over all instances.
-    pub fn engine_load(&self) -> f32 {
-        self.links.lock().hub.as_ref().map_or(0.0, |hub| hub.load())
-    }
-
-    /// Frames that the engine could not take because it did not keep up.
-    pub fn dropped_frames(&self) -> u64 {
-        self.links
-            .lock()
-            .port
+    /// Status of an imported model, if an instance uses it.
+    pub fn model_status(&self, choice: &ModelChoice) -> Option<ModelStatus> {
+        let links = self.links.lock();
+        links
+            .engine
             .as_ref()
-            .map_or(0, |port| port.dropped_frames())
+            .and_then(|engine| engine.model_status(choice))
+    }
+
+    /// CPU time of the engine for all instances, as a share of one core.
+    pub fn engine_load(&self) -> f32 {
+        let links = self.links.lock();
+        links.engine.as_ref().map_or(0.0, |engine| engine.load())
+    }
+
+    /// Frames that were lost because the engine did not keep up.
+    pub fn dropped_frames(&self) -> u64 {
+        let links = self.links.lock();
+        links.port.as_ref().map_or(0, |port| port.dropped_frames())
     }
 }

@@ -1,15 +1,16 @@
-//! Where the plugin's files lie: exported takes and the user's note maps.
+//! The user's files: exported MIDI files and note maps.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
+
+use hitscribe_core::atomic_file::write_atomically;
 
 use crate::notes::note_map::NoteMap;
 
-/// Writes `bytes` as a new file `stem.extension` (or `stem 2.extension`, ...) in `folder`, which is
-/// made if it is missing.
+/// Writes `bytes` to a new file `stem.extension` (or `stem 2.extension`, ...) in `folder`, which is
+/// created if necessary. Existing files are never overwritten.
 ///
 /// # Errors
-/// What the system says, with the path.
+/// One line with the path and the system's error.
 pub fn save(folder: &Path, stem: &str, extension: &str, bytes: &[u8]) -> Result<PathBuf, String> {
     let failed = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
@@ -21,28 +22,33 @@ pub fn save(folder: &Path, stem: &str, extension: &str, bytes: &[u8]) -> Result<
         };
         let path = folder.join(name);
         match std::fs::File::create_new(&path) {
-            Ok(mut file) => {
-                file.write_all(bytes)
-                    .map_err(|error| failed(&path, error))?;
-                return Ok(path);
+            // The name is reserved; the content follows completely or not at all.
+            Ok(_) => {
+                return match write_atomically(&path, bytes) {
+                    Ok(()) => Ok(path),
+                    Err(error) => {
+                        let _ = std::fs::remove_file(&path);
+                        Err(error.to_string())
+                    }
+                };
             }
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(failed(&path, error)),
         }
     }
     Err(format!(
-        "{}: holds too many files, move some away",
+        "{}: too many files with this name, move some away",
         folder.display()
     ))
 }
 
-/// The home folder of the user.
+/// The user's home folder.
 pub fn home() -> PathBuf {
     let home = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE"));
     home.map_or_else(std::env::temp_dir, PathBuf::from)
 }
 
-/// Where takes are saved: `Hitscribe` in the user's music folder, or in the home folder.
+/// Folder for exported files: `Hitscribe` in the user's music folder, or in the home folder.
 pub fn save_folder() -> PathBuf {
     let home = home();
     let music = home.join("Music");
@@ -56,7 +62,7 @@ pub fn save_folder() -> PathBuf {
 /// Opens the folder of a file in the system's file manager.
 ///
 /// # Errors
-/// One line when there is none.
+/// One line if the file manager cannot be started.
 pub fn reveal(file: &Path) -> Result<(), String> {
     let folder = file.parent().unwrap_or(file);
     let program = if cfg!(target_os = "windows") {
@@ -68,17 +74,17 @@ pub fn reveal(file: &Path) -> Result<(), String> {
     };
     let spawned = std::process::Command::new(program).arg(folder).spawn();
     let mut child = spawned.map_err(|error| format!("{program}: {error}"))?;
-    // Waited for elsewhere, so that it does not stay behind as a dead process.
+    // Reaps the process when it ends.
     std::thread::spawn(move || child.wait());
     Ok(())
 }
 
-/// Where the user's note maps lie, to be shared by all projects: `note-maps` beside the takes.
+/// Folder of the user's note maps, which all projects share: `note-maps` in [`save_folder`].
 pub fn map_folder() -> PathBuf {
     save_folder().join("note-maps")
 }
 
-/// The note maps in a folder, by name. A file that is no map is left out.
+/// The note maps in a folder, sorted by name. Other files are skipped.
 pub fn note_maps(folder: &Path) -> Vec<NoteMap> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path());
@@ -97,25 +103,25 @@ pub fn note_maps(folder: &Path) -> Vec<NoteMap> {
 /// Reads a note map.
 ///
 /// # Errors
-/// One line that names the file and what is wrong with it.
+/// One line with the path and the reason.
 pub fn read_note_map(path: &Path) -> Result<NoteMap, String> {
-    /// No map is larger; other files are not worth reading.
-    const LARGEST_BYTES: u64 = 1 << 20;
+    /// Larger files are not read.
+    const MAX_BYTES: u64 = 1 << 20;
     let failed = |reason: &dyn std::fmt::Display| format!("{}: {reason}", path.display());
     let length = std::fs::metadata(path)
         .map_err(|error| failed(&error))?
         .len();
-    if length > LARGEST_BYTES {
+    if length > MAX_BYTES {
         return Err(failed(&"too large for a note map"));
     }
     let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
-    NoteMap::parse(&text).map_err(|error| failed(&format!("no note map: {error}")))
+    NoteMap::parse(&text).map_err(|error| failed(&format!("not a note map: {error}")))
 }
 
-/// Saves a note map under its name. One of the same name is replaced.
+/// Saves a note map under its name. An existing map with this name is replaced atomically.
 ///
 /// # Errors
-/// One line that names the file and what is wrong.
+/// One line with the path and the reason.
 pub fn save_note_map(folder: &Path, map: &NoteMap) -> Result<PathBuf, String> {
     let is_plain = |c: char| c.is_alphanumeric() || " -_.()".contains(c);
     let stem: String = map
@@ -124,10 +130,9 @@ pub fn save_note_map(folder: &Path, map: &NoteMap) -> Result<PathBuf, String> {
         .map(|c| if is_plain(c) { c } else { '-' })
         .collect();
     let path = folder.join(format!("{}.json", stem.trim()));
-    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
-    std::fs::create_dir_all(folder).map_err(failed)?;
+    std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let text = serde_json::to_string_pretty(map).map_err(|error| error.to_string())?;
-    std::fs::write(&path, text + "\n").map_err(failed)?;
+    write_atomically(&path, (text + "\n").as_bytes()).map_err(|error| error.to_string())?;
     Ok(path)
 }
 
@@ -142,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_users_map_is_found_again_and_junk_beside_it_is_not() {
+    fn saved_note_maps_are_listed_and_other_files_are_skipped() {
         let folder = folder("maps");
         let field = NoteMapField::default();
         field.set_class(
@@ -152,20 +157,20 @@ mod tests {
                 ..ClassMap::default()
             },
         );
-        let mut map = field.map_now();
+        let mut map = field.current();
         map.name = "Mein Set / 2".to_owned();
         let path = save_note_map(&folder, &map).unwrap();
         assert_eq!(save_note_map(&folder, &map).unwrap(), path);
         std::fs::write(folder.join("junk.json"), "{").unwrap();
         assert_eq!(note_maps(&folder), [map]);
         let error = read_note_map(&folder.join("junk.json")).unwrap_err();
-        assert!(error.contains("junk.json: no note map"), "{error}");
+        assert!(error.contains("junk.json: not a note map"), "{error}");
         assert!(note_maps(&folder.join("nowhere")).is_empty());
         std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
-    fn names_are_never_reused_and_errors_name_the_path() {
+    fn files_are_never_overwritten_and_errors_name_the_path() {
         let folder = folder("export");
         let first = save(&folder, "Übung 1", "mid", b"a").unwrap();
         let second = save(&folder, "Übung 1", "mid", b"b").unwrap();

@@ -1,5 +1,5 @@
-//! Opens the editor of the built bundle in a window of its own and plays audio through it at the
-//! pace of playback: to look at it, and to make the pictures of the documentation. X11 only.
+//! Opens the editor of the bundle in a window and plays audio through the plugin in real time, to
+//! look at it and to make the pictures of the documentation. X11 only.
 //!
 //! `cargo run --release -p hitscribe-tests --example editor -- [--aligned] [--seconds N] \
 //! [--set NAME=VALUE]... [FILE]`

@@ -1,5 +1,5 @@
-//! Hours of playback: many instances in the headless host, a little faster than they sound, so that
-//! they behave as in live play. Says whether notes were late, memory grew or blocks took long.
+//! Hours of playback by many instances in the headless host, slightly faster than real time, so
+//! that they work as in live use. Reports late notes, memory growth and slow blocks.
 //!
 //! `cargo xtask soak -- [--instances N] [--minutes N] [--speed X] [--block N]`
 
@@ -12,19 +12,20 @@ use hitscribe_tests::{Render, groove, library, take_of, transport_at};
 const SAMPLE_RATE_HZ: f64 = 48_000.0;
 /// The audio of an instance, repeated.
 const LOOP_SECONDS: f64 = 12.0;
-/// Memory may grow by this share after the first tenth.
+/// Maximum growth of memory after the first tenth, as a share.
 const MEMORY_TOLERANCE: f64 = 0.05;
-/// A driver that comes later than this has run out of audio.
+/// A delay of the audio driver from which playback has dropouts.
 const UNDERRUN: Duration = Duration::from_millis(100);
 /// Share of a block's time that a call of process() may take.
 const BLOCK_SHARE: f64 = 0.1;
-/// Long calls at one place of the loop that are more than this share of its repetitions are the plugin's own.
+/// If calls at one position of the loop are slow in more than this share of its repetitions, the
+/// plugin is the cause.
 const OWN_SHARE: f64 = 0.05;
 
 struct Plan {
     instances: usize,
     minutes: f64,
-    /// Below the pace at which the plugin takes the host for a renderer.
+    /// Low enough that the plugin does not take the host for a renderer.
     speed: f64,
     block_frames: usize,
 }
@@ -52,7 +53,7 @@ fn plan() -> Result<Plan> {
     Ok(plan)
 }
 
-/// One instance, and how many notes it has played.
+/// An instance and the number of notes that it has played.
 struct Track {
     host: Host,
     audio: Vec<Vec<f32>>,
@@ -86,14 +87,14 @@ fn main() -> Result<()> {
     let blocks = (plan.minutes * 60.0 / block_seconds) as u64;
     let times = || Times::of_blocks(block_seconds);
     let (mut cpu, mut wall) = (times(), times());
-    // Interrupts are charged to whoever runs: what they take from a few lines that copy is no fault of the
-    // plugin's where it is taken from the plugin.
+    // Interrupts count as time of the running thread. A few lines that copy show how much they
+    // take.
     let mut copying = times();
     let mut memory_kib = None;
     let mut notes = Vec::new();
     let mut began = Instant::now();
-    // Long calls by their place in the loop: what the plugin itself does there it does in every repetition,
-    // what the machine does falls anywhere.
+    // Slow calls by position in the loop: those of the plugin recur in every repetition, those of
+    // the machine occur anywhere.
     let blocks_in_loop = (LOOP_SECONDS / block_seconds) as usize;
     let mut long_at = vec![0u32; blocks_in_loop];
     let (mut stalls, mut longest_stall) = (0u64, Duration::ZERO);
@@ -125,7 +126,7 @@ fn main() -> Result<()> {
         match due.checked_sub(began.elapsed()) {
             Some(early) => std::thread::sleep(early),
             None => {
-                // A host that was held up has an underrun and goes on from there; it does not hurry.
+                // After an underrun a host continues from there; it does not catch up.
                 let held_up = began.elapsed() - due;
                 if held_up > UNDERRUN {
                     began += held_up;
@@ -162,7 +163,7 @@ fn main() -> Result<()> {
     let repetitions = cpu.count as f64 / blocks_in_loop as f64;
     let most_at_one_place = long_at.iter().copied().max().unwrap_or_default();
     println!(
-        "of the calls above, at most {most_at_one_place} of {repetitions:.0} at one place of the loop"
+        "of the calls above, at most {most_at_one_place} of {repetitions:.0} at one position of the loop"
     );
     println!(
         "copying its input: CPU mean {:.2}, worst {:.2}, {} above {:.0}",
@@ -180,12 +181,12 @@ fn main() -> Result<()> {
     ensure!(grown < MEMORY_TOLERANCE, "memory has grown");
     ensure!(
         f64::from(most_at_one_place) < OWN_SHARE * repetitions,
-        "process() took too long, again and again at one place"
+        "process() was repeatedly slow at one position"
     );
     Ok(())
 }
 
-/// Notes that are in the take, due by now, and were not played.
+/// Number of notes in the take that are due and were not played.
 fn late(track: &mut Track, heard_frames: u64) -> Result<usize> {
     let latency_frames = u64::from(track.host.latency_frames());
     let take = take_of(&track.host.save()?);
@@ -217,7 +218,7 @@ struct Times {
     sum: f64,
     count: u64,
     worst: f64,
-    /// How many took more than their share of a block.
+    /// Number of calls that took more than their share of a block.
     long: u64,
     long_seconds: f64,
 }
@@ -233,7 +234,7 @@ impl Times {
     fn add(&mut self, seconds: f64) {
         self.sum += seconds;
         self.count += 1;
-        // The first calls fault memory in.
+        // The first calls have page faults.
         if self.count > 10_000 {
             self.worst = self.worst.max(seconds);
             self.long += u64::from(seconds > self.long_seconds);
@@ -245,7 +246,7 @@ impl Times {
     }
 }
 
-/// Time that this thread has spent on a core.
+/// CPU time of this thread in seconds.
 #[cfg(unix)]
 fn cpu_seconds() -> f64 {
     use rustix::time::{ClockId, clock_gettime};
@@ -253,7 +254,7 @@ fn cpu_seconds() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
-/// The same where it cannot be had: the time that has passed.
+/// Elapsed time, on systems without CPU time of a thread.
 #[cfg(not(unix))]
 fn cpu_seconds() -> f64 {
     static BEGAN: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
@@ -268,5 +269,5 @@ fn resident_kib() -> Result<u64> {
     number
         .context("no VmRSS")?
         .parse()
-        .context("VmRSS is no number")
+        .context("VmRSS is not a number")
 }

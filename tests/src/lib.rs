@@ -1,4 +1,6 @@
-//! What the end-to-end tests share: the built bundle, the audio, and whole renders.
+//! What the end-to-end tests share: the bundle, audio, and renders.
+
+#![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -14,12 +16,12 @@ use hitscribe_host::{Host, Library, MidiMessage, NoteEvent, Transport};
 use hitscribe_live::take::Take;
 use serde_json::Value;
 
-/// Environment variable that names a finished `Hitscribe.clap` to test instead of the one that is
-/// made from this build.
+/// Environment variable that names a `Hitscribe.clap` to test. `cargo xtask test-bundle` sets it to
+/// the bundle with the patched crates; otherwise one is made from this build.
 pub const BUNDLE_VARIABLE: &str = "HITSCRIBE_BUNDLE";
 
-/// The bundle under test. Cargo has built the plugin's library beside this test, as a dependency
-/// of this package; it is bundled here once per process, as `cargo xtask bundle` does.
+/// The bundle under test. Without [`BUNDLE_VARIABLE`] it is made once per process, from the library
+/// that Cargo has built as a dependency of this package.
 pub fn bundle() -> &'static Path {
     static BUNDLE: OnceLock<PathBuf> = OnceLock::new();
     BUNDLE.get_or_init(|| match std::env::var_os(BUNDLE_VARIABLE) {
@@ -35,8 +37,8 @@ pub fn bundle() -> &'static Path {
 fn made_bundle() -> Result<Bundles> {
     let name = System::current().library_name();
     let program = std::env::current_exe()?;
-    let folder = program.parent().context("the test lies nowhere")?;
-    // Tests lie beside the library, examples in a folder next to it.
+    let folder = program.parent().context("the test has no folder")?;
+    // Tests are in the library's folder, examples in a folder next to it.
     let library = [folder.join(name), folder.with_file_name("deps").join(name)]
         .into_iter()
         .find(|library| library.exists())
@@ -57,11 +59,11 @@ pub struct Render {
     pub sample_rate_hz: f64,
     /// Sizes of the blocks, repeated.
     pub blocks: Vec<usize>,
-    /// What the host says.
+    /// Whether the host sets offline rendering.
     pub says_offline: bool,
     /// Parameters and their values, as text.
     pub parameters: Vec<(&'static str, String)>,
-    /// Silence after the audio, in seconds, for what comes late.
+    /// Silence after the audio, in seconds, for notes that are late.
     pub tail_seconds: f64,
 }
 
@@ -77,21 +79,21 @@ impl Default for Render {
     }
 }
 
-/// What came out.
+/// The output of a render.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rendered {
     /// Audio of each channel, as long as the input with its tail.
     pub channels: Vec<Vec<f32>>,
-    /// Notes in the order in which they left.
+    /// Note events in order.
     pub notes: Vec<NoteEvent>,
-    /// MIDI messages that are no notes.
+    /// MIDI messages other than notes.
     pub messages: Vec<MidiMessage>,
-    /// What the plugin reports.
+    /// The reported latency.
     pub latency_frames: u32,
 }
 
 impl Rendered {
-    /// Beginnings of notes: frame, key and velocity.
+    /// Note-ons: frame, key and velocity.
     pub fn onsets(&self) -> Vec<(u64, u16, i32)> {
         let velocity = |note: &NoteEvent| (note.velocity * 127.0).round() as i32;
         let ons = self.notes.iter().filter(|note| note.is_on);
@@ -104,7 +106,7 @@ impl Render {
     /// Makes an instance with these settings, ready to start.
     ///
     /// # Errors
-    /// When the plugin refuses.
+    /// If the plugin cannot be instantiated or a parameter is invalid.
     pub fn host(&self, library: &Library, channel_count: usize) -> Result<Host> {
         let mut host = library.instance(channel_count)?;
         host.set_offline(self.says_offline);
@@ -114,19 +116,19 @@ impl Render {
         Ok(host)
     }
 
-    /// Renders `input` with a new instance, the transport running from 0 at 120 per minute.
+    /// Renders `input` with a new instance. The transport runs from 0 at 120 BPM.
     ///
     /// # Errors
-    /// When the plugin fails.
+    /// If the plugin fails.
     pub fn run(&self, library: &Library, input: &[Vec<f32>]) -> Result<Rendered> {
         let mut host = self.host(library, input.len())?;
         self.run_with(&mut host, input)
     }
 
-    /// Renders with an instance that exists: starts it, renders, stops it.
+    /// Starts an instance, renders and stops it.
     ///
     /// # Errors
-    /// When the plugin fails.
+    /// If the plugin fails.
     pub fn run_with(&self, host: &mut Host, input: &[Vec<f32>]) -> Result<Rendered> {
         let largest = self.blocks.iter().copied().max().unwrap_or(512);
         host.start(self.sample_rate_hz, largest)?;
@@ -163,12 +165,12 @@ impl Render {
     }
 }
 
-/// A saved state: JSON after its length.
+/// The JSON of a saved state, which follows its length.
 pub fn json_of(state: &[u8]) -> Value {
     serde_json::from_slice(&state[8..]).expect("the state is JSON after its length")
 }
 
-/// The take inside of a state.
+/// The take in a saved state.
 pub fn take_of(state: &[u8]) -> Take {
     let json = json_of(state);
     let field = json["fields"]["take"].as_str().expect("a take");
@@ -176,7 +178,7 @@ pub fn take_of(state: &[u8]) -> Take {
     Take::from_bytes(&BASE64.decode(text).expect("base64")).expect("a take")
 }
 
-/// A running transport at 120 quarters per minute.
+/// A running transport at 120 BPM.
 pub fn transport_at(seconds: f64) -> Transport {
     Transport {
         playing: true,
@@ -206,7 +208,7 @@ pub fn groove(sample_rate_hz: f64, seconds: f64) -> Vec<Vec<f32>> {
         .collect()
 }
 
-/// A real recording of drums: its path, if the development recordings are beside the workspace.
+/// Path of a real recording of drums, if the development recordings are beside the workspace.
 pub fn recording() -> Option<PathBuf> {
     let folder = Path::new(concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -227,7 +229,7 @@ pub fn recording() -> Option<PathBuf> {
 /// A file's channels and rate.
 ///
 /// # Errors
-/// When it cannot be read.
+/// If it cannot be read.
 pub fn read(path: &Path) -> Result<(Vec<Vec<f32>>, f64)> {
     let mut file = AudioFile::open(path)?;
     let count = file.channel_count();

@@ -1,5 +1,6 @@
-//! An imported model inside the plugin, chosen by the state of a project. One test, because the folder
-//! of models is named by the environment of the process.
+//! An imported model in the plugin, selected by the saved state. One test, because the environment
+//! of the process sets the folder of models.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use hitscribe_host::{Host, Library};
 use hitscribe_live::take::Take;
 use hitscribe_models::device::Device;
 use hitscribe_models::generate::allowed::AllowedNotes;
-use hitscribe_models::generate::{LoadOptions, TokenOptions, Transcriber};
+use hitscribe_models::generate::{LoadOptions, TokenModel, TokenOptions};
 use hitscribe_tests::{Render, Rendered, groove, json_of, library, take_of};
 use serde_json::{Value, json};
 
@@ -28,7 +29,7 @@ fn state_of(json: &Value) -> Vec<u8> {
     [&(text.len() as u64).to_le_bytes()[..], &text].concat()
 }
 
-/// The state with another choice of the model.
+/// The state with another model.
 fn choosing(state: &[u8], name: &str, sha256: &str) -> Vec<u8> {
     let mut json = json_of(state);
     let saved = json!({"format": 1, "chosen": {"name": name, "sha256": sha256}});
@@ -69,7 +70,7 @@ fn run(library: &Library, state: &[u8], audio: &[Vec<f32>], blocks: &[usize]) ->
     (host, rendered)
 }
 
-/// What `hitscribe transcribe --model` finds in the audio and the silence after it.
+/// The notes of `hitscribe transcribe --model` in the audio and the silence after it.
 fn transcribed(path: &Path, audio: &[Vec<f32>]) -> Vec<(u64, u8, u64)> {
     let length = audio[0].len() + (TAIL_SECONDS * RATE_HZ) as usize;
     let sample = |channel: &Vec<f32>, at: usize| channel.get(at).copied().unwrap_or_default();
@@ -81,7 +82,7 @@ fn transcribed(path: &Path, audio: &[Vec<f32>]) -> Vec<(u64, u8, u64)> {
     let mut resampler = Resampler::new(RATE_HZ as u32, SAMPLE_RATE_HZ).unwrap();
     resampler.push(&mono, &mut samples);
     resampler.finish(&mut samples);
-    let (model, _) = Transcriber::load(path, &LoadOptions::default(), Device::Cpu).unwrap();
+    let (model, _) = TokenModel::load(path, &LoadOptions::default(), Device::Cpu).unwrap();
     let options = TokenOptions {
         source: AllowedNotes::drums(),
         ..TokenOptions::default()
@@ -90,7 +91,7 @@ fn transcribed(path: &Path, audio: &[Vec<f32>]) -> Vec<(u64, u8, u64)> {
     let mut notes: Vec<_> = heard
         .notes
         .iter()
-        .map(|note| PlacedNote::of_note(note, RATE_HZ as u32))
+        .map(|note| PlacedNote::from_note(note, RATE_HZ as u32))
         .map(|note| {
             let onset = note.onset_samples.min(length as u64 - 1);
             (onset, note.pitch, note.length_samples)
@@ -100,9 +101,9 @@ fn transcribed(path: &Path, audio: &[Vec<f32>]) -> Vec<(u64, u8, u64)> {
     notes
 }
 
-/// The state once the take holds these notes: the last ones are found after the render, as its latency
-/// ends.
-fn host_with_notes(host: &mut Host, expected: &[(u64, u8, u64)]) -> Vec<u8> {
+/// Waits until the take has these notes and returns the state. The last notes arrive after the
+/// render.
+fn state_with_notes(host: &mut Host, expected: &[(u64, u8, u64)]) -> Vec<u8> {
     let began = Instant::now();
     loop {
         let state = host.save().unwrap();
@@ -115,18 +116,18 @@ fn host_with_notes(host: &mut Host, expected: &[(u64, u8, u64)]) -> Vec<u8> {
     }
 }
 
-/// The checkpoint whose sequences end and say many drums.
+/// Imports the test checkpoint whose sequences end and have many drum notes.
 fn import(store: &Store) -> StoredModel {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/models/tests/data/mt3_family");
     let file = data.join("lively.safetensors");
     let model = store.add(&file, Some("lively"), Transfer::Copy).unwrap();
-    let settings = store.weights(&model).with_file_name("config.json");
+    let settings = store.weights_path(&model).with_file_name("config.json");
     std::fs::write(settings, r#"{"num_heads": 2}"#).unwrap();
     model
 }
 
 #[test]
-fn the_model_of_the_project_is_used_where_it_is_and_named_where_it_is_not() {
+fn the_model_of_the_project_is_used_if_it_is_installed_and_reported_if_not() {
     let folder = tempfile::tempdir().unwrap();
     // SAFETY: the only test of this process, which has no other threads that look at it yet.
     unsafe { std::env::set_var("HITSCRIBE_MODELS", folder.path()) };
@@ -134,14 +135,14 @@ fn the_model_of_the_project_is_used_where_it_is_and_named_where_it_is_not() {
     let audio = groove(RATE_HZ, 14.0);
     let store = Store::at(folder.path().to_owned());
     let model = import(&store);
-    let expected = transcribed(&store.weights(&model), &audio);
-    assert!(expected.len() > 20, "{} notes prove little", expected.len());
+    let expected = transcribed(&store.weights_path(&model), &audio);
+    assert!(expected.len() > 20, "only {} notes", expected.len());
 
     let empty = library.instance(2).unwrap().save().unwrap();
     let state = choosing(&empty, &model.name, &model.sha256);
     let (mut host, rendered) = run(&library, &state, &audio, &[512]);
     assert_eq!(rendered.latency_frames, LATENCY_FRAMES);
-    let saved = host_with_notes(&mut host, &expected);
+    let saved = state_with_notes(&mut host, &expected);
     let later = LATENCY_FRAMES as usize;
     assert!(rendered.channels[0][later..later + audio[0].len()] == audio[0][..]);
     let played: std::collections::BTreeSet<(u64, u16)> = expected
@@ -165,7 +166,7 @@ fn the_model_of_the_project_is_used_where_it_is_and_named_where_it_is_not() {
         assert_eq!(again.onsets(), onsets, "{blocks:?}");
     }
 
-    // Another computer: the take is kept, audio passes, nothing wrong is played, nobody waits long.
+    // Another computer without the model: the take stays, audio passes, no notes, no long wait.
     let elsewhere = choosing(&saved, "lively", &"0".repeat(64));
     let began = Instant::now();
     let (mut host, silent) = run(&library, &elsewhere, &audio, &[512]);
@@ -177,7 +178,7 @@ fn the_model_of_the_project_is_used_where_it_is_and_named_where_it_is_not() {
     let field = json_of(&kept)["fields"]["model"].clone();
     assert!(field.as_str().unwrap().contains(&"0".repeat(64)), "{field}");
 
-    // A project from before there was a choice is heard by the built-in model.
+    // A project without a model field, of an older version, uses the built-in model.
     let mut old = json_of(&empty);
     old["fields"].as_object_mut().unwrap().remove("model");
     host.load(&state_of(&old)).unwrap();

@@ -21,7 +21,7 @@ import os
 from . import drum_finetune, mt3_finetune, pitch_finetune
 from .train import arguments
 
-WEIGHTS = os.path.join(os.path.dirname(__file__), "../../engine/weights")
+WEIGHTS = os.path.join(os.path.dirname(__file__), "../../engine/models/weights")
 STEMS = ("drums", "bass", "other", "vocals")
 
 

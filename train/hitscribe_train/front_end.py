@@ -1,6 +1,6 @@
 """From audio to features: band powers of several transforms relative to the running level, as logarithms.
 
-Every network has bands of its own. The engine's implementation is engine/src/audio/mel.rs.
+Every network has bands of its own. The engine's implementation is engine/core/src/features/log_bands.
 """
 
 import torch

@@ -3,8 +3,8 @@
 Every output frame depends on PAST_FRAMES frames before it and FUTURE_FRAMES after it, and on nothing
 else. So the result does not depend on how a recording is cut into segments, and it can be streamed.
 
-The engine has its own implementation of all of this (engine/src/model/builtin.rs and
-engine/src/audio/mel.rs); `parity.py` writes the tensors that prove the two equal.
+The engine has its own implementation of all of this (engine/models/src/frame/drums/network.rs and
+engine/core/src/features/log_bands); `parity.py` writes the tensors that prove the two equal.
 """
 
 import numpy as np

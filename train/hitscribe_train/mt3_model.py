@@ -2,7 +2,7 @@
 
 A T5 without relative positions: RMS norms before each part, attention without scaling and without biases,
 gated GELU; sinusoidal positions are added to the projected features and to the embedded ids. The engine's
-implementation: engine/src/model/mt3.rs and t5.rs; its front end: engine/src/audio/spectral.rs, `Mt3`.
+implementation: engine/models/src/mt3_family (mt3.rs, t5); its front end: engine/core/src/features/mt3_family.rs, `Mt3`.
 """
 
 import math

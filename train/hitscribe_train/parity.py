@@ -1,11 +1,11 @@
 """Writes small tensor packs that show whether the engine computes what PyTorch computes.
 
-    python -m hitscribe_train.parity engine/tests/data/builtin_parity.safetensors
-    python -m hitscribe_train.parity --pitched engine/tests/data/pitched_parity.safetensors
+    python -m hitscribe_train.parity engine/models/tests/data/builtin_parity.safetensors
+    python -m hitscribe_train.parity --pitched engine/models/tests/data/pitched_parity.safetensors
 
 A network of the model's shape with random weights and random norm statistics is exported in 32-bit
 floats with narrow layers, so that the pack stays small; audio, features and outputs lie beside it.
-The engine's tests (engine/tests/all/builtin_parity.rs, pitched_parity.rs) load the network from the pack itself.
+The engine's tests (engine/models/tests/all/parity_drums.rs, parity_pitched.rs) load the network from the pack itself.
 """
 
 import argparse

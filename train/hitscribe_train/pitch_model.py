@@ -5,7 +5,7 @@ For each of the 88 keys the network sees the bands around the key's harmonics; i
 keys have the same weights everywhere, so what is learnt about a note is learnt for all of them. The
 context in time is bounded: PAST_FRAMES before a frame, FUTURE_FRAMES after it.
 
-The engine's implementation: engine/src/model/pitched.rs.
+The engine's implementation: engine/models/src/frame/pitched/network.rs.
 """
 
 import math

@@ -21,7 +21,7 @@ from hitscribe_train.mt3_model import EOS, FRAMES, MAX_IDS, SEGMENT_SAMPLES, Con
 from hitscribe_train.train import fit  # noqa: E402
 
 # A random network in mt3.pth's layout, and what the engine is compared with.
-TINY = os.path.join(HERE, "../../engine/tests/data/mt3_family")
+TINY = os.path.join(HERE, "../../engine/models/tests/data/mt3_family")
 HEAD_SIZE = 8
 
 

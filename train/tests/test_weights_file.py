@@ -10,7 +10,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
 from hitscribe_train.weights_file import from_weights_file, measure_norms  # noqa: E402
 
-WEIGHTS = os.path.join(HERE, "../../engine/weights/builtin.safetensors")
+WEIGHTS = os.path.join(HERE, "../../engine/models/weights/builtin.safetensors")
 
 
 class Norms(unittest.TestCase):

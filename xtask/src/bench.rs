@@ -1,29 +1,31 @@
 //! `cargo xtask bench`: the networks of the MT3 family beside PyTorch.
 
 use std::path::PathBuf;
-use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-/// Encoder per segment and decoder per step of MT3, MR-MT3 and YourMT3, on the CPU and on a GPU if there is one.
+use crate::cargo::{cargo, succeed};
+
+/// Options of `bench`.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// A Python that has torch: the same networks in PyTorch are measured in turns
-    #[arg(long)]
+    /// Python with torch, to measure the networks in PyTorch as well, in turns
+    #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,
     /// Threads on the CPU
     #[arg(long, default_value_t = 1)]
     threads: usize,
-    /// Checkpoints, as published or with other weights
+    /// Checkpoints of MT3, MR-MT3 or YourMT3; their weights do not matter
     #[arg(required = true)]
     checkpoints: Vec<PathBuf>,
 }
 
-/// Builds the benchmark of the engine and runs it, so that this crate links no engine.
+/// Runs the benchmark of `engine/models`: encoder per segment and decoder per step, on the CPU and
+/// on a GPU if there is one.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    // The whole workspace, as elsewhere: other features would build everything anew.
+    let mut command = cargo()?;
+    // The whole workspace: with another selection Cargo would choose other features and compile
+    // everything again.
     command
         .args(["bench", "--workspace", "--bench", "mt3_family", "--"])
         .env("RAYON_NUM_THREADS", arguments.threads.to_string());
@@ -31,14 +33,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         command.arg("--python").arg(python);
     }
     for checkpoint in &arguments.checkpoints {
-        // The benchmark runs in its package's folder.
+        // The benchmark runs in the folder of its package.
         let path = checkpoint
             .canonicalize()
             .with_context(|| checkpoint.display().to_string())?;
         command.arg(path);
     }
-    if !command.status().context("cargo")?.success() {
-        bail!("the benchmark failed");
-    }
-    Ok(())
+    succeed(&mut command, "the benchmark failed")
 }

@@ -1,7 +1,8 @@
-//! `cargo xtask daw`: the plugin in Ardour 7, headless. A recording plays through it in Aligned mode,
-//! its MIDI is recorded on another track and compared with the transcription of the file; the session
-//! is closed and opened again, and the take must still be there; then it is exported, and what the plugin
-//! plays meanwhile is compared as well.
+//! `cargo xtask daw`: the plugin in Ardour 7, headless.
+//!
+//! A recording plays through the plugin in Aligned mode. Its MIDI is recorded on another track and
+//! compared with the transcription of the file. The session is closed and opened again, and must
+//! still have the take. Then it is exported, and the MIDI of the export is compared as well.
 
 mod bounce;
 mod session;
@@ -11,36 +12,36 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
+use hitscribe_core::midi::read_notes;
 
-use crate::bundle::{cargo, target_folder, workspace_root};
-use session::{SESSION_NAME, add_recording, saved_take, set_aligned};
+use crate::cargo::{run as run_cargo, succeed, target_folder};
+use bounce::Onset;
+use session::{SAMPLE_RATE_HZ, SESSION_NAME, add_recording, saved_take, set_aligned};
 
 /// Largest distance between a note in Ardour and the same note of the transcription.
 const TOLERANCE_SECONDS: f64 = 0.001;
-/// Rate of the session.
-const SAMPLE_RATE_HZ: u32 = 48_000;
 const MAKE: &str = include_str!("daw/make.lua");
 const RECORD: &str = include_str!("daw/record.lua");
 const REOPEN: &str = include_str!("daw/reopen.lua");
 const BOUNCE: &str = include_str!("daw/bounce.lua");
 
-/// What the command line says.
+/// Options of `daw`.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// A recording of drums, 48 kHz WAV.
+    /// Recording of drums, 48 kHz WAV
     #[arg(long, value_name = "FILE")]
     audio: PathBuf,
-    /// Ardour's interpreter of session scripts.
+    /// Ardour's interpreter of session scripts
     #[arg(long, value_name = "PATH", default_value = "ardour7-lua")]
     lua: PathBuf,
-    /// Ardour's scanner of VST3 plugins.
+    /// Ardour's scanner of VST3 plugins
     #[arg(
         long,
         value_name = "PATH",
         default_value = "/usr/lib/ardour7/ardour-vst3-scanner"
     )]
     scanner: PathBuf,
-    /// A built `hitscribe` that transcribes the recording; without it one is built.
+    /// `hitscribe` command that transcribes the recording [default: built from here]
     #[arg(long, value_name = "PATH")]
     hitscribe: Option<PathBuf>,
 }
@@ -68,15 +69,15 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let before = saved_take(&state)?;
     lua("reopen.lua", REOPEN)?;
     let after = saved_take(&state)?;
-    // The end is the silence since playback stopped, which goes on in the opened session.
+    // The take ends with the silence since playback stopped, which goes on in the opened session.
     let pairs = before.bytes().zip(after.bytes());
     let same = pairs.take_while(|(before, after)| before == after).count();
     ensure!(
         !before.is_empty() && same * 10 >= before.len() * 9,
-        "the take is not what it was when the session closed"
+        "the take changed when the session was closed and opened"
     );
     println!(
-        "the take of {} bytes is there after closing and opening",
+        "the take of {} bytes is the same after closing and opening",
         after.len()
     );
     bounce::install_pulses(&config_folder(&folder))?;
@@ -89,14 +90,14 @@ fn shape_of(audio: &Path) -> Result<(u16, f64)> {
     let spec = reader.spec();
     ensure!(
         spec.sample_rate == SAMPLE_RATE_HZ && spec.channels <= 2,
-        "{}: must have 48 kHz and one or two channels",
+        "{}: must have a rate of 48 kHz and one or two channels",
         audio.display()
     );
     let seconds = f64::from(reader.duration()) / f64::from(SAMPLE_RATE_HZ);
     Ok((spec.channels, seconds))
 }
 
-/// Ardour only takes plugins that its scanner has looked at.
+/// Ardour loads only plugins that its scanner has accepted.
 fn scan(arguments: &Arguments) -> Result<()> {
     let home = std::env::var_os("HOME").context("HOME is not set")?;
     let plugin = Path::new(&home).join(".vst3/Hitscribe.vst3");
@@ -112,16 +113,16 @@ fn scan(arguments: &Arguments) -> Result<()> {
         .env("LD_LIBRARY_PATH", libraries)
         .env("ARDOUR_DLL_PATH", libraries)
         .output()
-        .with_context(|| format!("{}: cannot be run", arguments.scanner.display()))?;
+        .with_context(|| format!("{}: cannot be started", arguments.scanner.display()))?;
     ensure!(
         output.status.success(),
-        "Ardour does not take the plugin: {}",
+        "Ardour refuses the plugin: {}",
         String::from_utf8_lossy(&output.stderr)
     );
     Ok(())
 }
 
-/// Where Ardour and the plugin look for the user's settings in these scenarios, instead of the user's own.
+/// Configuration folder of Ardour and the plugin in these scenarios, instead of the user's own.
 fn config_folder(folder: &Path) -> PathBuf {
     folder.join("config")
 }
@@ -145,11 +146,11 @@ fn run_lua(
         .arg(&file)
         .env("XDG_CONFIG_HOME", config_folder(folder))
         .output()
-        .with_context(|| format!("{}: cannot be run", arguments.lua.display()))?;
+        .with_context(|| format!("{}: cannot be started", arguments.lua.display()))?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() || !printed.contains("done") {
         let errors = String::from_utf8_lossy(&output.stderr);
-        bail!("{name} has failed: {printed}{errors}");
+        bail!("{name} failed: {printed}{errors}");
     }
     Ok(printed)
 }
@@ -160,32 +161,23 @@ fn transcribe(arguments: &Arguments, folder: &Path) -> Result<Vec<Onset>> {
         Some(built) => built.clone(),
         None => build_hitscribe()?,
     };
-    let status = Command::new(&hitscribe)
-        .arg("transcribe")
-        .arg(&arguments.audio)
-        .arg("--output")
-        .arg(&midi)
-        .status()
-        .with_context(|| format!("{}: cannot be run", hitscribe.display()))?;
-    ensure!(
-        status.success(),
-        "{}: cannot be transcribed",
-        arguments.audio.display()
-    );
+    let mut command = Command::new(&hitscribe);
+    command.arg("transcribe").arg(&arguments.audio);
+    command.arg("--output").arg(&midi);
+    let failure = format!("{}: cannot be transcribed", arguments.audio.display());
+    succeed(&mut command, &failure)?;
     onsets(&midi)
 }
 
 fn build_hitscribe() -> Result<PathBuf> {
-    let status = Command::new(cargo())
-        .args(["build", "--workspace", "--release"])
-        .current_dir(workspace_root()?)
-        .status()
-        .context("cargo build cannot be run")?;
-    ensure!(status.success(), "the command line could not be built");
+    run_cargo(
+        &["build", "--release", "--package", "hitscribe-cli"],
+        "the command could not be built",
+    )?;
     Ok(target_folder()?.join("release/hitscribe"))
 }
 
-/// The MIDI file that Ardour has recorded.
+/// The onsets in the MIDI file that Ardour has recorded.
 fn recorded(folder: &Path) -> Result<Vec<Onset>> {
     let takes = folder
         .join(SESSION_NAME)
@@ -201,39 +193,16 @@ fn recorded(folder: &Path) -> Result<Vec<Onset>> {
     onsets(file)
 }
 
-/// Seconds and key of a note.
-type Onset = (f64, u8);
-
-/// Beginnings of notes in a MIDI file.
+/// Onsets in a MIDI file.
 fn onsets(path: &Path) -> Result<Vec<Onset>> {
-    use midly::{MetaMessage, MidiMessage, Smf, Timing, TrackEventKind};
-    let bytes = fs::read(path).with_context(|| format!("{}", path.display()))?;
-    let smf = Smf::parse(&bytes).with_context(|| format!("{}", path.display()))?;
-    let Timing::Metrical(per_quarter) = smf.header.timing else {
-        bail!("{}: counts in frames, not in beats", path.display());
-    };
-    let mut onsets = Vec::new();
-    for track in &smf.tracks {
-        let (mut seconds, mut micros) = (0.0, 500_000.0);
-        for event in track {
-            let ticks = f64::from(event.delta.as_int());
-            seconds += ticks / f64::from(per_quarter.as_int()) * micros / 1e6;
-            match event.kind {
-                TrackEventKind::Meta(MetaMessage::Tempo(tempo)) => {
-                    micros = f64::from(tempo.as_int())
-                }
-                TrackEventKind::Midi {
-                    message: MidiMessage::NoteOn { key, vel },
-                    ..
-                } if vel > 0 => onsets.push((seconds, key.as_int())),
-                _ => {}
-            }
-        }
-    }
-    Ok(onsets)
+    let notes = read_notes(path)?;
+    Ok(notes
+        .iter()
+        .map(|note| (note.onset_seconds, note.pitch))
+        .collect())
 }
 
-/// Every note of the transcription must be among those that came out of Ardour.
+/// Checks that Ardour has every note of the transcription.
 #[expect(clippy::print_stdout, reason = "the result of the command")]
 fn compare(how: &str, found: &[Onset], reference: &[Onset]) -> Result<()> {
     let mut left = found.to_vec();
@@ -249,7 +218,7 @@ fn compare(how: &str, found: &[Onset], reference: &[Onset]) -> Result<()> {
         }
     }
     println!(
-        "{} notes transcribed, {} {how}, {} of them the same within {:.3} ms; {} others",
+        "{} notes transcribed, {} {how}; {} match within {:.3} ms, {} do not",
         reference.len(),
         found.len(),
         reference.len() - missing.len(),
@@ -258,7 +227,7 @@ fn compare(how: &str, found: &[Onset], reference: &[Onset]) -> Result<()> {
     );
     ensure!(
         missing.is_empty(),
-        "missing or farther than 1 ms: {missing:?}"
+        "missing, or more than 1 ms away: {missing:?}"
     );
     Ok(())
 }

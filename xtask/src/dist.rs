@@ -1,4 +1,4 @@
-//! `cargo xtask dist` and `cargo xtask install`: what users get.
+//! `cargo xtask dist` and `cargo xtask install`: the archive for users, and the user's own copy.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -10,9 +10,10 @@ use sha2::{Digest, Sha256};
 use zip::CompressionMethod;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
-use crate::bundle::{parse_system, target_folder, workspace_root};
+use crate::bundle::parse_system;
+use crate::cargo::{target_folder, workspace_root};
 
-/// What goes into the archive beside the bundles and the licences: place in the workspace.
+/// Files and folders of the workspace that the archive has besides bundles and licences.
 const COMPANIONS: [&str; 5] = [
     "ATTRIBUTION.md",
     "CHANGELOG.md",
@@ -23,17 +24,16 @@ const COMPANIONS: [&str; 5] = [
 /// Folder of the presets in the workspace and in the archive.
 const PRESETS: &str = "presets";
 
-/// What the command line of `dist` says.
+/// Options of `dist`.
 #[derive(clap::Args)]
 pub struct DistArguments {
-    /// The system that the bundles in `target/bundles` were made for, as in `cargo xtask bundle`;
-    /// this one unless said otherwise.
-    #[arg(long, value_parser = parse_system)]
+    /// System of the bundles in target/bundles, as in `cargo xtask bundle` [default: this one]
+    #[arg(long, value_name = "NAME", value_parser = parse_system)]
     system: Option<System>,
 }
 
-/// Packs the bundles with licences, attribution, model card, manual and presets into a zip archive in
-/// `target/dist`, and writes the checksums of all archives there.
+/// Packs the bundles with licences, attribution, model card, manual and presets into a zip archive
+/// in `target/dist`, and writes the checksums of all archives there.
 pub fn dist(arguments: &DistArguments) -> Result<()> {
     let (root, bundles) = (workspace_root()?, made_bundles()?);
     let system = arguments.system.unwrap_or_else(System::current);
@@ -80,7 +80,7 @@ pub fn dist(arguments: &DistArguments) -> Result<()> {
     Ok(())
 }
 
-/// Copies the bundles to where hosts of this user look for plugins.
+/// Copies the bundles to the user's plugin folders.
 pub fn install() -> Result<()> {
     let bundles = made_bundles()?;
     for (kind, folder) in plugin_folders()? {
@@ -106,7 +106,7 @@ fn made_bundles() -> Result<PathBuf> {
     Ok(bundles)
 }
 
-/// Where hosts look, by the kind of plugin.
+/// Kind of plugin, and the folder in which hosts look for it.
 fn plugin_folders() -> Result<[(&'static str, PathBuf); 2]> {
     let home = |variable: &str| {
         std::env::var_os(variable)
@@ -168,10 +168,7 @@ fn add(zip: &mut ZipWriter<fs::File>, from: &Path, name: &str, mode: u32) -> Res
         return Ok(());
     }
     if !from.is_file() {
-        bail!(
-            "{}: belongs into the archive and is missing",
-            from.display()
-        );
+        bail!("{}: is missing; the archive needs it", from.display());
     }
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
@@ -221,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_are_packed_whole_and_what_is_missing_is_named() {
+    fn folders_are_packed_and_missing_files_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let content = folder.path().join("content");
         fs::create_dir_all(content.join("inner")).unwrap();
@@ -245,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_archive_needs_is_in_the_workspace() {
+    fn the_workspace_has_what_the_archive_needs() {
         let root = workspace_root().unwrap();
         for companion in COMPANIONS.into_iter().chain([PRESETS]) {
             assert!(root.join(companion).exists(), "{companion}");

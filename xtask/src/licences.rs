@@ -1,4 +1,4 @@
-//! The licences of everything that goes into the plugin.
+//! The licences of all software in the plugin.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// File names that licences have, in lower case.
+/// How names of licence files begin, in lower case.
 const NAMES: [&str; 6] = [
     "license",
     "licence",
@@ -17,7 +17,7 @@ const NAMES: [&str; 6] = [
     "copyright",
 ];
 
-/// Our own licences, and one text with those of all dependencies of the plugin.
+/// Our own licences, and one text with those of the plugin's dependencies, by file name.
 pub fn collect(root: &Path, metadata: &Value) -> Result<Vec<(String, String)>> {
     let mut texts = Vec::new();
     for (name, text) in licence_files(root)? {
@@ -27,9 +27,9 @@ pub fn collect(root: &Path, metadata: &Value) -> Result<Vec<(String, String)>> {
         "Hitscribe contains the following software. Each part is used under the licence named \
          with it.\n",
     );
-    // The same text is shared by many crates: it is printed once, under all their names.
+    // Crates that share a text are listed above one copy of it.
     let mut by_text: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for package in linked_packages(metadata).context("cargo metadata answers in an unknown way")? {
+    for package in linked_packages(metadata).context("cargo metadata has an unknown format")? {
         let field = |key: &str| package[key].as_str().unwrap_or("unknown").to_owned();
         let title = format!(
             "{} {} ({})",
@@ -76,7 +76,7 @@ fn licence_files(folder: &Path) -> Result<Vec<(String, String)>> {
     Ok(files)
 }
 
-/// Packages from outside the workspace that the plugin is linked with.
+/// Packages from outside the workspace that are linked into the plugin.
 fn linked_packages(metadata: &Value) -> Option<Vec<&Value>> {
     let packages: BTreeMap<&str, &Value> = metadata["packages"]
         .as_array()?
@@ -119,16 +119,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_licences_of_what_is_linked_are_there_and_of_what_is_not_are_missing() {
+    fn licences_of_linked_crates_are_listed_and_no_others() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let metadata = crate::bundle::metadata(root).unwrap();
+        let metadata = crate::cargo::metadata().unwrap();
         let texts = collect(root, &metadata).unwrap();
         let (_, third_party) = texts
             .iter()
             .find(|(name, _)| name == "THIRD-PARTY.txt")
             .unwrap();
         assert!(third_party.contains("nice-plug 0.4.2 (ISC)"));
-        assert!(third_party.contains("burn 0.21.0"));
+        assert!(third_party.contains("burn-tensor 0.21.0"));
         assert!(!third_party.contains("\nclack-host "));
     }
 }

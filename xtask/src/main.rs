@@ -1,54 +1,65 @@
-//! Chores of the developers. `cargo xtask help` lists them.
+//! Tasks of the developers. `cargo xtask help` lists them.
+
+#![forbid(unsafe_code)]
 
 mod bench;
 mod bundle;
+mod cargo;
 mod daw;
 mod dist;
 mod eval;
 mod licences;
 mod patch;
 mod soak;
+mod test_bundle;
 mod validate;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-/// Chores of the developers.
+/// Build, test and pack the plugin
+///
+/// The plugin is bundled with patched copies of two crates of its framework (patches/).
+/// `cargo test` uses the crates as published; `test-bundle` tests the bundle end to end.
 #[derive(Parser)]
 #[command(name = "cargo xtask")]
 struct Arguments {
     #[command(subcommand)]
-    chore: Chore,
+    task: Task,
 }
 
 #[derive(Subcommand)]
-enum Chore {
-    /// Scores the built-in model on the development recordings.
-    Eval(eval::Arguments),
-    Bench(bench::Arguments),
-    /// Builds the plugin and lays out Hitscribe.clap and Hitscribe.vst3.
+enum Task {
+    /// Build the plugin and write Hitscribe.clap and Hitscribe.vst3 to target/bundles
     Bundle(bundle::Arguments),
-    /// Records, closes and opens a session with the plugin in Ardour 7, headless.
-    Daw(daw::Arguments),
-    /// Packs the bundles for users, with licences, presets, manual and checksums.
-    Dist(dist::DistArguments),
-    /// Copies the bundles to where hosts of this user look for plugins.
-    Install,
-    /// Plays for hours and says whether notes were late, memory grew or blocks took long.
-    Soak(soak::Arguments),
-    /// Runs the validators of the plugin standards on the bundles.
+    /// Run the end-to-end tests on the bundle in target/bundles
+    TestBundle,
+    /// Run the validators of the plugin standards on the bundles
     Validate(validate::Arguments),
+    /// Copy the bundles to the user's plugin folders
+    Install,
+    /// Pack the bundles with licences, presets, manual and checksums
+    Dist(dist::DistArguments),
+    /// Test the plugin in Ardour 7: record, save, reopen, export
+    Daw(daw::Arguments),
+    /// Play for hours and report late notes, memory growth and slow blocks
+    Soak(soak::Arguments),
+    /// Score the built-in model on the development recordings
+    Eval(eval::Arguments),
+    /// Measure the networks of the MT3 family, also in PyTorch
+    Bench(bench::Arguments),
 }
 
 fn main() -> Result<()> {
-    match Arguments::parse().chore {
-        Chore::Eval(arguments) => eval::run(&arguments),
-        Chore::Bench(arguments) => bench::run(&arguments),
-        Chore::Bundle(arguments) => bundle::run(&arguments),
-        Chore::Daw(arguments) => daw::run(&arguments),
-        Chore::Dist(arguments) => dist::dist(&arguments),
-        Chore::Install => dist::install(),
-        Chore::Soak(arguments) => soak::run(&arguments),
-        Chore::Validate(arguments) => validate::run(&arguments),
+    match Arguments::parse().task {
+        Task::Bundle(arguments) => bundle::run(&arguments),
+        Task::TestBundle => test_bundle::run(),
+        Task::Validate(arguments) => validate::run(&arguments),
+        Task::Install => dist::install(),
+        Task::Dist(arguments) => dist::dist(&arguments),
+        Task::Daw(arguments) => daw::run(&arguments),
+        Task::Soak(arguments) => soak::run(&arguments),
+        Task::Eval(arguments) => eval::run(&arguments),
+        Task::Bench(arguments) => bench::run(&arguments),
     }
 }

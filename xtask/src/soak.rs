@@ -2,43 +2,38 @@
 
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 
-use crate::bundle::{cargo, target_folder, workspace_root};
+use crate::cargo::{run as run_cargo, succeed, target_folder};
 
-/// What the command line says.
+/// Options of `soak`.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Instances that play at once.
+    /// Instances that play at the same time
     #[arg(long, default_value_t = 8)]
     instances: u32,
-    /// Minutes of audio that each of them plays.
+    /// Minutes of audio for each instance
     #[arg(long, default_value_t = 60.0)]
     minutes: f64,
-    /// How much faster than it sounds; above 1.3 the plugin takes the host for a renderer.
+    /// Factor of real time; above 1.3 the plugin takes the host for a renderer
     #[arg(long, default_value_t = 1.2)]
     speed: f64,
-    /// Frames in a block, at 48 kHz.
+    /// Block size in frames, at 48 kHz
     #[arg(long, default_value_t = 128)]
     block: u32,
 }
 
-/// Builds and runs it.
+/// Builds and runs the soak test.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let status = Command::new(cargo())
-        .args(["build", "--workspace", "--release", "--examples"])
-        .current_dir(workspace_root()?)
-        .status()
-        .context("cargo build cannot be run")?;
-    ensure!(status.success(), "the soak test could not be built");
-    let program = target_folder()?.join("release/examples/soak");
-    let status = Command::new(&program)
+    run_cargo(
+        &["build", "--workspace", "--release", "--examples"],
+        "the soak test could not be built",
+    )?;
+    let mut command = Command::new(target_folder()?.join("release/examples/soak"));
+    command
         .args(["--instances", &arguments.instances.to_string()])
         .args(["--minutes", &arguments.minutes.to_string()])
         .args(["--speed", &arguments.speed.to_string()])
-        .args(["--block", &arguments.block.to_string()])
-        .status()
-        .with_context(|| format!("{}: cannot be run", program.display()))?;
-    ensure!(status.success(), "the soak test has failed");
-    Ok(())
+        .args(["--block", &arguments.block.to_string()]);
+    succeed(&mut command, "the soak test failed")
 }

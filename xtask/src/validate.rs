@@ -1,31 +1,33 @@
-//! `cargo xtask validate`: the plugin standards' own validators, where they are installed.
+//! `cargo xtask validate`: the validators of the plugin standards.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
-/// Times that pluginval is run: its tests with a window are not the same twice.
+use crate::cargo::{succeed, target_folder};
+
+/// Runs of pluginval: its tests with a window differ from run to run.
 const PLUGINVAL_RUNS: usize = 10;
 
-/// What the command line says. At least one validator must be named.
+/// Options of `validate`; at least one validator is required.
 #[derive(clap::Args)]
 #[group(required = true, multiple = true)]
 pub struct Arguments {
-    /// clap-validator (github.com/free-audio/clap-validator).
+    /// clap-validator (github.com/free-audio/clap-validator)
     #[arg(long, value_name = "PATH")]
     clap_validator: Option<PathBuf>,
-    /// Steinberg's validator of the VST3 SDK; run as it is and with its extended tests.
+    /// Validator of the VST3 SDK, run with its normal and its extended tests
     #[arg(long, value_name = "PATH")]
     vst3_validator: Option<PathBuf>,
-    /// pluginval, at strictness 10, ten times. Needs a display.
+    /// pluginval, run ten times at strictness 10; needs a display
     #[arg(long, value_name = "PATH")]
     pluginval: Option<PathBuf>,
 }
 
 /// Runs the validators on the bundles in `target/bundles`.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let bundles = crate::bundle::target_folder()?.join("bundles");
+    let bundles = target_folder()?.join("bundles");
     let clap = bundles.join("Hitscribe.clap");
     let vst3 = bundles.join("Hitscribe.vst3");
     if let Some(validator) = &arguments.clap_validator {
@@ -53,12 +55,6 @@ fn call(program: &Path, arguments: &[&str], bundle: &Path) -> Result<()> {
         "{}: run `cargo xtask bundle` first",
         bundle.display()
     );
-    let name = program.display();
-    let status = Command::new(program)
-        .args(arguments)
-        .arg(bundle)
-        .status()
-        .with_context(|| format!("{name}: cannot be run"))?;
-    ensure!(status.success(), "{name} {}: {status}", arguments.join(" "));
-    Ok(())
+    let failure = format!("{} refuses the bundle", program.display());
+    succeed(Command::new(program).args(arguments).arg(bundle), &failure)
 }

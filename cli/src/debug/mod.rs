@@ -1,4 +1,4 @@
-//! Intermediate values and tokens of published models, for comparison with other implementations.
+//! Intermediate values and tokens of imported models, for comparison with other implementations.
 
 pub mod reference_json;
 pub mod tensors;

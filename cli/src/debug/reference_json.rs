@@ -1,7 +1,9 @@
-//! Notes, faults and MIDI files as the golden data list them.
+//! Notes, faults and MIDI files in the format of the golden data.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hitscribe_core::Note;
-use hitscribe_core::tokens::yourmt3::decode::{DRUM_PROGRAM, Faults};
+use hitscribe_core::tokens::yourmt3::{DRUM_PROGRAM, Faults};
 use serde_json::{Map, Value, json};
 
 /// Notes with the keys of the MT3 goldens.
@@ -27,7 +29,7 @@ pub fn yourmt3_notes(notes: &[Note]) -> Value {
     notes.iter().map(one).collect()
 }
 
-/// Counts by upstream's names.
+/// Counts, by the names of the reference implementation.
 pub fn faults(faults: &Faults) -> Value {
     let entries = faults
         .iter()
@@ -35,22 +37,7 @@ pub fn faults(faults: &Faults) -> Value {
     Value::Object(entries.collect::<Map<_, _>>())
 }
 
-/// RFC 4648, with padding.
+/// Base64 with padding.
 pub fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let bits = chunk.iter().enumerate().fold(0_u32, |bits, (i, &byte)| {
-            bits | u32::from(byte) << (16 - 8 * i)
-        });
-        for digit in 0..4 {
-            let known = digit <= chunk.len();
-            out.push(if known {
-                DIGITS[(bits >> (18 - 6 * digit) & 63) as usize] as char
-            } else {
-                '='
-            });
-        }
-    }
-    out
+    STANDARD.encode(bytes)
 }

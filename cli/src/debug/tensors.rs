@@ -1,101 +1,75 @@
-//! `hitscribe debug-tensors`: what a network computes, for comparison with another implementation.
+//! `hitscribe debug-tensors`: intermediate values of a network, for comparison with another
+//! implementation.
 #![allow(clippy::print_stdout)]
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use hitscribe_core::atomic_file::write_atomically;
 use hitscribe_core::audio::mono::read_mono;
 use hitscribe_core::checkpoint::{Checkpoint, StoredTensor, write_safetensors};
 use hitscribe_core::features::mt3_family::{Features, FrontEndKind, SAMPLE_RATE_HZ};
-use hitscribe_core::midi::upstream;
+use hitscribe_core::midi::reference_writers;
+use hitscribe_models::Hyperparameters;
 use hitscribe_models::device::{DeviceChoice, select};
-use hitscribe_models::generate::greedy::Sequence;
+use hitscribe_models::generate::Sequence;
 use hitscribe_models::generate::{
-    Family, Heard, LoadOptions, NamedTensor, NamedValues, TraceRequest, Transcriber,
+    Family, LoadOptions, NamedTensor, NamedValues, TokenModel, TokenTranscription, TraceRequest,
 };
-use hitscribe_models::mt3_family::hyperparameters::Settings;
 use serde_json::{Value, json};
 
 use crate::debug::reference_json::{base64, faults, mt3_notes, yourmt3_notes};
+use crate::{help, values};
 
-/// Write the features, hidden states, logits and tokens of a checkpoint as SafeTensors.
-///
-/// Takes checkpoints of MT3 (MT3-PyTorch, MR-MT3's mt3.pth), MR-MT3 with memory and YourMT3
-/// (YPTF.MoE+Multi), as .pth, .ckpt or .safetensors, of any size: sizes are told from the tensors. What
-/// they cannot tell (number of attention heads, length of MR-MT3's memory) comes from --heads,
-/// --encoder-heads and --memory-rows, else from --config, else from the checkpoint's hyper-parameters,
-/// else from a config.json or manifest.json beside it.
-///
-/// Tensors written, for n segments:
-///
-/// MT3, MR-MT3: features [n, frames, bands]; encoder_out [n, frames, width]; tf_logits [n, ids,
-/// vocabulary] (with --tokens); greedy_ids [n, longest + 1] (first id 0, then up to EOS, then -1);
-/// greedy_margin [n, longest] (distance to the second best logit).
-///
-/// MR-MT3 with memory also: memory_segN [rows, width]; generated_ids [n, 1024]; memory_block [rows,
-/// width] if --tokens has memory_input_ids, and then tf_logits are with that memory.
-///
-/// YourMT3: spectrogram [n, 110, 1024]; encoder_out [n, 110, latents, width]; tf_logits [n, 13, ids,
-/// vocabulary]; greedy_ids and greedy_margin [n, 13, 256] (without the first 0, 0 after EOS); of the
-/// first segment pre_encoder_seg0 [110, bins, channels], block_out_seg0 [blocks, 110, latents, width],
-/// router_logits_block0_local0_seg0 [110 * latents, experts], pre_decoder_seg0 [13, 110, width].
-///
-/// --notes writes the notes decoded from greedy_ids as JSON, with the MIDI file of the reference
-/// system in base64.
+/// Write a checkpoint's features, hidden states, logits and tokens
 #[derive(clap::Args)]
+#[command(after_help = help::MANUAL)]
 pub struct Args {
-    /// Checkpoint file
+    /// Checkpoint: .pth, .ckpt or .safetensors
     checkpoint: PathBuf,
-    /// Sound; anything but 16 kHz mono is converted
+    /// Audio file
     audio: PathBuf,
     /// SafeTensors file to write
-    #[arg(short, long, value_name = "FILE.safetensors")]
+    #[arg(short, long, value_name = "FILE", help_heading = help::FILES)]
     output: PathBuf,
-    /// Decoder inputs for tf_logits, first id 0: a SafeTensors file with tf_ids (and memory_input_ids),
-    /// or JSON or text with a list of ids
-    #[arg(long, value_name = "FILE")]
+    /// JSON file for the decoded notes
+    #[arg(long, value_name = "FILE", help_heading = help::FILES)]
+    notes: Option<PathBuf>,
+    /// Decoder inputs for tf_logits: SafeTensors, JSON or text
+    #[arg(long, value_name = "FILE", help_heading = help::FILES)]
     tokens: Option<PathBuf>,
-    /// Use these features instead of those of the sound: a SafeTensors file with features or
-    /// spectrogram
-    #[arg(long, value_name = "FILE")]
+    /// SafeTensors file with features to use instead of the audio's
+    #[arg(long, value_name = "FILE", help_heading = help::FILES)]
     features: Option<PathBuf>,
-    /// Only these segments, from 0; with --features, which segments its rows are
-    #[arg(long, value_name = "N,N,...", value_delimiter = ',')]
+    /// Segments to process, from 0 [default: all]
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',', help_heading = help::FILES)]
     segments: Vec<usize>,
-    /// mt3, mt3-pytorch, mr-mt3, mr-mt3-normalised or yourmt3 [default: that of the training]
-    #[arg(long, value_name = "NAME", value_parser = parse_front_end)]
+    /// Front end: mt3, mt3-pytorch, mr-mt3, mr-mt3-normalised or yourmt3
+    #[arg(long, value_name = "NAME", value_parser = values::front_end, help_heading = help::MODEL)]
     frontend: Option<FrontEndKind>,
-    /// JSON file with num_heads, d_kv, segmem_length, or YourMT3's model_cfg
-    #[arg(long, value_name = "FILE")]
+    /// JSON file with the hyperparameters
+    #[arg(long, value_name = "FILE", help_heading = help::MODEL)]
     config: Option<PathBuf>,
     /// Attention heads of the T5 blocks
-    #[arg(long)]
+    #[arg(long, value_name = "N", help_heading = help::MODEL)]
     heads: Option<usize>,
     /// Attention heads of YourMT3's encoder
-    #[arg(long)]
+    #[arg(long, value_name = "N", help_heading = help::MODEL)]
     encoder_heads: Option<usize>,
     /// Rows of MR-MT3's memory
-    #[arg(long)]
+    #[arg(long, value_name = "N", help_heading = help::MODEL)]
     memory_rows: Option<usize>,
-    /// Most ids per sequence [default: 1024, YourMT3 256]
-    #[arg(long)]
+    /// Maximum ids in a sequence [default: 1024, YourMT3 256]
+    #[arg(long, value_name = "N", help_heading = help::MODEL)]
     max_ids: Option<usize>,
-    /// Also write the decoded notes
-    #[arg(long, value_name = "FILE.json")]
-    notes: Option<PathBuf>,
     /// Where to compute: auto, cpu or cuda:N
-    #[arg(long, default_value = "cpu")]
+    #[arg(long, default_value = "cpu", help_heading = help::MODEL)]
     device: DeviceChoice,
-}
-
-/// For the command line.
-pub fn parse_front_end(text: &str) -> Result<FrontEndKind, String> {
-    text.parse()
 }
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
-    let settings = Settings {
+    let hyperparameters = Hyperparameters {
         heads: args.heads,
         head_size: None,
         memory_rows: args.memory_rows,
@@ -103,11 +77,11 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let options = LoadOptions {
         config: args.config.as_deref(),
-        settings,
+        hyperparameters,
         front_end: args.frontend,
     };
     let (transcriber, report) =
-        Transcriber::load(&args.checkpoint, &options, select(args.device)?.device)?;
+        TokenModel::load(&args.checkpoint, &options, select(args.device)?.device)?;
     if !report.unused.is_empty() {
         log::warn!(
             "{} tensors of the checkpoint were not used: {}",
@@ -126,12 +100,12 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let mut tensors = transcriber.trace(&features, &request)?;
     if let Some(path) = &args.notes {
-        let heard = transcriber.notes(
+        let transcription = transcriber.notes(
             features.starts_seconds.clone(),
             sequences(&tensors, &transcriber)?,
         );
-        let text = serde_json::to_string_pretty(&notes_json(&heard, &transcriber))?;
-        std::fs::write(path, text).with_context(|| path.display().to_string())?;
+        let text = serde_json::to_string_pretty(&notes_json(&transcription, &transcriber))?;
+        write_atomically(path, text.as_bytes())?;
     }
     add_inputs(&mut tensors, &features, &request);
     let stored: Vec<StoredTensor<'_>> = tensors.iter().map(stored).collect();
@@ -142,7 +116,7 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The features of the wanted segments, with the values of `--features` where given.
+/// The features of the requested segments, with the values of `--features` if given.
 fn features(args: &Args, own: Features) -> Result<Features> {
     let size = own.frames * own.bands;
     let Some(path) = &args.features else {
@@ -159,7 +133,7 @@ fn features(args: &Args, own: Features) -> Result<Features> {
         for segment in wanted {
             ensure!(
                 segment < own.segments(),
-                "there is no segment {segment}: the sound has {}",
+                "there is no segment {segment}: the audio has {}",
                 own.segments()
             );
             out.values.extend_from_slice(own.segment(segment));
@@ -197,7 +171,7 @@ fn features(args: &Args, own: Features) -> Result<Features> {
     for segment in segments {
         let start = own.starts_seconds.get(segment);
         starts_seconds
-            .push(*start.with_context(|| format!("there is no segment {segment} in the sound"))?);
+            .push(*start.with_context(|| format!("there is no segment {segment} in the audio"))?);
     }
     Ok(Features {
         values: file.read_f32(name)?,
@@ -207,7 +181,7 @@ fn features(args: &Args, own: Features) -> Result<Features> {
     })
 }
 
-/// Lists of decoder inputs, and ids for the memory.
+/// Lists of decoder inputs, and the ids for the memory.
 type Tokens = (Vec<Vec<i32>>, Option<Vec<i32>>);
 
 fn read_tokens(path: &Path) -> Result<Tokens> {
@@ -236,7 +210,7 @@ fn read_tokens(path: &Path) -> Result<Tokens> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let one = |value: &Value| -> Result<i32> {
         let id = value.as_i64().and_then(|id| i32::try_from(id).ok());
-        id.with_context(|| format!("{}: {value} is no id", path.display()))
+        id.with_context(|| format!("{}: {value} is not a token id", path.display()))
     };
     let list = |values: &[Value]| values.iter().map(one).collect::<Result<Vec<i32>>>();
     let lists = match serde_json::from_str::<Value>(&text) {
@@ -251,18 +225,18 @@ fn read_tokens(path: &Path) -> Result<Tokens> {
                 .filter(|word| !word.is_empty());
             let ids = words.map(|word| {
                 word.parse::<i32>()
-                    .with_context(|| format!("{}: {word} is no id", path.display()))
+                    .with_context(|| format!("{}: {word} is not a token id", path.display()))
             });
             vec![ids.collect::<Result<Vec<i32>>>()?]
         }
     };
     if lists.iter().all(Vec::is_empty) {
-        bail!("{}: holds no ids", path.display());
+        bail!("{}: contains no token ids", path.display());
     }
     Ok((lists, None))
 }
 
-/// The inputs, so that the file stands alone.
+/// Adds the inputs, so that the file is complete.
 fn add_inputs(tensors: &mut Vec<NamedTensor>, features: &Features, request: &TraceRequest) {
     let named = |name: &str, shape: Vec<usize>, values| NamedTensor {
         name: name.to_owned(),
@@ -324,14 +298,14 @@ fn stored(tensor: &NamedTensor) -> StoredTensor<'_> {
     }
 }
 
-/// The sequences back from `greedy_ids`.
-fn sequences(tensors: &[NamedTensor], transcriber: &Transcriber) -> Result<Vec<Vec<Sequence>>> {
+/// The sequences that `greedy_ids` holds.
+fn sequences(tensors: &[NamedTensor], transcriber: &TokenModel) -> Result<Vec<Vec<Sequence>>> {
     let tensor = tensors
         .iter()
         .find(|tensor| tensor.name == "greedy_ids")
         .context("no greedy_ids")?;
     let NamedValues::I32(ids) = &tensor.values else {
-        bail!("greedy_ids are no ids")
+        bail!("greedy_ids are not integers")
     };
     let length = tensor.shape.last().copied().unwrap_or(0).max(1);
     let channels = if transcriber.family() == Family::YourMt3 {
@@ -362,15 +336,15 @@ fn sequences(tensors: &[NamedTensor], transcriber: &Transcriber) -> Result<Vec<V
     Ok(all.chunks(channels).map(<[Sequence]>::to_vec).collect())
 }
 
-fn notes_json(heard: &Heard, transcriber: &Transcriber) -> Value {
+fn notes_json(transcription: &TokenTranscription, transcriber: &TokenModel) -> Value {
     let kind = transcriber.front_end().kind();
-    let notes = &heard.reference_notes;
+    let notes = &transcription.reference_notes;
     let (listed, midi) = match kind {
-        FrontEndKind::YourMt3 => (yourmt3_notes(notes), upstream::yourmt3(notes)),
-        FrontEndKind::MrMt3 => (mt3_notes(notes), upstream::mr_mt3(notes)),
-        _ => (mt3_notes(notes), upstream::mt3_pytorch(notes)),
+        FrontEndKind::YourMt3 => (yourmt3_notes(notes), reference_writers::yourmt3(notes)),
+        FrontEndKind::MrMt3 => (mt3_notes(notes), reference_writers::mr_mt3(notes)),
+        _ => (mt3_notes(notes), reference_writers::mt3_pytorch(notes)),
     };
     json!({"system": transcriber.family().name(), "front_end": kind.name(), "notes": listed,
-        "invalid_events": heard.invalid_events, "dropped_events": heard.dropped_events,
-        "faults": faults(&heard.faults), "midi_unfiltered_b64": base64(&midi)})
+        "invalid_events": transcription.invalid_events, "dropped_events": transcription.dropped_events,
+        "faults": faults(&transcription.faults), "midi_unfiltered_b64": base64(&midi)})
 }

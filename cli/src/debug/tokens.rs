@@ -3,35 +3,25 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use hitscribe_core::midi::upstream;
+use hitscribe_core::atomic_file::write_atomically;
+use hitscribe_core::midi::reference_writers;
 use hitscribe_core::tokens::SegmentTokens;
-use hitscribe_core::tokens::mt3::decode;
-use hitscribe_core::tokens::mt3::decode::DecodePath;
+use hitscribe_core::tokens::mt3::{self, ParseRules};
 use hitscribe_core::tokens::vocabulary::SPECIAL_IDS;
-use hitscribe_core::tokens::yourmt3::decode::Faults;
-use hitscribe_core::tokens::yourmt3::notes::{decode_channel, mix};
+use hitscribe_core::tokens::yourmt3::{Faults, mix, parse_channel};
 use serde_json::{Map, Value, json};
 
 use crate::debug::reference_json::{base64, faults, mt3_notes, yourmt3_notes};
+use crate::help;
 
-/// Decode lists of tokens to notes and MIDI files, as JSON.
-///
-/// The input is an object with "codec" ("mt3" or "yourmt3") and "cases".
-///
-/// A case of "mt3" has "segments" (lists of codec indices, that is model ids less 3) and
-/// "segment_frame_start" (seconds). The result has "mt3" (Magenta's decoding, MIDI as the MT3-PyTorch
-/// adapter writes it, unfiltered) and "mr_mt3" (the MR-MT3 adapter's), each with "notes",
-/// "invalid_events", "dropped_events" and "midi_b64".
-///
-/// A case of "yourmt3" has "start_times" and either "segments" (one list of model ids per segment) or
-/// "tokens" (13 lists per segment). The result has "notes_per_channel", "notes" (mixed), "faults" and
-/// "midi_b64".
+/// Decode token sequences to notes and MIDI files
 #[derive(clap::Args)]
+#[command(after_help = help::MANUAL)]
 pub struct Args {
-    /// JSON file
+    /// JSON file with the sequences
     input: PathBuf,
     /// JSON file to write
-    #[arg(short, long, value_name = "FILE.json")]
+    #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 }
 
@@ -40,7 +30,7 @@ pub fn run(args: &Args) -> Result<()> {
     let shown = args.input.display();
     let text = std::fs::read_to_string(&args.input).with_context(|| shown.to_string())?;
     let input: Value =
-        serde_json::from_str(&text).with_context(|| format!("{shown}: is no JSON"))?;
+        serde_json::from_str(&text).with_context(|| format!("{shown}: is not JSON"))?;
     let cases = input["cases"]
         .as_array()
         .with_context(|| format!("{shown}: has no list \"cases\""))?;
@@ -57,7 +47,7 @@ pub fn run(args: &Args) -> Result<()> {
         out.push(Value::Object(decoded));
     }
     let text = serde_json::to_string_pretty(&json!({"codec": codec, "cases": out}))?;
-    std::fs::write(&args.output, text).with_context(|| args.output.display().to_string())
+    Ok(write_atomically(&args.output, text.as_bytes())?)
 }
 
 fn mt3_case(case: &Value) -> Result<Map<String, Value>> {
@@ -76,17 +66,17 @@ fn mt3_case(case: &Value) -> Result<Map<String, Value>> {
         })
         .collect::<Result<Vec<_>>>()?;
     let one = |path| {
-        let decoded = decode::decode(&segments, path);
+        let decoded = mt3::parse(&segments, path);
         let midi = match path {
-            DecodePath::Mt3 => upstream::mt3_pytorch(&decoded.notes),
-            DecodePath::MrMt3 => upstream::mr_mt3(&decoded.notes),
+            ParseRules::Mt3 => reference_writers::mt3_pytorch(&decoded.notes),
+            ParseRules::MrMt3 => reference_writers::mr_mt3(&decoded.notes),
         };
         json!({"notes": mt3_notes(&decoded.notes), "invalid_events": decoded.invalid_events,
             "dropped_events": decoded.dropped_events, "midi_b64": base64(&midi)})
     };
     Ok(Map::from_iter([
-        ("mt3".to_owned(), one(DecodePath::Mt3)),
-        ("mr_mt3".to_owned(), one(DecodePath::MrMt3)),
+        ("mt3".to_owned(), one(ParseRules::Mt3)),
+        ("mr_mt3".to_owned(), one(ParseRules::MrMt3)),
     ]))
 }
 
@@ -117,7 +107,7 @@ fn yourmt3_case(case: &Value) -> Result<Map<String, Value>> {
                 ))
             })
             .collect::<Result<Vec<_>>>()?;
-        per_channel.push(decode_channel(&segments, &mut counts));
+        per_channel.push(parse_channel(&segments, &mut counts));
     }
     let listed: Value = per_channel
         .iter()
@@ -130,7 +120,7 @@ fn yourmt3_case(case: &Value) -> Result<Map<String, Value>> {
         ("faults".to_owned(), faults(&counts)),
         (
             "midi_b64".to_owned(),
-            json!(base64(&upstream::yourmt3(&mixed))),
+            json!(base64(&reference_writers::yourmt3(&mixed))),
         ),
     ]))
 }
@@ -139,7 +129,7 @@ fn ids(list: &Value) -> Result<Vec<i32>> {
     let one = |id: &Value| {
         id.as_i64()
             .and_then(|id| i32::try_from(id).ok())
-            .with_context(|| format!("{id} is no id"))
+            .with_context(|| format!("{id} is not a token id"))
     };
     list.as_array()
         .context("a list of ids is missing")?
@@ -152,7 +142,7 @@ fn numbers(list: &Value) -> Result<Vec<f64>> {
     let one = |number: &Value| {
         number
             .as_f64()
-            .with_context(|| format!("{number} is no number"))
+            .with_context(|| format!("{number} is not a number"))
     };
     list.as_array()
         .context("must be a list of seconds")?

@@ -1,4 +1,4 @@
-//! How notes are spread over instruments.
+//! Numbers of notes by instrument.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,11 +31,11 @@ const FAMILIES: [&str; 16] = [
 pub struct Instrument {
     /// Program; 0 for drums.
     pub program: u8,
-    /// Whether it is the drums.
+    /// Whether this is the drums.
     pub is_drum: bool,
-    /// Family in words.
+    /// Name of the General MIDI family.
     pub name: &'static str,
-    /// Its notes.
+    /// Number of notes.
     pub notes: usize,
     /// Share of all notes, 0..=1.
     pub share: f64,
@@ -55,7 +55,7 @@ impl fmt::Display for Instrument {
     }
 }
 
-/// The instruments, the most frequent first.
+/// The instruments, those with most notes first.
 pub fn breakdown(notes: &[Note]) -> Vec<Instrument> {
     let mut counts: BTreeMap<(bool, u8), usize> = BTreeMap::new();
     for note in notes {
@@ -88,7 +88,7 @@ pub fn breakdown(notes: &[Note]) -> Vec<Instrument> {
     instruments
 }
 
-/// Drum notes by the name of their key.
+/// Numbers of drum notes by key.
 pub fn drum_keys(notes: &[Note]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for note in notes.iter().filter(|n| n.is_drum) {

@@ -1,59 +1,63 @@
-//! `hitscribe diagnose`: everything that is needed to judge leakage in one folder.
+//! `hitscribe diagnose`: everything needed to judge a transcription and its leakage, in one folder.
 
 mod instruments;
 mod picture;
+mod spectrogram;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use hitscribe::content::{Advice, advise};
+use hitscribe::content::{ContentAnalysis, analyze};
 use hitscribe::leakage::{Report, Settings, Strategy, Verdict, apply, filter};
-use hitscribe_core::Note;
-use hitscribe_models::device::DeviceChoice;
+use hitscribe::{DeviceChoice, Note};
+use hitscribe_core::atomic_file::write_atomically;
 use serde_json::{Value, json};
 
-use crate::audio_in::Recording;
 use crate::eval::notes_file;
-use crate::model::{Models, PublishedArgs, Sound};
+use crate::model::{ModelArgs, load, options, warning_text};
 use crate::output::{out, outln};
-use crate::values;
+use crate::recording::Recording;
+use crate::{help, values};
 
-/// Write the diagnostic set of a recording: full and filtered transcription, instruments, spectrogram with notes, log.
+/// Write notes, filter results and a spectrogram of a recording to a folder
 #[derive(clap::Args)]
+#[command(after_help = help::MANUAL)]
 pub struct Args {
     /// Audio file
     file: PathBuf,
-    /// Folder for the results [default: FILE's name with -diagnosis beside FILE]
-    #[arg(short, long, value_name = "FOLDER")]
+    /// Folder for the results [default: NAME-diagnosis beside the file]
+    #[arg(short, long, value_name = "FOLDER", help_heading = help::FILES)]
     output: Option<PathBuf>,
-    /// Leakage filter of the filtered transcription: off, auto, drums-only, smart, pitch, confidence, remap-chromatic
-    #[arg(long, default_value_t = Strategy::Auto, value_name = "FILTER")]
-    leakage: Strategy,
-    /// Threshold of the confidence filter
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share)]
-    minimum_confidence: f32,
-    /// Look at this transcription (MIDI or JSON) instead of making one
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["sensitivity", "device", "model", "weights"])]
+    /// Show this transcription (MIDI or JSON) instead of making one
+    #[arg(long, value_name = "FILE", help_heading = help::FILES,
+        conflicts_with_all = ["sensitivity", "device", "model", "weights"])]
     notes: Option<PathBuf>,
     #[command(flatten)]
-    published: PublishedArgs,
-    /// Weights of one of the built-in networks, drums or pitched, to use instead of its own, such as a
-    /// fine-tuned copy
-    #[arg(long, value_name = "FILE.safetensors")]
+    model: ModelArgs,
+    /// Weights that replace a built-in network's, drums or pitched
+    #[arg(long, value_name = "SAFETENSORS", help_heading = help::MODEL)]
     weights: Option<PathBuf>,
-    /// From 0 (only certain hits) to 1 (every suspicion)
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share)]
-    sensitivity: f32,
     /// Where to compute: auto, cpu or cuda:N
-    #[arg(long, default_value_t)]
+    #[arg(long, default_value_t, help_heading = help::MODEL)]
     device: DeviceChoice,
+    /// 0: only certain notes, 1: every candidate
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::fraction,
+        help_heading = help::NOTES)]
+    sensitivity: f32,
+    /// Filter for drum hits transcribed as pitched notes
+    #[arg(long, default_value_t = Strategy::Auto, value_name = "FILTER", help_heading = help::NOTES)]
+    leakage: Strategy,
+    /// Threshold of the confidence filter
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::fraction,
+        help_heading = help::NOTES)]
+    minimum_confidence: f32,
 }
 
-/// What is judged.
+/// The transcription to diagnose.
 struct Subject {
     notes: Vec<Note>,
-    /// Where the notes come from, in words.
+    /// Where the notes come from.
     source: String,
     warnings: Vec<String>,
 }
@@ -62,7 +66,7 @@ pub fn run(args: &Args) -> Result<()> {
     let recording = Recording::open(&args.file)?;
     let folder = output_folder(args)?;
     let subject = subject(args, &recording)?;
-    let advice = advise(&recording.samples, recording.sample_rate_hz);
+    let analysis = analyze(&recording.samples, recording.sample_rate_hz);
     std::fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
 
     let settings = Settings {
@@ -89,14 +93,19 @@ pub fn run(args: &Args) -> Result<()> {
     let strategies = outcomes(&subject.notes, args.minimum_confidence);
     write_json(
         &folder.join("instruments.json"),
-        &distribution(&subject.notes, &strategies, &advice),
+        &distribution(&subject.notes, &strategies, &analysis),
     )?;
-    let png = picture::draw(&recording, &subject.notes, &verdicts)?;
+    let title = args.file.file_name().unwrap_or_default().to_string_lossy();
+    let about = format!(
+        "Transcription: {}. Leakage filter: {}.",
+        subject.source, args.leakage
+    );
+    let png = picture::draw(&recording, &title, &about, &subject.notes, &verdicts)?;
     let path = folder.join("spectrogram.png");
-    std::fs::write(&path, png).with_context(|| format!("{}", path.display()))?;
-    let log = log(args, &recording, &subject, &advice, &strategies);
+    write_atomically(&path, &png)?;
+    let log = log(args, &recording, &subject, &analysis, &strategies);
     let path = folder.join("diagnosis.log");
-    std::fs::write(&path, &log).with_context(|| format!("{}", path.display()))?;
+    write_atomically(&path, log.as_bytes())?;
     out!("{log}");
     outln!("written to {}", folder.display());
     Ok(())
@@ -130,27 +139,24 @@ fn subject(args: &Args, recording: &Recording) -> Result<Subject> {
             warnings,
         });
     }
-    let mut models = Models::load(&args.published, args.weights.as_deref(), args.device)?;
-    let sound = Sound::Samples {
-        interleaved: &recording.samples,
-        channel_count: 1,
-        rate_hz: recording.sample_rate_hz,
-    };
-    let heard = models.transcribe(&args.file, sound, args.sensitivity, &mut |_, _| ())?;
-    warnings.extend(heard.transcription.warnings);
+    let transcriber = load(&args.model, args.weights.as_deref(), args.device)?;
+    let transcription = options(&transcriber, &args.model, &args.file)
+        .sensitivity(args.sensitivity)
+        .samples(&recording.samples, 1, recording.sample_rate_hz)?;
+    warnings.extend(transcription.warnings.iter().map(warning_text));
     Ok(Subject {
-        notes: heard.transcription.notes,
-        source: format!("{} on {}", heard.model, heard.device),
+        notes: transcription.notes,
+        source: format!("{} on {}", transcription.model, transcription.device),
         warnings,
     })
 }
 
 fn write_json(path: &Path, value: &Value) -> Result<()> {
-    std::fs::write(path, serde_json::to_string_pretty(value)?)
-        .with_context(|| format!("{}", path.display()))
+    let text = serde_json::to_string_pretty(value)?;
+    Ok(write_atomically(path, text.as_bytes())?)
 }
 
-/// The notes that the filter removed or made drums, each with its reason.
+/// The notes that the filter removed or changed to drum notes, with the reason.
 fn changed(notes: &[Note], verdicts: &[Verdict]) -> Vec<Value> {
     let entry = |(note, verdict): (&Note, &Verdict)| match verdict {
         Verdict::Keep => None,
@@ -162,7 +168,7 @@ fn changed(notes: &[Note], verdicts: &[Verdict]) -> Vec<Value> {
     notes.iter().zip(verdicts).filter_map(entry).collect()
 }
 
-/// What every strategy would do.
+/// The result of every filter.
 fn outcomes(notes: &[Note], minimum_confidence: f32) -> Vec<(Strategy, Report, Vec<Note>)> {
     let of = |strategy| {
         let verdicts = filter(
@@ -184,7 +190,7 @@ fn outcomes(notes: &[Note], minimum_confidence: f32) -> Vec<(Strategy, Report, V
 fn distribution(
     notes: &[Note],
     strategies: &[(Strategy, Report, Vec<Note>)],
-    advice: &Advice,
+    analysis: &ContentAnalysis,
 ) -> Value {
     let by_strategy: serde_json::Map<String, Value> = strategies
         .iter()
@@ -195,7 +201,7 @@ fn distribution(
         .collect();
     json!({
         "full": instruments::breakdown(notes), "drum_keys": instruments::drum_keys(notes), "filters": by_strategy,
-        "content": advice,
+        "content": analysis,
     })
 }
 
@@ -203,11 +209,11 @@ fn log(
     args: &Args,
     recording: &Recording,
     subject: &Subject,
-    advice: &Advice,
+    analysis: &ContentAnalysis,
     strategies: &[(Strategy, Report, Vec<Note>)],
 ) -> String {
     let mut log = String::new();
-    // Writing to a string cannot fail.
+    // Writing to a string does not fail.
     let mut line = |text: String| {
         let _ = writeln!(log, "{text}");
     };
@@ -224,8 +230,8 @@ fn log(
         .iter()
         .for_each(|warning| line(format!("warning: {warning}")));
     line(format!(
-        "content: {advice}; suitable: {}",
-        advice.content.suitable_models()
+        "content: {analysis}; suitable: {}",
+        analysis.content.suitable_models()
     ));
     line(format!("notes: {}", subject.notes.len()));
     for instrument in instruments::breakdown(&subject.notes) {

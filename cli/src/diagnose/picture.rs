@@ -1,213 +1,357 @@
-//! The spectrogram with notes drawn over it.
+//! The picture of `hitscribe diagnose`: a spectrogram with the pitched notes, and a lane for each
+//! drum.
 
-use std::io::Write as _;
-
-use anyhow::{Context, Result};
-use flate2::Compression;
-use flate2::write::ZlibEncoder;
+use anyhow::{Context as _, Result, anyhow};
 use hitscribe::leakage::Verdict;
-use hitscribe_core::Note;
-use realfft::RealFftPlanner;
+use hitscribe_core::{DrumClass, Note};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::register_font;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::audio_in::Recording;
+use super::spectrogram::{HIGHEST_HZ, LOWEST_HZ, levels};
+use crate::recording::Recording;
 
 /// What the picture shows.
-pub const LEGEND: &str = "spectrogram.png: MIDI keys 16 to 136 upwards (five rows each, 21 Hz to 21 kHz); green boxes \
-                          are kept pitched notes, red boxes removed ones, orange boxes notes made drums; the lanes \
-                          below are percussion keys, the lowest key lowest";
+pub const LEGEND: &str = "spectrogram.png: green boxes are kept pitched notes, red boxes removed \
+                          ones, orange boxes notes that became drum notes; below, a lane for each \
+                          drum, with bars as high as the velocity";
 
-const LOWEST_KEY: f64 = 16.0;
-const KEYS: usize = 120;
-const ROWS_PER_KEY: usize = 5;
-const SPECTRUM_ROWS: usize = KEYS * ROWS_PER_KEY;
-const LANE_ROWS: usize = 12;
-const COLUMNS_PER_SECOND: f64 = 100.0;
-const MINIMUM_COLUMNS: usize = 400;
-/// Longer recordings get fewer columns a second.
-const MAXIMUM_COLUMNS: usize = 8000;
-const WINDOW_SECONDS: f64 = 0.09;
-const DYNAMIC_RANGE_DB: f32 = 80.0;
+/// Pixels of the layout.
+const HEADER: u32 = 84;
+const SPECTROGRAM: u32 = 600;
+const LANE: u32 = 24;
+const LEFT: u32 = 150;
+const RIGHT: u32 = 24;
+const TIME_AXIS: u32 = 46;
+const GAP: u32 = 10;
+const LINE: i32 = 24;
 
-type Color = [u8; 3];
-const KEPT: Color = [80, 255, 120];
-const REMOVED: Color = [255, 70, 70];
-const REMAPPED: Color = [255, 170, 40];
-const DRUM: Color = [120, 200, 255];
-const LANE: Color = [24, 24, 30];
-const LANE_EDGE: Color = [60, 60, 70];
+const COLUMNS_PER_SECOND: f64 = 80.0;
+/// What the header needs.
+const MINIMUM_COLUMNS: f64 = 1000.0;
+/// Longer recordings get fewer columns per second.
+const MAXIMUM_COLUMNS: f64 = 8000.0;
+/// Pixels from one time label to the next.
+const TIME_LABEL_PIXELS: f64 = 100.0;
+const FREQUENCY_LABELS_HZ: [f64; 10] = [
+    20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, 10_000.0, 20_000.0,
+];
 
-/// The picture as a PNG file.
-pub fn draw(recording: &Recording, notes: &[Note], verdicts: &[Verdict]) -> Result<Vec<u8>> {
+const BACKGROUND: RGBColor = RGBColor(16, 16, 22);
+const LANE_BACKGROUND: RGBColor = RGBColor(30, 30, 40);
+const TEXT: RGBColor = RGBColor(225, 225, 230);
+const GRID: RGBAColor = RGBAColor(225, 225, 230, 0.2);
+
+/// The font: embedded, because a system may have none.
+const FONT: &str = "sans-serif";
+
+/// Kinds of notes, in the order of the legend.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Drum,
+    Pitched,
+    Removed,
+    MadeDrum,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Drum, Self::Pitched, Self::Removed, Self::MadeDrum];
+
+    fn of(note: &Note, verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Keep if note.is_drum => Self::Drum,
+            Verdict::Keep => Self::Pitched,
+            Verdict::Remove(_) => Self::Removed,
+            Verdict::Remap { .. } => Self::MadeDrum,
+        }
+    }
+
+    const fn color(self) -> RGBColor {
+        match self {
+            Self::Drum => RGBColor(120, 200, 255),
+            Self::Pitched => RGBColor(80, 255, 120),
+            Self::Removed => RGBColor(255, 70, 70),
+            Self::MadeDrum => RGBColor(255, 170, 40),
+        }
+    }
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Drum => "drum hits (height: velocity)",
+            Self::Pitched => "pitched notes",
+            Self::Removed => "removed by the filter",
+            Self::MadeDrum => "made drum notes",
+        }
+    }
+}
+
+/// A note as it is drawn.
+struct Drawn<'a> {
+    kind: Kind,
+    note: &'a Note,
+    /// Lane and velocity of the drum hit, if it is one in the end.
+    hit: Option<(usize, u8)>,
+}
+
+/// The picture as a PNG file. `about` says where the notes come from.
+pub fn draw(
+    recording: &Recording,
+    title: &str,
+    about: &str,
+    notes: &[Note],
+    verdicts: &[Verdict],
+) -> Result<Vec<u8>> {
+    register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT)
+        .map_err(|_| anyhow!("the embedded font is damaged"))?;
+    let lanes = lanes(notes, verdicts);
+    let drawn = drawn(notes, verdicts, &lanes);
     let seconds = recording.duration_seconds().max(0.01);
-    let columns = ((seconds * COLUMNS_PER_SECOND) as usize).clamp(MINIMUM_COLUMNS, MAXIMUM_COLUMNS);
-    let mut lanes: Vec<u8> = notes
-        .iter()
-        .zip(verdicts)
-        .filter_map(|(n, v)| v.apply(n))
-        .filter(|n| n.is_drum)
-        .map(|n| n.pitch)
-        .collect();
+    let columns = (seconds * COLUMNS_PER_SECOND)
+        .clamp(MINIMUM_COLUMNS, MAXIMUM_COLUMNS)
+        .round();
+    let width = LEFT + columns as u32 + RIGHT;
+    let height = HEADER + SPECTROGRAM + GAP + lanes.len() as u32 * LANE + TIME_AXIS;
+    let mut pixels = vec![0; (width * height * 3) as usize];
+    {
+        let root = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
+        root.fill(&BACKGROUND)?;
+        let (header, body) = root.split_vertically(HEADER);
+        draw_header(&header, title, about, &drawn)?;
+        let pixels_per_second = columns / seconds;
+        if lanes.is_empty() {
+            draw_spectrogram(&body, recording, seconds, true, &drawn)?;
+        } else {
+            let (upper, lower) = body.split_vertically(SPECTROGRAM + GAP);
+            draw_spectrogram(&upper, recording, seconds, false, &drawn)?;
+            draw_lanes(&lower, &lanes, seconds, pixels_per_second, &drawn)?;
+        }
+        root.present()?;
+    }
+    png_file(&pixels, width, height).context("PNG")
+}
+
+/// Class, or key where there is no class, of each lane, from the bottom up.
+fn lanes(notes: &[Note], verdicts: &[Verdict]) -> Vec<Lane> {
+    let hits = notes.iter().zip(verdicts).filter_map(|(n, v)| v.apply(n));
+    let mut lanes: Vec<Lane> = hits.filter_map(|note| Lane::of(&note)).collect();
     lanes.sort_unstable();
     lanes.dedup();
-    let mut canvas = Canvas::new(
-        columns,
-        SPECTRUM_ROWS + lanes.len() * LANE_ROWS,
-        columns as f64 / seconds,
-    );
-    canvas.spectrum(recording)?;
-    for lane in 0..lanes.len() {
-        let top = SPECTRUM_ROWS + lane * LANE_ROWS;
-        canvas.fill(0, columns, top, top + LANE_ROWS, LANE);
-        canvas.fill(0, columns, top, top + 1, LANE_EDGE);
+    lanes
+}
+
+/// A drum. Classes come first, in their own order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Lane {
+    Class(DrumClass),
+    Key(u8),
+}
+
+impl Lane {
+    fn of(note: &Note) -> Option<Self> {
+        let of_key = |key| DrumClass::from_gm_note(key).map_or(Self::Key(key), Self::Class);
+        note.is_drum.then(|| of_key(note.pitch))
     }
-    for (note, verdict) in notes.iter().zip(verdicts) {
-        let color = match verdict {
-            Verdict::Keep if note.is_drum => DRUM,
-            Verdict::Keep => KEPT,
-            Verdict::Remove(_) => REMOVED,
-            Verdict::Remap { .. } => REMAPPED,
+
+    fn name(self) -> String {
+        match self {
+            Self::Class(class) => class.label().to_owned(),
+            Self::Key(key) => format!("Key {key}"),
+        }
+    }
+}
+
+fn drawn<'a>(notes: &'a [Note], verdicts: &[Verdict], lanes: &[Lane]) -> Vec<Drawn<'a>> {
+    let one = |(note, verdict): (&'a Note, &Verdict)| {
+        let result = verdict.apply(note);
+        let lane = result.as_ref().and_then(Lane::of);
+        let lane = lane.and_then(|lane| lanes.binary_search(&lane).ok());
+        Drawn {
+            kind: Kind::of(note, verdict),
+            note,
+            hit: lane.zip(result.map(|note| note.velocity)),
+        }
+    };
+    notes.iter().zip(verdicts).map(one).collect()
+}
+
+type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
+
+/// Title, origin of the notes, the legend with the number of notes of each kind, and the name of
+/// the frequency axis.
+fn draw_header(area: &Area, title: &str, about: &str, drawn: &[Drawn]) -> Result<()> {
+    let left = LEFT as i32;
+    let style = |size: u32| (FONT, size).into_font().color(&TEXT);
+    area.draw(&Text::new(title, (left, 8), style(22)))?;
+    area.draw(&Text::new(about, (left, 8 + LINE + 4), style(15)))?;
+    let (mut x, y) = (left, 8 + 2 * LINE + 6);
+    let right_aligned = style(15).pos(Pos::new(HPos::Right, VPos::Top));
+    area.draw(&Text::new("Frequency (Hz)", (left - 8, y), right_aligned))?;
+    for kind in Kind::ALL {
+        let count = drawn.iter().filter(|note| note.kind == kind).count();
+        if count == 0 {
+            continue;
+        }
+        let box_style = match kind {
+            Kind::Drum => kind.color().filled(),
+            _ => kind.color().stroke_width(1),
         };
-        if !note.is_drum {
-            canvas.note(note, color);
-        }
-        if let Some(drum) = verdict.apply(note).filter(|n| n.is_drum) {
-            let lane = lanes.partition_point(|&key| key < drum.pitch);
-            canvas.hit(&drum, lanes.len() - 1 - lane, color);
-        }
+        area.draw(&Rectangle::new([(x, y + 1), (x + 18, y + 12)], box_style))?;
+        let text = format!("{count} {}", kind.label());
+        let (text_width, _) = area.estimate_text_size(&text, &style(15))?;
+        area.draw(&Text::new(text, (x + 26, y), style(15)))?;
+        x += 26 + text_width as i32 + 30;
     }
-    canvas.png()
+    // The scale of the colours.
+    area.draw(&Text::new("-80 dB", (x, y), style(15)))?;
+    x += 56;
+    for step in 0..120 {
+        let color = heat(step as f32 / 119.0);
+        let color = RGBColor(color[0], color[1], color[2]).filled();
+        let corners = [(x + step, y + 1), (x + step + 1, y + 12)];
+        area.draw(&Rectangle::new(corners, color))?;
+    }
+    area.draw(&Text::new("0 dB (loudest)", (x + 130, y), style(15)))?;
+    Ok(())
 }
 
-struct Canvas {
-    columns: usize,
-    rows: usize,
-    columns_per_second: f64,
-    pixels: Vec<u8>,
+fn draw_spectrogram(
+    area: &Area,
+    recording: &Recording,
+    seconds: f64,
+    has_time_axis: bool,
+    drawn: &[Drawn],
+) -> Result<()> {
+    let frequencies = (LOWEST_HZ..HIGHEST_HZ)
+        .log_scale()
+        .with_key_points(FREQUENCY_LABELS_HZ.to_vec());
+    let mut builder = ChartBuilder::on(area);
+    builder.margin_right(RIGHT).y_label_area_size(LEFT);
+    if has_time_axis {
+        builder.x_label_area_size(TIME_AXIS);
+    } else {
+        builder.margin_bottom(GAP);
+    }
+    let mut chart = builder.build_cartesian_2d(0.0..seconds, frequencies)?;
+    let (columns, rows) = chart.plotting_area().dim_in_pixel();
+    let colors: Vec<u8> = levels(recording, columns as usize, rows as usize)?
+        .into_iter()
+        .flat_map(heat)
+        .collect();
+    let image = BitMapElement::with_owned_buffer((0.0, HIGHEST_HZ), (columns, rows), colors)
+        .context("the spectrogram has the wrong size")?;
+    chart.plotting_area().draw(&image)?;
+    chart
+        .configure_mesh()
+        .axis_style(TEXT)
+        .label_style((FONT, 14).into_font().color(&TEXT))
+        .axis_desc_style((FONT, 16).into_font().color(&TEXT))
+        .bold_line_style(GRID)
+        .light_line_style(TRANSPARENT)
+        .x_labels(time_labels(columns))
+        .x_label_formatter(&time_label)
+        .x_desc("Time (s)")
+        .y_label_formatter(&|hz| format!("{hz:.0}"))
+        .draw()?;
+    for Drawn { kind, note, .. } in drawn.iter().filter(|drawn| !drawn.note.is_drum) {
+        let key = f64::from(note.pitch);
+        let corners = [
+            (note.onset_seconds, hz_of_key(key + 0.5)),
+            (note.offset_seconds, hz_of_key(key - 0.5)),
+        ];
+        let outline = Rectangle::new(corners, kind.color().stroke_width(1));
+        chart.plotting_area().draw(&outline)?;
+    }
+    Ok(())
 }
 
-impl Canvas {
-    fn new(columns: usize, rows: usize, columns_per_second: f64) -> Self {
-        Self {
-            columns,
-            rows,
-            columns_per_second,
-            pixels: vec![0; columns * rows * 3],
+fn draw_lanes(
+    area: &Area,
+    lanes: &[Lane],
+    seconds: f64,
+    pixels_per_second: f64,
+    drawn: &[Drawn],
+) -> Result<()> {
+    let mut chart = ChartBuilder::on(area)
+        .margin_right(RIGHT)
+        .y_label_area_size(LEFT)
+        .x_label_area_size(TIME_AXIS)
+        .build_cartesian_2d(0.0..seconds, 0.0..lanes.len() as f64)?;
+    let label_style = (FONT, 14).into_font().color(&TEXT);
+    let right_aligned = label_style.pos(Pos::new(HPos::Right, VPos::Center));
+    for (index, lane) in lanes.iter().enumerate() {
+        if index % 2 == 0 {
+            let corners = [(0.0, index as f64), (seconds, index as f64 + 1.0)];
+            let background = Rectangle::new(corners, LANE_BACKGROUND.filled());
+            chart.plotting_area().draw(&background)?;
+        }
+        let hits = drawn.iter().filter_map(|drawn| drawn.hit);
+        let count = hits.filter(|(lane, _)| *lane == index).count();
+        let text = format!("{} ({count})", lane.name());
+        let middle = ((lanes.len() - index) as u32 * LANE - LANE / 2) as i32;
+        let place = (LEFT as i32 - 8, middle);
+        area.draw(&Text::new(text, place, right_aligned.clone()))?;
+    }
+    let (columns, _) = chart.plotting_area().dim_in_pixel();
+    chart
+        .configure_mesh()
+        .disable_y_mesh()
+        .y_labels(0)
+        .axis_style(TEXT)
+        .label_style((FONT, 14).into_font().color(&TEXT))
+        .axis_desc_style((FONT, 16).into_font().color(&TEXT))
+        .bold_line_style(GRID)
+        .light_line_style(TRANSPARENT)
+        .x_labels(time_labels(columns))
+        .x_label_formatter(&time_label)
+        .x_desc("Time (s)")
+        .draw()?;
+    let hit_seconds = 2.0 / pixels_per_second;
+    for Drawn { kind, note, hit } in drawn {
+        if let Some((lane, velocity)) = hit {
+            let bottom = *lane as f64 + 0.08;
+            let height = 0.1 + 0.74 * f64::from(*velocity) / 127.0;
+            let corners = [
+                (note.onset_seconds, bottom),
+                (note.onset_seconds + hit_seconds, bottom + height),
+            ];
+            let bar = Rectangle::new(corners, kind.color().filled());
+            chart.plotting_area().draw(&bar)?;
         }
     }
+    Ok(())
+}
 
-    fn fill(&mut self, left: usize, right: usize, top: usize, bottom: usize, color: Color) {
-        for row in top.min(self.rows)..bottom.min(self.rows) {
-            for column in left.min(self.columns)..right.min(self.columns) {
-                let at = (row * self.columns + column) * 3;
-                self.pixels[at..at + 3].copy_from_slice(&color);
-            }
-        }
-    }
+fn hz_of_key(key: f64) -> f64 {
+    440.0 * ((key - 69.0) / 12.0).exp2()
+}
 
-    /// Magnitudes on a logarithmic frequency axis, relative to the loudest.
-    fn spectrum(&mut self, recording: &Recording) -> Result<()> {
-        let rate = f64::from(recording.sample_rate_hz);
-        let window = 1 << ((WINDOW_SECONDS * rate).log2().round().clamp(5.0, 16.0) as u32);
-        let fft = RealFftPlanner::<f32>::new().plan_fft_forward(window);
-        let hann: Vec<f32> = (0..window)
-            .map(|i| (0.5 - 0.5 * (std::f64::consts::TAU * i as f64 / window as f64).cos()) as f32)
-            .collect();
-        let (mut input, mut output) = (fft.make_input_vec(), fft.make_output_vec());
-        let bin_of_row = |row: f64| {
-            let key = LOWEST_KEY + row / ROWS_PER_KEY as f64;
-            440.0 * ((key - 69.0) / 12.0).exp2() * window as f64 / rate
-        };
-        let mut levels = vec![0.0_f32; self.columns * SPECTRUM_ROWS];
-        for column in 0..self.columns {
-            let center = ((column as f64 + 0.5) / self.columns_per_second * rate) as usize;
-            for (i, (x, w)) in input.iter_mut().zip(&hann).enumerate() {
-                let sample = (center + i)
-                    .checked_sub(window / 2)
-                    .and_then(|at| recording.samples.get(at));
-                *x = sample.copied().filter(|s| s.is_finite()).unwrap_or(0.0) * w;
-            }
-            fft.process(&mut input, &mut output)
-                .context("spectrogram")?;
-            for row in 0..SPECTRUM_ROWS {
-                let first = bin_of_row(row as f64).round() as usize;
-                let last = (bin_of_row(row as f64 + 1.0).round() as usize).max(first + 1);
-                if first < output.len() {
-                    let bins = &output[first..last.min(output.len())];
-                    levels[(SPECTRUM_ROWS - 1 - row) * self.columns + column] =
-                        bins.iter().map(|c| c.norm()).fold(0.0, f32::max);
-                }
-            }
-        }
-        let loudest = levels.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
-        for (pixel, level) in self.pixels.chunks_exact_mut(3).zip(levels) {
-            let db = 20.0 * (level / loudest).max(f32::MIN_POSITIVE).log10();
-            pixel.copy_from_slice(&heat(1.0 + db / DYNAMIC_RANGE_DB));
-        }
-        Ok(())
-    }
+/// How many labels the time axis has room for.
+fn time_labels(columns: u32) -> usize {
+    (f64::from(columns) / TIME_LABEL_PIXELS) as usize
+}
 
-    fn column(&self, seconds: f64) -> usize {
-        (seconds.max(0.0) * self.columns_per_second) as usize
-    }
-
-    /// The outline of a pitched note at its key.
-    fn note(&mut self, note: &Note, color: Color) {
-        let row = (f64::from(note.pitch) - LOWEST_KEY) * ROWS_PER_KEY as f64;
-        if row < 0.0 || row as usize + ROWS_PER_KEY > SPECTRUM_ROWS {
-            return;
-        }
-        // A key's rows are centred on its frequency.
-        let bottom = (SPECTRUM_ROWS - row as usize + ROWS_PER_KEY / 2).min(SPECTRUM_ROWS);
-        let top = bottom.saturating_sub(ROWS_PER_KEY);
-        let left = self.column(note.onset_seconds);
-        let right = self.column(note.offset_seconds).max(left + 2);
-        self.fill(left, right, top, top + 1, color);
-        self.fill(left, right, bottom - 1, bottom, color);
-        self.fill(left, left + 1, top, bottom, color);
-        self.fill(right - 1, right, top, bottom, color);
-    }
-
-    /// A tick in the lane of a percussion key, as high as it is loud.
-    fn hit(&mut self, note: &Note, lane: usize, color: Color) {
-        let bottom = SPECTRUM_ROWS + (lane + 1) * LANE_ROWS;
-        let height = 2 + usize::from(note.velocity.min(127)) * (LANE_ROWS - 3) / 127;
-        let left = self.column(note.onset_seconds);
-        self.fill(left, left + 2, bottom - height, bottom, color);
-    }
-
-    fn png(&self) -> Result<Vec<u8>> {
-        let mut rows = ZlibEncoder::new(Vec::new(), Compression::default());
-        for row in self.pixels.chunks_exact(self.columns * 3) {
-            // Filter type "none".
-            rows.write_all(&[0])?;
-            rows.write_all(row)?;
-        }
-        let mut header = Vec::new();
-        header.extend((self.columns as u32).to_be_bytes());
-        header.extend((self.rows as u32).to_be_bytes());
-        // Eight bits, RGB, deflate, adaptive filters, not interlaced.
-        header.extend([8, 2, 0, 0, 0]);
-        let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
-        chunk(&mut png, b"IHDR", &header);
-        chunk(&mut png, b"IDAT", &rows.finish()?);
-        chunk(&mut png, b"IEND", &[]);
-        Ok(png)
+fn time_label(seconds: &f64) -> String {
+    let tenths = (seconds * 10.0).round();
+    match tenths % 10.0 == 0.0 {
+        true => format!("{:.0}", tenths / 10.0),
+        false => format!("{:.1}", tenths / 10.0),
     }
 }
 
-/// A chunk of a PNG file: length, name, content, checksum of the two.
-fn chunk(png: &mut Vec<u8>, name: &[u8; 4], content: &[u8]) {
-    let mut checksum = crc32fast::Hasher::new();
-    checksum.update(name);
-    checksum.update(content);
-    png.extend((content.len() as u32).to_be_bytes());
-    png.extend(name);
-    png.extend(content);
-    png.extend(checksum.finalize().to_be_bytes());
+fn png_file(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(pixels)?;
+    writer.finish()?;
+    Ok(bytes)
 }
 
-/// From black over violet and orange to white.
-fn heat(level: f32) -> Color {
+/// From black over violet and orange to white, for levels from 0 to 1.
+fn heat(level: f32) -> [u8; 3] {
     const STOPS: [[f32; 3]; 5] = [
         [0.0, 0.0, 8.0],
         [60.0, 15.0, 95.0],

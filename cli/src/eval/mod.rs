@@ -1,4 +1,4 @@
-//! `hitscribe eval`: scores of one transcription, and the printing of scores.
+//! `hitscribe eval`: scores of a transcription, and their tables.
 
 pub mod notes_file;
 pub mod set;
@@ -16,16 +16,18 @@ use serde_json::{Value, json};
 
 use crate::eval::notes_file::NotesFile;
 use crate::eval::table::{score, table};
+use crate::help;
 use crate::output::{out, outln};
 
-/// Score a transcription against a reference: drums by class, note onsets and offsets, instruments and leakage.
+/// Score a transcription against a reference
 #[derive(clap::Args)]
+#[command(after_help = help::MANUAL)]
 pub struct Args {
-    /// What is right: a MIDI file, or the JSON of an evaluation set.
+    /// Reference: MIDI file, or JSON of an evaluation set
     reference: PathBuf,
-    /// What was transcribed: a MIDI file, or our JSON.
+    /// Transcription: MIDI file, or JSON from `transcribe --json`
     estimate: PathBuf,
-    /// Print everything as JSON instead of tables.
+    /// Print all scores as JSON instead of tables
     #[arg(long)]
     json: bool,
 }
@@ -56,7 +58,7 @@ pub fn run(args: &Args) -> Result<()> {
     print_note_report(&notes)
 }
 
-/// A recording without annotations still tells leakage or false drums.
+/// Without annotations, leakage and false drums can still be counted.
 fn is_unannotated(reference: &NotesFile) -> bool {
     reference.set.is_some()
         && matches!(
@@ -77,7 +79,7 @@ pub fn track(name: String, reference: &NotesFile, estimate: &NotesFile) -> Score
     }
 }
 
-/// The metrics of MT3 and MR-MT3 over all notes, drums among them.
+/// The metrics of MT3 and MR-MT3 over all notes, including drums.
 fn note_report(reference: &NotesFile, estimate: &NotesFile) -> Value {
     let (wanted, found) = (&reference.notes, &estimate.notes);
     let notes = |s: NoteScores| {

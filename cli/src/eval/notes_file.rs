@@ -1,4 +1,4 @@
-//! Notes from a file: MIDI, our own JSON, or the JSON of an evaluation set.
+//! Notes from a file: MIDI, JSON from `transcribe --json`, or JSON of an evaluation set.
 
 use std::path::Path;
 
@@ -9,19 +9,19 @@ use hitscribe_core::note::{DRUM_NOTE_SECONDS, MAX_OPENNESS};
 use hitscribe_metrics::{Hit, RecordingKind};
 use serde::Deserialize;
 
-/// What a file says.
+/// The content of a file.
 pub struct NotesFile {
     /// All notes, drums and pitched.
     pub notes: Vec<Note>,
-    /// The drums among them, with velocities where the file has them.
+    /// The drum hits, with velocities if the file has them.
     pub hits: Vec<Hit>,
-    /// What the recording contains: as the file says, else as its notes suggest.
+    /// What the recording contains: from the file, else derived from its notes.
     pub kind: RecordingKind,
-    /// Length in seconds: as the file says, else the end of the last note.
+    /// Length in seconds: from the file, else the end of the last note.
     pub duration_seconds: f64,
-    /// Evaluation set and track, where the file names them.
+    /// Name of the evaluation set, if the file has one.
     pub set: Option<String>,
-    /// Name of the recording, where the file has one.
+    /// Name of the recording, if the file has one.
     pub track: Option<String>,
 }
 
@@ -31,7 +31,7 @@ impl NotesFile {
         Self::of_notes(Vec::new())
     }
 
-    /// A transcription that is not in a file.
+    /// Of a transcription in memory.
     pub fn of_notes(notes: Vec<Note>) -> Self {
         let hits = notes.iter().filter(|n| n.is_drum).map(Hit::from).collect();
         finish(notes, hits, None)
@@ -74,7 +74,7 @@ struct Document {
     track: Option<String>,
 }
 
-/// Shortest note, so that every note has a length.
+/// Minimum length of a note.
 const MINIMUM_NOTE_SECONDS: f64 = 1e-3;
 const DEFAULT_VELOCITY: f64 = 100.0;
 const MAXIMUM_BYTES: u64 = 256 << 20;
@@ -108,7 +108,7 @@ impl Entry {
     }
 }
 
-/// Reads a file, by its content: JSON begins with a brace or bracket, everything else must be MIDI.
+/// Reads a file. JSON begins with a brace or bracket; everything else must be MIDI.
 pub fn read(path: &Path) -> Result<NotesFile> {
     let shown = path.display();
     let metadata = std::fs::metadata(path).with_context(|| format!("{shown}"))?;
@@ -139,7 +139,7 @@ fn midi(path: &Path) -> Result<NotesFile> {
 
 fn finish(notes: Vec<Note>, hits: Vec<Hit>, document: Option<&Document>) -> NotesFile {
     let pitched = notes.iter().any(|n| !n.is_drum);
-    let said = document
+    let stated = document
         .and_then(|d| d.kind.as_deref())
         .and_then(|kind| match kind {
             "drums" => Some(RecordingKind::Drums),
@@ -150,7 +150,7 @@ fn finish(notes: Vec<Note>, hits: Vec<Hit>, document: Option<&Document>) -> Note
         });
     let end = notes.iter().map(|n| n.offset_seconds).fold(0.0, f64::max);
     NotesFile {
-        kind: said.unwrap_or(match (hits.is_empty(), pitched) {
+        kind: stated.unwrap_or(match (hits.is_empty(), pitched) {
             (false, false) => RecordingKind::Drums,
             (false, true) => RecordingKind::Mixed,
             (true, _) => RecordingKind::Pitched,

@@ -1,79 +1,74 @@
-//! `hitscribe eval-set`: scores of a folder of evaluation sets.
+//! `hitscribe eval-set`: scores of evaluation sets.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use hitscribe::{Engine, Parts, transcribe_samples};
-use hitscribe_core::Note;
+use hitscribe::{AllowedNotes, DeviceChoice, Note, Transcriber};
+use hitscribe_core::atomic_file::write_atomically;
 use hitscribe_metrics::{ScoredTrack, score_set};
-use hitscribe_models::device::DeviceChoice;
 use serde_json::json;
 
-use crate::audio_in::Recording;
-use crate::eval::notes_file;
-use crate::eval::notes_file::NotesFile;
+use crate::eval::notes_file::{self, NotesFile};
 use crate::eval::{print_scores, track};
 use crate::output::outln;
-use crate::values;
+use crate::recording::Recording;
+use crate::{help, values};
 
-/// Score our own transcription, or MIDI files of others, against evaluation sets.
-///
-/// The references are DATA/SET/TRACK.json, the recordings DATA/SET/TRACK.flac (those of mdbpp are mdb_drum's).
+/// Score transcriptions of whole evaluation sets
 #[derive(clap::Args)]
+#[command(after_help = help::MANUAL)]
 pub struct Args {
-    /// Folder with one folder per set
-    #[arg(long)]
+    /// Folder that holds a folder for each set
+    #[arg(long, value_name = "FOLDER", help_heading = help::FILES)]
     data: PathBuf,
-    /// Names of the sets, separated by commas; each is scored by itself
-    #[arg(long, value_delimiter = ',', default_value = DEFAULT_SETS)]
+    /// Sets, separated by commas [default: all of the development sets]
+    #[arg(long, value_delimiter = ',', default_value = DEFAULT_SETS, hide_default_value = true,
+        value_name = "NAMES", help_heading = help::FILES)]
     sets: Vec<String>,
-    /// Score these files (SET/TRACK.mid or TRACK.mid) instead of transcribing
-    #[arg(long, conflicts_with_all = ["gain_db", "sample_rate", "sensitivity", "device", "weights"])]
+    /// Score the MIDI or JSON files in this folder instead of transcribing
+    #[arg(long, value_name = "FOLDER", help_heading = help::FILES,
+        conflicts_with_all = ["gain_db", "sample_rate", "sensitivity", "device", "weights"])]
     pred: Option<PathBuf>,
-    /// Change the level of the recordings first
-    #[arg(
-        long,
-        default_value_t = 0.0,
-        allow_negative_numbers = true,
-        value_name = "DB"
-    )]
-    gain_db: f32,
-    /// Resample the recordings to this rate first
-    #[arg(long, value_name = "HZ")]
-    sample_rate: Option<u32>,
-    /// From 0 (only certain hits) to 1 (every suspicion)
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::share)]
-    sensitivity: f32,
-    /// Where to compute: auto, cpu or cuda:N
-    #[arg(long, default_value_t)]
-    device: DeviceChoice,
-    /// Weights of one of the built-in networks, drums or pitched, to use instead of its own, such as a
-    /// fine-tuned copy
-    #[arg(long, value_name = "FILE.safetensors")]
-    weights: Option<PathBuf>,
-    /// Print a line for each recording
-    #[arg(long)]
+    /// Print the scores of each recording
+    #[arg(long, help_heading = help::FILES)]
     per_track: bool,
-    /// Write all scores to this file, in the form of the evaluation scripts
-    #[arg(long, value_name = "FILE")]
+    /// Write all scores to this JSON file
+    #[arg(long, value_name = "FILE", help_heading = help::FILES)]
     json: Option<PathBuf>,
+    /// Gain applied to the recordings first
+    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true, value_name = "DB",
+        help_heading = help::AUDIO)]
+    gain_db: f32,
+    /// Rate to which the recordings are resampled first
+    #[arg(long, value_name = "HZ", help_heading = help::AUDIO)]
+    sample_rate: Option<u32>,
+    /// Weights that replace a built-in network's, drums or pitched
+    #[arg(long, value_name = "SAFETENSORS", help_heading = help::MODEL)]
+    weights: Option<PathBuf>,
+    /// Where to compute: auto, cpu or cuda:N
+    #[arg(long, default_value_t, help_heading = help::MODEL)]
+    device: DeviceChoice,
+    /// 0: only certain notes, 1: every candidate
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::fraction,
+        help_heading = help::NOTES)]
+    sensitivity: f32,
 }
 
 const DEFAULT_SETS: &str =
     "mdbpp,mdb_remix,mdb_mix,mdb_nodrums,vocadito_nodrums,maps,guitarset,composite,loops_noref";
 
-/// Sets whose recordings lie in another set's folder.
+/// Sets that use the recordings of another set.
 const AUDIO_OF_OTHERS: [(&str, &str); 1] = [("mdbpp", "mdb_drum")];
 
 pub fn run(args: &Args) -> Result<()> {
     if !args.gain_db.is_finite() {
-        bail!("the gain must be a number");
+        bail!("--gain-db must be a finite number");
     }
     let mut estimates = match &args.pred {
         Some(folder) => Estimates::Files(folder.clone()),
-        None => Estimates::Engine(Box::new(OwnTranscription {
-            engine: engine(args)?,
+        None => Estimates::Own(Box::new(OwnTranscription {
+            transcriber: transcriber(args)?,
             done: HashMap::new(),
         })),
     };
@@ -106,23 +101,24 @@ pub fn run(args: &Args) -> Result<()> {
         reports.insert(set.clone(), report);
     }
     if let Some(path) = &args.json {
-        // One set alone has the form that the scripts read; several are keyed by set.
+        // The evaluation scripts read the report of a single set.
         let report = match (reports.len(), reports.values().next()) {
             (1, Some(only)) => only.clone(),
             _ => json!(reports),
         };
-        std::fs::write(path, serde_json::to_string_pretty(&report)?)
-            .with_context(|| format!("{}", path.display()))?;
+        write_atomically(path, serde_json::to_string_pretty(&report)?.as_bytes())?;
     }
     Ok(())
 }
 
-fn engine(args: &Args) -> Result<Engine> {
+fn transcriber(args: &Args) -> Result<Transcriber> {
+    let builder = Transcriber::builder().device(args.device);
     let Some(path) = &args.weights else {
-        return Ok(Engine::builtin(args.device)?);
+        return Ok(builder.builtin()?);
     };
-    let bytes = std::fs::read(path).with_context(|| format!("{}", path.display()))?;
-    Engine::with_weights(&bytes, args.device).with_context(|| format!("{}", path.display()))
+    let shown = || path.display().to_string();
+    let bytes = std::fs::read(path).with_context(shown)?;
+    builder.weights(bytes).builtin().with_context(shown)
 }
 
 /// The references of a set, sorted by file name.
@@ -154,11 +150,11 @@ fn named(path: &Path) -> Result<NotesFile> {
 /// Where transcriptions come from.
 enum Estimates {
     Files(PathBuf),
-    Engine(Box<OwnTranscription>),
+    Own(Box<OwnTranscription>),
 }
 
 struct OwnTranscription {
-    engine: Engine,
+    transcriber: Transcriber,
     /// Several sets share recordings.
     done: HashMap<PathBuf, Vec<Note>>,
 }
@@ -167,14 +163,14 @@ impl Estimates {
     fn name(&self) -> String {
         match self {
             Self::Files(folder) => folder.display().to_string(),
-            Self::Engine(own) => own.engine.model_name().to_owned(),
+            Self::Own(own) => own.transcriber.model_name(),
         }
     }
 
     fn of(&mut self, args: &Args, set: &str, track: &str) -> Result<NotesFile> {
         match self {
             Self::Files(folder) => prediction(folder, set, track),
-            Self::Engine(own) => Ok(NotesFile::of_notes(own.transcribe(args, set, track)?)),
+            Self::Own(own) => Ok(NotesFile::of_notes(own.transcribe(args, set, track)?)),
         }
     }
 }
@@ -205,14 +201,13 @@ impl OwnTranscription {
             recording = recording.resampled(rate)?;
         }
         recording.amplify(args.gain_db);
-        let transcription = transcribe_samples(
-            &self.engine,
-            &recording.samples,
-            1,
-            recording.sample_rate_hz,
-            Parts::ALL,
-            args.sensitivity,
-        )?;
+        let transcription = self
+            .transcriber
+            .options()
+            // Every note counts: none is left out as implausible.
+            .source(AllowedNotes::everything())
+            .sensitivity(args.sensitivity)
+            .samples(&recording.samples, 1, recording.sample_rate_hz)?;
         self.done.insert(path, transcription.notes.clone());
         Ok(transcription.notes)
     }

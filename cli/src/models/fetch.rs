@@ -11,31 +11,33 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::outln;
 
-/// Download a published model into the store. Nothing is downloaded unless you ask.
+/// Download a published model into the store
 #[derive(clap::Args)]
 pub struct Args {
-    /// Name in the catalogue (see `models list`), or, with --from and --sha256, any name.
+    /// Name from `models list`; any name with --from and --sha256
     name: String,
-    /// Another address than the catalogue's, such as a mirror.
+    /// Address to use instead of the published one, such as a mirror
     #[arg(long, value_name = "URL")]
     from: Option<String>,
-    /// Checksum of a file that the catalogue does not know.
+    /// Checksum of a file that is not in the list
     #[arg(long, value_name = "HEX", requires = "from")]
     sha256: Option<String>,
-    /// Name in the store instead of NAME.
+    /// Name in the store [default: NAME]
     #[arg(long = "as", value_name = "NAME")]
     store_as: Option<String>,
 }
 
-/// Attempts without a single new byte before we give up.
+/// Consecutive attempts without a new byte before the download fails.
 const FRUITLESS_ATTEMPTS: u32 = 4;
 const RETRY_PAUSE: Duration = Duration::from_millis(300);
-/// After so long a connection is given up and another one resumes, which is how a silent server is noticed.
-const CONNECTION_SECONDS: u64 = 300;
-/// No checkpoint that we can load is larger.
+/// Longest connection; another one then resumes. This also ends connections to silent servers.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
+/// Larger than every supported checkpoint.
 const MAXIMUM_BYTES: u64 = 4 << 30;
 
-/// What is to be downloaded.
+type Response = ureq::http::Response<ureq::Body>;
+
+/// The file to download.
 struct Wanted {
     name: String,
     urls: Vec<String>,
@@ -55,7 +57,7 @@ pub fn run(store: &Store, args: &Args) -> Result<()> {
         return Ok(());
     }
     store.create_folder()?;
-    // Named by content, so that an interrupted download is resumed whatever it is called the next time.
+    // Named by checksum, so that a download resumes under any model name.
     let part = store
         .folder()
         .join(format!(".fetching-{}", &wanted.sha256[..16]));
@@ -67,7 +69,7 @@ pub fn run(store: &Store, args: &Args) -> Result<()> {
         }
     }
     bail!(
-        "{}: {}; what has arrived is kept, try again to resume",
+        "{}: {}; run the command again to resume",
         wanted.name,
         failures.join("; ")
     )
@@ -79,18 +81,18 @@ fn wanted(args: &Args) -> Result<Wanted> {
         (Some(hex), _) if hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
             hex.to_ascii_lowercase()
         }
-        (Some(hex), _) => bail!("{hex}: is no SHA-256; it has 64 hexadecimal digits"),
+        (Some(hex), _) => bail!("{hex}: is not a SHA-256 checksum of 64 hexadecimal digits"),
         (None, Some(known)) => known.sha256.to_owned(),
         (None, None) => {
             let names: Vec<&str> = KNOWN_MODELS.iter().map(|m| m.name).collect();
             bail!(
-                "{}: is not in the catalogue, which has {}; other files need --from URL and --sha256",
+                "{}: is not a published model ({}); other files need --from URL and --sha256",
                 args.name,
                 names.join(", ")
             )
         }
     };
-    // The size belongs to the catalogue's file, not to one with a checksum of its own.
+    // The known size is that of the published file, not of one with another checksum.
     let size_bytes = known
         .filter(|k| k.sha256 == sha256)
         .and_then(|k| k.size_bytes);
@@ -117,13 +119,13 @@ fn finish(store: &Store, args: &Args, wanted: &Wanted, part: &Path, url: &str) -
             wanted.sha256
         );
     }
-    // The store takes a file's format from its extension.
+    // The store derives the format from the extension.
     let named = part.with_extension(extension(url));
     fs::rename(part, &named).with_context(|| part.display().to_string())?;
     let name = args.store_as.as_deref().unwrap_or(&wanted.name);
     let added = store.add(&named, Some(name), Transfer::Move);
     if added.is_err() && named.exists() {
-        // Complete and right: keep it for the next attempt, under another name perhaps.
+        // The file is complete and valid: keep it for another attempt.
         fs::rename(&named, part).with_context(|| named.display().to_string())?;
     }
     let model = added?;
@@ -141,7 +143,7 @@ fn extension(url: &str) -> PathBuf {
     PathBuf::from(Path::new(path).extension().unwrap_or_default())
 }
 
-/// Downloads `url` to the end of `part`, in as many connections as it takes.
+/// Downloads `url` to `part`, over several connections if needed.
 fn download(url: &str, part: &Path, expected_bytes: Option<u64>) -> Result<()> {
     let bar = ProgressBar::new(expected_bytes.unwrap_or_default()).with_style(style());
     let mut fruitless = 0;
@@ -182,12 +184,21 @@ fn size_of(part: &Path) -> Result<u64> {
     }
 }
 
-/// Why a connection did not bring the file to its end.
+/// Why a connection did not complete the file.
 enum Failure {
     /// Another connection may help.
     Transient(anyhow::Error),
-    /// It will not.
+    /// Another connection will not help.
     Final(anyhow::Error),
+}
+
+fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .timeout_global(Some(CONNECTION_TIMEOUT))
+        // A status outside 200..300 is an answer too: it decides whether to try again.
+        .http_status_as_error(false)
+        .user_agent(concat!("hitscribe/", env!("CARGO_PKG_VERSION")));
+    config.build().into()
 }
 
 fn connection(
@@ -200,19 +211,14 @@ fn connection(
     if have > 0 && expected_bytes == Some(have) {
         return Ok(());
     }
-    let mut request = minreq::get(url)
-        .with_timeout(CONNECTION_SECONDS)
-        .with_header(
-            "User-Agent",
-            concat!("hitscribe/", env!("CARGO_PKG_VERSION")),
-        );
+    let mut request = agent().get(url);
     if have > 0 {
-        request = request.with_header("Range", format!("bytes={have}-"));
+        request = request.header("Range", format!("bytes={have}-"));
     }
     let response = request
-        .send_lazy()
+        .call()
         .map_err(|error| Failure::Transient(error.into()))?;
-    let is_resumed = match response.status_code {
+    let is_resumed = match response.status().as_u16() {
         200 => false,
         206 if range_start(&response) == Some(have) => true,
         206 => return start_again(part),
@@ -220,7 +226,7 @@ fn connection(
         416 if have > 0 && range_total(&response) == Some(have) => return Ok(()),
         416 if have > 0 => return start_again(part),
         code => {
-            let error = anyhow::anyhow!("the server answers {code} {}", response.reason_phrase);
+            let error = anyhow::anyhow!("the server answers {}", response.status());
             return Err(match code {
                 408 | 429 | 500..=599 => Failure::Transient(error),
                 _ => Failure::Final(error),
@@ -234,13 +240,20 @@ fn connection(
         let total = total.unwrap_or_default();
         return Err(Failure::Final(match expected_bytes {
             Some(expected) => anyhow::anyhow!("the file has {total} bytes instead of {expected}"),
-            None => anyhow::anyhow!("{total} bytes are too many for a model"),
+            None => anyhow::anyhow!("{total} bytes are too large for a model"),
         }));
     }
     let mut file = open(part, is_resumed).map_err(Failure::Final)?;
     bar.set_length(total.unwrap_or_default());
     bar.set_position(begin);
-    receive(response, &mut file, part, begin, total, bar)
+    receive(
+        response.into_body().into_reader(),
+        &mut file,
+        part,
+        begin,
+        total,
+        bar,
+    )
 }
 
 fn open(part: &Path, is_resumed: bool) -> Result<File> {
@@ -256,7 +269,7 @@ fn open(part: &Path, is_resumed: bool) -> Result<File> {
         .with_context(|| part.display().to_string())
 }
 
-/// Throws away what we have; the next connection begins at the first byte.
+/// Deletes the partial file; the next connection starts at the first byte.
 fn start_again(part: &Path) -> Result<(), Failure> {
     fs::remove_file(part)
         .with_context(|| part.display().to_string())
@@ -277,9 +290,13 @@ fn receive(
     let mut buffer = vec![0; 1 << 16];
     let mut at = begin;
     loop {
-        let read = body
-            .read(&mut buffer)
-            .map_err(|e| Failure::Transient(e.into()))?;
+        let read = body.read(&mut buffer).map_err(|error| {
+            let bytes = total.map_or(format!("{at} bytes"), |total| {
+                format!("{at} of {total} bytes")
+            });
+            let ended = format!("the connection ended after {bytes}");
+            Failure::Transient(anyhow::Error::new(error).context(ended))
+        })?;
         if read == 0 {
             break;
         }
@@ -291,7 +308,7 @@ fn receive(
         bar.set_position(at);
         if at > total.unwrap_or(MAXIMUM_BYTES) {
             return Err(Failure::Final(anyhow::anyhow!(
-                "more bytes arrive than were announced"
+                "the server sent more bytes than announced"
             )));
         }
     }
@@ -303,20 +320,16 @@ fn receive(
     }
 }
 
-fn header<'a>(response: &'a minreq::ResponseLazy, name: &str) -> Option<&'a str> {
-    let found = response
-        .headers
-        .iter()
-        .find(|(n, _)| n.eq_ignore_ascii_case(name));
-    found.map(|(_, value)| value.trim())
+fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+    response.headers().get(name)?.to_str().ok()
 }
 
-fn range_start(response: &minreq::ResponseLazy) -> Option<u64> {
+fn range_start(response: &Response) -> Option<u64> {
     let range = header(response, "Content-Range")?.strip_prefix("bytes ")?;
     range.split('-').next()?.parse().ok()
 }
 
-fn range_total(response: &minreq::ResponseLazy) -> Option<u64> {
+fn range_total(response: &Response) -> Option<u64> {
     header(response, "Content-Range")?
         .rsplit('/')
         .next()?

@@ -8,14 +8,16 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use hitscribe_core::model_store::{
-    Check, KNOWN_MODELS, Store, StoredModel, Transfer, known_by_name,
+    Integrity, KNOWN_MODELS, Store, StoredModel, Transfer, known_by_name,
 };
 use hitscribe_models::generate::family_of;
 
+use crate::help;
 use crate::output::outln;
 
-/// List, import, check, remove and download models.
+/// List, add, download, check and remove MT3-family models
 #[derive(clap::Args)]
+#[command(after_help = help::MANUAL)]
 pub struct Args {
     #[command(subcommand)]
     action: Action,
@@ -23,24 +25,24 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Show the models of the store, and published ones that can be fetched.
+    /// List the stored models and the published ones that can be downloaded
     List,
-    /// Copy a checkpoint into the store.
+    /// Copy a checkpoint into the store
     Add {
-        /// The checkpoint: .pth, .ckpt or .safetensors.
+        /// Checkpoint: .pth, .ckpt or .safetensors
         file: PathBuf,
-        /// Name in the store instead of the file's.
+        /// Name in the store [default: that of the file]
         #[arg(long = "as", value_name = "NAME")]
         name: Option<String>,
     },
-    /// Read stored models again and compare their checksums.
+    /// Check stored models against their checksums
     Verify {
-        /// Only this one.
+        /// Model to check [default: all]
         name: Option<String>,
     },
-    /// Delete a model from the store.
+    /// Delete a model from the store
     Remove {
-        /// Its name.
+        /// Name in the store
         name: String,
     },
     #[cfg(feature = "fetch")]
@@ -48,11 +50,11 @@ enum Action {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let store = Store::of_user()?;
+    let store = Store::for_user()?;
     match &args.action {
         Action::List => list(&store),
         Action::Add { file, name } => {
-            // What is no checkpoint would only be refused when it is used.
+            // Otherwise a wrong file would fail only when it is used.
             if file.is_file() {
                 family_of(file)?;
             }
@@ -74,7 +76,7 @@ pub fn run(args: &Args) -> Result<()> {
 fn describe(model: &StoredModel) -> String {
     let origin = match model.published_as.as_deref().and_then(known_by_name) {
         Some(known) => format!("published: {}", known.title),
-        None => "not a published file that we know".to_owned(),
+        None => "not a known published file".to_owned(),
     };
     format!(
         "{}  {:.1} MB  sha256 {}  {origin}",
@@ -96,7 +98,7 @@ fn list(store: &Store) -> Result<()> {
             Err(error) => outln!("  {name}  damaged: {error}"),
         }
     }
-    outln!("Published, to be had with `hitscribe models fetch NAME`:");
+    outln!("Published; to download one: `hitscribe models fetch NAME`");
     for known in &KNOWN_MODELS {
         let aliases = if known.aliases.is_empty() {
             String::new()
@@ -124,12 +126,12 @@ fn verify(store: &Store, name: Option<&str>) -> Result<()> {
     let mut bad = Vec::new();
     for name in names {
         match store.verify(&name)? {
-            Check::Good => outln!("{name}: good"),
-            Check::Changed { sha256 } => {
+            Integrity::Intact => outln!("{name}: good"),
+            Integrity::Changed { sha256 } => {
                 outln!("{name}: changed, its sha256 is now {sha256}");
                 bad.push(name);
             }
-            Check::Unreadable { reason } => {
+            Integrity::Unreadable { reason } => {
                 outln!("{name}: cannot be read: {reason}");
                 bad.push(name);
             }

@@ -1,4 +1,4 @@
-//! `transcribe --model auto`: which model is chosen, and what is said about it.
+//! `transcribe --model auto`: the chosen model and the messages.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,7 +8,8 @@ use serde_json::Value;
 
 const RATE_HZ: f64 = 16_000.0;
 
-/// Four seconds to which `add` gives sounds: at a time, a wave of the seconds since, a decay.
+/// Four seconds of audio. `add` gets a function that adds a sound: onset, waveform over the seconds
+/// since the onset, decay time.
 fn sound(add: impl Fn(&mut dyn FnMut(f64, &dyn Fn(f64) -> f64, f64))) -> Vec<f32> {
     let mut samples = vec![0.0_f32; (4.0 * RATE_HZ) as usize];
     add(&mut |at_seconds, wave, decay_seconds| {
@@ -36,7 +37,7 @@ fn drums() -> Vec<f32> {
     })
 }
 
-/// Chords of tones with overtones.
+/// Chords of tones with three partials.
 fn chords() -> Vec<f32> {
     sound(|add| {
         for (second, root_hz) in [220.0, 293.7, 330.0, 220.0].into_iter().enumerate() {
@@ -54,7 +55,7 @@ fn chords() -> Vec<f32> {
 
 struct Answer {
     model: String,
-    said: String,
+    stderr: String,
 }
 
 fn transcribe(store: &Path, sound: &Path, model: Option<&str>) -> Answer {
@@ -66,12 +67,12 @@ fn transcribe(store: &Path, sound: &Path, model: Option<&str>) -> Answer {
         command.args(["--model", model]);
     }
     let out = command.arg(sound).output().unwrap();
-    let said = String::from_utf8_lossy(&out.stderr).into_owned();
-    assert!(out.status.success(), "{said}");
+    let stderr = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(out.status.success(), "{stderr}");
     let document: Value = serde_json::from_slice(&out.stdout).unwrap();
     Answer {
         model: document["model"].as_str().unwrap().to_owned(),
-        said,
+        stderr,
     }
 }
 
@@ -90,7 +91,7 @@ fn add_to_store(store: &Path, file: &Path, name: &str) {
 }
 
 #[test]
-fn drums_get_the_built_in_model_and_all_else_an_imported_one() {
+fn drums_use_the_built_in_model_and_other_music_an_imported_one() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let (store, drums_file, chords_file) = (at("store"), at("drums.wav"), at("chords.wav"));
@@ -98,28 +99,28 @@ fn drums_get_the_built_in_model_and_all_else_an_imported_one() {
     super::scripted::wav(&chords_file, &chords());
 
     let builtin = transcribe(&store, &chords_file, None);
-    assert_eq!(builtin.said, "", "off by default");
+    assert_eq!(builtin.stderr, "", "off by default");
 
     let alone = transcribe(&store, &chords_file, Some("auto"));
     assert_eq!(alone.model, builtin.model);
     assert!(
         alone
-            .said
+            .stderr
             .contains("although it sounds like pitched instruments"),
         "{}",
-        alone.said
+        alone.stderr
     );
-    assert!(alone.said.contains("models fetch"), "{}", alone.said);
-    assert_eq!(alone.said.lines().count(), 1, "{}", alone.said);
+    assert!(alone.stderr.contains("models fetch"), "{}", alone.stderr);
+    assert_eq!(alone.stderr.lines().count(), 1, "{}", alone.stderr);
 
-    // One that cannot be loaded is passed over.
+    // A model that cannot be loaded is skipped.
     let tiny = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../engine/models/tests/data/mt3_family/tiny.pth");
     add_to_store(&store, &tiny, "a-broken-one");
     std::fs::write(store.join("a-broken-one/weights.pth"), b"no weights").unwrap();
     let broken = transcribe(&store, &chords_file, Some("auto"));
     assert_eq!(broken.model, builtin.model);
-    assert!(broken.said.contains("a-broken-one"), "{}", broken.said);
+    assert!(broken.stderr.contains("a-broken-one"), "{}", broken.stderr);
 
     let note = Note {
         onset_seconds: 0.5,
@@ -137,24 +138,24 @@ fn drums_get_the_built_in_model_and_all_else_an_imported_one() {
     assert_eq!(pitched.model, "scripted");
     assert!(
         pitched
-            .said
+            .stderr
             .contains("chords.wav: the model scripted, because it sounds like"),
         "{}",
-        pitched.said
+        pitched.stderr
     );
     let drums = transcribe(&store, &drums_file, Some("auto"));
     assert_eq!(drums.model, builtin.model);
     assert!(
         drums
-            .said
+            .stderr
             .contains("built-in model, because it sounds like drums alone"),
         "{}",
-        drums.said
+        drums.stderr
     );
 }
 
 #[test]
-fn a_source_is_not_guessed_and_given_at_once() {
+fn a_source_and_a_choice_by_content_exclude_each_other() {
     let out = Command::new(env!("CARGO_BIN_EXE_hitscribe"))
         .args([
             "transcribe",
@@ -167,10 +168,10 @@ fn a_source_is_not_guessed_and_given_at_once() {
         ])
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&out.stderr);
-    assert_eq!(out.status.code(), Some(1), "{said}");
+    let stderr = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(1), "{stderr}");
     assert!(
-        said.contains("--source") && said.lines().count() == 1,
-        "{said}"
+        stderr.contains("--source") && stderr.lines().count() == 1,
+        "{stderr}"
     );
 }

@@ -1,4 +1,4 @@
-//! `hitscribe eval` and `hitscribe eval-set` from outside.
+//! `hitscribe eval`, `hitscribe eval-set` and `hitscribe filter`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -14,7 +14,7 @@ fn hitscribe(args: &[&str]) -> Output {
         .unwrap()
 }
 
-/// A MIDI file of drum hits and piano notes, a millisecond a tick; each note lasts 100 ms.
+/// Writes drum hits and piano notes at times in milliseconds; each note lasts 100 ms.
 fn write_midi(path: &Path, drums: &[(u32, u8)], piano: &[(u32, u8)]) {
     let mut events: Vec<(u32, u8, u8, u8)> = Vec::new();
     for (channel, notes) in [(9, drums), (0, piano)] {
@@ -54,7 +54,7 @@ fn text(path: &Path) -> &str {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn names_of_files_need_not_be_text() {
+fn file_names_need_not_be_unicode() {
     use std::os::unix::ffi::OsStrExt as _;
     let folder = tempfile::tempdir().unwrap();
     let name = std::ffi::OsStr::from_bytes(b"notes\xff.mid");
@@ -66,8 +66,8 @@ fn names_of_files_need_not_be_text() {
             .args(files)
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&out.stderr);
-        assert!(out.status.success(), "{command}: {said}");
+        let stderr = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success(), "{command}: {stderr}");
     }
 }
 
@@ -118,7 +118,7 @@ fn two_midi_files_are_scored() {
 }
 
 #[test]
-fn json_of_a_set_and_of_a_transcription_are_read() {
+fn json_of_sets_and_of_transcriptions_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let (reference, estimate) = (folder.path().join("a.json"), folder.path().join("b.json"));
     std::fs::write(
@@ -146,7 +146,7 @@ fn json_of_a_set_and_of_a_transcription_are_read() {
 }
 
 #[test]
-fn a_folder_of_sets_is_scored_and_gaps_are_named() {
+fn a_folder_of_sets_is_scored_and_missing_tracks_are_listed() {
     let folder = tempfile::tempdir().unwrap();
     let (data, pred) = (folder.path().join("data"), folder.path().join("pred"));
     std::fs::create_dir_all(data.join("s")).unwrap();
@@ -229,21 +229,21 @@ fn a_transcription_is_filtered() {
 }
 
 #[track_caller]
-fn fails(args: &[&str], says: &str) {
+fn fails(args: &[&str], expected: &str) {
     let out = hitscribe(args);
     let error = String::from_utf8(out.stderr).unwrap();
     assert_eq!(out.status.code(), Some(1), "{error}");
     assert_eq!(error.trim_end().lines().count(), 1, "{error}");
-    assert!(error.contains(says), "{error:?} does not say {says:?}");
+    assert!(error.contains(expected), "{error:?} lacks {expected:?}");
 }
 
 #[test]
-fn bad_inputs_are_one_line_errors() {
+fn bad_inputs_give_a_one_line_error() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| -> PathBuf { folder.path().join(name) };
     write_midi(&at("good.mid"), &[(1000, 36)], &[]);
     write_midi(&at("empty.mid"), &[], &[]);
-    std::fs::write(at("not.mid"), "MThd is how it begins\nbut no more").unwrap();
+    std::fs::write(at("not.mid"), "MThd, but no MIDI").unwrap();
     std::fs::write(at("broken.json"), "{\"notes\": [").unwrap();
     std::fs::write(at("other.json"), "{\"name\": 1}").unwrap();
     std::fs::write(at("pitch.json"), r#"[{"onset": 1.0, "pitch": 300}]"#).unwrap();

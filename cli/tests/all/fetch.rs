@@ -1,4 +1,4 @@
-//! `hitscribe models fetch` against servers of our own that misbehave.
+//! `hitscribe models fetch` with servers that misbehave.
 
 use std::path::Path;
 
@@ -79,7 +79,7 @@ fn an_interrupted_download_is_resumed_by_the_next_call() {
     );
     assert_eq!(server.ranges(), [Some(123_456)]);
     assert_eq!(std::fs::read(store.join("mine/weights.pth")).unwrap(), body);
-    // A complete part needs no byte more.
+    // A complete part is not downloaded again.
     succeeds(&store, &["models", "remove", "mine"]);
     std::fs::write(store.join(format!(".fetching-{}", &sha256[..16])), &body).unwrap();
     succeeds(&store, &fetch(&server.address, &sha256));
@@ -87,7 +87,7 @@ fn an_interrupted_download_is_resumed_by_the_next_call() {
 }
 
 #[test]
-fn servers_without_ranges_and_busy_ones_are_coped_with() {
+fn servers_without_ranges_and_busy_servers_work() {
     for behaviour in [
         Behaviour::DropsOnceWithoutRanges(50_000),
         Behaviour::BusyTwice,
@@ -107,13 +107,13 @@ fn redirects_are_followed_for_each_piece() {
     let server = Server::start(body.clone(), Behaviour::RedirectsThenDropsAfter(200_000));
     succeeds(&store, &fetch(&server.address, &sha256(&body)));
     assert_eq!(std::fs::read(store.join("x/weights.pth")).unwrap(), body);
-    // Each piece is asked for at the old address and at the new one.
+    // Each part is requested from the old address and then from the new one.
     let from = [None, None, Some(200_000), Some(200_000)];
     assert_eq!(server.ranges(), from);
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_and_a_full_disk_are_errors() {
+fn an_invalid_folder_and_a_full_disk_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let body = body();
     let sha256 = sha256(&body);
@@ -122,7 +122,7 @@ fn a_folder_that_cannot_be_made_and_a_full_disk_are_errors() {
     std::fs::write(folder.path().join("file"), b"in the way").unwrap();
     let below_a_file = folder.path().join("file/store");
     fails(&below_a_file, &fetch, "file/store");
-    assert!(server.ranges().is_empty(), "nothing is asked for in vain");
+    assert!(server.ranges().is_empty(), "no request without a folder");
     #[cfg(target_os = "linux")]
     {
         let store = folder.path().join("store");
@@ -145,7 +145,7 @@ fn an_address_without_tls_is_no_https_server() {
 }
 
 #[test]
-fn a_server_that_nobody_vouches_for_is_refused() {
+fn a_self_signed_certificate_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let Some(server) = TlsServer::start(folder.path()) else {
         eprintln!("skipped: there is no openssl command to serve TLS with");
@@ -168,18 +168,18 @@ fn wrong_bytes_and_refusals_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let (body, store) = (body(), folder.path().join("store"));
     let sha = sha256(&body);
-    let refused = |server: &Server, says: &str| {
-        fails(&store, &fetch(&server.address, &sha), says);
+    let rejected = |server: &Server, expected: &str| {
+        fails(&store, &fetch(&server.address, &sha), expected);
     };
-    refused(
+    rejected(
         &Server::start(body.clone(), Behaviour::Corrupts),
         "wrong checksum",
     );
     assert_eq!(leftovers(&store), 0, "wrong bytes are not kept");
-    refused(&Server::start(body.clone(), Behaviour::Status(404)), "404");
-    refused(&Server::start(body.clone(), Behaviour::Status(500)), "500");
+    rejected(&Server::start(body.clone(), Behaviour::Status(404)), "404");
+    rejected(&Server::start(body.clone(), Behaviour::Status(500)), "500");
     // A server that always drops at once.
-    refused(
+    rejected(
         &Server::start(body.clone(), Behaviour::DropsAfter(0)),
         "0 of 300000 bytes",
     );
@@ -195,7 +195,7 @@ fn wrong_bytes_and_refusals_are_errors() {
     fails(
         &store,
         &["models", "fetch", "unheard-of"],
-        "not in the catalogue",
+        "not a published model",
     );
     assert!(succeeds(&store, &["models", "list"]).contains("no models"));
 }

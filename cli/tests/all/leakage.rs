@@ -1,5 +1,4 @@
-//! `transcribe --leakage` from outside: what each filter takes out of drums that leaked into pitched
-//! instruments, and what it leaves in a real mix.
+//! `transcribe --leakage`: what each filter removes from leaked drums, and that a real mix stays.
 
 use std::path::Path;
 use std::process::Command;
@@ -27,14 +26,14 @@ fn hit(onset_seconds: f64, key: u8) -> Note {
     }
 }
 
-/// A groove of twelve hits, each of which was also written as a short bass note.
+/// A groove of twelve hits, each also transcribed as a short bass note.
 fn leaky_drums() -> Vec<Note> {
     let hits = (0..12).map(|i| (0.1 + 0.15 * f64::from(i), [36, 42, 38, 42][i as usize % 4]));
     hits.flat_map(|(onset, key)| [hit(onset, key), note(onset, 0.05, 36, 33)])
         .collect()
 }
 
-/// Drums, a bass and a piano, each with a part of its own.
+/// Drums, bass and piano with parts of their own.
 fn real_mix() -> Vec<Note> {
     let drums = (0..8).map(|i| hit(0.1 + 0.2 * f64::from(i), [36, 42, 38, 42][i as usize % 4]));
     let piano = (0..9).map(|i| note(0.05 + 0.17 * f64::from(i), 0.45, 60 + 2 * i as u8, 0));
@@ -42,7 +41,7 @@ fn real_mix() -> Vec<Note> {
     drums.chain(piano).chain(bass).collect()
 }
 
-/// Hits that were written as a xylophone, nothing else.
+/// Hits transcribed as a xylophone, and nothing else.
 fn drums_as_xylophone() -> Vec<Note> {
     (0..10)
         .map(|i| {
@@ -59,7 +58,7 @@ fn drums_as_xylophone() -> Vec<Note> {
 struct Outcome {
     notes: Vec<Value>,
     report: Value,
-    said: String,
+    stderr: String,
 }
 
 impl Outcome {
@@ -90,24 +89,24 @@ fn transcribe(folder: &Path, notes: &[Note], leakage: &str, minimum_confidence: 
         .args([model, sound])
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&out.stderr).into_owned();
-    assert!(out.status.success(), "{said}");
+    let stderr = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(out.status.success(), "{stderr}");
     let mut document: Value = serde_json::from_slice(&out.stdout).unwrap();
     let notes = document["notes"].as_array().unwrap().clone();
     Outcome {
         notes,
         report: document["leakage"].take(),
-        said,
+        stderr,
     }
 }
 
 #[test]
-fn without_a_filter_every_note_stays_and_nothing_is_said() {
+fn without_a_filter_every_note_stays_and_nothing_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     for script in [leaky_drums(), real_mix(), drums_as_xylophone()] {
-        let heard = transcribe(folder.path(), &script, "off", "0.5");
+        let result = transcribe(folder.path(), &script, "off", "0.5");
         let mut wanted: Vec<(u8, bool)> = script.iter().map(|n| (n.pitch, n.is_drum)).collect();
-        let mut got: Vec<(u8, bool)> = heard
+        let mut got: Vec<(u8, bool)> = result
             .notes
             .iter()
             .map(|n| (n["pitch"].as_u64().unwrap() as u8, n["is_drum"] == true))
@@ -116,15 +115,15 @@ fn without_a_filter_every_note_stays_and_nothing_is_said() {
         got.sort_unstable();
         assert_eq!(got, wanted);
         assert!(
-            heard.report.is_null() && heard.said.is_empty(),
+            result.report.is_null() && result.stderr.is_empty(),
             "{}",
-            heard.said
+            result.stderr
         );
     }
 }
 
 #[test]
-fn every_filter_takes_out_what_leaked_and_says_why() {
+fn every_filter_removes_leaked_notes_and_gives_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     for (leakage, minimum_confidence, reason) in [
         ("auto", "0.5", "drums beside bass, 50 % of the notes"),
@@ -133,21 +132,25 @@ fn every_filter_takes_out_what_leaked_and_says_why() {
         ("pitch", "0.5", "a key of the drum kit"),
         ("confidence", "1", "confidence below the threshold"),
     ] {
-        let heard = transcribe(folder.path(), &leaky_drums(), leakage, minimum_confidence);
-        assert_eq!((heard.notes.len(), heard.pitched()), (12, 0), "{leakage}");
-        assert_eq!(heard.report["strategy"], leakage);
-        assert_eq!(heard.report["report"]["removed"], 12, "{leakage}");
-        assert!(heard.said.contains(reason), "{leakage}: {}", heard.said);
-        assert_eq!(heard.said.lines().count(), 1, "{}", heard.said);
+        let result = transcribe(folder.path(), &leaky_drums(), leakage, minimum_confidence);
+        assert_eq!((result.notes.len(), result.pitched()), (12, 0), "{leakage}");
+        assert_eq!(result.report["strategy"], leakage);
+        assert_eq!(result.report["report"]["removed"], 12, "{leakage}");
+        assert!(
+            result.stderr.contains(reason),
+            "{leakage}: {}",
+            result.stderr
+        );
+        assert_eq!(result.stderr.lines().count(), 1, "{}", result.stderr);
     }
     for leakage in ["auto", "remap-chromatic"] {
-        let heard = transcribe(folder.path(), &drums_as_xylophone(), leakage, "0.5");
-        assert_eq!((heard.notes.len(), heard.pitched()), (10, 0), "{leakage}");
-        assert_eq!(heard.report["report"]["remapped"], 10, "{leakage}");
+        let result = transcribe(folder.path(), &drums_as_xylophone(), leakage, "0.5");
+        assert_eq!((result.notes.len(), result.pitched()), (10, 0), "{leakage}");
+        assert_eq!(result.report["report"]["remapped"], 10, "{leakage}");
         assert!(
-            heard.said.contains("chromatic percussion"),
+            result.stderr.contains("chromatic percussion"),
             "{}",
-            heard.said
+            result.stderr
         );
     }
 }
@@ -163,20 +166,20 @@ fn a_real_mix_keeps_its_pitched_notes() {
         ("confidence", "0"),
         ("remap-chromatic", "0.5"),
     ] {
-        let heard = transcribe(folder.path(), &script, leakage, minimum_confidence);
+        let result = transcribe(folder.path(), &script, leakage, minimum_confidence);
         assert_eq!(
-            (heard.notes.len(), heard.pitched()),
+            (result.notes.len(), result.pitched()),
             (19, 11),
             "{leakage}: {}",
-            heard.said
+            result.stderr
         );
         assert!(
-            heard.said.contains("0 removed, 0 made drums"),
+            result.stderr.contains("0 removed, 0 made drums"),
             "{}",
-            heard.said
+            result.stderr
         );
     }
-    // What its name says.
+    // This filter removes them by definition.
     let drums = transcribe(folder.path(), &script, "drums-only", "0.5");
     assert_eq!((drums.notes.len(), drums.pitched()), (8, 0));
 }

@@ -1,4 +1,5 @@
 //! The tests of the command, one program.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[cfg(feature = "fetch")]
 mod fetch_server;

@@ -1,4 +1,4 @@
-//! `hitscribe models` from outside; for downloads see fetch.rs.
+//! `hitscribe models`; downloads are in fetch.rs.
 
 use super::store_command::{fails, succeeds};
 
@@ -53,7 +53,7 @@ fn files_are_added_listed_verified_and_removed() {
     fails(
         &store,
         &["models", "add", text.to_str().unwrap()],
-        "is no checkpoint",
+        "is not a checkpoint",
     );
     fails(
         &store,

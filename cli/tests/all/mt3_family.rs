@@ -1,4 +1,4 @@
-//! `debug-tensors` and `transcribe --model` with the tiny network of the engine's tests.
+//! `debug-tensors` and `transcribe --model` with the tiny network of the tests in engine/models.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -35,7 +35,7 @@ fn sound(path: &Path) -> Vec<f32> {
 }
 
 #[test]
-fn debug_tensors_writes_what_its_help_says() {
+fn debug_tensors_writes_the_documented_tensors() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
     sound(Path::new(&path("sound.wav")));
@@ -77,7 +77,7 @@ fn debug_tensors_writes_what_its_help_says() {
         serde_json::from_str(&std::fs::read_to_string(path("notes.json")).unwrap()).unwrap();
     assert!(notes["notes"].is_array() && notes["invalid_events"].is_u64());
 
-    // The same numbers from given features, for one segment only.
+    // Given features give the same ids; one segment can be chosen.
     let given = hitscribe(&[
         "debug-tensors",
         &checkpoint,
@@ -116,7 +116,7 @@ fn debug_tensors_writes_what_its_help_says() {
 }
 
 #[test]
-fn mistakes_are_told_in_one_line() {
+fn mistakes_give_a_one_line_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
     sound(Path::new(&path("sound.wav")));
@@ -196,7 +196,7 @@ fn mistakes_are_told_in_one_line() {
 }
 
 #[test]
-fn transcribe_with_a_published_model_keeps_to_the_source() {
+fn the_source_limits_the_notes_of_every_model() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
     sound(Path::new(&path("sound.wav")));
@@ -238,7 +238,7 @@ fn transcribe_with_a_published_model_keeps_to_the_source() {
             "{frontend}"
         );
     }
-    // The built-in model keeps to it, too.
+    // The built-in model as well.
     let out = hitscribe(&[
         "transcribe",
         &path("sound.wav"),
@@ -247,8 +247,8 @@ fn transcribe_with_a_published_model_keeps_to_the_source() {
         "--json",
     ]);
     assert!(out.status.success(), "{}", text(&out.stderr));
-    let heard: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
-    let notes = heard["notes"].as_array().unwrap();
+    let result: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    let notes = result["notes"].as_array().unwrap();
     assert!(
         notes
             .iter()
@@ -258,13 +258,13 @@ fn transcribe_with_a_published_model_keeps_to_the_source() {
 }
 
 #[test]
-fn samples_that_are_no_numbers_are_silence_to_a_published_model() {
+fn samples_that_are_not_finite_are_silence_to_an_imported_model() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     std::fs::copy(data("tiny.pth"), at("tiny.pth")).unwrap();
     std::fs::write(at("config.json"), r#"{"num_heads": 2, "d_kv": 8}"#).unwrap();
     let mut samples = sound(&at("whole.wav"));
-    let mut heard = |name: &str, value: f32| {
+    let mut transcribed = |name: &str, value: f32| {
         samples[20_000] = value;
         samples[40_000] = value;
         super::scripted::wav(&at(name), &samples);
@@ -280,12 +280,15 @@ fn samples_that_are_no_numbers_are_silence_to_a_published_model() {
         let document: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
         (document["notes"].clone(), text(&out.stderr))
     };
-    let (silent, said) = heard("silent.wav", 0.0);
-    assert_eq!(said, "");
+    let (silent, stderr) = transcribed("silent.wav", 0.0);
+    assert_eq!(stderr, "");
     for value in [f32::NAN, f32::INFINITY] {
-        let (notes, said) = heard("broken.wav", value);
+        let (notes, stderr) = transcribed("broken.wav", value);
         assert_eq!(notes, silent, "{value}");
-        assert!(said.contains("broken.wav: 2 samples that are no"), "{said}");
-        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(
+            stderr.contains("broken.wav: 2 samples that are no"),
+            "{stderr}"
+        );
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
     }
 }

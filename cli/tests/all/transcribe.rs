@@ -1,4 +1,4 @@
-//! `hitscribe transcribe` as a user meets it: good files, bad files, outputs, exit codes.
+//! `hitscribe transcribe`: good files, bad files, outputs, exit codes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,9 +21,10 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// Checks that a file is refused with one line that begins with its name, and that nothing is written.
+/// Checks that a file is rejected with one line that begins with its name, and that no file is
+/// written.
 #[track_caller]
-fn refused(folder: &Path, name: &str, reason: &str) {
+fn rejected(folder: &Path, name: &str, reason: &str) {
     let output = hitscribe(folder, &[name]);
     let message = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{message}");
@@ -37,7 +38,7 @@ fn refused(folder: &Path, name: &str, reason: &str) {
     assert!(!folder.join(name).with_extension("mid").exists());
 }
 
-/// Checks that a file is transcribed; returns what was said on standard error.
+/// Checks that a file is transcribed. Returns standard error.
 #[track_caller]
 fn accepted(folder: &Path, name: &str) -> String {
     let output = hitscribe(folder, &[name]);
@@ -48,7 +49,7 @@ fn accepted(folder: &Path, name: &str) -> String {
     message
 }
 
-/// A second of noise bursts.
+/// One second with a snare hit.
 fn samples(rate_hz: u32) -> Vec<f32> {
     demo_kit::hit(hitscribe_core::DrumClass::Snare, 110, rate_hz)
         .into_iter()
@@ -93,16 +94,16 @@ fn good_wav(folder: &Path, name: &str) -> PathBuf {
 }
 
 #[test]
-fn files_that_are_no_audio_are_refused_in_one_line() {
+fn files_without_audio_are_rejected_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    refused(folder, "missing.wav", "No such file");
+    rejected(folder, "missing.wav", "No such file");
     fs::write(folder.join("empty.wav"), b"").unwrap();
-    refused(folder, "empty.wav", "is empty");
+    rejected(folder, "empty.wav", "is empty");
     fs::write(folder.join("text.wav"), "This is no audio.\n".repeat(1000)).unwrap();
-    refused(folder, "text.wav", "is not a WAV");
+    rejected(folder, "text.wav", "is not a WAV");
     fs::create_dir(folder.join("folder.wav")).unwrap();
-    refused(folder, "folder.wav", "no audio files in this folder");
+    rejected(folder, "folder.wav", "no audio files in this folder");
     write_wav(
         &folder.join("none.wav"),
         44_100,
@@ -111,14 +112,14 @@ fn files_that_are_no_audio_are_refused_in_one_line() {
         SampleFormat::Int,
         &[],
     );
-    refused(folder, "none.wav", "contains no samples");
+    rejected(folder, "none.wav", "contains no samples");
     let good = fs::read(good_wav(folder, "good.wav")).unwrap();
     fs::write(folder.join("header.wav"), &good[..30]).unwrap();
-    refused(folder, "header.wav", "");
+    rejected(folder, "header.wav", "");
 }
 
 #[test]
-fn a_truncated_file_is_transcribed_as_far_as_it_goes_with_a_warning() {
+fn a_truncated_file_is_transcribed_with_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let good = fs::read(good_wav(folder.path(), "good.wav")).unwrap();
     fs::write(folder.path().join("short.wav"), &good[..good.len() / 2 + 1]).unwrap();
@@ -161,7 +162,7 @@ fn every_kind_of_wav_is_read() {
 }
 
 #[test]
-fn one_bad_file_does_not_keep_the_others_from_being_done() {
+fn a_bad_file_does_not_stop_the_others() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     good_wav(folder, "a.wav");
@@ -182,7 +183,7 @@ fn one_bad_file_does_not_keep_the_others_from_being_done() {
 }
 
 #[test]
-fn outputs_go_where_they_are_asked_to() {
+fn outputs_are_written_to_the_requested_paths() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     good_wav(folder, "a.wav");
@@ -221,7 +222,7 @@ fn outputs_go_where_they_are_asked_to() {
 }
 
 #[test]
-fn wrong_usage_is_exit_code_two() {
+fn wrong_usage_exits_with_code_two() {
     let folder = tempfile::tempdir().unwrap();
     for args in [
         &[][..],
@@ -240,7 +241,7 @@ fn wrong_usage_is_exit_code_two() {
 }
 
 #[test]
-fn other_commands_take_the_same_values() {
+fn other_commands_check_values_too() {
     for args in [
         &["diagnose", "a.wav", "--sensitivity", "2"][..],
         &["diagnose", "a.wav", "--minimum-confidence", "1.5"],
@@ -303,7 +304,7 @@ fn the_demo_is_transcribed_to_midi_and_json_the_same_every_time() {
 }
 
 #[test]
-fn the_demo_replaces_no_recording() {
+fn the_demo_never_overwrites_a_recording() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     fs::write(folder.join("demo.wav"), "my own").unwrap();
@@ -319,7 +320,7 @@ fn the_demo_replaces_no_recording() {
     assert!(!folder.join("demo.mid").exists());
 }
 
-/// Hits of one row of the kit: the hi-hat and the toms count as one each.
+/// Counts all hi-hats as one drum, and all toms.
 fn family(pitch: u64) -> u64 {
     match pitch {
         42 | 44 | 46 => 42,
@@ -329,11 +330,11 @@ fn family(pitch: u64) -> u64 {
 }
 
 #[test]
-fn the_demo_is_heard_as_it_was_played() {
+fn the_demo_is_transcribed_as_it_was_rendered() {
     let folder = tempfile::tempdir().unwrap();
     let json = hitscribe(folder.path(), &["demo", "--json"]);
     let document: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
-    let mut heard: Vec<(u64, f64)> = document["notes"]
+    let mut found_hits: Vec<(u64, f64)> = document["notes"]
         .as_array()
         .unwrap()
         .iter()
@@ -344,28 +345,28 @@ fn the_demo_is_heard_as_it_was_played() {
             )
         })
         .collect();
-    let (_, played) = demo_kit::groove();
-    let count = heard.len();
+    let (_, rendered) = demo_kit::groove();
+    let count = found_hits.len();
     let (mut found, mut error_seconds) = (0, 0.0);
-    for note in &played {
+    for note in &rendered {
         let error = |hit: &(u64, f64)| hit.1 - note.onset_seconds;
         let is_it =
             |hit: &(u64, f64)| hit.0 == family(u64::from(note.pitch)) && error(hit).abs() < 0.02;
-        if let Some(index) = heard.iter().position(is_it) {
+        if let Some(index) = found_hits.iter().position(is_it) {
             found += 1;
-            error_seconds += error(&heard.swap_remove(index));
+            error_seconds += error(&found_hits.swap_remove(index));
         }
     }
-    let f_measure = 2.0 * f64::from(found) / (count + played.len()) as f64;
+    let f_measure = 2.0 * f64::from(found) / (count + rendered.len()) as f64;
     let bias_ms = 1e3 * error_seconds / f64::from(found.max(1));
     eprintln!(
         "{found} of {} hits among {count}: F {f_measure:.3}, {bias_ms:+.1} ms",
-        played.len()
+        rendered.len()
     );
-    for (pitch, at) in &heard {
-        eprintln!("not played: {pitch} at {at:.3} s");
+    for (pitch, at) in &found_hits {
+        eprintln!("not rendered: {pitch} at {at:.3} s");
     }
-    // The kit is synthetic and the model has never heard it: it takes the ride for an open hat.
+    // The synthetic kit is not in the training data: the model takes the ride for an open hat.
     assert!(f_measure > 0.65, "F {f_measure}");
     assert!(bias_ms.abs() < 5.0, "{bias_ms} ms");
 }

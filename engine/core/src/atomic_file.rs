@@ -1,53 +1,56 @@
-//! Writing files so that nobody ever sees half of one.
+//! Atomic writing of whole files.
 
-use std::ffi::OsString;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// Writes a file whole or not at all: into a new file beside it, which then takes its place. What is
-/// there and no regular file, such as a pipe, is written to directly.
+/// Writes a file atomically: other processes see the old file or the complete new one, never a
+/// part.
+///
+/// The bytes go to a temporary file in the same folder, which then replaces `path`. A symbolic link
+/// is kept and its target replaced. If `path` is neither a file nor a folder, such as a pipe, it is
+/// written directly.
 ///
 /// # Errors
-/// [`Error::Io`] with the path that was asked for.
+/// [`Error::Io`] with `path`.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let io = |source| Error::Io {
-        path: path.to_owned(),
-        source,
-    };
-    // A link stays a link: what it points to is replaced.
-    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    match std::fs::metadata(&target) {
-        Ok(metadata) if metadata.is_dir() => {
-            return Err(io(std::io::Error::other("is a folder")));
-        }
-        Ok(metadata) if !metadata.is_file() => return std::fs::write(&target, bytes).map_err(io),
-        _ => {}
-    }
-    let new = beside(&target);
-    let written = std::fs::File::create_new(&new)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&new, &target));
-    if written.is_err() {
-        // Nothing more can be done if this fails too.
-        let _ = std::fs::remove_file(&new);
-    }
-    written.map_err(io)
+    replace(path, bytes).map_err(|source| Error::io(path, source))
 }
 
-/// A name in the same folder that no other process and no other thread of this one uses.
-fn beside(path: &Path) -> PathBuf {
-    use std::sync::atomic::{AtomicU64, Ordering};
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let mut name = OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(format!(
-        ".{}-{}.new",
-        std::process::id(),
-        COUNT.fetch_add(1, Ordering::Relaxed)
-    ));
-    path.with_file_name(name)
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    match std::fs::metadata(&target) {
+        Ok(metadata) if metadata.is_dir() => return Err(std::io::Error::other("is a folder")),
+        Ok(metadata) if !metadata.is_file() => return std::fs::write(&target, bytes),
+        _ => {}
+    }
+    // A bare file name has the empty path as its parent.
+    let folder = match target.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut file = temporary(".hitscribe-", 0o666).tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    // If this fails, the temporary file is removed when the error is dropped.
+    file.persist(&target).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// A builder of temporary files or folders with this prefix and Unix mode, to which the umask
+/// applies. Those of the `tempfile` crate are private to the user by default.
+pub(crate) fn temporary<'a>(prefix: &'a str, mode: u32) -> tempfile::Builder<'a, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(std::fs::Permissions::from_mode(mode));
+    }
+    #[cfg(not(unix))]
+    let _ = mode;
+    builder
 }
 
 #[cfg(test)]
@@ -55,13 +58,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_written_and_replaced_and_nothing_else_stays() {
+    fn files_are_created_and_replaced_without_leftovers() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a b.mid");
         write_atomically(&path, b"one").unwrap();
         write_atomically(&path, b"two").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn new_files_have_the_usual_permissions_and_links_stay_links() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let (usual, path) = (folder.path().join("usual"), folder.path().join("new"));
+        std::fs::write(&usual, b"").unwrap();
+        write_atomically(&path, b"one").unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&path), mode(&usual));
+
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        write_atomically(&link, b"two").unwrap();
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
     }
 
     #[test]

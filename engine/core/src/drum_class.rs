@@ -1,10 +1,10 @@
-//! The drums that the built-in model tells apart.
+//! The drum classes of the built-in model.
 
 use serde::{Deserialize, Serialize};
 
 macro_rules! drum_classes {
     ($($variant:ident, $note:literal, $key:literal, $label:literal;)*) => {
-        /// The drums that the built-in model tells apart, in the order of its output channels.
+        /// A drum class of the built-in model, in the order of its output channels.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         #[repr(u8)]
@@ -16,17 +16,17 @@ macro_rules! drum_classes {
             /// Every class, in the order of the model's output channels.
             pub const ALL: [Self; [$($note),*].len()] = [$(Self::$variant),*];
 
-            /// The General MIDI percussion key that is written for this class.
+            /// The General MIDI percussion key of this class in MIDI output.
             pub const fn gm_note(self) -> u8 {
                 match self { $(Self::$variant => $note,)* }
             }
 
-            /// Stable identifier for files and parameters.
+            /// Stable identifier in files and parameters.
             pub const fn key(self) -> &'static str {
                 match self { $(Self::$variant => $key,)* }
             }
 
-            /// Name as shown to people.
+            /// Display name.
             pub const fn label(self) -> &'static str {
                 match self { $(Self::$variant => $label,)* }
             }
@@ -57,12 +57,12 @@ drum_classes! {
 }
 
 impl DrumClass {
-    /// Index of the model's output channel.
+    /// Index of this class in [`DrumClass::ALL`], which is its output channel.
     pub const fn index(self) -> usize {
         self as usize
     }
 
-    /// Whether this is one of the toms.
+    /// Whether this is a tom.
     pub const fn is_tom(self) -> bool {
         matches!(
             self,
@@ -70,7 +70,7 @@ impl DrumClass {
         )
     }
 
-    /// The class that a General MIDI percussion key belongs to, if it is one of ours.
+    /// The class of a General MIDI percussion key; `None` if no class covers it.
     pub const fn from_gm_note(note: u8) -> Option<Self> {
         Some(match note {
             35 | 36 => Self::Kick,

@@ -1,8 +1,9 @@
-//! The error type of the engine's crates. Each variant says what is wrong, where, and what helps.
+//! The error type of the engine's crates. Messages name the cause, the place and, where known, a
+//! fix.
 
 use std::path::{Path, PathBuf};
 
-/// Everything that can go wrong in the engine.
+/// An error of the engine.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -11,18 +12,18 @@ pub enum Error {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// A file is not audio that can be read, or it is damaged.
+    /// A file is not in a supported audio format, or is damaged.
     #[error("{path}: {reason}", path = .path.display())]
     Audio {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it and what to do.
+        /// What is wrong with it.
         reason: String,
     },
-    /// Model weights do not fit the network, or are damaged.
+    /// Model weights do not match the network, or are damaged.
     #[error("model {model}: {reason}")]
     Model {
         /// Name or path of the weights.
@@ -30,33 +31,33 @@ pub enum Error {
         /// What is wrong with them.
         reason: String,
     },
-    /// The device that was asked for by name cannot be used.
+    /// The requested device cannot be used.
     #[error("device {device}: {reason}")]
     Device {
-        /// As it was asked for, such as `cuda:0`.
+        /// Its name as requested, such as `cuda:0`.
         device: String,
         /// Why it cannot be used.
         reason: String,
     },
-    /// A setting is outside of what is possible.
+    /// A setting has an invalid value.
     #[error("{name} {value}: {reason}")]
     Setting {
         /// Name of the setting.
         name: &'static str,
-        /// The value that was given.
+        /// The invalid value.
         value: String,
-        /// What is possible.
+        /// What is valid.
         reason: String,
     },
-    /// The store of models, or something that should go into it, is not as it must be.
+    /// The model store, or a file being added to it, is invalid.
     #[error("{path}: {reason}", path = .path.display())]
     Store {
-        /// The store, the model or the file.
+        /// The store, or the model or file in question.
         path: PathBuf,
-        /// What is wrong and what to do.
+        /// What is wrong, and how to fix it.
         reason: String,
     },
-    /// A MIDI file could not be made or read.
+    /// A file is not a MIDI file, or is damaged.
     #[error("{path}: {reason}", path = .path.display())]
     Midi {
         /// The file.
@@ -64,26 +65,13 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// A saved take was written by a newer version.
-    #[error(
-        "the saved take has format {found}, this version reads up to {newest}: update Hitscribe"
-    )]
-    TakeTooNew {
-        /// The format of the take.
-        found: u64,
-        /// The newest format that can be read.
-        newest: u64,
-    },
-    /// A saved take is not one, or it is damaged.
-    #[error("the saved take is damaged at byte {at_byte}")]
-    TakeDamaged {
-        /// Where reading stopped.
-        at_byte: usize,
-    },
+    /// The caller cancelled the operation.
+    #[error("cancelled")]
+    Cancelled,
 }
 
 impl Error {
-    /// [`Error::Io`] at `path`.
+    /// An [`Error::Io`] for `path`.
     pub fn io(path: &Path, source: std::io::Error) -> Self {
         Self::Io {
             path: path.to_owned(),
@@ -91,7 +79,7 @@ impl Error {
         }
     }
 
-    /// [`Error::Store`] at `path`.
+    /// An [`Error::Store`] for `path`.
     pub fn store(path: &Path, reason: String) -> Self {
         Self::Store {
             path: path.to_owned(),
@@ -100,5 +88,5 @@ impl Error {
     }
 }
 
-/// Result of the engine.
+/// The result type of the engine's crates.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,8 +1,14 @@
-//! What every other crate of Hitscribe builds on: notes, audio files, features, tokens, MIDI files and
-//! checkpoints. No network, no DAW, no GUI.
+//! Foundation of Hitscribe's crates: notes, audio files, features, token streams, MIDI files and
+//! checkpoints. No neural networks, no DAW, no GUI.
 //!
-//! Modules use only those before them in this order: [`error`], [`atomic_file`], [`drum_class`], [`note`],
-//! [`audio`], [`features`], [`tokens`], [`midi`], [`checkpoint`], [`model_store`].
+//! Modules depend only on modules before them in this order: [`error`], [`atomic_file`],
+//! `drum_class`, [`note`], [`audio`], [`features`], [`tokens`], [`midi`], [`checkpoint`],
+//! [`model_store`].
+//!
+//! All types are plain data or own their buffers. Functions may run on any thread; none of them is
+//! real-time safe unless its documentation says so.
+
+#![forbid(unsafe_code)]
 
 pub mod atomic_file;
 pub mod audio;

@@ -1,132 +1,13 @@
-//! The published checkpoints that we know, and the local store of imported models.
+//! The catalogue of published checkpoints, and the local store of imported models.
 //!
-//! Nothing here touches the network: the addresses are for whoever downloads on the user's request.
+//! Nothing here uses the network. The catalogue only lists addresses; the caller downloads.
 
 mod hash;
+mod known;
 mod names;
 mod store;
 
-use serde::Serialize;
-
 pub use hash::sha256_of_file;
+pub use known::{KNOWN_MODELS, KnownModel, known_by_hash, known_by_name};
 pub use names::RESERVED_NAME;
-pub use store::{Check, Store, StoredModel, Transfer};
-
-/// A published checkpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct KnownModel {
-    /// Name for command lines.
-    pub name: &'static str,
-    /// Other names under which people look for it.
-    pub aliases: &'static [&'static str],
-    /// What it is, for people.
-    pub title: &'static str,
-    /// Name of the published file.
-    pub file_name: &'static str,
-    /// SHA-256 of the file, 64 lowercase hexadecimal digits.
-    pub sha256: &'static str,
-    /// Exact size where it is known.
-    pub size_bytes: Option<u64>,
-    /// Size in round numbers, for people.
-    pub size_about: &'static str,
-    /// Where the file can be downloaded, in order of preference. All serve the same bytes.
-    pub urls: &'static [&'static str],
-    /// Pages that describe it.
-    pub pages: &'static [&'static str],
-    /// What its authors say about copying and use.
-    pub licence: &'static str,
-    /// Paper.
-    pub paper: &'static str,
-}
-
-impl KnownModel {
-    /// Whether this model is meant by `name`.
-    pub fn is_called(&self, name: &str) -> bool {
-        self.name == name || self.aliases.contains(&name)
-    }
-}
-
-/// Every published checkpoint that we know.
-pub const KNOWN_MODELS: [KnownModel; 2] = [
-    KnownModel {
-        name: "mt3",
-        aliases: &["mt3-pytorch", "mr-mt3"],
-        title: "MT3 multi-instrument, as MT3-PyTorch and MR-MT3 distribute it (one and the same file)",
-        file_name: "mt3.pth",
-        sha256: "b8a3807ed265059abd25ad7f68142c06c35e8f6144dcaa45bd55946a3745398f",
-        size_bytes: Some(183_672_643),
-        size_about: "184 MB",
-        urls: &[
-            "https://huggingface.co/gudgud1014/MR-MT3/resolve/main/mt3.pth",
-            "https://media.githubusercontent.com/media/kunato/mt3-pytorch/master/pretrained/mt3.pth",
-        ],
-        pages: &[
-            "https://huggingface.co/gudgud1014/MR-MT3",
-            "https://github.com/gudgud96/MR-MT3",
-            "https://github.com/kunato/mt3-pytorch",
-        ],
-        licence: "not stated for the weights; the code of MR-MT3 is MIT, that of Magenta's MT3, from which the \
-                  weights were converted, Apache-2.0; MT3-PyTorch declares none",
-        paper: "https://arxiv.org/abs/2111.03017",
-    },
-    KnownModel {
-        name: "yourmt3",
-        aliases: &["yptf-moe-multi-nops"],
-        title: "YourMT3+, YPTF.MoE+Multi (noPS)",
-        file_name: "last.ckpt",
-        sha256: "ae38e415c79efd5592dcb9b658cdb99ddb11d4c4e1eaa364cab04a052473fc25",
-        size_bytes: None,
-        size_about: "536 MB",
-        urls: &[
-            "https://huggingface.co/spaces/mimbres/YourMT3/resolve/main/amt/logs/2024/\
-                 mc13_256_g4_all_v7_mt3f_sqr_rms_moe_wf4_n8k2_silu_rope_rp_b36_nops/checkpoints/last.ckpt",
-        ],
-        pages: &[
-            "https://huggingface.co/spaces/mimbres/YourMT3",
-            "https://github.com/mimbres/YourMT3",
-        ],
-        licence: "Apache-2.0 (the Hugging Face space that publishes it)",
-        paper: "https://arxiv.org/abs/2407.04822",
-    },
-];
-
-/// The published checkpoint of this name or alias.
-pub fn known_by_name(name: &str) -> Option<&'static KnownModel> {
-    KNOWN_MODELS.iter().find(|m| m.is_called(name))
-}
-
-/// The published checkpoint with this SHA-256.
-pub fn known_by_hash(sha256: &str) -> Option<&'static KnownModel> {
-    KNOWN_MODELS
-        .iter()
-        .find(|m| m.sha256.eq_ignore_ascii_case(sha256))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn known_models_are_well_formed_and_found() {
-        for model in &KNOWN_MODELS {
-            assert_eq!(model.sha256.len(), 64);
-            assert!(
-                model
-                    .sha256
-                    .bytes()
-                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-            );
-            assert!(
-                model
-                    .urls
-                    .iter()
-                    .all(|u| u.starts_with("https://") && !u.contains(char::is_whitespace))
-            );
-            assert_eq!(known_by_hash(&model.sha256.to_uppercase()), Some(model));
-            for name in model.aliases.iter().chain([&model.name]) {
-                assert_eq!(known_by_name(name), Some(model));
-            }
-        }
-        assert_eq!(known_by_name("unknown"), None);
-    }
-}
+pub use store::{Integrity, Store, StoredModel, Transfer};

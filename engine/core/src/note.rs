@@ -1,15 +1,15 @@
-//! What the engine hears: notes and drum classes. Plain data, shared by every module.
+//! Notes: plain data that every crate shares.
 
 use serde::{Deserialize, Serialize};
 
-use crate::DrumClass;
+use crate::drum_class::DrumClass;
 
 /// One transcribed note, pitched or drum.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Note {
     /// Start in seconds from the start of the audio.
     pub onset_seconds: f64,
-    /// End in seconds, never before the onset. Drum hits have a nominal length.
+    /// End in seconds, not before the onset. Drum hits last [`DRUM_NOTE_SECONDS`].
     pub offset_seconds: f64,
     /// MIDI key 0..=127. For drums the General MIDI percussion key.
     pub pitch: u8,
@@ -19,23 +19,23 @@ pub struct Note {
     pub program: u8,
     /// Whether `pitch` is a percussion key.
     pub is_drum: bool,
-    /// How open a hi-hat was when it was struck, 0 (pressed tight) to [`MAX_OPENNESS`] (all open); `None`
-    /// where nobody has measured it and for everything else.
+    /// Openness of a hi-hat hit, 0 (closed tightly) to [`MAX_OPENNESS`] (fully open). `None` if it
+    /// was not measured, and for all other notes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub openness: Option<u8>,
-    /// Probability 0..=1 that the model gives to this note.
+    /// Probability 0..=1 that the model assigns to this note.
     pub confidence: f32,
 }
 
-/// Openness of a hi-hat that is all open. One less than the largest MIDI value, so that a saved take has
-/// room for "unknown" in seven bits.
+/// Openness of a fully open hi-hat. One below the largest MIDI value, so that seven bits of a saved
+/// take can also store "not measured".
 pub const MAX_OPENNESS: u8 = 126;
 
 /// Nominal length of a drum hit in seconds.
 pub const DRUM_NOTE_SECONDS: f64 = 0.05;
 
 impl Note {
-    /// A drum hit of `class` with the nominal length.
+    /// A drum hit of `class` that lasts [`DRUM_NOTE_SECONDS`].
     pub fn drum(class: DrumClass, onset_seconds: f64, velocity: u8, confidence: f32) -> Self {
         Self {
             onset_seconds,
@@ -50,10 +50,10 @@ impl Note {
     }
 }
 
-/// A note at its exact place in a stream of samples.
+/// A note with exact times in samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PlacedNote {
-    /// Start in samples from the start of the passage.
+    /// Start in samples from the start of the stream.
     pub onset_samples: u64,
     /// Length in samples, at least 1.
     pub length_samples: u64,
@@ -65,15 +65,15 @@ pub struct PlacedNote {
     pub program: u8,
     /// Whether `pitch` is a percussion key.
     pub is_drum: bool,
-    /// How open a hi-hat was when it was struck, 0 (pressed tight) to [`MAX_OPENNESS`] (all open); `None`
-    /// where nobody has measured it and for everything else.
+    /// Openness of a hi-hat hit, 0 (closed tightly) to [`MAX_OPENNESS`] (fully open). `None` if it
+    /// was not measured, and for all other notes.
     pub openness: Option<u8>,
-    /// Probability 0..=1 that the model gives to this note.
+    /// Probability 0..=1 that the model assigns to this note.
     pub confidence: f32,
 }
 
 impl PlacedNote {
-    /// The same note in seconds.
+    /// Converts to seconds; `sample_rate_hz` is the rate of the note's samples.
     pub fn to_note(self, sample_rate_hz: u32) -> Note {
         let seconds = |samples: u64| samples as f64 / f64::from(sample_rate_hz);
         Note {
@@ -88,8 +88,8 @@ impl PlacedNote {
         }
     }
 
-    /// The inverse of [`PlacedNote::to_note`].
-    pub fn of_note(note: &Note, sample_rate_hz: u32) -> Self {
+    /// Converts from seconds; the inverse of [`PlacedNote::to_note`], rounded to whole samples.
+    pub fn from_note(note: &Note, sample_rate_hz: u32) -> Self {
         let samples = |seconds: f64| (seconds * f64::from(sample_rate_hz)).round() as u64;
         let onset_samples = samples(note.onset_seconds);
         Self {
@@ -106,7 +106,7 @@ impl PlacedNote {
         }
     }
 
-    /// The drum that was struck, if this is a drum hit.
+    /// The drum class, if this is a drum hit.
     pub fn drum_class(self) -> Option<DrumClass> {
         if self.is_drum {
             DrumClass::from_gm_note(self.pitch)

@@ -1,4 +1,5 @@
-//! What the engine thread does: collect, run, hand out, and change the device when asked to.
+//! The engine thread: collects audio from every instance, runs the models, delivers notes, and
+//! changes the device on request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -7,12 +8,14 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use parking_lot::Mutex;
 
-use crate::instance::Instance;
-use crate::model_pool::ModelPool;
-use crate::status::{EngineStatus, Phase};
-use hitscribe::builtin::Engine;
+use hitscribe::builtin::BuiltinModels;
 use hitscribe_core::error::{Error, Result};
 use hitscribe_models::device::{DeviceChoice, guarded};
+
+use crate::instance::Instance;
+use crate::load_meter::LoadMeter;
+use crate::model_pool::ModelPool;
+use crate::status::{EngineStatus, Phase};
 
 /// Sleep between rounds while audio comes in.
 const BUSY_SLEEP: Duration = Duration::from_millis(1);
@@ -20,164 +23,225 @@ const BUSY_SLEEP: Duration = Duration::from_millis(1);
 const IDLE_SLEEP: Duration = Duration::from_millis(10);
 const IDLE_AFTER: Duration = Duration::from_secs(1);
 
-/// What the thread and those who hold the hub see.
+/// What the thread shares with the owner of the engine.
 #[derive(Default)]
 pub struct Shared {
     /// The thread is to end.
     pub stop: AtomicBool,
     /// Share of one core that the engine uses, in 1/1000.
     pub load_permille: AtomicU32,
-    /// What there is to show.
     pub status: Mutex<EngineStatus>,
-    /// The published models in use.
-    pub shelf: Mutex<ModelPool>,
+    /// The imported models in use.
+    pub model_pool: Mutex<ModelPool>,
 }
 
-/// Works until it is told to stop.
-pub fn run(
-    shared: &Arc<Shared>,
-    arrivals: &Receiver<Instance>,
-    wishes: &Receiver<DeviceChoice>,
-    device: DeviceChoice,
-) {
-    let mut clients = Vec::new();
-    let mut engine = first_engine(shared, device);
-    let (loaded, loads) = unbounded();
-    let (mut chosen, mut in_use) = (device, device);
-    let mut retried = false;
-    let mut last_audio = Instant::now();
-    let mut meter = LoadMeter::new();
-    while !shared.stop.load(Ordering::Acquire) {
-        clients.extend(arrivals.try_iter());
-        if let Some(wish) = wishes.try_iter().last().filter(|wish| *wish != chosen) {
-            chosen = wish;
-            match &engine {
-                // Back from a device that could not be had: nothing is to be loaded anew.
-                Some(running) if wish == in_use => show(shared, running),
-                _ => load_in_background(wish, &loaded),
-            }
+/// Models that were loaded in the background, and the device that was asked for.
+type LoadedModels = (DeviceChoice, Result<BuiltinModels>);
+
+/// The state of the thread.
+pub struct EngineThread {
+    shared: Arc<Shared>,
+    new_instances: Receiver<Instance>,
+    device_requests: Receiver<DeviceChoice>,
+    instances: Vec<Instance>,
+    /// None after a failure that left no device.
+    models: Option<BuiltinModels>,
+    /// Models that are being loaded, and the sender for the next ones.
+    loaded: (Sender<LoadedModels>, Receiver<LoadedModels>),
+    /// The device that was asked for last.
+    requested_device: DeviceChoice,
+    /// The request that `models` were loaded for.
+    used_device: DeviceChoice,
+    /// Whether `models` replace some that failed.
+    has_fallen_back: bool,
+    last_audio: Instant,
+    load_meter: LoadMeter,
+}
+
+impl EngineThread {
+    /// Loads the built-in models on `device`; to be called on the thread itself.
+    pub fn new(
+        shared: Arc<Shared>,
+        new_instances: Receiver<Instance>,
+        device_requests: Receiver<DeviceChoice>,
+        device: DeviceChoice,
+    ) -> Self {
+        Self {
+            models: first_models(&shared, device),
+            shared,
+            new_instances,
+            device_requests,
+            instances: Vec::new(),
+            loaded: unbounded(),
+            requested_device: device,
+            used_device: device,
+            has_fallen_back: false,
+            last_audio: Instant::now(),
+            load_meter: LoadMeter::new(),
         }
-        for (wish, outcome) in loads.try_iter() {
-            if wish == chosen
-                && let Some(fresh) = take_over(shared, outcome)
+    }
+
+    /// Works until [`Shared::stop`] is set.
+    pub fn run(mut self) {
+        while !self.shared.stop.load(Ordering::Acquire) {
+            self.instances.extend(self.new_instances.try_iter());
+            self.follow_device_requests();
+            self.take_loaded_models();
+            let began = Instant::now();
+            let moved_frames = self.round();
+            self.instances.retain_mut(|instance| !instance.is_gone());
+            self.shared.model_pool.lock().drop_unused();
+            self.rest(began, moved_frames);
+        }
+        self.close();
+    }
+
+    fn follow_device_requests(&mut self) {
+        let Some(device) = self.device_requests.try_iter().last() else {
+            return;
+        };
+        if device == self.requested_device {
+            return;
+        }
+        self.requested_device = device;
+        match &self.models {
+            // Back from a device that could not be used: these models are still there.
+            Some(models) if device == self.used_device => show(&self.shared, models),
+            _ => load_in_background(device, &self.loaded.0),
+        }
+    }
+
+    fn take_loaded_models(&mut self) {
+        while let Ok((device, outcome)) = self.loaded.1.try_recv() {
+            if device == self.requested_device
+                && let Some(models) = accept(&self.shared, outcome)
             {
-                restart(&mut clients, &fresh);
-                engine = Some(fresh);
-                in_use = wish;
-                retried = false;
+                self.replace_models(models);
+                self.used_device = device;
+                self.has_fallen_back = false;
             }
         }
-        let began = Instant::now();
-        let moved_frames = match &engine {
-            Some(running) => match round(running, &shared.shelf, &mut clients) {
-                Ok(moved) => moved,
-                Err(error) => {
-                    engine = after_failure(shared, &error, retried);
-                    in_use = DeviceChoice::Cpu;
-                    retried = true;
-                    if let Some(fresh) = &engine {
-                        restart(&mut clients, fresh);
-                    }
-                    0
-                }
-            },
-            None => {
-                clients.iter_mut().for_each(Instance::give_up);
+    }
+
+    /// Serves every instance once. Returns the frames that were taken from their ports.
+    fn round(&mut self) -> usize {
+        let Some(models) = &self.models else {
+            self.instances.iter_mut().for_each(Instance::give_up);
+            return 0;
+        };
+        match serve(models, &self.shared.model_pool, &mut self.instances) {
+            Ok(moved_frames) => moved_frames,
+            Err(error) => {
+                self.fall_back(&error);
                 0
             }
+        }
+    }
+
+    /// A GPU that has failed will fail again: the CPU takes over for good.
+    fn fall_back(&mut self, error: &Error) {
+        log::error!("{error}");
+        let models = match self.has_fallen_back {
+            true => None,
+            false => first_models(&self.shared, DeviceChoice::Cpu),
         };
-        clients.retain_mut(|client| !client.is_gone());
-        shared.shelf.lock().tidy();
+        let mut status = self.shared.status.lock();
+        status.reason = Some(error.to_string());
+        if models.is_none() {
+            status.phase = Phase::Failed;
+        }
+        drop(status);
+        self.used_device = DeviceChoice::Cpu;
+        self.has_fallen_back = true;
+        match models {
+            Some(models) => self.replace_models(models),
+            None => self.models = None,
+        }
+    }
+
+    fn replace_models(&mut self, models: BuiltinModels) {
+        for instance in &mut self.instances {
+            if instance.restart(&models).is_err() {
+                instance.give_up();
+            }
+        }
+        self.models = Some(models);
+    }
+
+    /// Publishes the load of the round and sleeps if there was nothing to do.
+    fn rest(&mut self, began: Instant, moved_frames: usize) {
         let now = Instant::now();
+        let load_permille = self.load_meter.measure(now, now - began);
+        let shared_load = &self.shared.load_permille;
+        shared_load.store(load_permille, Ordering::Relaxed);
         if moved_frames > 0 {
-            last_audio = now;
+            self.last_audio = now;
+            return;
         }
-        shared
-            .load_permille
-            .store(meter.measure(now, now - began), Ordering::Relaxed);
-        if moved_frames == 0 {
-            let idle = now.duration_since(last_audio) > IDLE_AFTER;
-            std::thread::park_timeout(if idle { IDLE_SLEEP } else { BUSY_SLEEP });
-        }
+        let is_idle = now.duration_since(self.last_audio) > IDLE_AFTER;
+        std::thread::park_timeout(if is_idle { IDLE_SLEEP } else { BUSY_SLEEP });
     }
-    // Whoever still holds a port must not wait for a thread that is gone.
-    clients.extend(arrivals.try_iter());
-    clients.iter_mut().for_each(Instance::give_up);
-    let mut shelf = std::mem::take(&mut *shared.shelf.lock());
-    shelf.close();
-}
 
-fn restart(clients: &mut [Instance], engine: &Engine) {
-    for client in clients {
-        if client.restart(engine).is_err() {
-            client.give_up();
-        }
+    /// Whoever still holds a port must not wait for a thread that is gone.
+    fn close(mut self) {
+        self.instances.extend(self.new_instances.try_iter());
+        self.instances.iter_mut().for_each(Instance::give_up);
+        let mut model_pool = std::mem::take(&mut *self.shared.model_pool.lock());
+        model_pool.close();
     }
 }
 
-/// A GPU that fails once fails again: the rest of the session is the CPU's.
-fn after_failure(shared: &Shared, error: &Error, retried: bool) -> Option<Engine> {
-    log::error!("{error}");
-    let engine = if retried {
-        None
-    } else {
-        first_engine(shared, DeviceChoice::Cpu)
-    };
-    let mut status = shared.status.lock();
-    status.reason = Some(error.to_string());
-    if engine.is_none() {
-        status.phase = Phase::Failed;
-    }
-    engine
-}
-
-/// One round over all clients. Returns the frames that were taken from rings.
-fn round(engine: &Engine, shelf: &Mutex<ModelPool>, clients: &mut [Instance]) -> Result<usize> {
+/// Serves all instances once. Returns the frames that were taken from their ports.
+fn serve(
+    models: &BuiltinModels,
+    model_pool: &Mutex<ModelPool>,
+    instances: &mut [Instance],
+) -> Result<usize> {
     guarded("engine", || {
-        let mut moved = 0;
-        for client in clients.iter_mut() {
-            moved += client.collect(engine)?;
+        let mut moved_frames = 0;
+        for instance in instances.iter_mut() {
+            moved_frames += instance.collect(models)?;
         }
-        let mut ready: Vec<_> = clients
+        let mut ready: Vec<_> = instances
             .iter_mut()
             .filter_map(Instance::ready_session)
             .collect();
         if !ready.is_empty() {
-            moved = moved.max(1);
-            engine.run(&mut ready)?;
+            moved_frames = moved_frames.max(1);
+            models.run(&mut ready)?;
         }
-        shelf.lock().send(|model| {
-            clients
+        model_pool.lock().send(|model| {
+            instances
                 .iter_mut()
-                .flat_map(|client| client.requests_to(model))
+                .flat_map(|instance| instance.requests_to(model))
                 .collect()
         });
-        clients.iter_mut().for_each(Instance::deliver);
-        Ok(moved)
+        instances.iter_mut().for_each(Instance::deliver);
+        Ok(moved_frames)
     })?
 }
 
-fn load(device: DeviceChoice) -> Result<Engine> {
-    guarded("engine", || Engine::builtin(device)).and_then(|engine| engine)
+fn load(device: DeviceChoice) -> Result<BuiltinModels> {
+    guarded("engine", || BuiltinModels::load(device)).and_then(|models| models)
 }
 
-/// The engine that the thread begins with; without it nothing is transcribed.
-fn first_engine(shared: &Shared, device: DeviceChoice) -> Option<Engine> {
+/// The models that the thread begins with; without them nothing is transcribed.
+fn first_models(shared: &Shared, device: DeviceChoice) -> Option<BuiltinModels> {
     *shared.status.lock() = EngineStatus::default();
-    let engine = take_over(shared, load(device));
-    if engine.is_none() {
+    let models = accept(shared, load(device));
+    if models.is_none() {
         shared.status.lock().phase = Phase::Failed;
     }
-    engine
+    models
 }
 
-/// Loads an engine on a thread of its own, so that the present one goes on meanwhile.
-fn load_in_background(device: DeviceChoice, loaded: &Sender<(DeviceChoice, Result<Engine>)>) {
+/// Loads models on another thread while the present ones go on.
+fn load_in_background(device: DeviceChoice, loaded: &Sender<LoadedModels>) {
     let (finished, failed) = (loaded.clone(), loaded.clone());
     let spawned = std::thread::Builder::new()
         .name("hitscribe-load".to_owned())
         .spawn(move || {
-            // Nobody waits for it any more where the hub has ended.
+            // The engine thread may have ended meanwhile.
             let _ = finished.send((device, load(device)));
         });
     if let Err(source) = spawned {
@@ -189,13 +253,14 @@ fn load_in_background(device: DeviceChoice, loaded: &Sender<(DeviceChoice, Resul
     }
 }
 
-/// Shows what came of loading an engine; what is in use stays so where it failed.
-fn take_over(shared: &Shared, loaded: Result<Engine>) -> Option<Engine> {
+/// Shows the outcome of loading. After a failure the models in use stay.
+fn accept(shared: &Shared, loaded: Result<BuiltinModels>) -> Option<BuiltinModels> {
     match loaded {
-        Ok(engine) => {
-            shared.shelf.lock().set_device(engine.selected().device);
-            show(shared, &engine);
-            Some(engine)
+        Ok(models) => {
+            let device = models.selected().device;
+            shared.model_pool.lock().set_device(device);
+            show(shared, &models);
+            Some(models)
         }
         Err(error) => {
             log::error!("{error}");
@@ -205,42 +270,11 @@ fn take_over(shared: &Shared, loaded: Result<Engine>) -> Option<Engine> {
     }
 }
 
-fn show(shared: &Shared, engine: &Engine) {
+fn show(shared: &Shared, models: &BuiltinModels) {
     *shared.status.lock() = EngineStatus {
         phase: Phase::Ready,
-        device: engine.selected().device.to_string(),
-        model: engine.model_name().to_owned(),
-        reason: engine.selected().fallback_reason.clone(),
+        device: models.selected().device.to_string(),
+        model: models.model_name().to_owned(),
+        reason: models.selected().fallback_reason.clone(),
     };
-}
-
-/// Busy time over the last second or so.
-struct LoadMeter {
-    since: Instant,
-    busy: Duration,
-    permille: u32,
-}
-
-impl LoadMeter {
-    fn new() -> Self {
-        Self {
-            since: Instant::now(),
-            busy: Duration::ZERO,
-            permille: 0,
-        }
-    }
-
-    fn measure(&mut self, now: Instant, busy: Duration) -> u32 {
-        self.busy += busy;
-        let passed = now.duration_since(self.since);
-        if passed >= Duration::from_secs(1) {
-            self.permille = (self.busy.as_secs_f64() / passed.as_secs_f64() * 1000.0) as u32;
-            *self = Self {
-                since: now,
-                busy: Duration::ZERO,
-                permille: self.permille,
-            };
-        }
-        self.permille
-    }
 }

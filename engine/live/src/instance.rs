@@ -1,17 +1,10 @@
-//! One plugin instance as the engine thread sees it.
+//! One plugin instance, seen from the engine thread.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use parking_lot::Mutex;
-
-use crate::messages::{LiveNote, Mark, TransportState};
-use crate::port::EnginePort;
-use crate::status::{ModelState, Shared as Model};
-use crate::take::Take;
-use crate::take_writer::PassageWriter;
-use hitscribe::builtin::Engine;
+use hitscribe::builtin::BuiltinModels;
 use hitscribe::imported::live_config;
 use hitscribe::leakage::live::LiveFilter;
 use hitscribe::pipeline::tokens::SegmentRequest;
@@ -20,10 +13,17 @@ use hitscribe::session_config::SessionConfig;
 use hitscribe::source::Source;
 use hitscribe_core::error::Result;
 use hitscribe_core::note::PlacedNote;
+use parking_lot::Mutex;
 
-/// Frames that are taken from the ring at once.
+use crate::messages::{LiveNote, Mark, TransportState};
+use crate::port::EnginePort;
+use crate::status::{ModelState, SharedModel};
+use crate::take::Take;
+use crate::take_writer::PassageWriter;
+
+/// Most frames that are read from the port at once.
 const CHUNK_FRAMES: usize = 4096;
-/// A gap that is longer than this ends the passage; a shorter one is filled with silence.
+/// A longer gap ends the passage; a shorter one is filled with silence.
 const LONGEST_GAP_SECONDS: f64 = 1.0;
 
 pub(super) struct Instance {
@@ -32,18 +32,21 @@ pub(super) struct Instance {
     config: SessionConfig,
     sample_rate_hz: f64,
     filter: LiveFilter,
-    /// The published model that hears the source instead of the built-in ones.
-    model: Option<Arc<Model>>,
+    /// The imported model that replaces the built-in ones.
+    model: Option<Arc<SharedModel>>,
+    /// Length at which the built-in models' pitched notes are cut; computed when first needed.
+    longest_note_seconds: Option<f64>,
     session: Option<Session>,
-    /// Position in the stream of the session's first frame.
+    /// Stream position of the session's first frame.
     session_start_frames: u64,
-    /// Position in the stream of the next frame that the session gets.
+    /// Stream position of the next frame for the session.
     position_frames: u64,
     source: Source,
+    /// Notes that did not fit into the port.
     backlog: VecDeque<LiveNote>,
     mono: Vec<f32>,
-    found: Vec<PlacedNote>,
-    /// The session has heard its last frame and is being emptied.
+    new_notes: Vec<PlacedNote>,
+    /// The session has got its last frame; its last notes are still to come.
     is_ending: bool,
 }
 
@@ -52,7 +55,7 @@ impl Instance {
         port: EnginePort,
         take: Arc<Mutex<Take>>,
         config: SessionConfig,
-        model: Option<Arc<Model>>,
+        model: Option<Arc<SharedModel>>,
     ) -> Self {
         let sample_rate_hz = f64::from(config.sample_rate_hz);
         Self {
@@ -62,18 +65,19 @@ impl Instance {
             sample_rate_hz,
             filter: LiveFilter::new(config.sample_rate_hz),
             model,
+            longest_note_seconds: None,
             session: None,
             session_start_frames: 0,
             position_frames: 0,
             source: Source::default(),
             backlog: VecDeque::new(),
             mono: Vec::new(),
-            found: Vec::new(),
+            new_notes: Vec::new(),
             is_ending: false,
         }
     }
 
-    /// Whether nothing is left to do and nobody listens any more.
+    /// Whether the port is closed and everything from it has been processed.
     pub fn is_gone(&mut self) -> bool {
         self.port.is_closed() && self.session.is_none() && self.port.readable() == (0, None)
     }
@@ -82,17 +86,15 @@ impl Instance {
         self.session.as_mut().filter(|session| session.is_ready())
     }
 
-    /// Segments of this instance that `model` can decode now.
-    pub fn requests_to(&mut self, model: &Arc<Model>) -> Vec<SegmentRequest> {
-        let uses_it = self
-            .model
-            .as_ref()
-            .is_some_and(|own| Arc::ptr_eq(own, model));
+    /// Segments that `model` can decode now, if this instance uses it.
+    pub fn requests_to(&mut self, model: &Arc<SharedModel>) -> Vec<SegmentRequest> {
+        let own_model = self.model.as_ref();
+        let uses_it = own_model.is_some_and(|own| Arc::ptr_eq(own, model));
         let session = self.session.as_mut().filter(|_| uses_it);
         session.map(Session::requests).unwrap_or_default()
     }
 
-    /// Passes the state of the model on to the session and to the counters.
+    /// Passes the state of the imported model on to the session and the counters.
     fn follow_model(&mut self) {
         let Some(model) = &self.model else { return };
         match (&mut self.session, model.state()) {
@@ -104,7 +106,7 @@ impl Instance {
         steps.store(model.steps(), Ordering::Relaxed);
     }
 
-    /// Whether the session takes no more audio for now.
+    /// Whether the session cannot take more audio for now.
     fn is_busy(&self) -> bool {
         self.session.as_ref().is_some_and(|session| {
             session.is_ready()
@@ -113,9 +115,9 @@ impl Instance {
         })
     }
 
-    /// Moves audio from the ring to the session until it has enough for a run. Returns the frames
-    /// that were moved.
-    pub fn collect(&mut self, engine: &Engine) -> Result<usize> {
+    /// Moves audio from the port to the session until that has enough for a run. Returns the number
+    /// of frames that were moved.
+    pub fn collect(&mut self, models: &BuiltinModels) -> Result<usize> {
         let mut moved = 0;
         self.reopen_if_lost();
         self.follow_model();
@@ -124,11 +126,11 @@ impl Instance {
                 return Ok(moved);
             }
             if self.is_ending {
-                self.hear_nothing();
+                self.close_session();
             }
             let (frames, mark) = self.port.readable();
             if let Some(mark) = mark {
-                if !self.apply(engine, mark)? {
+                if !self.apply(models, mark)? {
                     continue;
                 }
                 self.port.accept_mark();
@@ -144,9 +146,9 @@ impl Instance {
                 return Ok(moved);
             }
             if self.session.is_none() {
-                // An engine that comes to life in the middle of a passage begins its own, without a
-                // place on the host's timeline.
-                self.start(engine, self.position_frames, TransportState::default())?;
+                // The models were loaded in the middle of a passage: begin one without a place on
+                // the host's timeline.
+                self.start(models, self.position_frames, TransportState::default())?;
             }
             let frames = frames.min(CHUNK_FRAMES);
             self.port.read_mono(frames, &mut self.mono);
@@ -159,8 +161,8 @@ impl Instance {
         }
     }
 
-    /// Carries a mark out; false if the session has to be emptied first.
-    fn apply(&mut self, engine: &Engine, mark: Mark) -> Result<bool> {
+    /// Applies a mark. Returns false if the session has to end first.
+    fn apply(&mut self, models: &BuiltinModels, mark: Mark) -> Result<bool> {
         let gap_frames = mark.position_frames.saturating_sub(self.position_frames);
         let long_gap = gap_frames as f64 > LONGEST_GAP_SECONDS * self.sample_rate_hz;
         if self.session.is_some() && (mark.starts_passage || mark.ends_passage || long_gap) {
@@ -172,8 +174,8 @@ impl Instance {
             return Ok(true);
         }
         if self.session.is_none() {
-            self.source = mark.listening.source;
-            self.start(engine, mark.position_frames, mark.host)?;
+            self.source = mark.settings.source;
+            self.start(models, mark.position_frames, mark.transport)?;
         } else if gap_frames > 0 {
             self.mono.clear();
             self.mono.resize(gap_frames as usize, 0.0);
@@ -183,49 +185,59 @@ impl Instance {
             self.writer.extend(&self.mono);
             self.position_frames += gap_frames;
         }
-        self.source = mark.listening.source;
-        self.config.sensitivity = mark.listening.sensitivity;
-        self.writer.playing_only = mark.listening.records_playing_only;
+        self.source = mark.settings.source;
+        self.config.sensitivity = mark.settings.sensitivity;
+        self.writer.playing_only = mark.settings.records_playing_only;
         if let Some(session) = &mut self.session {
             session.set_sensitivity(self.config.sensitivity);
         }
-        self.writer.set_tempo(mark.position_frames, &mark.host);
+        self.writer.set_tempo(mark.position_frames, &mark.transport);
         Ok(true)
     }
 
-    /// How the source is listened to. One that changes within a passage is so from the next one on. The
-    /// latency is the same for all sources.
-    fn hearing(&self, engine: &Engine) -> SessionConfig {
-        SessionConfig {
+    /// A session of the built-in models for the present source. Its latency is the same for all
+    /// sources.
+    fn builtin_session(&mut self, models: &BuiltinModels) -> Result<Session> {
+        let config = self.config;
+        let longest_note_seconds = *self
+            .longest_note_seconds
+            .get_or_insert_with(|| models.longest_live_note_seconds(&config));
+        models.session(&SessionConfig {
             parts: self.source.parts(),
-            longest_note_seconds: engine.longest_live_note_seconds(&self.config),
-            ..self.config
-        }
+            longest_note_seconds,
+            ..config
+        })
     }
 
-    fn start(&mut self, engine: &Engine, position_frames: u64, host: TransportState) -> Result<()> {
-        let timeline = host.position_samples.filter(|_| host.playing);
+    /// Begins a passage at a position in the stream.
+    fn start(
+        &mut self,
+        models: &BuiltinModels,
+        position_frames: u64,
+        transport: TransportState,
+    ) -> Result<()> {
+        let timeline = transport.position_samples.filter(|_| transport.playing);
         self.config.timeline_samples = timeline.unwrap_or(0);
         self.session = Some(match self.model {
-            None => engine.session(&self.hearing(engine))?,
-            Some(_) => Session::published(&live_config(&self.config), self.source)?,
+            None => self.builtin_session(models)?,
+            Some(_) => Session::imported(&live_config(&self.config), self.source)?,
         });
         self.follow_model();
         self.session_start_frames = position_frames;
         self.position_frames = position_frames;
-        self.writer.start(position_frames, &host);
+        self.writer.start(position_frames, &transport);
         Ok(())
     }
 
-    /// A project that was loaded is no place for the last notes of a port that is gone.
+    /// The late notes of a closed port must not enter a project that was loaded since.
     fn reopen_if_lost(&self) {
         if !self.port.is_closed() {
             self.writer.reopen_if_lost();
         }
     }
 
-    /// The session is over.
-    fn hear_nothing(&mut self) {
+    /// Drops the session and ends its passage.
+    fn close_session(&mut self) {
         self.session = None;
         self.is_ending = false;
         self.writer.end();
@@ -238,11 +250,14 @@ impl Instance {
         }
     }
 
-    /// The engine failed in the middle of this session: go on with a new one at this point.
-    pub fn restart(&mut self, engine: &Engine) -> Result<()> {
+    /// Other models have replaced those of this session: goes on with a new session at this point.
+    ///
+    /// # Errors
+    /// [`hitscribe_core::Error::Device`] if the GPU fails.
+    pub fn restart(&mut self, models: &BuiltinModels) -> Result<()> {
         self.port.counters.failed.store(false, Ordering::Release);
         if self.model.is_some() {
-            // Its model is another and goes on.
+            // It uses an imported model, which goes on.
             return Ok(());
         }
         self.is_ending = false;
@@ -250,16 +265,16 @@ impl Instance {
             let since_start = self.position_frames - self.session_start_frames;
             let timeline = self.config.timeline_samples;
             self.config.timeline_samples = timeline.saturating_add_unsigned(since_start);
-            self.session = Some(engine.session(&self.hearing(engine))?);
+            self.session = Some(self.builtin_session(models)?);
             self.session_start_frames = self.position_frames;
         }
         Ok(())
     }
 
-    /// Nothing will be transcribed any more: whoever waits must know.
+    /// Drops what the port holds and marks the port as failed, so that offline hosts do not wait.
     pub fn give_up(&mut self) {
         self.port.counters.failed.store(true, Ordering::Release);
-        self.hear_nothing();
+        self.close_session();
         let (frames, mark) = self.port.readable();
         if let Some(mark) = mark {
             self.port.accept_mark();
@@ -269,17 +284,17 @@ impl Instance {
         self.position_frames += frames as u64;
     }
 
-    /// Takes the hits of the last run over and hands notes to the audio thread, as far as there is
-    /// room; says how far the stream is settled.
+    /// Moves the notes of the last run to the take and, as far as there is room, to the port, and
+    /// publishes how far the stream is settled.
     pub fn deliver(&mut self) {
         self.reopen_if_lost();
         let mut settled_frames = self.position_frames;
         let mut ended = Vec::new();
         if let Some(session) = &mut self.session {
             session.receive();
-            session.take_notes(&mut self.found);
+            session.take_notes(&mut self.new_notes);
             session.take_ended_notes(&mut ended);
-            // A passage that is complete is settled up to its end, not for ever.
+            // A complete passage is settled up to its end only.
             settled_frames = settled_frames.min(
                 self.session_start_frames
                     .saturating_add(session.settled_samples()),
@@ -287,16 +302,20 @@ impl Instance {
             let passage_ends = session.is_complete();
             let mut judged = Vec::new();
             let (source, start_frames) = (self.source, self.session_start_frames);
-            self.found
+            self.new_notes
                 .retain(|note| source.admits(note.is_drum, note.pitch));
-            self.found
+            self.new_notes
                 .iter_mut()
                 .for_each(|note| note.onset_samples += start_frames);
-            let give = |note, is_leakage| judged.push((note, is_leakage));
-            settled_frames =
-                self.filter
-                    .push(&self.found, settled_frames, passage_ends, source, give);
-            self.found.clear();
+            let collect = |note, is_leakage| judged.push((note, is_leakage));
+            settled_frames = self.filter.push(
+                &self.new_notes,
+                settled_frames,
+                passage_ends,
+                source,
+                collect,
+            );
+            self.new_notes.clear();
             for (note, is_leakage) in judged {
                 self.record(note, is_leakage);
             }
@@ -315,7 +334,7 @@ impl Instance {
             .fetch_max(settled_frames, Ordering::AcqRel);
     }
 
-    /// Gives notes of the session, which were recorded before they ended, the length that they had.
+    /// Corrects the length of notes that were recorded before they ended.
     fn lengthen(&self, ended: &[PlacedNote]) {
         for note in ended {
             let position_frames = self.session_start_frames + note.onset_samples;
@@ -325,7 +344,7 @@ impl Instance {
         }
     }
 
-    /// `note` is placed in the stream.
+    /// Adds a note, placed in the stream, to the take and to the notes for the port.
     fn record(&mut self, note: PlacedNote, is_leakage: bool) {
         let live = LiveNote {
             position_frames: note.onset_samples,
@@ -352,40 +371,48 @@ mod tests {
     use hitscribe_models::device::DeviceChoice;
 
     #[test]
-    fn bypass_settles_what_was_heard_before_it_and_ends_its_passage() {
-        let engine = Engine::builtin(DeviceChoice::Cpu).unwrap();
+    fn bypass_settles_the_audio_before_it_and_ends_the_passage() {
+        let models = BuiltinModels::load(DeviceChoice::Cpu).unwrap();
         let (mut capture, engine_port) = port(1, 48_000.0);
         let take = Arc::new(Mutex::new(Take::default()));
         let config = SessionConfig::new(48_000);
-        let mut client = Instance::new(engine_port, take.clone(), config, None);
-        let host = TransportState {
+        let mut instance = Instance::new(engine_port, take.clone(), config, None);
+        let transport = TransportState {
             playing: true,
             ..TransportState::default()
         };
         let mut settle = |capture: &CapturePort| {
             for _ in 0..1_000 {
-                client.collect(&engine).unwrap();
-                if let Some(session) = client.ready_session() {
-                    engine.run(&mut [session]).unwrap();
+                instance.collect(&models).unwrap();
+                if let Some(session) = instance.ready_session() {
+                    models.run(&mut [session]).unwrap();
                 }
-                client.deliver();
+                instance.deliver();
             }
             capture.counters().settled_frames()
         };
-        capture.push(&[&mut vec![0.0; 48_000]], host, LiveSettings::default());
+        capture.push(
+            &[&mut vec![0.0; 48_000]],
+            transport,
+            LiveSettings::default(),
+        );
         assert!(settle(&capture) < 48_000, "the last hop is not complete");
         assert!(take.lock().open_passage().is_some());
         capture.skip(4_800);
         assert_eq!(settle(&capture), 48_000);
         assert!(take.lock().open_passage().is_none());
-        capture.push(&[&mut vec![0.0; 48_000]], host, LiveSettings::default());
+        capture.push(
+            &[&mut vec![0.0; 48_000]],
+            transport,
+            LiveSettings::default(),
+        );
         settle(&capture);
         let take = take.lock();
-        let heard: Vec<_> = take
+        let passages: Vec<_> = take
             .passages
             .iter()
             .map(|passage| (passage.length_frames, passage.is_open))
             .collect();
-        assert_eq!(heard, [(48_000, false), (48_000, true)]);
+        assert_eq!(passages, [(48_000, false), (48_000, true)]);
     }
 }

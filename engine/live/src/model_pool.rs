@@ -1,5 +1,5 @@
-//! The published models in use: each is loaded once, on a thread of its own, and decodes there for all
-//! sources that use it. It is dropped soon after nobody does.
+//! The imported models in use. Each is loaded once, on a thread of its own, which decodes for all
+//! instances that use it; it is dropped soon after the last of them.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,21 +7,21 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Sender, unbounded};
-
-use crate::model_worker::Worker;
-use crate::status::{ModelPhase, ModelStatus, Shared};
 use hitscribe::imported::ModelChoice;
 use hitscribe::pipeline::tokens::SegmentRequest;
 use hitscribe_core::model_store::Store;
 use hitscribe_models::device::Device;
 
-/// A model is kept this long after its last use: hosts restart their engine, and projects are reopened.
+use crate::model_worker::Worker;
+use crate::status::{ModelPhase, ModelStatus, SharedModel};
+
+/// A model is kept this long after its last use: hosts restart plugins, users reopen projects.
 const KEPT_UNUSED: Duration = Duration::from_secs(5);
 
 /// A model with its thread.
 struct Entry {
     choice: ModelChoice,
-    shared: Arc<Shared>,
+    shared: Arc<SharedModel>,
     requests: Sender<Vec<SegmentRequest>>,
     thread: Option<JoinHandle<()>>,
     unused_since: Option<Instant>,
@@ -30,11 +30,11 @@ struct Entry {
 /// All models in use.
 #[derive(Default)]
 pub(super) struct ModelPool {
-    /// None for that of the user.
+    /// None for the user's store.
     store: Option<Store>,
     device: Option<Device>,
     entries: Vec<Entry>,
-    /// Threads that are about to end.
+    /// Threads that are ending.
     retired: Vec<JoinHandle<()>>,
 }
 
@@ -46,7 +46,7 @@ impl ModelPool {
         }
     }
 
-    /// Where all models compute from now on.
+    /// Sets the device of all models.
     pub fn set_device(&mut self, device: Device) {
         self.device = Some(device);
         for entry in &self.entries {
@@ -54,12 +54,12 @@ impl ModelPool {
         }
     }
 
-    /// The model, which begins to load if nobody has asked for it before.
-    pub fn get(&mut self, choice: &ModelChoice) -> Arc<Shared> {
+    /// The model, which begins to load if it is not in use yet.
+    pub fn get(&mut self, choice: &ModelChoice) -> Arc<SharedModel> {
         if let Some(entry) = self.entries.iter().find(|entry| &entry.choice == choice) {
             return entry.shared.clone();
         }
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(SharedModel::default());
         *shared.device.lock() = self.device;
         let (requests, inbox) = unbounded();
         let worker = Worker {
@@ -90,14 +90,14 @@ impl ModelPool {
         shared
     }
 
-    /// What there is to show about a model that is in use.
+    /// The state of a model; none if it is not in use.
     pub fn status(&self, choice: &ModelChoice) -> Option<ModelStatus> {
         let entry = self.entries.iter().find(|entry| &entry.choice == choice)?;
         Some(entry.shared.status.lock().clone())
     }
 
-    /// Hands segments to their models, those of one model together: `collect` is asked for them.
-    pub fn send(&self, mut collect: impl FnMut(&Arc<Shared>) -> Vec<SegmentRequest>) {
+    /// Sends each model the segments that `collect` returns for it.
+    pub fn send(&self, mut collect: impl FnMut(&Arc<SharedModel>) -> Vec<SegmentRequest>) {
         for entry in &self.entries {
             let requests = collect(&entry.shared);
             if !requests.is_empty()
@@ -111,10 +111,10 @@ impl ModelPool {
         }
     }
 
-    /// Lets go of models that nobody has used for a while.
-    pub fn tidy(&mut self) {
+    /// Drops models that have not been used for a while.
+    pub fn drop_unused(&mut self) {
         for entry in &mut self.entries {
-            // The shelf and the thread hold it, too.
+            // This entry and the thread hold it, too.
             let others = 1 + usize::from(entry.thread.is_some());
             let users = Arc::strong_count(&entry.shared).saturating_sub(others);
             entry.shared.users.store(users, Ordering::Relaxed);
@@ -132,7 +132,7 @@ impl ModelPool {
         self.retired.retain(|thread| !thread.is_finished());
     }
 
-    /// Ends all threads and waits for them: the library may be unloaded after this.
+    /// Ends all threads and waits for them: the plugin's library may be unloaded after this.
     pub fn close(&mut self) {
         for entry in &mut self.entries {
             entry.shared.stop.store(true, Ordering::Relaxed);
@@ -140,7 +140,7 @@ impl ModelPool {
         }
         self.entries.clear();
         for thread in self.retired.drain(..) {
-            // It catches its panics, so there is nothing to report.
+            // The thread catches its panics.
             let _ = thread.join();
         }
     }

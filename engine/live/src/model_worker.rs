@@ -1,4 +1,5 @@
-//! What the thread of a published model does: load, wait for what is missing, decode, fall back.
+//! The thread of one imported model: loads it, decodes, retries what cannot be loaded, and falls
+//! back to the CPU.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,70 +7,70 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::Receiver;
-
-use crate::status::{ModelPhase, ModelStatus, Shared};
-use hitscribe::imported::{MOST_IN_BATCH, ModelChoice, Published, Unusable};
+use hitscribe::imported::{ImportedModel, MAX_BATCH, ModelChoice, ModelUnavailable};
 use hitscribe::pipeline::tokens::{SEGMENT_SECONDS, SegmentRequest};
-use hitscribe_core::error::{Error, Result};
+use hitscribe_core::error::Result;
 use hitscribe_core::model_store::Store;
-use hitscribe_models::device::{Device, guarded};
-use hitscribe_models::generate::greedy::Sequence;
+use hitscribe_models::device::{Device, guarded, load_on};
+use hitscribe_models::generate::Sequence;
 
-/// Time between two looks for a model that could not be used.
-const RETRY: Duration = Duration::from_secs(2);
-/// Time between two looks at whether the thread is to end.
-const GLANCE: Duration = Duration::from_millis(100);
-/// Segments of all sources are decoded together when they come within this time.
-const GATHERING: Duration = Duration::from_millis(25);
+use crate::status::{ModelPhase, ModelStatus, SharedModel};
+
+/// Time after which a model that could not be loaded is tried again.
+const RETRY_INTERVAL: Duration = Duration::from_secs(2);
+/// Time between two checks whether the thread is to end.
+const CHECK_INTERVAL: Duration = Duration::from_millis(100);
+/// Segments that come within this time are decoded as one batch.
+const BATCH_WINDOW: Duration = Duration::from_millis(25);
 
 /// A model's thread.
 pub(super) struct Worker {
     pub choice: ModelChoice,
-    /// None for that of the user.
+    /// None for the user's store.
     pub store: Option<Store>,
-    pub shared: Arc<Shared>,
+    pub shared: Arc<SharedModel>,
     pub inbox: Receiver<Vec<SegmentRequest>>,
 }
 
-/// A model that is at work.
-struct AtWork {
-    model: Published,
+/// A loaded model.
+struct Loaded {
+    model: ImportedModel,
     path: PathBuf,
     can_fall_back: bool,
 }
 
 impl Worker {
-    /// Works until it is told to stop.
+    /// Works until [`SharedModel::stop`] is set.
     pub fn run(&self) {
         while !self.shared.is_stopped() {
             let Some(device) = self.device() else {
-                std::thread::sleep(GLANCE / 10);
+                std::thread::sleep(CHECK_INTERVAL / 10);
                 continue;
             };
             let stamp = self.stamp();
             let outcome = match self.load(device) {
-                Ok(mut at_work) => self.serve(&mut at_work, device),
-                Err(unusable) => Err(unusable),
+                Ok(mut loaded) => self.serve(&mut loaded, device),
+                Err(error) => Err(error),
             };
-            if let Err(unusable) = outcome {
-                self.show(unusable);
+            if let Err(error) = outcome {
+                self.show_error(error);
                 let is_same = || self.device() == Some(device) && self.stamp() == stamp;
-                self.refuse_for(RETRY);
+                self.refuse_for(RETRY_INTERVAL);
                 while !self.shared.is_stopped() && is_same() {
-                    self.refuse_for(RETRY);
+                    self.refuse_for(RETRY_INTERVAL);
                 }
             }
         }
         self.refuse_for(Duration::ZERO);
     }
 
-    /// Where to compute; not known before the built-in models are loaded.
+    /// The device to use; none before the built-in models are loaded.
     fn device(&self) -> Option<Device> {
         *self.shared.device.lock()
     }
 
     fn store(&self) -> Result<Store> {
-        self.store.clone().map_or_else(Store::of_user, Ok)
+        self.store.clone().map_or_else(Store::for_user, Ok)
     }
 
     fn stamp(&self) -> impl PartialEq + use<> {
@@ -78,27 +79,24 @@ impl Worker {
             .and_then(|store| self.choice.stamp(&store))
     }
 
-    fn load(&self, device: Device) -> Result<AtWork, Unusable> {
-        let store = self.store().map_err(|e| Unusable::Missing(e.to_string()))?;
+    fn load(&self, device: Device) -> Result<Loaded, ModelUnavailable> {
+        let store = self
+            .store()
+            .map_err(|e| ModelUnavailable::Missing(e.to_string()))?;
         let path = self.choice.find(&store)?;
-        let (model, reason) = match load(&path, device) {
-            Err(error @ Error::Device { .. }) if device != Device::Cpu => {
-                (load(&path, Device::Cpu)?, Some(error.to_string()))
-            }
-            outcome => (outcome?, None),
-        };
-        let used = reason.as_ref().map_or(device, |_| Device::Cpu);
-        self.ready(&model, used, reason);
-        Ok(AtWork {
+        let (model, selected) = load_on(device, |device| load(&path, device))?;
+        let can_fall_back = selected.device != Device::Cpu;
+        self.show_ready(&model, selected.device, selected.fallback_reason);
+        Ok(Loaded {
             model,
             path,
-            can_fall_back: used != Device::Cpu,
+            can_fall_back,
         })
     }
 
-    fn ready(&self, model: &Published, device: Device, reason: Option<String>) {
+    fn show_ready(&self, model: &ImportedModel, device: Device, reason: Option<String>) {
         let form = model.form();
-        // Under one checksum there is one form.
+        // The same checksum means the same form.
         let _ = self.shared.form.set(form);
         *self.shared.status.lock() = ModelStatus {
             phase: ModelPhase::Ready,
@@ -109,10 +107,10 @@ impl Worker {
         };
     }
 
-    fn show(&self, unusable: Unusable) {
-        let (phase, reason) = match unusable {
-            Unusable::Missing(reason) => (ModelPhase::Missing, reason),
-            Unusable::Damaged(reason) => (ModelPhase::Damaged, reason),
+    fn show_error(&self, error: ModelUnavailable) {
+        let (phase, reason) = match error {
+            ModelUnavailable::Missing(reason) => (ModelPhase::Missing, reason),
+            ModelUnavailable::Damaged(reason) => (ModelPhase::Damaged, reason),
         };
         log::warn!("{reason}");
         let mut status = self.shared.status.lock();
@@ -120,12 +118,12 @@ impl Worker {
         status.reason = Some(reason);
     }
 
-    /// Answers for some time, or until the thread is to end, that there is nothing.
+    /// Answers requests with nothing for some time, or until the thread is to end.
     fn refuse_for(&self, time: Duration) {
         let began = Instant::now();
         loop {
             let left = time.saturating_sub(began.elapsed());
-            if let Ok(requests) = self.inbox.recv_timeout(left.min(GLANCE)) {
+            if let Ok(requests) = self.inbox.recv_timeout(left.min(CHECK_INTERVAL)) {
                 requests
                     .into_iter()
                     .for_each(|request| request.answer(None));
@@ -135,25 +133,24 @@ impl Worker {
         }
     }
 
-    /// Decodes until the thread is to end, or to compute elsewhere.
-    fn serve(&self, at_work: &mut AtWork, device: Device) -> Result<(), Unusable> {
+    /// Decodes until the thread is to end or the device changes.
+    fn serve(&self, loaded: &mut Loaded, device: Device) -> Result<(), ModelUnavailable> {
         while !self.shared.is_stopped() && self.device() == Some(device) {
-            let Ok(mut requests) = self.inbox.recv_timeout(GLANCE) else {
+            let Ok(mut requests) = self.inbox.recv_timeout(CHECK_INTERVAL) else {
                 continue;
             };
             let began = Instant::now();
             while requests.len() < self.shared.users.load(Ordering::Relaxed) {
-                let left = GATHERING.saturating_sub(began.elapsed());
+                let left = BATCH_WINDOW.saturating_sub(began.elapsed());
                 match self.inbox.recv_timeout(left) {
                     Ok(more) => requests.extend(more),
                     Err(_) => break,
                 }
             }
             while !requests.is_empty() {
-                let batch: Vec<SegmentRequest> = requests
-                    .drain(..requests.len().min(MOST_IN_BATCH))
-                    .collect();
-                match self.decode(at_work, &batch) {
+                let batch: Vec<SegmentRequest> =
+                    requests.drain(..requests.len().min(MAX_BATCH)).collect();
+                match self.decode(loaded, &batch) {
                     Ok(decoded) => {
                         for (request, channels) in batch.into_iter().zip(decoded) {
                             request.answer(Some(channels));
@@ -170,22 +167,22 @@ impl Worker {
         Ok(())
     }
 
-    /// A GPU that fails once fails again: what it was given and all that follows is the CPU's.
-    fn decode(&self, at_work: &mut AtWork, batch: &[SegmentRequest]) -> Result<Vec<Vec<Sequence>>> {
-        let error = match self.try_decode(&at_work.model, batch) {
-            Err(error) if at_work.can_fall_back => error,
+    /// Decodes on the GPU, or on the CPU after the GPU has failed once.
+    fn decode(&self, loaded: &mut Loaded, batch: &[SegmentRequest]) -> Result<Vec<Vec<Sequence>>> {
+        let error = match self.try_decode(&loaded.model, batch) {
+            Err(error) if loaded.can_fall_back => error,
             outcome => return outcome,
         };
         log::error!("{error}");
-        at_work.can_fall_back = false;
-        at_work.model = load(&at_work.path, Device::Cpu)?;
-        self.ready(&at_work.model, Device::Cpu, Some(error.to_string()));
-        self.try_decode(&at_work.model, batch)
+        loaded.can_fall_back = false;
+        loaded.model = load(&loaded.path, Device::Cpu)?;
+        self.show_ready(&loaded.model, Device::Cpu, Some(error.to_string()));
+        self.try_decode(&loaded.model, batch)
     }
 
     fn try_decode(
         &self,
-        model: &Published,
+        model: &ImportedModel,
         batch: &[SegmentRequest],
     ) -> Result<Vec<Vec<Sequence>>> {
         let began = Instant::now();
@@ -204,6 +201,6 @@ impl Worker {
     }
 }
 
-fn load(path: &Path, device: Device) -> Result<Published> {
-    guarded("model", || Published::load(path, device)).and_then(|model| model)
+fn load(path: &Path, device: Device) -> Result<ImportedModel> {
+    guarded("model", || ImportedModel::load(path, device)).and_then(|model| model)
 }

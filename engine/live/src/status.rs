@@ -1,84 +1,83 @@
-//! What there is to show about the engine and the models.
+//! The state of the engine and of imported models, for display.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use parking_lot::Mutex;
-
 use hitscribe_models::device::Device;
 use hitscribe_models::generate::{Family, SegmentForm};
+use parking_lot::Mutex;
 
 /// What the engine thread is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Phase {
-    /// Reading the model.
+    /// Loading the models.
     #[default]
     Loading,
     /// Transcribing.
     Ready,
-    /// Given up; audio passes, nothing is transcribed.
+    /// Given up: audio passes, nothing is transcribed.
     Failed,
 }
 
-/// What there is to show about the engine.
+/// The state of the engine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EngineStatus {
-    /// What it is doing.
+    /// What the engine thread is doing.
     pub phase: Phase,
-    /// The device it computes on.
+    /// The device that is in use, such as `cpu` or `cuda:0`.
     pub device: String,
-    /// The model.
+    /// Name of the model.
     pub model: String,
-    /// Why it is not on the GPU, or why it failed; one line.
+    /// Why the GPU is not in use, or why the engine failed; one line.
     pub reason: Option<String>,
 }
 
-/// What has become of a published model.
+/// The state of an imported model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ModelPhase {
-    /// It is being read.
+    /// It is being loaded.
     #[default]
     Loading,
     /// Transcribing.
     Ready,
-    /// It is not in the store. It is looked for again and again.
+    /// It is not in the store, which is searched again from time to time.
     Missing,
-    /// It cannot be used as it is.
+    /// Its file cannot be used.
     Damaged,
 }
 
-/// What there is to show about a published model.
+/// An imported model in use.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelStatus {
-    /// What has become of it.
+    /// Its state.
     pub phase: ModelPhase,
-    /// Which system it is, once that is known.
+    /// The family of the model, once it is loaded.
     pub family: Option<Family>,
-    /// Where it computes.
+    /// The device that it runs on.
     pub device: String,
-    /// Why it cannot be used, or is not on the GPU; one line.
+    /// Why it cannot be used, or why the GPU is not in use; one line.
     pub reason: Option<String>,
-    /// Time that decoding takes, for each second of sound; none before the first segment. From 1 on
-    /// notes come late.
+    /// Seconds of decoding for a second of audio; none before the first segment. From 1 on notes
+    /// are late.
     pub real_time_factor: Option<f32>,
 }
 
-/// What a model's thread shares with the engine's and with those who look.
+/// What a model's thread shares with the engine thread and the editor.
 #[derive(Default)]
-pub(super) struct Shared {
+pub(super) struct SharedModel {
     pub status: Mutex<ModelStatus>,
     pub form: OnceLock<SegmentForm>,
-    /// Where it is to compute, once that is known.
+    /// The device to use; none before the built-in models are loaded.
     pub device: Mutex<Option<Device>>,
     /// The thread is to end.
     pub stop: AtomicBool,
     /// Grows while the thread decodes.
     pub steps: AtomicU64,
-    /// Sources that use the model.
+    /// Instances that use the model.
     pub users: AtomicUsize,
 }
 
-/// What a source knows of its model.
+/// The state of an imported model as a session needs it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum ModelState {
     Loading,
@@ -86,7 +85,7 @@ pub(super) enum ModelState {
     Unusable,
 }
 
-impl Shared {
+impl SharedModel {
     pub fn state(&self) -> ModelState {
         match (self.status.lock().phase, self.form.get()) {
             (ModelPhase::Ready, Some(form)) => ModelState::Ready(*form),
@@ -95,7 +94,7 @@ impl Shared {
         }
     }
 
-    /// Grows while the model is at work.
+    /// Grows while the model decodes.
     pub fn steps(&self) -> u64 {
         self.steps.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! What a client hears, as a passage of the take.
+//! Writes the notes of an instance into a passage of the take.
 
 use std::sync::Arc;
 
@@ -7,22 +7,22 @@ use parking_lot::Mutex;
 use crate::messages::{LiveNote, TransportState};
 use crate::take::{Overview, Passage, Take, TakeNote, TempoChange};
 
-/// Writes what a client hears into its own passage of the take, whatever others have opened there since:
-/// a port that is gone may still have notes to come.
+/// Writes into its own passage of the take, even if another instance has opened one since: the last
+/// notes of a closed port come late.
 pub struct PassageWriter {
     take: Arc<Mutex<Take>>,
     sample_rate_hz: f64,
-    /// What is being heard, without notes and overview; none between passages.
+    /// Copy of the passage without notes and overview; none between passages.
     passage: Option<Passage>,
-    /// Position in the stream of its first frame.
+    /// Stream position of its first frame.
     start_frames: u64,
     overview: Overview,
-    /// Whether the notes of a standing transport are left out.
+    /// Whether notes are left out while the transport is stopped.
     pub playing_only: bool,
 }
 
 impl PassageWriter {
-    /// Before the first passage.
+    /// A writer between passages.
     pub fn new(take: Arc<Mutex<Take>>, sample_rate_hz: f64) -> Self {
         Self {
             take,
@@ -34,29 +34,31 @@ impl PassageWriter {
         }
     }
 
-    /// Starts a passage at a position in the stream.
-    pub fn start(&mut self, position_frames: u64, host: &TransportState) {
+    /// Starts a passage at a stream position.
+    pub fn start(&mut self, position_frames: u64, transport: &TransportState) {
         let mut passage = Passage::new(self.sample_rate_hz);
-        passage.was_playing = host.playing;
-        passage.host_start_samples = host.position_samples;
-        passage.host_start_beats = host.position_beats;
-        passage.host_bar = host.bar;
+        passage.was_playing = transport.playing;
+        passage.host_start_samples = transport.position_samples;
+        passage.host_start_beats = transport.position_beats;
+        passage.host_bar = transport.bar;
         self.take.lock().start_passage(passage.clone());
         self.passage = Some(passage);
         self.start_frames = position_frames;
         self.overview = Overview::new(self.sample_rate_hz);
     }
 
-    /// Ends the passage: all of its notes are known.
+    /// Ends the passage.
     pub fn end(&mut self) {
         self.with_passage(|passage| passage.is_open = false);
         self.passage = None;
     }
 
-    /// What the host says of tempo and meter holds from a position on.
-    pub fn set_tempo(&mut self, position_frames: u64, host: &TransportState) {
-        let Some(bpm) = host.tempo_bpm else { return };
-        let (beats_per_bar, beat_unit) = host.meter.unwrap_or((4, 4));
+    /// Sets tempo and meter from a stream position on.
+    pub fn set_tempo(&mut self, position_frames: u64, transport: &TransportState) {
+        let Some(bpm) = transport.tempo_bpm else {
+            return;
+        };
+        let (beats_per_bar, beat_unit) = transport.meter.unwrap_or((4, 4));
         let change = TempoChange {
             offset_frames: self.offset_frames(position_frames),
             bpm,
@@ -69,7 +71,7 @@ impl PassageWriter {
         self.with_passage(|passage| passage.change_tempo(change));
     }
 
-    /// Adds the samples that were heard next.
+    /// Adds the next samples to length and overview.
     pub fn extend(&mut self, mono: &[f32]) {
         let frames = mono.len() as u64;
         let steps = self.overview.push(mono);
@@ -79,7 +81,7 @@ impl PassageWriter {
         self.with_passage(|passage| passage.extend(frames, &steps));
     }
 
-    /// Adds a note; its confidence is 0 to 1.
+    /// Adds a note with a confidence of 0 to 1.
     pub fn insert(&self, note: &LiveNote, confidence: f32) {
         let note = TakeNote {
             offset_frames: self.offset_frames(note.position_frames),
@@ -99,7 +101,7 @@ impl PassageWriter {
         });
     }
 
-    /// A pitched note, which was added before it ended, has turned out to be this long.
+    /// Corrects the length of a pitched note that was added before it ended.
     pub fn lengthen(&self, position_frames: u64, key: u8, program: u8, length_frames: u32) {
         let offset_frames = self.offset_frames(position_frames);
         self.with_passage(|passage| {
@@ -107,8 +109,8 @@ impl PassageWriter {
         });
     }
 
-    /// The passage is gone from the take after a project was loaded: it is opened again, as it is from now
-    /// on. Not where another has begun since.
+    /// Opens the passage again if a loaded project has replaced the take, unless another has been
+    /// opened since.
     pub fn reopen_if_lost(&self) {
         let Some(own) = &self.passage else { return };
         let mut take = self.take.lock();
@@ -166,15 +168,15 @@ mod tests {
     }
 
     #[test]
-    fn late_notes_of_a_port_that_is_gone_go_into_its_own_passage() {
+    fn late_notes_of_a_closed_port_go_into_its_own_passage() {
         let take = Arc::new(Mutex::new(Take::default()));
-        let mut gone = PassageWriter::new(take.clone(), 48_000.0);
+        let mut closed = PassageWriter::new(take.clone(), 48_000.0);
         let mut present = PassageWriter::new(take.clone(), 96_000.0);
-        gone.start(1_000, &playing());
+        closed.start(1_000, &playing());
         present.start(0, &playing());
-        gone.insert(&hit(1_500), 0.5);
-        gone.extend(&[0.0; 2_000]);
-        gone.end();
+        closed.insert(&hit(1_500), 0.5);
+        closed.extend(&[0.0; 2_000]);
+        closed.end();
         let take = take.lock();
         assert_eq!(take.passages[0].notes.len(), 1);
         assert_eq!(take.passages[0].notes[0].offset_frames, 500);
@@ -184,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_passage_lost_in_play_is_opened_again_with_its_place_and_tempo() {
+    fn a_lost_passage_is_opened_again_with_position_and_tempo() {
         let take = Arc::new(Mutex::new(Take::default()));
         let mut writer = PassageWriter::new(take.clone(), 48_000.0);
         writer.start(500, &playing());
@@ -201,7 +203,7 @@ mod tests {
         assert_eq!(after.len(), 1);
         assert_eq!(after[0].tempo[0].bpm, 90.0);
         assert_eq!(after[0].notes.len(), 1);
-        // All but what is gone.
+        // All but what is closed.
         assert_eq!(after[0].peaks.len(), before[0].peaks.len());
         after[0].peaks.clone_from(&before[0].peaks);
         after[0].notes.clear();
@@ -215,7 +217,7 @@ mod tests {
         writer.start(0, &TransportState::default());
         let mut other = PassageWriter::new(take.clone(), 48_000.0);
         other.start(0, &playing());
-        // The silence of the first one has been forgotten.
+        // The silence of the first one has been dropped.
         writer.reopen_if_lost();
         assert_eq!(take.lock().passages.len(), 1);
         other.end();

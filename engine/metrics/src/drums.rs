@@ -1,16 +1,17 @@
-//! Drum transcription scores by class, timing and dynamics.
+//! Drum transcription scores: by class, timing and dynamics.
 //!
-//! Groupings: 3 and 5 as ADTOF has them (side stick is a snare, tambourine is left out), 8 after Vogl, Widmer and
-//! Knees, "Towards multi-instrument drum transcription" (2018).
+//! The groupings of 3 and 5 classes are those of ADTOF (a side stick is a snare, the tambourine is
+//! left out). That of 8 classes follows Vogl, Widmer and Knees, "Towards multi-instrument drum
+//! transcription" (2018).
 
 use std::collections::BTreeMap;
 
+use hitscribe_core::Note;
 use serde::Serialize;
 
 use crate::matching::matched_times;
+use crate::scores::{Counts, Scored, Scores};
 use crate::statistics::{mean, median, spearman, standard_deviation};
-use crate::{Counts, Scored, Scores};
-use hitscribe_core::Note;
 
 /// One drum hit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,7 +20,7 @@ pub struct Hit {
     pub seconds: f64,
     /// General MIDI percussion key.
     pub key: u8,
-    /// MIDI velocity where it is known.
+    /// MIDI velocity 1..=127, if known.
     pub velocity: Option<u8>,
 }
 
@@ -33,18 +34,18 @@ impl From<&Note> for Hit {
     }
 }
 
-/// How percussion keys are grouped into classes. Keys outside the grouping are ignored on both sides.
+/// A grouping of percussion keys into classes. Keys without a class are ignored on both sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grouping {
     /// Kick, snare, hi-hat.
     Three,
-    /// The same with toms and cymbals.
+    /// Kick, snare, toms, hi-hat, cymbals.
     Five,
-    /// The same with ride, bell and claves apart.
+    /// As [`Grouping::Five`], with ride, bell and claves separate.
     Eight,
 }
 
-/// A class: its short name and its keys.
+/// A class: its short name and its General MIDI percussion keys.
 pub type DrumGroup = (&'static str, &'static [u8]);
 
 const KICK: &[u8] = &[35, 36];
@@ -56,7 +57,7 @@ impl Grouping {
     /// Every grouping, coarse to fine.
     pub const ALL: [Self; 3] = [Self::Three, Self::Five, Self::Eight];
 
-    /// Number of classes as it appears in reports.
+    /// Number of classes, as the name of the grouping in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Three => "3",
@@ -65,7 +66,7 @@ impl Grouping {
         }
     }
 
-    /// The classes in the order of reports.
+    /// The classes in report order.
     pub const fn classes(self) -> &'static [DrumGroup] {
         match self {
             Self::Three => &[("KD", KICK), ("SD", SNARE), ("HH", HAT)],
@@ -90,16 +91,17 @@ impl Grouping {
     }
 }
 
-/// Hits of one class from different keys closer than this are one event.
+/// Hits of one class with different keys and at most this distance are one event.
 const MERGE_SECONDS: f64 = 0.010;
-/// Tolerances of the scores in seconds, with their names.
+/// Names of the onset tolerances, and their values in seconds.
 const TOLERANCES: [(&str, f64); 3] = [("50ms", 0.05), ("30ms", 0.03), ("20ms", 0.02)];
 const TIMING_TOLERANCE_SECONDS: f64 = 0.05;
 
-/// The hits of each class of a grouping, in order of time; classes without hits are empty.
+/// The hits of each class of a grouping, sorted by time.
 ///
-/// Hits of one class within 10 ms from *different* keys (a crash on two cymbals, a kick written as 35 and 36) become
-/// one; repeated hits of the same key stay, so that double triggers cost precision.
+/// Hits of one class within 10 ms and with *different* keys become one (a crash on two cymbals, a
+/// kick written as 35 and 36). Repeated hits of the same key stay, so that double triggers lower
+/// the precision.
 pub fn hits_by_class(hits: &[Hit], grouping: Grouping) -> Vec<Vec<Hit>> {
     let mut sorted = hits.to_vec();
     sorted.sort_by(|a, b| a.seconds.total_cmp(&b.seconds).then(a.key.cmp(&b.key)));
@@ -125,8 +127,8 @@ fn times(hits: &[Hit]) -> Vec<f64> {
     hits.iter().map(|h| h.seconds).collect()
 }
 
-/// Counts of the maximum matching of one class.
-pub(super) fn class_counts(reference: &[Hit], estimate: &[Hit], tolerance_seconds: f64) -> Counts {
+/// Counts for one class.
+pub(crate) fn class_counts(reference: &[Hit], estimate: &[Hit], tolerance_seconds: f64) -> Counts {
     Counts {
         matched: matched_times(&times(reference), &times(estimate), tolerance_seconds),
         estimated: estimate.len(),
@@ -134,7 +136,8 @@ pub(super) fn class_counts(reference: &[Hit], estimate: &[Hit], tolerance_second
     }
 }
 
-/// Pairs (reference, estimate) within 50 ms, the nearest first: the basis of timing and dynamics.
+/// Pairs (reference, estimate) within 50 ms, matched greedily from the nearest: for timing and
+/// dynamics.
 fn nearest_pairs<'a>(reference: &'a [Hit], estimate: &'a [Hit]) -> Vec<(&'a Hit, &'a Hit)> {
     let mut near = Vec::new();
     for (r, wanted) in reference.iter().enumerate() {
@@ -167,30 +170,28 @@ pub struct DrumTrack {
     pub estimate: Vec<Hit>,
 }
 
-/// Scores of one recording.
-pub type TrackCounts = Scored;
-
 /// Scores of one grouping at one tolerance.
 #[derive(Clone, Debug, Serialize)]
 pub struct GroupingScores {
-    /// Over all hits of all classes and recordings.
+    /// Scores of the summed counts of all classes and recordings.
     pub micro: Scored,
-    /// Over all recordings, by class.
+    /// Scores of each class, over all recordings.
     pub classes: BTreeMap<&'static str, Scored>,
-    /// Mean over recordings of each recording's micro scores.
+    /// Mean over recordings of the micro scores.
     pub track_mean: Scores,
-    /// Mean over classes of the mean over recordings of F, a class absent on both sides counting 1 (ADTOF's mean).
+    /// ADTOF's mean: F averaged over recordings, then over classes. A class that is absent on both
+    /// sides counts as 1.
     pub adtof_mean: f64,
     /// Micro scores of each recording.
-    pub tracks: BTreeMap<String, TrackCounts>,
+    pub tracks: BTreeMap<String, Scored>,
 }
 
-/// Signed error of estimated onsets, estimate minus reference, in milliseconds.
+/// Errors of estimated onsets in milliseconds: estimate minus reference. `None` without pairs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Timing {
     /// Number of pairs.
     pub n: usize,
-    /// Mean; positive is late.
+    /// Mean; positive means late.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mean: Option<f64>,
     /// Median.
@@ -205,60 +206,62 @@ pub struct Timing {
 }
 
 impl Timing {
-    pub(super) fn of_seconds(errors: &[f64]) -> Self {
+    /// Statistics of errors given in seconds.
+    pub(crate) fn of_seconds(errors: &[f64]) -> Self {
         let ms: Vec<f64> = errors.iter().map(|e| e * 1e3).collect();
         let absolute: Vec<f64> = ms.iter().map(|e| e.abs()).collect();
-        let some = !ms.is_empty();
+        let has_pairs = !ms.is_empty();
         Self {
             n: ms.len(),
-            mean: some.then(|| mean(&ms)),
+            mean: has_pairs.then(|| mean(&ms)),
             median: median(&ms),
-            std: some.then(|| standard_deviation(&ms)),
-            mad: some.then(|| mean(&absolute)),
+            std: has_pairs.then(|| standard_deviation(&ms)),
+            mad: has_pairs.then(|| mean(&absolute)),
         }
     }
 }
 
-/// Timing of all hits, by class and by recording.
+/// Timing over all hits, by class, and by recording.
 #[derive(Clone, Debug, Serialize)]
 pub struct TimingScores {
     /// All pairs.
     pub all: Timing,
-    /// By class of the grouping with five.
+    /// By class of [`Grouping::Five`].
     pub classes: BTreeMap<&'static str, Timing>,
     /// By recording.
     pub tracks: BTreeMap<String, Timing>,
 }
 
-/// How well estimated velocities follow annotated ones: Spearman's rank correlation over the timing pairs.
+/// Spearman's rank correlation of estimated and annotated velocities, over the timing pairs.
 #[derive(Clone, Debug, Serialize)]
 pub struct VelocityScores {
-    /// Mean over recordings that have one.
+    /// Mean over the recordings with a correlation.
     pub mean_spearman: Option<f64>,
-    /// By recording; null where velocities do not vary or there are fewer than three pairs.
+    /// By recording; `None` if velocities do not vary or there are fewer than three pairs.
     pub tracks: BTreeMap<String, Option<f64>>,
 }
 
-/// Everything about the drums of a set of recordings. Serializes as `{"3": {"50ms": ...}, ..., "timing_ms": ...}`.
+/// Drum scores of a set of recordings. Serializes as
+/// `{"3": {"50ms": ...}, ..., "timing_ms": ...}`.
 #[derive(Clone, Debug, Serialize)]
 pub struct DrumScores {
-    /// Grouping name, tolerance name, scores.
+    /// Scores by the name of the grouping, then the name of the tolerance.
     #[serde(flatten)]
     pub groupings: BTreeMap<&'static str, BTreeMap<&'static str, GroupingScores>>,
-    /// Timing within the grouping with five classes.
+    /// Timing, with the classes of [`Grouping::Five`].
     pub timing_ms: TimingScores,
-    /// Dynamics within the same pairs.
+    /// Dynamics of the same pairs.
     pub velocity: VelocityScores,
 }
 
 impl DrumScores {
-    /// Scores of a grouping at `50ms`, `30ms` or `20ms`.
+    /// Scores of a grouping at the tolerance `50ms`, `30ms` or `20ms`.
     pub fn get(&self, grouping: Grouping, tolerance: &str) -> Option<&GroupingScores> {
         self.groupings.get(grouping.name())?.get(tolerance)
     }
 }
 
-/// Scores of a set of recordings.
+/// Scores the drums of a set of recordings.
 pub fn score_drums(tracks: &[DrumTrack]) -> DrumScores {
     let mut groupings = BTreeMap::new();
     for grouping in Grouping::ALL {
@@ -277,7 +280,7 @@ pub fn score_drums(tracks: &[DrumTrack]) -> DrumScores {
     }
 }
 
-/// A recording by class.
+/// The hits of a recording by class.
 struct Split<'a> {
     name: &'a str,
     reference: Vec<Vec<Hit>>,
@@ -315,14 +318,6 @@ fn grouping_scores(tracks: &[Split], grouping: Grouping, tolerance_seconds: f64)
         total += sum;
         per_track.insert(track.name.to_owned(), sum.scored());
     }
-    let mean_of = |value: fn(&Scores) -> f64| {
-        mean(
-            &per_track
-                .values()
-                .map(|t| value(&t.scores))
-                .collect::<Vec<_>>(),
-        )
-    };
     let class_means: Vec<f64> = class_f1.iter().map(|f1| mean(f1)).collect();
     GroupingScores {
         micro: total.scored(),
@@ -331,11 +326,7 @@ fn grouping_scores(tracks: &[Split], grouping: Grouping, tolerance_seconds: f64)
             .zip(&per_class)
             .map(|((name, _), counts)| (*name, counts.scored()))
             .collect(),
-        track_mean: Scores {
-            precision: mean_of(|s| s.precision),
-            recall: mean_of(|s| s.recall),
-            f1: mean_of(|s| s.f1),
-        },
+        track_mean: Scores::mean(per_track.values().map(|t| &t.scores)),
         adtof_mean: mean(&class_means),
         tracks: per_track,
     }
@@ -363,7 +354,7 @@ fn pair_scores(tracks: &[DrumTrack]) -> (TimingScores, VelocityScores) {
         per_track.insert(track.name.clone(), Timing::of_seconds(&errors));
         dynamics.insert(track.name.clone(), spearman(&velocities));
     }
-    let known: Vec<f64> = dynamics.values().copied().flatten().collect();
+    let correlations: Vec<f64> = dynamics.values().copied().flatten().collect();
     let timing = TimingScores {
         all: Timing::of_seconds(&all),
         classes: classes
@@ -376,7 +367,7 @@ fn pair_scores(tracks: &[DrumTrack]) -> (TimingScores, VelocityScores) {
     (
         timing,
         VelocityScores {
-            mean_spearman: (!known.is_empty()).then(|| mean(&known)),
+            mean_spearman: (!correlations.is_empty()).then(|| mean(&correlations)),
             tracks: dynamics,
         },
     )

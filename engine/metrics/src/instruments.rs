@@ -1,38 +1,40 @@
-//! Which instruments a transcription claims: MR-MT3's instrument leakage ratio and detection scores.
+//! Instruments of a transcription: MR-MT3's instrument leakage ratio and detection scores.
 
 use std::collections::BTreeSet;
 
+use hitscribe_core::Note;
 use serde::Serialize;
 
-use crate::{Counts, Scores};
-use hitscribe_core::Note;
+use crate::scores::{Counts, Scores};
 
-/// What makes two notes the same instrument.
+/// What identifies an instrument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InstrumentKey {
-    /// The program number alone, as MR-MT3's script has it: drums count as their program, normally 0 (piano).
+    /// The program number alone, as in MR-MT3's script: drums count as their program, usually 0
+    /// (piano).
     Program,
-    /// The program and the drum flag, so that drums are not a piano.
+    /// The program and the drum flag.
     ProgramAndDrum,
 }
 
-/// An instrument: its program and, where the key asks for it, whether it is drums.
+/// An instrument: its program, and whether it is drums (`false` for [`InstrumentKey::Program`]).
 pub type Instrument = (u8, bool);
 
-/// The instruments of both sides.
+/// The instruments of both sides and their scores.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct InstrumentScores {
     /// Instruments of the transcription.
     pub estimated: BTreeSet<Instrument>,
     /// Instruments of the reference.
     pub reference: BTreeSet<Instrument>,
-    /// Estimated / reference instruments; 1 is right, more means notes leak. None without reference notes.
+    /// Number of estimated divided by number of reference instruments; above 1, notes leak into
+    /// other instruments. `None` without reference notes.
     pub leakage_ratio: Option<f64>,
-    /// Scores of the set of instruments; 0 where nothing agrees (the reference script divides by zero there).
+    /// Scores of the set of instruments; 0 if none match (MR-MT3's script divides by zero then).
     pub detection: Scores,
 }
 
-/// Instrument leakage ratio ("MR-MT3", arXiv:2403.10024) and instrument detection.
+/// Instrument leakage ratio and instrument detection scores ("MR-MT3", arXiv:2403.10024).
 pub fn instrument_scores(
     reference: &[Note],
     estimate: &[Note],

@@ -1,13 +1,14 @@
-//! Maximum one-to-one matching between notes that are close enough to each other.
+//! Maximum one-to-one matching in a bipartite graph of estimated and reference notes.
 //!
-//! Hopcroft and Karp, "An n^5/2 algorithm for maximum matchings in bipartite graphs" (1973). The size of a maximum
-//! matching is unique, the matching itself is not, and the average overlap of matched notes depends on it: the order
-//! of visits below is the one that `mir_eval` has, so that overlaps agree too.
+//! The algorithm of Hopcroft and Karp, "An n^5/2 algorithm for maximum matchings in bipartite
+//! graphs" (1973). The size of a maximum matching is unique, but the matching is not, and the
+//! average overlap of matched notes depends on it. Nodes are visited in the order of `mir_eval`, so
+//! that overlaps agree too.
 
 use std::collections::HashMap;
 
-/// Edges of one estimated note: the indices of the reference notes it may stand for.
-pub(super) struct Candidates {
+/// The edges of an estimated note: the reference notes that it may match.
+pub(crate) struct Candidates {
     /// Index of the estimated note.
     pub estimate: usize,
     /// Indices of reference notes, in order of preference.
@@ -17,8 +18,8 @@ pub(super) struct Candidates {
 const FREE: usize = usize::MAX;
 
 /// Pairs (reference, estimate) of a maximum matching, sorted by reference.
-pub(super) fn maximum_matching(graph: &[Candidates], references: usize) -> Vec<(usize, usize)> {
-    // `node` is a position in `graph`, `owner[r]` the node that reference r is given to.
+pub(crate) fn maximum_matching(graph: &[Candidates], references: usize) -> Vec<(usize, usize)> {
+    // `node` is an index in `graph`; `owner[r]` is the node that reference `r` is matched to.
     let mut owner = vec![FREE; references];
     for (node, candidates) in graph.iter().enumerate() {
         if let Some(&reference) = candidates.references.iter().find(|&&r| owner[r] == FREE) {
@@ -32,27 +33,27 @@ pub(super) fn maximum_matching(graph: &[Candidates], references: usize) -> Vec<(
         .collect()
 }
 
-/// Where a node of a layer was reached from.
+/// How a node of a layer was reached.
 #[derive(Clone, Copy)]
 enum Reached {
-    /// It owns nothing: a path may end here.
+    /// It is unmatched: an augmenting path may end here.
     Start,
-    /// Through this reference, which it owns.
+    /// Through this reference, which it is matched to.
     Through(usize),
 }
 
-/// One phase: shortest augmenting paths that do not touch each other. False when there is none.
+/// One phase: augments along disjoint shortest paths. Returns false if there are none.
 fn augment(graph: &[Candidates], owner: &mut [usize]) -> bool {
-    let mut owns = vec![false; graph.len()];
+    let mut is_matched = vec![false; graph.len()];
     owner
         .iter()
         .filter(|&&node| node != FREE)
-        .for_each(|&node| owns[node] = true);
-    let mut reached: Vec<Option<Reached>> = owns
+        .for_each(|&node| is_matched[node] = true);
+    let mut reached: Vec<Option<Reached>> = is_matched
         .iter()
-        .map(|&o| (!o).then_some(Reached::Start))
+        .map(|&matched| (!matched).then_some(Reached::Start))
         .collect();
-    let mut layer: Vec<usize> = (0..graph.len()).filter(|&node| !owns[node]).collect();
+    let mut layer: Vec<usize> = (0..graph.len()).filter(|&node| !is_matched[node]).collect();
     let mut before: HashMap<usize, Vec<usize>> = HashMap::new();
     let mut ends = Vec::new();
     while !layer.is_empty() && ends.is_empty() {
@@ -85,23 +86,24 @@ fn augment(graph: &[Candidates], owner: &mut [usize]) -> bool {
         before.extend(fresh);
     }
     for &end in &ends {
-        give(end, &mut before, &mut reached, owner);
+        reassign(end, &mut before, &mut reached, owner);
     }
     !ends.is_empty()
 }
 
-/// A reference whose possible owners are being tried.
+/// A reference whose candidate owners are being tried.
 struct Step {
     reference: usize,
     nodes: std::vec::IntoIter<usize>,
-    /// The node that gets the reference if the search behind it succeeds.
+    /// The node that is matched to the reference if the search beyond it succeeds.
     trying: usize,
 }
 
-/// Walks back from a free reference to a node that owns nothing and shifts the ownership along that path.
+/// Searches a path from a free reference back to an unmatched node and shifts the matches along it.
 ///
-/// A stack of our own: chains of thousands of close notes must not exhaust the thread's.
-fn give(
+/// The search uses an explicit stack: recursion along thousands of close notes would exhaust the
+/// thread's.
+fn reassign(
     end: usize,
     before: &mut HashMap<usize, Vec<usize>>,
     reached: &mut [Option<Reached>],
@@ -134,8 +136,9 @@ fn give(
     }
 }
 
-/// Maximum matching of two sorted lists of times: how many pairs are at most `tolerance_seconds` apart.
-pub(super) fn matched_times(reference: &[f64], estimate: &[f64], tolerance_seconds: f64) -> usize {
+/// Size of a maximum matching of two sorted lists of times in seconds, in which matched times
+/// differ by at most `tolerance_seconds`.
+pub(crate) fn matched_times(reference: &[f64], estimate: &[f64], tolerance_seconds: f64) -> usize {
     let graph: Vec<Candidates> = estimate
         .iter()
         .enumerate()
@@ -153,11 +156,13 @@ pub(super) fn matched_times(reference: &[f64], estimate: &[f64], tolerance_secon
 
 #[cfg(test)]
 mod tests {
+    use hitscribe_testing::random::Random;
+
     use super::*;
 
     #[test]
-    fn greedy_choice_is_revised_when_a_longer_path_pairs_more() {
-        // 1.03 reaches both references, 1.08 only the second.
+    fn a_greedy_match_is_revised_if_another_matches_more() {
+        // 1.03 can match both references, 1.08 only the second.
         assert_eq!(matched_times(&[1.00, 1.04], &[1.03, 1.08], 0.05), 2);
         assert_eq!(matched_times(&[1.00, 1.04], &[1.02], 0.05), 1);
         assert_eq!(matched_times(&[], &[1.02], 0.05), 0);
@@ -165,19 +170,13 @@ mod tests {
 
     #[test]
     fn matching_is_maximum_on_small_random_graphs() {
-        let mut state = 7u64;
-        let mut random = |n: u64| {
-            state = state
-                .wrapping_mul(6364136223846793005)
-                .wrapping_add(1442695040888963407);
-            (state >> 33) % n
-        };
+        let mut random = Random(7);
         for _ in 0..500 {
-            let (nodes, references) = (random(6) as usize, 1 + random(5) as usize);
+            let (nodes, references) = (random.below(6) as usize, 1 + random.below(5) as usize);
             let graph: Vec<Candidates> = (0..nodes)
                 .map(|estimate| Candidates {
                     estimate,
-                    references: (0..references).filter(|_| random(3) == 0).collect(),
+                    references: (0..references).filter(|_| random.below(3) == 0).collect(),
                 })
                 .collect();
             let pairs = maximum_matching(&graph, references);
@@ -205,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_chain_does_not_exhaust_the_stack() {
+    fn a_long_chain_does_not_overflow_the_stack() {
         let reference: Vec<f64> = (0..50_000).map(|i| f64::from(i) * 0.04).collect();
         let estimate: Vec<f64> = reference.iter().map(|t| t + 0.03).collect();
         assert_eq!(matched_times(&reference, &estimate, 0.05), 50_000);

@@ -1,34 +1,39 @@
-//! Note metrics of MT3 and MR-MT3 (`mir_eval.transcription`): onset within 50 ms, the same key, maximum matching.
+//! Note metrics of MT3 and MR-MT3, which are those of `mir_eval.transcription`: onsets within 50
+//! ms, equal keys, maximum matching.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hitscribe_core::Note;
 use serde::Serialize;
 
 use crate::matching::{Candidates, maximum_matching};
-use crate::{Counts, ONSET_TOLERANCE_SECONDS, Scores};
-use hitscribe_core::Note;
+use crate::scores::{Counts, ONSET_TOLERANCE_SECONDS, Scores};
 
-/// Whether the ends of notes are compared.
+/// Whether offsets are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offsets {
-    /// Only onset and key count.
+    /// Only onset and key must match.
     Ignore,
-    /// The end must also be within 20 % of the reference's length or 50 ms, whichever is more.
+    /// Offsets must also differ by at most 50 ms or 20 % of the reference's length, whichever is
+    /// more.
     Compare,
 }
 
-/// Distances are rounded to this many parts of a second before they are compared, so that exactly 50 ms is inside.
+/// Distances are rounded to this fraction of a second before they are compared, so that 50 ms is
+/// within the tolerance.
 const ROUNDING: f64 = 1e4;
+/// Offset tolerance relative to the length of the reference note.
 const OFFSET_RATIO: f64 = 0.2;
-const OFFSET_MINIMUM_SECONDS: f64 = 0.05;
+const MIN_OFFSET_TOLERANCE_SECONDS: f64 = 0.05;
 
 fn distance_seconds(a: f64, b: f64) -> f64 {
     ((a - b).abs() * ROUNDING).round_ties_even() / ROUNDING
 }
 
-/// Pairs (index in `reference`, index in `estimate`) of a maximum matching, sorted by reference.
+/// Matches notes one to one. Returns (index in `reference`, index in `estimate`), sorted by
+/// reference.
 ///
-/// Programs and the drum flag are not looked at: group the notes first where they matter.
+/// Programs and drum flags are ignored: if they matter, match each group of notes separately.
 pub fn match_notes(reference: &[Note], estimate: &[Note], offsets: Offsets) -> Vec<(usize, usize)> {
     let mut by_onset: Vec<usize> = (0..estimate.len()).collect();
     by_onset.sort_by(|&a, &b| {
@@ -39,7 +44,7 @@ pub fn match_notes(reference: &[Note], estimate: &[Note], offsets: Offsets) -> V
     let mut graph: Vec<Candidates> = Vec::new();
     let mut position = vec![None; estimate.len()];
     for (r, wanted) in reference.iter().enumerate() {
-        // A little wider than the tolerance; the rounded distance decides.
+        // Slightly wider than the tolerance; `is_match` decides.
         let reach = ONSET_TOLERANCE_SECONDS + 1.0 / ROUNDING;
         let first =
             by_onset.partition_point(|&e| estimate[e].onset_seconds < wanted.onset_seconds - reach);
@@ -48,7 +53,7 @@ pub fn match_notes(reference: &[Note], estimate: &[Note], offsets: Offsets) -> V
         let mut near: Vec<usize> = by_onset[first..end]
             .iter()
             .copied()
-            .filter(|&e| is_same(wanted, &estimate[e], offsets))
+            .filter(|&e| is_match(wanted, &estimate[e], offsets))
             .collect();
         near.sort_unstable();
         for e in near {
@@ -65,7 +70,7 @@ pub fn match_notes(reference: &[Note], estimate: &[Note], offsets: Offsets) -> V
     maximum_matching(&graph, reference.len())
 }
 
-fn is_same(wanted: &Note, found: &Note, offsets: Offsets) -> bool {
+fn is_match(wanted: &Note, found: &Note, offsets: Offsets) -> bool {
     if wanted.pitch != found.pitch
         || distance_seconds(wanted.onset_seconds, found.onset_seconds) > ONSET_TOLERANCE_SECONDS
     {
@@ -74,23 +79,24 @@ fn is_same(wanted: &Note, found: &Note, offsets: Offsets) -> bool {
     let length = (wanted.offset_seconds - wanted.onset_seconds).abs();
     offsets == Offsets::Ignore
         || distance_seconds(wanted.offset_seconds, found.offset_seconds)
-            <= (OFFSET_RATIO * length).max(OFFSET_MINIMUM_SECONDS)
+            <= (OFFSET_RATIO * length).max(MIN_OFFSET_TOLERANCE_SECONDS)
 }
 
-/// Scores of one pair of note lists.
+/// Scores of a pair of note lists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct NoteScores {
-    /// Matched, estimated, reference.
+    /// Matched, estimated and reference notes.
     #[serde(flatten)]
     pub counts: Counts,
-    /// Precision, recall, F1; all 0 when a side is empty.
+    /// Precision, recall, F1; all 0 if a side is empty.
     #[serde(flatten)]
     pub scores: Scores,
-    /// Mean over the matched pairs of common duration / spanned duration.
+    /// Mean over matched pairs of the common duration divided by the spanned duration; 0 without
+    /// pairs.
     pub average_overlap: f64,
 }
 
-/// Onset (and offset) scores that ignore the instrument. Notes without length are left out, as the references do.
+/// Scores that ignore the instrument. As in `mir_eval`, notes without length are left out.
 pub fn note_scores(reference: &[Note], estimate: &[Note], offsets: Offsets) -> NoteScores {
     let sounding = |notes: &[Note]| -> Vec<Note> {
         notes
@@ -123,14 +129,14 @@ pub fn note_scores(reference: &[Note], estimate: &[Note], offsets: Offsets) -> N
     }
 }
 
-/// How finely instruments are told apart.
+/// Granularity of instruments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Granularity {
-    /// Drums against everything else.
+    /// Drums, and everything else.
     Flat,
     /// Families of eight programs.
     MidiClass,
-    /// Every program for itself.
+    /// Single programs.
     Full,
 }
 
@@ -149,7 +155,7 @@ impl Granularity {
     }
 }
 
-/// Notes that count as one instrument.
+/// A group of notes that count as one instrument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct InstrumentGroup {
     /// First program of the group; for [`Granularity::Flat`] 0, or 1 for drums.
@@ -158,16 +164,17 @@ pub struct InstrumentGroup {
     pub is_drum: bool,
 }
 
-/// Onset scores in which a note must also have the right instrument.
+/// Onset scores in which the instrument must match too.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MultiInstrumentScores {
-    /// Precision weighted by estimated notes, recall by reference notes, F1 of the two.
+    /// Precision weighted by estimated notes, recall weighted by reference notes, and their F1.
     pub scores: Scores,
-    /// Scores of each group that occurs on either side.
+    /// Scores of every group that occurs on either side.
     pub per_group: BTreeMap<InstrumentGroup, Scores>,
 }
 
-/// MT3's multi-instrument onset F1 ("MT3: multi-task multitrack music transcription", arXiv:2111.03017), no offsets.
+/// MT3's multi-instrument onset scores ("MT3: multi-task multitrack music transcription",
+/// arXiv:2111.03017). Offsets are ignored.
 pub fn multi_instrument_scores(
     reference: &[Note],
     estimate: &[Note],

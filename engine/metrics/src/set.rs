@@ -1,75 +1,77 @@
-//! Scores of a set of recordings: drums, pitched notes, leakage, false drums.
+//! Scores of a set of recordings: drums, pitched notes, leakage and false drums.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hitscribe_core::Note;
 use serde::Serialize;
 
-use crate::drums::{class_counts, hits_by_class};
+use crate::drums::{
+    DrumScores, DrumTrack, Grouping, Hit, Timing, class_counts, hits_by_class, score_drums,
+};
 use crate::notes::{Offsets, match_notes};
+use crate::scores::{Counts, ONSET_TOLERANCE_SECONDS, Scored, Scores};
 use crate::statistics::{mean, median};
-use crate::{Counts, DrumScores, DrumTrack, Grouping, Hit, Scored, Scores, Timing, score_drums};
-use hitscribe_core::Note;
 
-/// What a recording contains.
+/// The contents of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RecordingKind {
-    /// Drums only: every pitched note has leaked.
+    /// Only drums: every pitched note is leakage.
     Drums,
-    /// No drums at all: every drum note is false.
+    /// No drums: every drum note is false.
     NoDrums,
-    /// Pitched instruments, annotated.
+    /// Annotated pitched instruments.
     Pitched,
     /// Drums and pitched instruments.
     Mixed,
 }
 
-/// A recording with its reference and its transcription.
+/// A recording, its reference and its transcription.
 #[derive(Clone, Debug)]
 pub struct ScoredTrack {
     /// Name in reports, such as `set/track`.
     pub name: String,
-    /// What it contains.
+    /// Contents.
     pub kind: RecordingKind,
     /// Length in seconds.
     pub duration_seconds: f64,
-    /// Annotated hits; empty where drums are not annotated.
+    /// Annotated hits; empty if drums are not annotated.
     pub reference_hits: Vec<Hit>,
-    /// Annotated pitched notes; empty where they are not annotated.
+    /// Annotated pitched notes; empty if they are not annotated.
     pub reference_notes: Vec<Note>,
     /// The transcription, drums and pitched notes.
     pub estimate: Vec<Note>,
 }
 
-/// Pitched notes found in recordings of drums.
+/// Pitched notes in transcriptions of drum recordings.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Leakage {
-    /// Notes that are not drums.
+    /// Pitched notes.
     pub non_drum: usize,
     /// All notes.
     pub total: usize,
-    /// Share of the first in the second.
+    /// `non_drum / total`; 0 without notes.
     pub fraction: f64,
-    /// The same share of each recording.
+    /// The fraction for each recording.
     pub tracks: BTreeMap<String, f64>,
 }
 
-/// Drum notes found in recordings without drums.
+/// Drum notes in transcriptions of recordings without drums.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct FalseDrums {
     /// Drum notes.
     pub drum: usize,
     /// All notes.
     pub total: usize,
-    /// Share of the first in the second.
+    /// `drum / total`; 0 without notes.
     pub fraction: f64,
-    /// Drum notes in a minute of audio.
+    /// Drum notes per minute of audio.
     pub per_minute: f64,
-    /// Drum notes and all notes of each recording.
+    /// The counts for each recording.
     pub tracks: BTreeMap<String, FalseDrumCounts>,
 }
 
-/// Counts of one recording.
+/// Counts for one recording.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct FalseDrumCounts {
     /// Drum notes.
@@ -78,59 +80,60 @@ pub struct FalseDrumCounts {
     pub total: usize,
 }
 
-/// Pitched scores of one recording, or micro scores of many.
+/// Scores by the name of the metric, for one recording or for summed counts.
 pub type PitchedMetrics = BTreeMap<&'static str, Scored>;
 
-/// Onset scores after the median offset between the two sides has been removed.
+/// Onset scores after removing the median onset error of the transcription.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct AlignedCounts {
     /// The scores.
     #[serde(flatten)]
     pub scored: Scored,
-    /// What was removed from the estimated onsets, in milliseconds.
+    /// The error that was subtracted from the estimated onsets, in milliseconds.
     pub removed_ms: f64,
 }
 
-/// One recording.
+/// Pitched scores of one recording.
 #[derive(Clone, Debug, Serialize)]
 pub struct PitchedTrack {
-    /// `onset`, `onoff`, `multi_full`, `multi_family` (and `_off`), and `drum` where there are annotated drums.
+    /// `onset`, `onoff`, `multi_full`, `multi_family` (and `_off`), and `drum` if drums are
+    /// annotated.
     #[serde(flatten)]
     pub metrics: PitchedMetrics,
-    /// Onset scores without a constant offset.
+    /// Onset scores without a constant onset error.
     pub onset_al: AlignedCounts,
-    /// Share of drum notes in the transcription.
+    /// Fraction of drum notes in the transcription.
     pub drum_any: f64,
 }
 
-/// All recordings with annotated pitched notes.
+/// Scores of all recordings with annotated pitched notes.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct PitchedScores {
     /// By recording.
     pub tracks: BTreeMap<String, PitchedTrack>,
-    /// Mean over recordings.
+    /// Mean over recordings, by metric.
     pub mean: BTreeMap<&'static str, Scores>,
-    /// Over summed counts.
+    /// Scores of summed counts, by metric.
     pub micro: PitchedMetrics,
-    /// Mean share of drum notes.
+    /// Mean over recordings of the fraction of drum notes.
     pub drum_any: f64,
     /// Onset errors of matched notes.
     pub timing_ms: Timing,
 }
 
-/// Everything that can be said about a set; parts without material are None.
+/// All scores of a set. A part is `None` if no recording is suitable for it.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct SetScores {
-    /// Recordings with annotated drums.
+    /// Drum scores of recordings with annotated drums.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scores: Option<DrumScores>,
-    /// Recordings of drums only.
+    /// Leakage in recordings with only drums.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leakage: Option<Leakage>,
-    /// Recordings without drums.
+    /// False drums in recordings without drums.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub false_drums: Option<FalseDrums>,
-    /// Recordings with annotated pitched notes.
+    /// Pitched scores of recordings with annotated pitched notes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pitched: Option<PitchedScores>,
 }
@@ -226,7 +229,8 @@ fn matched(reference: &[Note], estimate: &[Note], offsets: Offsets) -> Counts {
     }
 }
 
-/// A note must have the right instrument; the drums are one more instrument, matched by class of five.
+/// Counts if the instrument must match too. The drums are one more instrument, with the counts of
+/// the grouping of five.
 fn multi(
     reference: &[Note],
     estimate: &[Note],
@@ -245,25 +249,27 @@ fn multi(
     counts
 }
 
-/// Onsets further apart than this say nothing about a constant offset.
-const OFFSET_SEARCH_SECONDS: f64 = 0.15;
-const OFFSET_MINIMUM_PAIRS: usize = 8;
+/// Larger onset errors are not considered for the constant error.
+const MAX_CONSTANT_ERROR_SECONDS: f64 = 0.15;
+/// Pairs needed for estimating the constant error.
+const MIN_CONSTANT_ERROR_PAIRS: usize = 8;
 
-/// Median offset of the estimate against the reference: nearest onset of the same key within 150 ms; 0 of few pairs.
-fn own_offset_seconds(reference: &[Note], estimate: &[Note]) -> f64 {
-    let mut offsets = Vec::new();
+/// Median onset error of the estimate, from the nearest onsets of the same key within 150 ms; 0
+/// with too few pairs.
+fn constant_error_seconds(reference: &[Note], estimate: &[Note]) -> f64 {
+    let mut errors = Vec::new();
     for wanted in reference {
         let nearest = estimate
             .iter()
             .filter(|e| e.pitch == wanted.pitch)
             .map(|e| e.onset_seconds - wanted.onset_seconds)
             .min_by(|a, b| a.abs().total_cmp(&b.abs()));
-        offsets.extend(nearest.filter(|d| d.abs() < OFFSET_SEARCH_SECONDS));
+        errors.extend(nearest.filter(|d| d.abs() < MAX_CONSTANT_ERROR_SECONDS));
     }
-    if offsets.len() < OFFSET_MINIMUM_PAIRS {
+    if errors.len() < MIN_CONSTANT_ERROR_PAIRS {
         0.0
     } else {
-        median(&offsets).unwrap_or_default()
+        median(&errors).unwrap_or_default()
     }
 }
 
@@ -294,7 +300,7 @@ fn pitched_track(track: &ScoredTrack, errors: &mut Vec<f64>) -> PitchedTrack {
     );
     let mut drums = Counts::default();
     for (wanted, found) in wanted.iter().zip(&found) {
-        drums += class_counts(wanted, found, super::ONSET_TOLERANCE_SECONDS);
+        drums += class_counts(wanted, found, ONSET_TOLERANCE_SECONDS);
     }
     let program = |n: &Note| n.program;
     let family = |n: &Note| n.program / 8;
@@ -323,7 +329,7 @@ fn pitched_track(track: &ScoredTrack, errors: &mut Vec<f64>) -> PitchedTrack {
     if !track.reference_hits.is_empty() {
         metrics.insert("drum", drums.scored());
     }
-    let removed = own_offset_seconds(reference, &notes);
+    let removed = constant_error_seconds(reference, &notes);
     let aligned: Vec<Note> = notes
         .iter()
         .map(|n| Note {
@@ -368,14 +374,7 @@ fn pitched_scores(tracks: &[&ScoredTrack]) -> PitchedScores {
         ..PitchedScores::default()
     };
     for (name, all) in collected {
-        let mean_of = |value: fn(&Scores) -> f64| {
-            mean(&all.iter().map(|s| value(&s.scores)).collect::<Vec<_>>())
-        };
-        let scores = Scores {
-            precision: mean_of(|s| s.precision),
-            recall: mean_of(|s| s.recall),
-            f1: mean_of(|s| s.f1),
-        };
+        let scores = Scores::mean(all.iter().map(|s| &s.scores));
         let mut total = Counts::default();
         all.iter().for_each(|s| total += s.counts);
         result.mean.insert(name, scores);

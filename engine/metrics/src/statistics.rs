@@ -1,7 +1,7 @@
-//! Medians, spreads, rank correlation.
+//! Mean, median, standard deviation and rank correlation.
 
-/// Mean, or 0 of nothing.
-pub(super) fn mean(values: &[f64]) -> f64 {
+/// Mean; 0 without values.
+pub(crate) fn mean(values: &[f64]) -> f64 {
     if values.is_empty() {
         0.0
     } else {
@@ -9,8 +9,8 @@ pub(super) fn mean(values: &[f64]) -> f64 {
     }
 }
 
-/// Median with the mean of the two in the middle; None of nothing.
-pub(super) fn median(values: &[f64]) -> Option<f64> {
+/// Median; of an even number of values, the mean of the two in the middle. `None` without values.
+pub(crate) fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
@@ -22,7 +22,7 @@ pub(super) fn median(values: &[f64]) -> Option<f64> {
 }
 
 /// Standard deviation of the population.
-pub(super) fn standard_deviation(values: &[f64]) -> f64 {
+pub(crate) fn standard_deviation(values: &[f64]) -> f64 {
     let center = mean(values);
     mean(
         &values
@@ -33,8 +33,9 @@ pub(super) fn standard_deviation(values: &[f64]) -> f64 {
     .sqrt()
 }
 
-/// Spearman's rank correlation, ties at their mean rank. None below three pairs or where one side does not vary.
-pub(super) fn spearman(pairs: &[(f64, f64)]) -> Option<f64> {
+/// Spearman's rank correlation, with the mean rank for ties. `None` for fewer than three pairs, or
+/// if one side does not vary.
+pub(crate) fn spearman(pairs: &[(f64, f64)]) -> Option<f64> {
     if pairs.len() < 3 {
         return None;
     }
@@ -52,6 +53,7 @@ pub(super) fn spearman(pairs: &[(f64, f64)]) -> Option<f64> {
     (scale > 0.0).then(|| covariance / scale)
 }
 
+/// The rank of each value from 0; ties share their mean rank.
 fn ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
@@ -69,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranks_share_ties_and_correlate() {
+    fn ties_share_ranks_and_ranks_correlate() {
         assert_eq!(ranks(&[3.0, 1.0, 3.0, 2.0]), [2.5, 0.0, 2.5, 1.0]);
         assert_eq!(
             spearman(&[(1.0, 10.0), (2.0, 20.0), (3.0, 300.0)]),
@@ -83,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn medians() {
+    fn medians_of_odd_and_even_counts() {
         assert_eq!(median(&[]), None);
         assert_eq!(median(&[3.0, 1.0]), Some(2.0));
         assert_eq!(median(&[3.0, 1.0, 9.0]), Some(3.0));

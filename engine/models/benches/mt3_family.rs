@@ -4,30 +4,24 @@
 //! cargo xtask bench [--python PYTHON] [--threads N] CHECKPOINT...
 //! ```
 //!
-//! On the CPU and, where there is one, on the GPU. With `--python` the networks of `torch_reference.py` do
-//! the same on the CPU, in turns. On one thread the times are CPU time, so that other work on the machine
-//! disturbs little; else, and on a GPU, they are wall time. The best of all rounds counts.
+//! On the CPU and on the GPU if there is one. With `--python` the networks of `torch_reference.py`
+//! run in turn on the CPU. With one thread the times are CPU time, which other work on the machine
+//! disturbs little; otherwise, and on a GPU, they are wall time. The best of all rounds counts.
 #![allow(clippy::print_stdout)]
 
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorData};
-use hitscribe_core::checkpoint::Checkpoint;
 use hitscribe_core::error::Result;
-use hitscribe_core::features::mt3_family::SAMPLE_RATE_HZ;
-use hitscribe_models::device::{Cpu, Device, DeviceChoice, select};
-use hitscribe_models::generate::{LoadOptions, TokenOptions, Transcriber};
-use hitscribe_models::mt3_family::hyperparameters::Settings;
-use hitscribe_models::mt3_family::t5::Decoder;
-use hitscribe_models::mt3_family::{mt3, yourmt3};
+use hitscribe_core::features::mt3_family::{Features, SAMPLE_RATE_HZ};
+use hitscribe_models::device::{Device, DeviceChoice, select};
+use hitscribe_models::generate::{LoadOptions, TokenModel, TokenOptions};
 
 const ROUNDS: usize = 2;
 const STEPS: usize = 32;
 const BATCH_SEGMENTS: usize = 8;
-/// Of the recording whose real-time factor is measured on a GPU.
+/// Length of the recording whose real-time factor is measured on a GPU.
 const LONG_SECONDS: usize = 180;
 
 /// Milliseconds of each kind of work.
@@ -68,17 +62,17 @@ impl Clock {
         }
     }
 
-    fn milliseconds(self, work: impl FnOnce()) -> f64 {
+    fn milliseconds(self, work: impl FnOnce() -> Result<()>) -> Result<f64> {
         let (start, cpu_start) = (Instant::now(), cpu_seconds());
-        work();
-        match (self, cpu_start, cpu_seconds()) {
+        work()?;
+        Ok(match (self, cpu_start, cpu_seconds()) {
             (Self::Cpu, Some(start), Some(end)) => (end - start) * 1e3,
             _ => start.elapsed().as_secs_f64() * 1e3,
-        }
+        })
     }
 }
 
-/// CPU time of all threads of this process, where the system tells.
+/// CPU time of all threads of this process, on Linux.
 fn cpu_seconds() -> Option<f64> {
     let of_task = |task: std::io::Result<std::fs::DirEntry>| -> Option<f64> {
         let text = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
@@ -89,7 +83,7 @@ fn cpu_seconds() -> Option<f64> {
     nanoseconds.map(|ns| ns / 1e9)
 }
 
-/// Highest memory of the process so far, where the system tells.
+/// Peak memory of the process so far, on Linux.
 fn peak_mib() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -107,81 +101,36 @@ fn noise(samples: usize) -> Vec<f32> {
 }
 
 /// The best of three.
-fn best_ms(clock: Clock, mut work: impl FnMut()) -> f64 {
-    let times = (0..3).map(|_| clock.milliseconds(&mut work));
-    times.fold(f64::INFINITY, f64::min)
-}
-
-/// One greedy step for as many sequences as there are contexts, nothing ever ending.
-fn step_ms<B: Backend>(decoder: &Decoder<B>, contexts: &Tensor<B, 3>, clock: Clock) -> f64 {
-    let all = best_ms(clock, || {
-        let mut state = decoder.start(contexts.clone());
-        let mut ids = vec![0; contexts.dims()[0]];
-        for _ in 0..STEPS {
-            let best = decoder.step(&ids, &mut state).argmax(1).into_data();
-            ids = best.iter::<i32>().collect();
-        }
-    });
-    all / STEPS as f64
-}
-
-fn network_times<B: Backend>(
-    path: &Path,
-    device: &burn::tensor::Device<B>,
-    clock: Clock,
-) -> Result<Times> {
-    let checkpoint = Checkpoint::open(path)?;
-    let settings = Settings::find(&checkpoint, None)?;
-    let input = |frames: usize, bands: usize| {
-        let values = TensorData::new(noise(frames * bands), [1, frames, bands]);
-        Tensor::<B, 3>::from_data(values, device)
-    };
-    let measure = |decoder: &Decoder<B>, contexts: &dyn Fn() -> Tensor<B, 3>| Times {
-        encoder: best_ms(clock, || {
-            drop(contexts());
-            // What a GPU has not done yet must be done.
-            let _ = B::sync(device);
-        }),
-        step: step_ms(decoder, &contexts(), clock),
-        step_of_batch: step_ms(decoder, &contexts().repeat_dim(0, BATCH_SEGMENTS), clock),
-    };
-    if let Some(prefix) = mt3::prefix_of(&checkpoint) {
-        let config = mt3::Mt3Config::of(&checkpoint, prefix, &settings)?;
-        let features = input(256, config.bands);
-        let (model, _) = mt3::Mt3::load(&checkpoint, prefix, config, device)?;
-        Ok(measure(model.decoder(), &|| {
-            let encoded = model.encode(features.clone());
-            match model.memory(&mt3::Mt3::<B>::first_memory_ids()) {
-                Some(memory) => Tensor::cat(vec![encoded, memory], 1),
-                None => encoded,
-            }
-        }))
-    } else {
-        let prefix = yourmt3::prefix_of(&checkpoint).unwrap_or_default();
-        let config = yourmt3::YourMt3Config::of(&checkpoint, prefix, &settings)?;
-        let (model, _) = yourmt3::YourMt3::load(&checkpoint, prefix, config, device)?;
-        let channels: Vec<usize> = (0..config.channels()).collect();
-        let spectrogram = input(yourmt3::FRAMES, yourmt3::BINS);
-        Ok(measure(model.decoder(), &|| {
-            model.contexts(model.encode(spectrogram.clone(), None), &channels)
-        }))
+fn best_ms(clock: Clock, mut work: impl FnMut() -> Result<()>) -> Result<f64> {
+    let mut best = f64::INFINITY;
+    for _ in 0..3 {
+        best = best.min(clock.milliseconds(&mut work)?);
     }
+    Ok(best)
 }
 
-fn ours(path: &Path, device: Device, clock: Clock) -> Result<Times> {
-    match device {
-        Device::Cpu => network_times::<Cpu>(path, &Default::default(), clock),
-        #[cfg(feature = "cuda")]
-        Device::Cuda { index } => {
-            let device = hitscribe_models::device::cuda_device(index);
-            network_times::<hitscribe_models::device::Cuda>(path, &device, clock)
-        }
-    }
+fn times(model: &TokenModel, clock: Clock) -> Result<Times> {
+    let (frames, bands) = (model.front_end().frames(), model.front_end().bands());
+    let features = Features {
+        values: noise(frames * bands),
+        frames,
+        bands,
+        starts_seconds: vec![0.0],
+    };
+    let segment = model.encode(&features)?;
+    let step_ms = |copies: usize| {
+        let all = best_ms(clock, || model.decode_steps(&segment, copies, STEPS));
+        all.map(|ms| ms / STEPS as f64)
+    };
+    Ok(Times {
+        encoder: best_ms(clock, || model.encode(&features).map(drop))?,
+        step: step_ms(1)?,
+        step_of_batch: step_ms(BATCH_SEGMENTS)?,
+    })
 }
 
-/// How a whole recording does, from sound to notes, with up to 128 ids for each sequence.
-fn long_recording(path: &Path, device: Device) -> Result<()> {
-    let (transcriber, _) = Transcriber::load(path, &LoadOptions::default(), device)?;
+/// The speed on a whole recording, from sound to notes, with up to 128 ids for each sequence.
+fn long_recording(model: &TokenModel) -> Result<()> {
     let sound = noise(LONG_SECONDS * SAMPLE_RATE_HZ as usize);
     for (batch_segments, words) in [(1, "one by one"), (usize::MAX, "in one batch")] {
         let options = TokenOptions {
@@ -190,8 +139,8 @@ fn long_recording(path: &Path, device: Device) -> Result<()> {
             ..TokenOptions::default()
         };
         let start = Instant::now();
-        let heard = transcriber.transcribe(&sound, &options, |_| true)?;
-        let ids: usize = heard.sequences.iter().flatten().map(|s| s.ids.len()).sum();
+        let out = model.transcribe(&sound, &options, |_| true)?;
+        let ids: usize = out.sequences.iter().flatten().map(|s| s.ids.len()).sum();
         println!(
             "{LONG_SECONDS} s, segments {words}, {ids} ids: real-time factor {:.4}",
             start.elapsed().as_secs_f64() / LONG_SECONDS as f64
@@ -200,7 +149,7 @@ fn long_recording(path: &Path, device: Device) -> Result<()> {
     Ok(())
 }
 
-/// What PyTorch takes; `None`, with the reason printed, if it cannot be asked.
+/// The times of PyTorch; `None`, with the reason printed, if it cannot run.
 fn pytorch(
     python: &str,
     checkpoint: &Path,
@@ -249,10 +198,11 @@ fn compare(path: &Path, device: Device, python: Option<&str>, threads: usize) ->
         1 if !on_gpu && cpu_seconds().is_some() => Clock::Cpu,
         _ => Clock::Wall,
     };
+    let (model, _) = TokenModel::load(path, &LoadOptions::default(), device)?;
     let mut own = Times::NONE;
     let mut theirs: Option<(Times, String)> = None;
     for _ in 0..ROUNDS {
-        own = own.best(ours(path, device, clock)?);
+        own = own.best(times(&model, clock)?);
         if let Some(python) = python.filter(|_| !on_gpu)
             && let Some((times, version)) = pytorch(python, path, threads, clock)
         {
@@ -289,7 +239,7 @@ fn compare(path: &Path, device: Device, python: Option<&str>, threads: usize) ->
         |times| times.step_of_batch,
     );
     if on_gpu {
-        long_recording(path, device)?;
+        long_recording(&model)?;
     }
     println!();
     Ok(())

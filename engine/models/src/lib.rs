@@ -1,6 +1,25 @@
-//! Networks and decoding: the only crate of Hitscribe that knows `burn`.
+//! The networks of Hitscribe on any device. The only crate that knows `burn`.
+//!
+//! - [`frame`]: [`DrumNet`] and [`PitchNet`], the built-in networks, which run frame by frame.
+//! - [`generate`]: [`TokenModel`], published models of the MT3 family, which decode tokens.
+//! - [`device`]: the choice between CPU and GPU, and what happens when a GPU fails.
+//!
+//! No public type names a backend, so that crates that use this one compile no code of the
+//! networks.
+
+#![cfg_attr(not(feature = "cuda"), forbid(unsafe_code))]
+#![deny(unsafe_code)]
 
 pub mod device;
 pub mod frame;
 pub mod generate;
-pub mod mt3_family;
+
+mod mt3_family;
+
+pub use frame::{DrumNet, PitchNet};
+pub use generate::TokenModel;
+pub use mt3_family::hyperparameters::Hyperparameters;
+pub use mt3_family::load::LoadReport;
+
+#[cfg(test)]
+mod tests;

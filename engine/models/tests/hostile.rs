@@ -1,6 +1,7 @@
-//! Damaged and malicious checkpoints and token streams: errors, never panics, never much memory.
+//! Damaged and malicious checkpoints and token streams: errors, no panics, little memory.
 //!
 //! A short deterministic version of the targets in `fuzz/`.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::{Path, PathBuf};
@@ -8,29 +9,30 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hitscribe_core::checkpoint::{Checkpoint, StoredTensor, write_safetensors};
 use hitscribe_core::tokens::SegmentTokens;
-use hitscribe_core::tokens::mt3::decode;
-use hitscribe_core::tokens::mt3::decode::DecodePath;
-use hitscribe_core::tokens::yourmt3::notes;
+use hitscribe_core::tokens::mt3::{self, ParseRules};
+use hitscribe_core::tokens::yourmt3;
+use hitscribe_models::Hyperparameters;
 use hitscribe_models::device::Device;
-use hitscribe_models::generate::{LoadOptions, Transcriber};
-use hitscribe_models::mt3_family::hyperparameters::Settings;
+use hitscribe_models::generate::{LoadOptions, TokenModel};
 
-/// Counts what is allocated, to show that memory stays bounded.
+/// Counts allocated bytes, to show that memory stays bounded.
 struct Counting;
 
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: everything is handed to the system's allocator unchanged.
+// SAFETY: all calls go to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let now = NOW.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
         PEAK.fetch_max(now, Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         NOW.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the pointer comes from `alloc` above, with this layout.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -84,7 +86,7 @@ fn mutate(original: &[u8], from: usize, to: usize, random: &mut Random) -> Vec<u
                 let end = (at + [1, 2, 4, 8][random.below(4)]).min(bytes.len());
                 bytes[at..end].copy_from_slice(&value[..end - at]);
             }
-            // A piece of the file once more.
+            // A duplicated piece of the file.
             6 => {
                 let start = random.below(bytes.len());
                 let piece = bytes[start..(start + random.below(200)).min(bytes.len())].to_vec();
@@ -100,7 +102,7 @@ fn mutate(original: &[u8], from: usize, to: usize, random: &mut Random) -> Vec<u
 }
 
 #[test]
-fn mutated_checkpoints_and_token_streams_are_survived() {
+fn mutated_checkpoints_and_token_streams_are_errors() {
     // One test, because the peak of memory is that of the process.
     checkpoints();
     whole_networks();
@@ -155,9 +157,9 @@ fn whole_networks() {
         .windows(8)
         .position(|window| window == b"data.pkl")
         .unwrap();
-    let settings = Settings {
+    let hyperparameters = Hyperparameters {
         heads: Some(2),
-        ..Settings::default()
+        ..Hyperparameters::default()
     };
     let mut random = Random(2);
     let (mut loaded, mut refused) = (0, 0);
@@ -169,10 +171,10 @@ fn whole_networks() {
         };
         std::fs::write(&path, mutate(&original, from, to, &mut random)).unwrap();
         let options = LoadOptions {
-            settings: settings.clone(),
+            hyperparameters: hyperparameters.clone(),
             ..LoadOptions::default()
         };
-        match Transcriber::load(&path, &options, Device::Cpu) {
+        match TokenModel::load(&path, &options, Device::Cpu) {
             Ok(_) => loaded += 1,
             Err(error) => {
                 refused += 1;
@@ -183,7 +185,7 @@ fn whole_networks() {
     assert!(loaded > 0 && refused > 100, "{loaded}, {refused}");
 }
 
-/// Small files whose few tensors are those of networks of terabytes, or of none that can be run.
+/// Small files whose few tensors belong to networks of terabytes, or to impossible ones.
 fn huge_networks() {
     const LONG: &[usize] = &[100_000, 1];
     const SHORT: &[usize] = &[64, 1];
@@ -235,7 +237,7 @@ fn huge_networks() {
         write_safetensors(&path, &stored.collect::<Vec<_>>()).unwrap();
         let before = NOW.load(Ordering::Relaxed);
         PEAK.store(before, Ordering::Relaxed);
-        let error = Transcriber::load(&path, &LoadOptions::default(), Device::Cpu)
+        let error = TokenModel::load(&path, &LoadOptions::default(), Device::Cpu)
             .map(|_| ())
             .unwrap_err()
             .to_string();
@@ -265,8 +267,8 @@ fn token_streams() {
             })
             .collect();
         let tokens: usize = segments.iter().map(|segment| segment.ids.len()).sum();
-        for path in [DecodePath::Mt3, DecodePath::MrMt3] {
-            let decoded = decode::decode(&segments, path);
+        for path in [ParseRules::Mt3, ParseRules::MrMt3] {
+            let decoded = mt3::parse(&segments, path);
             assert!(
                 decoded.notes.len() + decoded.invalid_events <= tokens,
                 "round {round}"
@@ -278,12 +280,12 @@ fn token_streams() {
                     .all(|note| note.pitch < 128 && (0.0..=1.0).contains(&note.confidence))
             );
         }
-        let decoded = notes::decode(&[segments]);
+        let decoded = yourmt3::parse(&[segments]);
         assert!(decoded.notes.len() <= tokens, "round {round}");
     }
 }
 
-/// Mostly ids of the vocabularies, now and then anything.
+/// Mostly ids of the vocabularies, sometimes any number.
 fn id(random: &mut Random) -> i32 {
     match random.below(12) {
         0 => random.next() as i32,

@@ -1,62 +1,48 @@
-//! The model of the process and its runs.
+//! The built-in models.
+
+use hitscribe_core::audio::resample::Resampler;
+use hitscribe_core::error::{Error, Result};
+use hitscribe_models::device::{self, DeviceChoice, Selected};
+use hitscribe_models::frame::drums::{DRUM_WEIGHTS, DrumConfig, DrumNet};
+use hitscribe_models::frame::pitched::{PITCH_WEIGHTS, PitchConfig, PitchNet};
 
 use crate::pipeline::drums::DrumPipeline;
-use crate::pipeline::frames::{Loaded, run_ready};
+use crate::pipeline::frames::run_ready;
 use crate::pipeline::pitched::PitchedPipeline;
 use crate::session::{Session, latency_samples};
 use crate::session_config::{MIN_HOP_FRAMES, SessionConfig};
-use hitscribe_core::audio::resample::Resampler;
-use hitscribe_core::error::{Error, Result};
-use hitscribe_models::device;
-use hitscribe_models::device::{Device, DeviceChoice, Selected};
-use hitscribe_models::frame::drums::{DRUM_WEIGHTS, DrumWeights, Drums};
-use hitscribe_models::frame::pitched::{PITCHED_WEIGHTS, Pitched, PitchedWeights};
 
 /// The built-in models on a device, shared by all sessions. `Send` and `Sync`.
-pub struct Engine {
-    pub(super) drums: Loaded<Drums>,
-    pub(super) pitched: Loaded<Pitched>,
+pub struct BuiltinModels {
+    drums: DrumNet,
+    pitched: PitchNet,
     selected: Selected,
 }
 
-impl Engine {
-    /// The built-in model on the device that was asked for. With [`DeviceChoice::Auto`] a GPU that
-    /// turns out not to work is left alone and [`Engine::selected`] says why.
+impl BuiltinModels {
+    /// Loads the models. With [`DeviceChoice::Auto`] the CPU replaces a GPU that does not work, and
+    /// [`BuiltinModels::selected`] has the reason.
     ///
     /// # Errors
-    /// [`Error::Device`] when the device was asked for by name and does not work.
-    pub fn builtin(choice: DeviceChoice) -> Result<Self> {
+    /// [`Error::Device`] if a device that was asked for by name does not work.
+    pub fn load(choice: DeviceChoice) -> Result<Self> {
         Self::with_weights(DRUM_WEIGHTS, choice)
     }
 
-    /// The same with other weights for one of the built-in networks, such as a fine-tuned copy: for the
-    /// pitched network if the file is one of its, else for the drum network.
+    /// The same with other weights for one of the networks, such as a fine-tuned copy: for the
+    /// pitched network if they fit it, else for the drum network.
     ///
     /// # Errors
-    /// [`Error::Model`] for damaged weights, [`Error::Device`] as for [`Engine::builtin`].
+    /// [`Error::Model`] for damaged weights, [`Error::Device`] as for [`BuiltinModels::load`].
     pub fn with_weights(bytes: &[u8], choice: DeviceChoice) -> Result<Self> {
-        let selected = device::select(choice)?;
-        let (drums, pitched) = match PitchedWeights::parse(bytes) {
+        let (drums, pitched) = match PitchConfig::of_weights(bytes) {
             Ok(_) => (DRUM_WEIGHTS, bytes),
-            Err(_) => (bytes, PITCHED_WEIGHTS),
+            Err(_) => (bytes, PITCH_WEIGHTS),
         };
-        let load = |device| -> Result<(Loaded<Drums>, Loaded<Pitched>)> {
-            Ok((Loaded::new(drums, device)?, Loaded::new(pitched, device)?))
-        };
-        let ((drums, pitched), selected) = match load(selected.device) {
-            Ok(loaded) => (loaded, selected),
-            Err(Error::Device { reason, .. }) if choice == DeviceChoice::Auto => {
-                let fallback_reason = Some(reason);
-                (
-                    load(Device::Cpu)?,
-                    Selected {
-                        device: Device::Cpu,
-                        fallback_reason,
-                    },
-                )
-            }
-            Err(error) => return Err(error),
-        };
+        let ((drums, pitched), selected) = device::load(choice, |device| {
+            let drums = DrumNet::load(drums, device)?;
+            Ok((drums, PitchNet::load(pitched, device)?))
+        })?;
         Ok(Self {
             drums,
             pitched,
@@ -64,19 +50,19 @@ impl Engine {
         })
     }
 
-    /// The device that is in use.
+    /// The device in use.
     pub fn selected(&self) -> &Selected {
         &self.selected
     }
 
-    /// Name of the model, for people.
+    /// Name for display.
     pub fn model_name(&self) -> &'static str {
         "Built-in"
     }
 
     #[cfg(test)]
-    pub(super) fn model_config(&self) -> &hitscribe_models::frame::drums::DrumConfig {
-        self.drums.model.config()
+    pub(super) fn drum_config(&self) -> &DrumConfig {
+        self.drums.config()
     }
 
     /// Begins a passage.
@@ -91,28 +77,29 @@ impl Engine {
                 reason: format!("must be at least {MIN_HOP_FRAMES}"),
             });
         }
-        Session::new(self, config)
+        Session::builtin(&self.drums, &self.pitched, config)
     }
 
-    /// Runs one step of every session that is ready, as one batch for each hop size, and returns how
-    /// many there were. Call it again while any of them is still ready.
+    /// Runs one step of every session that is ready, in one batch for each hop size. Returns the
+    /// number of sessions that were ready; to be called again until it is 0.
     ///
     /// # Errors
-    /// [`Error::Device`] when the GPU fails; the engine and all of its sessions are to be dropped then.
+    /// [`Error::Device`] if the GPU fails; the models and all of their sessions must be dropped
+    /// then.
     pub fn run(&self, sessions: &mut [&mut Session]) -> Result<usize> {
         let count = sessions.iter().filter(|s| s.is_ready()).count();
         let drums = sessions.iter_mut().filter_map(|s| s.drum_pipeline());
-        run_ready(&self.drums, drums.collect())?;
+        run_ready(self.drums.frames(), drums.collect())?;
         let pitched = sessions.iter_mut().filter_map(|s| s.pitched_pipeline());
-        run_ready(&self.pitched, pitched.collect())?;
+        run_ready(self.pitched.frames(), pitched.collect())?;
         Ok(count)
     }
 
-    /// The length at which pitched notes must be cut so that a session that hears them has no more latency
-    /// than one that hears drums alone.
+    /// Length in seconds at which pitched notes must be cut so that a session with them has no more
+    /// latency than one for drums alone.
     pub fn longest_live_note_seconds(&self, config: &SessionConfig) -> f64 {
-        let pitched = self.pitched.model.config();
-        let of_drums = DrumPipeline::latency_samples(self.drums.model.config(), config.hop_frames);
+        let pitched = self.pitched.config();
+        let of_drums = DrumPipeline::latency_samples(self.drums.config(), config.hop_frames);
         let shortest = SessionConfig {
             longest_note_seconds: 0.0,
             ..*config
@@ -124,14 +111,13 @@ impl Engine {
     }
 }
 
-/// [`Session::latency_samples`] of sessions of the built-in model, for who needs to know before the
-/// engine is loaded.
+/// [`Session::latency_samples`] of sessions of the built-in models, before these are loaded.
 ///
 /// # Errors
 /// [`Error::Setting`] for a sample rate that is out of range.
 pub fn builtin_latency_samples(config: &SessionConfig) -> Result<u64> {
-    let drums = DrumWeights::parse(DRUM_WEIGHTS)?.config;
-    let pitched = PitchedWeights::parse(PITCHED_WEIGHTS)?.config;
+    let drums = DrumConfig::of_weights(DRUM_WEIGHTS)?;
+    let pitched = PitchConfig::of_weights(PITCH_WEIGHTS)?;
     let resampler = Resampler::new(config.sample_rate_hz, drums.front_end.sample_rate_hz)?;
     Ok(latency_samples(&drums, &pitched, &resampler, config))
 }

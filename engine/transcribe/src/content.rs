@@ -1,16 +1,17 @@
-//! What a recording contains, and which kind of model suits it: an advice with its reasons, never a decision taken
-//! behind the user's back.
+//! What a recording contains, and which kind of model suits it.
 //!
-//! Three measurements that tell drums from pitched instruments, none of which is a spectral centroid (a bright guitar
-//! is not a drum, a kick alone is not a bass):
-//! - the *percussive share* of the energy: what stands as a vertical line in the spectrogram rather than a horizontal
-//!   one (median filtering, D. Fitzgerald, "Harmonic/percussive separation using median filtering", DAFx 2010);
-//! - the *breadth* of onsets: the share of the spectrum that rises when something begins;
-//! - the *decay* after onsets, in dB within a tenth of a second.
+//! Three measurements distinguish drums from pitched instruments. A spectral centroid is none of
+//! them: a bright guitar is not a drum, a single kick is not a bass.
+//! - The *percussive share* of the energy: vertical lines in the spectrogram as opposed to
+//!   horizontal ones (D. Fitzgerald, "Harmonic/percussive separation using median filtering", DAFx
+//!   2010).
+//! - The *breadth* of onsets: the share of the spectrum that rises at an onset.
+//! - The *decay* after onsets in dB within a tenth of a second.
 //!
-//! The limits were set on the development recordings, which they separate with room to spare: drums 1.06 to 1.58
-//! points, mixes .64 to .88, pitched instruments and bands without drums .11 to .52.
+//! The limits were set on the development recordings and separate them clearly: drums have 1.06 to
+//! 1.58 points, mixes .64 to .88, pitched instruments and bands without drums .11 to .52.
 
+mod evidence;
 mod spectrogram;
 
 use std::fmt;
@@ -19,13 +20,15 @@ use serde::Serialize;
 
 use spectrogram::Spectrogram;
 
-/// What a recording seems to contain.
+pub use evidence::ContentEvidence;
+
+/// The content of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Content {
-    /// Nothing to judge: silence, or less than a second.
+    /// Silence, or less than a second.
     Unknown,
-    /// Drums alone: a model or source that knows nothing but drums is safe, others may leak.
+    /// Drums alone.
     Drums,
     /// Drums and pitched instruments.
     Mixed,
@@ -33,46 +36,23 @@ pub enum Content {
     Pitched,
 }
 
-/// What was measured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct ContentEvidence {
-    /// Share of the energy that is percussive, 0..=1.
-    pub percussive_share: f32,
-    /// Median share of the spectrum that rises at onsets, 0..=1.
-    pub onset_breadth: f32,
-    /// Median fall of the level within a tenth of a second after onsets, in dB.
-    pub decay_db: f32,
-    /// Onsets in a second.
-    pub onsets_per_second: f32,
-}
-
-/// An advice with its evidence.
+/// The content of a recording with the evidence. Displayed as a verb phrase, to follow "it":
+/// "sounds like drums alone: ...".
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Advice {
-    /// What the recording seems to contain.
+pub struct ContentAnalysis {
+    /// What the recording contains.
     pub content: Content,
-    /// How drum-like it is: below .57 no drums, from .97 drums alone.
+    /// How drum-like it is: below .57 there are no drums, from .97 drums alone.
     pub drum_points: f32,
-    /// The measurements behind it.
+    /// The measurements.
     pub evidence: ContentEvidence,
 }
 
 const MIXED_POINTS: f32 = 0.57;
 const DRUMS_POINTS: f32 = 0.97;
-const BREADTH_WEIGHT: f32 = 0.5;
-const DECAY_WEIGHT_PER_DB: f32 = 0.02;
-const MAXIMUM_DECAY_DB: f32 = 15.0;
-
-impl ContentEvidence {
-    fn points(&self) -> f32 {
-        self.percussive_share
-            + BREADTH_WEIGHT * self.onset_breadth
-            + DECAY_WEIGHT_PER_DB * self.decay_db.clamp(0.0, MAXIMUM_DECAY_DB)
-    }
-}
 
 impl Content {
-    /// In words, to follow "sounds like".
+    /// In words, after "sounds like".
     const fn words(self) -> &'static str {
         match self {
             Self::Unknown => "too little to tell",
@@ -93,7 +73,7 @@ impl Content {
     }
 }
 
-impl fmt::Display for Advice {
+impl fmt::Display for ContentAnalysis {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "sounds like {}", self.content.words())?;
         if self.content == Content::Unknown {
@@ -111,12 +91,11 @@ impl fmt::Display for Advice {
     }
 }
 
-/// Looks at up to 30 s of mono audio, from the first sound on.
-///
-/// `sample_rate_hz` must be positive; samples that are not finite count as silence.
-pub fn advise(samples: &[f32], sample_rate_hz: u32) -> Advice {
+/// Analyzes up to 30 s of mono audio, from the first sound on. Samples that are not finite count as
+/// silence.
+pub fn analyze(samples: &[f32], sample_rate_hz: u32) -> ContentAnalysis {
     match Spectrogram::new(samples, sample_rate_hz) {
-        None => Advice {
+        None => ContentAnalysis {
             content: Content::Unknown,
             drum_points: 0.0,
             evidence: ContentEvidence::default(),
@@ -129,7 +108,7 @@ pub fn advise(samples: &[f32], sample_rate_hz: u32) -> Advice {
                 p if p >= MIXED_POINTS => Content::Mixed,
                 _ => Content::Pitched,
             };
-            Advice {
+            ContentAnalysis {
                 content,
                 drum_points,
                 evidence,
@@ -198,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn rendered_drums_chords_and_their_mix_are_told_apart() {
+    fn drums_chords_and_their_mix_are_distinguished() {
         let (mut drums, mut chords, mut mix) = (seconds(10), seconds(10), seconds(10));
         add_drums(&mut drums, 0.5);
         add_chords(&mut chords, 0.2);
@@ -209,27 +188,30 @@ mod tests {
             (chords, Content::Pitched),
             (mix, Content::Mixed),
         ] {
-            let advice = advise(&audio, RATE);
-            assert_eq!(advice.content, expected, "{advice:?}");
-            assert!(advice.to_string().contains('%'));
-            // The level says nothing about the content.
+            let analysis = analyze(&audio, RATE);
+            assert_eq!(analysis.content, expected, "{analysis:?}");
+            assert!(analysis.to_string().contains('%'));
+            // The level does not matter.
             let quiet: Vec<f32> = audio.iter().map(|x| x * 0.02).collect();
-            assert_eq!(advise(&quiet, RATE).content, expected);
+            assert_eq!(analyze(&quiet, RATE).content, expected);
         }
     }
 
     #[test]
-    fn silence_shreds_and_garbage_are_unknown_or_harmless() {
-        assert_eq!(advise(&[], RATE).content, Content::Unknown);
-        assert_eq!(advise(&seconds(3), RATE).content, Content::Unknown);
-        assert_eq!(advise(&[0.5; 100], RATE).content, Content::Unknown);
-        assert_eq!(advise(&[f32::NAN; 100_000], RATE).content, Content::Unknown);
+    fn silence_and_short_audio_are_unknown_and_garbage_is_harmless() {
+        assert_eq!(analyze(&[], RATE).content, Content::Unknown);
+        assert_eq!(analyze(&seconds(3), RATE).content, Content::Unknown);
+        assert_eq!(analyze(&[0.5; 100], RATE).content, Content::Unknown);
+        assert_eq!(
+            analyze(&[f32::NAN; 100_000], RATE).content,
+            Content::Unknown
+        );
         let mut spiky = seconds(3);
         spiky[40_000] = f32::INFINITY;
         spiky[50_000] = 1.0;
         for rate in [1, 8_000, RATE, 192_000] {
-            let advice = advise(&spiky, rate);
-            assert!(advice.drum_points.is_finite());
+            let analysis = analyze(&spiky, rate);
+            assert!(analysis.drum_points.is_finite());
         }
     }
 }

@@ -1,8 +1,16 @@
-//! A published model of the store, ready for sessions.
+//! Imported models of the MT3 family, and how a project refers to one.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use hitscribe_core::error::{Error, Result};
+use hitscribe_core::model_store::{Store, StoredModel, sha256_of_file};
+use hitscribe_models::device::Device;
+use hitscribe_models::generate::Sequence;
+use hitscribe_models::generate::allowed::AllowedNotes;
+use hitscribe_models::generate::{
+    LoadOptions, SegmentForm, SegmentJob, TokenModel, TokenOptions, TokenTranscription,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::leakage::live::delay_samples;
@@ -11,17 +19,11 @@ use crate::pipeline::tokens::{
 };
 use crate::session::Session;
 use crate::session_config::SessionConfig;
-use crate::source::Source;
-use hitscribe_core::error::{Error, Result};
-use hitscribe_core::model_store::{Store, StoredModel, sha256_of_file};
-use hitscribe_models::device::Device;
-use hitscribe_models::generate::greedy::Sequence;
-use hitscribe_models::generate::{LoadOptions, SegmentForm, SegmentJob, Transcriber};
 
-/// Segments that are decoded as one batch, at most.
-pub const MOST_IN_BATCH: usize = 8;
+/// Most segments that are decoded as one batch.
+pub const MAX_BATCH: usize = 8;
 
-/// A model of the store, as a project remembers it. Its name is for people: what counts is the checksum.
+/// A reference to a model of the store. The checksum identifies it, the name is for display.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelChoice {
     /// Name in the store.
@@ -39,41 +41,43 @@ impl From<&StoredModel> for ModelChoice {
     }
 }
 
-/// Why a model cannot be used.
-#[derive(Debug)]
-pub enum Unusable {
+/// Why a model cannot be used, in words that include what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelUnavailable {
     /// It is not in the store.
     Missing(String),
-    /// It is there, but its file is not what it was, or no model.
+    /// Its file has changed since it was imported, or is not a model.
     Damaged(String),
 }
 
 impl ModelChoice {
-    /// Whether this can be the choice of anyone: a project may hold anything.
+    /// Whether name and checksum have a valid form; a project file can contain anything.
     pub fn is_sound(&self) -> bool {
         let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
         self.sha256.len() == 64 && self.sha256.bytes().all(is_hex) && self.name.len() <= 64
     }
 
-    /// The file with these weights, and when it was written; none where there is none.
+    /// Path, size and modification time of the weights; none if they are not in the store.
     pub fn stamp(&self, store: &Store) -> Option<(PathBuf, u64, Option<SystemTime>)> {
         let listed = store.list().ok()?.into_iter().filter_map(|(_, m)| m.ok());
-        let path = store.weights(&listed.into_iter().find(|m| m.sha256 == self.sha256)?);
+        let path = store.weights_path(&listed.into_iter().find(|m| m.sha256 == self.sha256)?);
         let metadata = std::fs::metadata(&path).ok()?;
         Some((path, metadata.len(), metadata.modified().ok()))
     }
 
-    /// The file with these weights, read and compared.
+    /// Path of the weights, after their checksum was compared.
     ///
     /// # Errors
-    /// In words that say what can be done.
-    pub fn find(&self, store: &Store) -> Result<PathBuf, Unusable> {
+    /// [`ModelUnavailable`].
+    pub fn find(&self, store: &Store) -> Result<PathBuf, ModelUnavailable> {
         let name = &self.name;
-        let listed = store.list().map_err(|e| Unusable::Missing(e.to_string()))?;
+        let listed = store
+            .list()
+            .map_err(|e| ModelUnavailable::Missing(e.to_string()))?;
         let stored: Vec<_> = listed.into_iter().filter_map(|(_, m)| m.ok()).collect();
         let Some(model) = stored.iter().find(|model| model.sha256 == self.sha256) else {
             let is_other = stored.iter().any(|model| &model.name == name);
-            return Err(Unusable::Missing(if is_other {
+            return Err(ModelUnavailable::Missing(if is_other {
                 format!(
                     "the model {name} of this computer is another file than that of the project: choose it \
                      anew to use it, or import the one that the project was made with"
@@ -85,10 +89,10 @@ impl ModelChoice {
                 )
             }));
         };
-        let path = store.weights(model);
+        let path = store.weights_path(model);
         let damaged = |reason: &dyn std::fmt::Display| {
             let advice = "remove the model and import it again";
-            Unusable::Damaged(format!("{}: {reason}: {advice}", path.display()))
+            ModelUnavailable::Damaged(format!("{}: {reason}: {advice}", path.display()))
         };
         match sha256_of_file(&path) {
             Err(error) => Err(damaged(&error)),
@@ -98,20 +102,28 @@ impl ModelChoice {
             Ok(_) => Ok(path),
         }
     }
+
+    /// [`ModelChoice::find`] with the error of a store.
+    pub(crate) fn path_in(&self, store: &Store) -> Result<PathBuf> {
+        self.find(store).map_err(|error| {
+            let (ModelUnavailable::Missing(reason) | ModelUnavailable::Damaged(reason)) = error;
+            Error::store(store.folder(), reason)
+        })
+    }
 }
 
-/// What [`Session::latency_samples`] is for a live session of any published model, and the time that
-/// the leakage filter waits. Not part of it: the time that decoding takes.
+/// Latency of a live session of an imported model in samples: [`Session::latency_samples`] and the
+/// delay of the leakage filter, without the time for decoding.
 ///
 /// # Errors
 /// [`Error::Setting`] for a sample rate that is out of range.
-pub fn published_latency_samples(sample_rate_hz: u32) -> Result<u64> {
+pub fn imported_latency_samples(sample_rate_hz: u32) -> Result<u64> {
     let config = live_config(&SessionConfig::new(sample_rate_hz));
     let latency = latency_samples(&resampler(&config)?, &config);
     Ok(latency + delay_samples(sample_rate_hz))
 }
 
-/// How live sessions of published models are listened with.
+/// The configuration of a live session of an imported model.
 pub fn live_config(config: &SessionConfig) -> SessionConfig {
     SessionConfig {
         longest_note_seconds: LONGEST_LIVE_NOTE_SECONDS,
@@ -119,72 +131,92 @@ pub fn live_config(config: &SessionConfig) -> SessionConfig {
     }
 }
 
-/// A published model on a device. What [`super::Engine`] is for the built-in models, without its batch
-/// over live sources: those are served by the engine thread.
-pub struct Published {
-    transcriber: Transcriber,
+/// A model of the MT3 family on a device. `Send` and `Sync`.
+pub struct ImportedModel {
+    transcriber: TokenModel,
 }
 
-impl Published {
+impl ImportedModel {
     /// Loads a checkpoint.
     ///
     /// # Errors
-    /// Those of [`Transcriber::load`].
+    /// [`Error::Io`] and [`Error::Model`] for a file that cannot be read or is not a model of the
+    /// family, [`Error::Device`] if the GPU fails.
     pub fn load(path: &Path, device: Device) -> Result<Self> {
-        let (transcriber, report) = Transcriber::load(path, &LoadOptions::default(), device)?;
+        let name = path.display().to_string();
+        Self::load_as(&name, path, &LoadOptions::default(), device)
+    }
+
+    /// The same under the name that users know.
+    pub(crate) fn load_as(
+        name: &str,
+        path: &Path,
+        options: &LoadOptions<'_>,
+        device: Device,
+    ) -> Result<Self> {
+        let (transcriber, report) = TokenModel::load(path, options, device)?;
         if !report.unused.is_empty() {
             log::warn!(
-                "{}: {} tensors were not used",
-                path.display(),
-                report.unused.len()
+                "{name}: {} tensors were not used: {}",
+                report.unused.len(),
+                report.unused.join(", ")
             );
         }
         Ok(Self { transcriber })
     }
 
-    /// Loads a model of the store on the CPU.
-    ///
-    /// # Errors
-    /// [`Error::Store`] where it is missing or its file has changed, and those of [`Published::load`].
-    pub fn open(choice: &ModelChoice, store: &Store) -> Result<Self> {
-        let path = choice.find(store).map_err(|unusable| {
-            let (Unusable::Missing(reason) | Unusable::Damaged(reason)) = unusable;
-            Error::Store {
-                path: store.folder().to_owned(),
-                reason,
-            }
-        })?;
-        Self::load(&path, Device::Cpu)
+    /// Where it runs.
+    pub fn device(&self) -> Device {
+        *self.transcriber.device()
     }
 
-    /// What sessions need to know of it.
+    /// Transcribes a whole recording at once, mono at
+    /// [`SAMPLE_RATE_HZ`](hitscribe_core::features::mt3_family::SAMPLE_RATE_HZ). `on_progress` gets
+    /// the share that is done, 0 to 1, and returns whether to go on.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the GPU fails; the model must be dropped then.
+    pub fn transcribe(
+        &self,
+        samples: &[f32],
+        options: &TokenOptions,
+        on_progress: impl FnMut(f64) -> bool,
+    ) -> Result<TokenTranscription> {
+        self.transcriber.transcribe(samples, options, on_progress)
+    }
+
+    /// The form of its segments, which sessions need.
     pub fn form(&self) -> SegmentForm {
         self.transcriber.form()
     }
 
-    /// Begins a passage. Hop and parts of the settings do not matter.
+    /// Begins a passage with the notes that the source can contain. Hop and parts of `config` are
+    /// not used.
     ///
     /// # Errors
     /// [`Error::Setting`] for a sample rate that is out of range.
-    pub fn session(&self, config: &SessionConfig, source: Source) -> Result<Session> {
-        let mut session = Session::published(config, source)?;
+    pub fn session(
+        &self,
+        config: &SessionConfig,
+        source: impl Into<AllowedNotes>,
+    ) -> Result<Session> {
+        let mut session = Session::imported(config, source)?;
         session.model_ready(self.form());
         Ok(session)
     }
 
-    /// Decodes what the sessions, which must be of this model, are ready for, as one batch where they
-    /// are not too many. Returns the number of segments; call it again until there are none.
+    /// Decodes what the sessions, all of this model, are ready for, in batches. Returns the number
+    /// of segments; to be called again until it is 0.
     ///
     /// # Errors
-    /// [`Error::Device`] when the GPU fails; the model and its sessions are to be dropped then.
+    /// [`Error::Device`] if the GPU fails; the model and its sessions must be dropped then.
     pub fn run(&self, sessions: &mut [&mut Session]) -> Result<usize> {
         let mut requests: Vec<SegmentRequest> =
             sessions.iter_mut().flat_map(|s| s.requests()).collect();
         let count = requests.len();
         while !requests.is_empty() {
-            let batch: Vec<SegmentRequest> = requests
-                .drain(..requests.len().min(MOST_IN_BATCH))
-                .collect();
+            let batch: Vec<SegmentRequest> =
+                requests.drain(..requests.len().min(MAX_BATCH)).collect();
             let decoded = self.decode(&batch, &|| true)?;
             for (request, channels) in batch.into_iter().zip(decoded) {
                 request.answer(Some(channels));
@@ -194,7 +226,11 @@ impl Published {
         Ok(count)
     }
 
-    /// What is decoded of each segment, `[request][channel]`.
+    /// Decodes segments to `[request][channel]`. `keep_going` is asked between steps; false ends
+    /// the work with what has been decoded.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the GPU fails; the model must be dropped then.
     pub fn decode(
         &self,
         requests: &[SegmentRequest],
@@ -205,7 +241,7 @@ impl Published {
     }
 }
 
-impl From<Error> for Unusable {
+impl From<Error> for ModelUnavailable {
     fn from(error: Error) -> Self {
         Self::Damaged(error.to_string())
     }

@@ -1,23 +1,24 @@
-//! Settings of a session.
+//! Configuration of a session.
 
-use crate::drums::candidate::Sensitivity;
 use hitscribe_models::generate::allowed::AllowedNotes;
 
-/// Frames of the model in one step unless asked otherwise: 2.048 s.
+use crate::drums::candidate::Sensitivity;
+
+/// Default frames of the drum model in one step: 2.048 s.
 pub const HOP_FRAMES: usize = 256;
 
-/// The shortest step: 0.256 s. Shorter ones only cost more.
+/// Fewest frames in one step: 0.256 s. Shorter steps would cost more and gain little.
 pub const MIN_HOP_FRAMES: usize = 32;
 
-/// Length at which pitched notes are cut unless asked otherwise.
+/// Default length at which pitched notes are cut.
 pub const LONGEST_NOTE_SECONDS: f64 = 10.0;
 
-/// What there is to hear in a source.
+/// What is transcribed of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parts {
-    /// Whether to listen for drums.
+    /// Whether to transcribe drums.
     pub drums: bool,
-    /// The General MIDI program that pitched notes are written with; none to not listen for them.
+    /// General MIDI program of the pitched notes, 0..=127; none to leave them out.
     pub pitched_program: Option<u8>,
 }
 
@@ -27,7 +28,8 @@ impl Parts {
         drums: true,
         pitched_program: None,
     };
-    /// Everything. The model does not tell instruments apart: pitched notes are written as a piano's.
+    /// Drums and pitched notes. The model does not distinguish instruments: all get the program 0,
+    /// piano.
     pub const ALL: Self = Self {
         drums: true,
         pitched_program: Some(0),
@@ -43,28 +45,40 @@ impl From<&AllowedNotes> for Parts {
     }
 }
 
-/// How a source is listened to.
+impl From<Parts> for AllowedNotes {
+    fn from(parts: Parts) -> Self {
+        match (parts.drums, parts.pitched_program) {
+            (true, None) => Self::drums(),
+            (true, Some(_)) => Self::everything(),
+            (false, Some(_)) => Self::programs(0..128),
+            (false, None) => Self::programs([]),
+        }
+    }
+}
+
+/// How a source is transcribed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SessionConfig {
     /// Rate of the samples that will be pushed, 4 to 768 kHz.
     pub sample_rate_hz: u32,
-    /// Frames of the drum model (8 ms) in one step, at least [`MIN_HOP_FRAMES`]: fewer answer sooner.
+    /// Frames of the drum model (8 ms each) in one step, at least [`MIN_HOP_FRAMES`]. Fewer frames
+    /// mean less latency and more computing.
     pub hop_frames: usize,
-    /// How much is a hit.
+    /// How sensitive the models are.
     pub sensitivity: Sensitivity,
-    /// Where the first sample lies on the source's timeline, in samples. The model's frames lie on a
-    /// grid that begins at 0 there, so that the same audio gives the same notes wherever a passage
-    /// begins.
+    /// Position of the first sample on the timeline of the source, in samples. Frames are aligned
+    /// with a grid that begins at 0 there, so that the same audio gives the same notes wherever a
+    /// passage begins.
     pub timeline_samples: i64,
-    /// What to listen for.
+    /// What is transcribed.
     pub parts: Parts,
-    /// Pitched notes that last longer are cut. A note comes out when it ends, so this is part of the
-    /// latency of sessions that hear pitched notes.
+    /// Longer pitched notes are cut. A note is given out when it ends, so this is part of the
+    /// latency of sessions with pitched notes.
     pub longest_note_seconds: f64,
 }
 
 impl SessionConfig {
-    /// The defaults at a sample rate: drums.
+    /// Drums, with the defaults.
     pub fn new(sample_rate_hz: u32) -> Self {
         Self {
             sample_rate_hz,

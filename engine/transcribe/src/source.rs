@@ -1,13 +1,12 @@
-//! What a track contains, and therefore what may be heard on it.
+//! What a track contains, and which notes can therefore be on it.
 
+use hitscribe_core::DrumClass;
+use hitscribe_models::generate::allowed::AllowedNotes;
 use serde::{Deserialize, Serialize};
 
 use crate::session_config::Parts;
-use hitscribe_core::DrumClass;
-use hitscribe_models::generate::allowed::AllowedNotes;
 
-/// What the user says the track is. Hits of drums that cannot be on it are bleed and are not
-/// transcribed.
+/// The content of a track. Hits of drums that cannot be on it are bleed and are not transcribed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
@@ -39,17 +38,17 @@ pub enum Source {
 }
 
 impl Source {
-    /// Whether drums are all there is, so that a pitched note can only be leakage.
+    /// Whether there are only drums, so that every pitched note is leakage.
     pub const fn is_drums_only(self) -> bool {
         !matches!(self, Self::FullMix) && !self.is_pitched_only()
     }
 
-    /// Whether there are no drums, so that a hit can only be leakage.
+    /// Whether there are no drums.
     pub const fn is_pitched_only(self) -> bool {
         matches!(self, Self::Bass | Self::Guitar | Self::Keys)
     }
 
-    /// What to listen for on such a track.
+    /// What the built-in models transcribe on such a track.
     pub const fn parts(self) -> Parts {
         Parts {
             drums: !self.is_pitched_only(),
@@ -62,7 +61,7 @@ impl Source {
         }
     }
 
-    /// What a model of the MT3 family may say about such a track.
+    /// The notes that a model of the MT3 family may decode on such a track.
     pub fn mask(self) -> AllowedNotes {
         match self {
             Self::FullMix => AllowedNotes::everything(),
@@ -70,7 +69,7 @@ impl Source {
             Self::Bass => AllowedNotes::programs(32..=39),
             Self::Guitar => AllowedNotes::programs(24..=31),
             Self::Keys => AllowedNotes::programs((0..=7).chain(16..=23)),
-            // Congas, whistles and the like belong to no class of ours.
+            // Congas, whistles and the like belong to none of the classes.
             _ => AllowedNotes::drum_keys((0..128).filter(|&key| {
                 match DrumClass::from_gm_note(key) {
                     Some(class) => self.allows(class),
@@ -95,8 +94,8 @@ impl Source {
         }
     }
 
-    /// Whether a note with this MIDI key can be on such a track at all. Pitched notes pass: whether
-    /// they are leakage is the filter's question, not the microphone's.
+    /// Whether a note with this MIDI key can be on such a track. Pitched notes can: the leakage
+    /// filter decides about them.
     pub fn admits(self, is_drum: bool, key: u8) -> bool {
         let allowed = || match DrumClass::from_gm_note(key) {
             Some(class) => self.allows(class),
@@ -106,12 +105,18 @@ impl Source {
     }
 }
 
+impl From<Source> for AllowedNotes {
+    fn from(source: Source) -> Self {
+        source.mask()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_class_has_a_source_of_its_own() {
+    fn every_class_has_a_close_microphone() {
         let close = [
             Source::Kick,
             Source::Snare,
@@ -131,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mask_for_published_models_is_the_source() {
+    fn the_mask_for_imported_models_matches_the_source() {
         let is = |source: Source, text: &str| source.mask() == text.parse().unwrap();
         assert!(is(Source::DrumBus, "drums") && is(Source::FullMix, "mix"));
         assert!(is(Source::Bass, "bass") && is(Source::Guitar, "guitar"));

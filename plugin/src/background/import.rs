@@ -1,21 +1,18 @@
-//! An audio file as a passage of the take, transcribed in the background.
+//! Transcribes an audio file into a passage of the take, in the background.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use hitscribe::{Engine, ModelChoice, Published, Session, SessionConfig, judged};
-use hitscribe_core::audio::downmix;
-use hitscribe_core::audio::file::AudioFile;
+use hitscribe::{DeviceChoice, ModelChoice, PlacedNote, Transcriber, mark_leakage};
 use hitscribe_core::error::Result;
-use hitscribe_core::model_store::Store;
-use hitscribe_core::note::PlacedNote;
 use hitscribe_live::LiveSettings;
 use hitscribe_live::take::{Overview, Passage, Take, TakeNote, TempoChange};
-use hitscribe_models::device::{DeviceChoice, guarded};
+use hitscribe_models::device::guarded;
 use parking_lot::Mutex;
 
-/// A transcription that is under way. When it is dropped it ends without a result.
+/// A transcription in progress. Dropping it cancels the transcription.
 #[derive(Default)]
 pub struct Import {
     shared: Arc<Shared>,
@@ -29,12 +26,12 @@ struct Shared {
 }
 
 impl Import {
-    /// Starts to transcribe `path` into `take`, as a track of this kind would be heard by the built-in
-    /// models, or by `model`.
+    /// Starts to transcribe `path` into `take` with `live_settings`, by an imported model or the
+    /// built-in ones.
     pub fn start(
         path: PathBuf,
         take: Arc<Mutex<Take>>,
-        listening: LiveSettings,
+        live_settings: LiveSettings,
         model: Option<ModelChoice>,
     ) -> Self {
         let import = Self::default();
@@ -44,7 +41,7 @@ impl Import {
             .spawn(move || {
                 let tempo = last_tempo(&take.lock());
                 let passage = guarded("import", || {
-                    transcribe(&path, listening, model.as_ref(), tempo, &shared)
+                    transcribe(&path, live_settings, model.as_ref(), tempo, &shared)
                 });
                 let outcome = match passage.and_then(|passage| passage) {
                     _ if shared.is_cancelled.load(Ordering::Relaxed) => return,
@@ -59,12 +56,13 @@ impl Import {
         import
     }
 
-    /// How far it is, 0 to 1.
+    /// Progress from 0 to 1.
     pub fn progress(&self) -> f32 {
         self.shared.progress_permille.load(Ordering::Relaxed) as f32 / 1000.0
     }
 
-    /// The index of the new passage in the take, or what went wrong, once; none while it works.
+    /// The index of the new passage in the take, or the error. Returned only once; none while the
+    /// transcription is running.
     pub fn take_outcome(&self) -> Option<std::result::Result<usize, String>> {
         self.shared.outcome.lock().take()
     }
@@ -76,45 +74,7 @@ impl Drop for Import {
     }
 }
 
-/// What hears a recording.
-enum Listener {
-    Builtin(Box<Engine>),
-    Published(Box<Published>),
-}
-
-impl Listener {
-    fn load(model: Option<&ModelChoice>) -> Result<Self> {
-        Ok(match model {
-            None => Self::Builtin(Box::new(Engine::builtin(DeviceChoice::Cpu)?)),
-            Some(choice) => Self::Published(Box::new(Published::open(choice, &Store::of_user()?)?)),
-        })
-    }
-
-    fn session(&self, listening: LiveSettings, sample_rate_hz: u32) -> Result<Session> {
-        let config = SessionConfig {
-            sensitivity: listening.sensitivity,
-            parts: listening.source.parts(),
-            // Nothing has to leave in time: notes are as long as they are.
-            longest_note_seconds: f64::INFINITY,
-            ..SessionConfig::new(sample_rate_hz)
-        };
-        match self {
-            Self::Builtin(engine) => engine.session(&config),
-            Self::Published(model) => model.session(&config, listening.source),
-        }
-    }
-
-    /// Runs what the session is ready for.
-    fn run(&self, session: &mut Session) -> Result<()> {
-        match self {
-            Self::Builtin(engine) => while engine.run(&mut [&mut *session])? > 0 {},
-            Self::Published(model) => while model.run(&mut [&mut *session])? > 0 {},
-        }
-        Ok(())
-    }
-}
-
-/// What the host has last said of tempo and meter: the recording is taken for one of this project.
+/// The last tempo and meter of the host, which the recording is assumed to share.
 fn last_tempo(take: &Take) -> Option<TempoChange> {
     let last = *take.passages.last()?.tempo.last()?;
     Some(TempoChange {
@@ -125,44 +85,47 @@ fn last_tempo(take: &Take) -> Option<TempoChange> {
 
 fn transcribe(
     path: &Path,
-    listening: LiveSettings,
+    live_settings: LiveSettings,
     model: Option<&ModelChoice>,
     tempo: Option<TempoChange>,
     shared: &Shared,
 ) -> Result<Passage> {
-    let listener = Listener::load(model)?;
-    let mut file = AudioFile::open(path)?;
-    let sample_rate_hz = file.sample_rate_hz();
-    let (total, channel_count) = (file.declared_frames(), file.channel_count());
-    let mut session = listener.session(listening, sample_rate_hz)?;
+    let builder = Transcriber::builder().device(DeviceChoice::Cpu);
+    let transcriber = match model {
+        None => builder.builtin()?,
+        Some(choice) => builder.open_stored(choice)?,
+    };
+    let (mut peaks, mut overview, mut length_frames) = (Vec::new(), None, 0);
+    let source = live_settings.source;
+    let transcription = transcriber
+        .options()
+        .source(source)
+        .sensitivity(live_settings.sensitivity)
+        .on_progress(|progress| {
+            if let Some(share) = progress.share() {
+                let permille = (share * 1000.0) as u32;
+                shared.progress_permille.store(permille, Ordering::Relaxed);
+            }
+            match shared.is_cancelled.load(Ordering::Relaxed) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        })
+        .on_audio(|block| {
+            let rate_hz = f64::from(block.sample_rate_hz);
+            let overview = overview.get_or_insert_with(|| Overview::new(rate_hz));
+            peaks.extend(overview.push(block.samples));
+            length_frames += block.samples.len() as u64;
+        })
+        .file(path)?;
+    let sample_rate_hz = transcription.sample_rate_hz;
     let mut passage = Passage::new(f64::from(sample_rate_hz));
     passage.was_playing = true;
     if let Some(tempo) = tempo {
         passage.change_tempo(tempo);
     }
-    let mut overview = Overview::new(f64::from(sample_rate_hz));
-    let (mut mono, mut notes) = (Vec::new(), Vec::new());
-    while let Some(block) = file.next_block()? {
-        if shared.is_cancelled.load(Ordering::Relaxed) {
-            return Ok(passage);
-        }
-        mono.clear();
-        downmix(block, channel_count, &mut mono);
-        passage.extend(mono.len() as u64, &overview.push(&mono));
-        session.push(&mono);
-        listener.run(&mut session)?;
-        if let Some(total) = total.filter(|total| *total > 0) {
-            let done = session.pushed_samples() as f64 / total as f64;
-            let permille = (done * 1000.0).min(1000.0) as u32;
-            shared.progress_permille.store(permille, Ordering::Relaxed);
-        }
-    }
-    session.finish();
-    listener.run(&mut session)?;
-    session.take_notes(&mut notes);
-    let source = listening.source;
-    notes.retain(|note| source.admits(note.is_drum, note.pitch));
-    for (note, is_leakage) in judged(&notes, sample_rate_hz, source) {
+    passage.extend(length_frames, &peaks);
+    for (note, is_leakage) in mark_leakage(&transcription.placed_notes(), sample_rate_hz, source) {
         passage.insert(take_note(&note, is_leakage));
     }
     Ok(passage)
@@ -200,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_becomes_a_passage_and_junk_an_error_that_names_it() {
+    fn a_file_becomes_a_passage_and_an_error_names_the_file() {
         let take = Arc::new(Mutex::new(Take::default()));
         let audio = concat!(
             env!("CARGO_MANIFEST_DIR"),
@@ -210,7 +173,7 @@ mod tests {
         assert_eq!(index, 0);
         assert!(take.lock().passages[0].length_frames > 0);
         let error = outcome(
-            Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/import.rs")),
+            Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.rs")),
             &take,
         )
         .unwrap_err();

@@ -1,4 +1,4 @@
-//! Work on threads of its own: transcribing a dropped file, playing the take.
+//! Work on background threads: transcribing an audio file, rendering a preview.
 
-pub mod audition;
 pub mod import;
+pub mod preview;

@@ -1,4 +1,4 @@
-//! A small window to choose a file: the window toolkit has no dialogue.
+//! A file dialog, because the window toolkit has none.
 
 use std::path::{Path, PathBuf};
 
@@ -7,19 +7,19 @@ use egui::{Key, RichText, ScrollArea, TextEdit, Ui, Window};
 use crate::editor::style::palette;
 use crate::user_files;
 
-/// Files of a folder that are shown, at most.
-const MOST_ENTRIES: usize = 2_000;
+/// Largest number of entries that are listed.
+const MAX_ENTRIES: usize = 2_000;
 
-/// What is being looked for.
+/// The kind of file to open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum FileKind {
     /// A recording to transcribe.
     Audio,
     /// A note map.
     NoteMap,
 }
 
-impl Wanted {
+impl FileKind {
     fn title(self) -> &'static str {
         match self {
             Self::Audio => "Open audio",
@@ -27,7 +27,14 @@ impl Wanted {
         }
     }
 
-    fn fits(self, path: &Path) -> bool {
+    fn none_text(self) -> &'static str {
+        match self {
+            Self::Audio => "No audio files here",
+            Self::NoteMap => "No note maps here",
+        }
+    }
+
+    fn matches(self, path: &Path) -> bool {
         let known: &[&str] = match self {
             Self::Audio => &["wav", "aif", "aiff", "flac", "mp3", "ogg"],
             Self::NoteMap => &["json"],
@@ -37,42 +44,42 @@ impl Wanted {
     }
 }
 
-/// The open window.
-pub struct Browser {
-    wanted: Wanted,
+/// The open dialog.
+pub struct FileDialog {
+    kind: FileKind,
     folder: PathBuf,
-    /// What is typed or pasted.
+    /// Content of the path field.
     text: String,
     folders: Vec<PathBuf>,
     files: Vec<PathBuf>,
-    problem: Option<String>,
+    error: Option<String>,
 }
 
-impl Browser {
-    /// Opens at a folder, or the nearest one above it that exists.
-    pub fn open(wanted: Wanted, folder: &Path) -> Self {
+impl FileDialog {
+    /// Opens the dialog at a folder, or at the nearest existing one above it.
+    pub fn open(kind: FileKind, folder: &Path) -> Self {
         let exists = folder.ancestors().find(|folder| folder.is_dir());
         let folder = exists.map_or_else(user_files::home, Path::to_owned);
-        let mut browser = Self {
-            wanted,
+        let mut dialog = Self {
+            kind,
             folder: PathBuf::new(),
             text: String::new(),
             folders: Vec::new(),
             files: Vec::new(),
-            problem: None,
+            error: None,
         };
-        browser.enter(&folder);
-        browser
+        dialog.enter(&folder);
+        dialog
     }
 
-    /// What is being looked for.
-    pub fn wanted(&self) -> Wanted {
-        self.wanted
+    /// The kind of file to open.
+    pub fn kind(&self) -> FileKind {
+        self.kind
     }
 
     fn enter(&mut self, folder: &Path) {
         match std::fs::read_dir(folder) {
-            Err(error) => self.problem = Some(format!("{}: {error}", folder.display())),
+            Err(error) => self.error = Some(format!("{}: {error}", folder.display())),
             Ok(entries) => {
                 let is_hidden = |path: &PathBuf| {
                     path.file_name()
@@ -82,37 +89,37 @@ impl Browser {
                     .flatten()
                     .map(|entry| entry.path())
                     .filter(|path| !is_hidden(path))
-                    .take(MOST_ENTRIES)
+                    .take(MAX_ENTRIES)
                     .collect();
                 paths.sort();
                 (self.folders, self.files) = paths.into_iter().partition(|path| path.is_dir());
-                self.files.retain(|file| self.wanted.fits(file));
+                self.files.retain(|file| self.kind.matches(file));
                 self.folder = folder.to_owned();
                 self.text = folder.display().to_string();
-                self.problem = None;
+                self.error = None;
             }
         }
     }
 
-    /// Draws the window. Returns a file when one is chosen; `is_open` becomes false when the user is
-    /// done.
+    /// Draws the dialog. Returns the file that the user has selected. `is_open` becomes false when
+    /// the dialog is closed.
     pub fn show(&mut self, ui: &Ui, is_open: &mut bool) -> Option<PathBuf> {
-        let mut chosen = None;
-        Window::new(self.wanted.title())
+        let mut selected = None;
+        Window::new(self.kind.title())
             .open(is_open)
             .default_pos([260.0, 110.0])
             .default_width(430.0)
-            .show(ui.ctx(), |ui| chosen = self.content(ui));
-        if chosen.is_some() {
+            .show(ui.ctx(), |ui| selected = self.content(ui));
+        if selected.is_some() {
             *is_open = false;
         }
-        chosen
+        selected
     }
 
     fn content(&mut self, ui: &mut Ui) -> Option<PathBuf> {
         let mut target: Option<PathBuf> = None;
         ui.horizontal(|ui| {
-            if ui.button("Up").on_hover_text("The folder above").clicked() {
+            if ui.button("Up").on_hover_text("Parent folder").clicked() {
                 target = self.folder.parent().map(Path::to_owned);
             }
             let field = TextEdit::singleline(&mut self.text)
@@ -123,8 +130,8 @@ impl Browser {
                 target = Some(PathBuf::from(self.text.trim()));
             }
         });
-        if let Some(problem) = &self.problem {
-            ui.label(RichText::new(problem).color(palette(ui).alarm));
+        if let Some(error) = &self.error {
+            ui.label(RichText::new(error).color(palette(ui).alarm));
         }
         ScrollArea::vertical()
             .max_height(300.0)
@@ -146,7 +153,7 @@ impl Browser {
                     }
                 }
                 if self.folders.is_empty() && self.files.is_empty() {
-                    ui.label(RichText::new("Nothing here that fits").color(palette(ui).faint));
+                    ui.label(RichText::new(self.kind.none_text()).color(palette(ui).faint));
                 }
             });
         let target = target?;
@@ -157,7 +164,7 @@ impl Browser {
         if target.is_file() {
             return Some(target);
         }
-        self.problem = Some(format!("{}: there is no such file", target.display()));
+        self.error = Some(format!("{}: file not found", target.display()));
         None
     }
 }
@@ -167,17 +174,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_files_that_fit_are_listed_and_a_missing_folder_is_left() {
-        let folder = std::env::temp_dir().join(format!("hitscribe-browser-{}", std::process::id()));
+    fn only_matching_files_are_listed_and_a_missing_folder_opens_its_parent() {
+        let folder = std::env::temp_dir().join(format!("hitscribe-dialog-{}", std::process::id()));
         std::fs::create_dir_all(folder.join("inside")).unwrap();
         for name in ["b.WAV", "a.flac", "map.json", ".hidden.wav"] {
             std::fs::write(folder.join(name), b"").unwrap();
         }
-        let audio = Browser::open(Wanted::Audio, &folder.join("gone/further"));
+        let audio = FileDialog::open(FileKind::Audio, &folder.join("gone/further"));
         assert_eq!(audio.folder, folder);
         assert_eq!(audio.files, [folder.join("a.flac"), folder.join("b.WAV")]);
         assert_eq!(audio.folders, [folder.join("inside")]);
-        let maps = Browser::open(Wanted::NoteMap, &folder);
+        let maps = FileDialog::open(FileKind::NoteMap, &folder);
         assert_eq!(maps.files, [folder.join("map.json")]);
         std::fs::remove_dir_all(&folder).unwrap();
     }

@@ -1,4 +1,4 @@
-//! Recordings that come in, chosen or dropped: transcribed into the take, one after another.
+//! Recordings that were opened or dropped. They are transcribed into the take one after another.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -13,30 +13,31 @@ use parking_lot::Mutex;
 use crate::background::import::Import;
 use crate::editor::style::palette;
 
-/// The recording that is transcribed, and those that wait.
+/// The recording being transcribed and the queued ones.
 #[derive(Default)]
-pub struct Incoming {
+pub struct ImportQueue {
     import: Option<Import>,
-    waiting: VecDeque<PathBuf>,
+    queued: VecDeque<PathBuf>,
 }
 
-impl Incoming {
-    /// Lets `path` be transcribed after those that wait.
+impl ImportQueue {
+    /// Adds a recording to the end of the queue.
     pub fn add(&mut self, path: PathBuf) {
-        self.waiting.push_back(path);
+        self.queued.push_back(path);
     }
 
-    /// Whether there is nothing to wait for.
+    /// Whether nothing is being transcribed or queued.
     pub fn is_idle(&self) -> bool {
-        self.import.is_none() && self.waiting.is_empty()
+        self.import.is_none() && self.queued.is_empty()
     }
 
-    /// Begins what is next, as a track of this kind would be heard by the model of the project. When one has ended: the index of
-    /// its passage in the take, or what went wrong.
+    /// Starts the next recording when the last one has ended, with the settings and the model of
+    /// the project. Returns the result of one that has ended: the index of its passage in the take,
+    /// or the error.
     pub fn advance(
         &mut self,
         take: &Arc<Mutex<Take>>,
-        listening: LiveSettings,
+        live_settings: LiveSettings,
         model: Option<ModelChoice>,
     ) -> Option<Result<usize, String>> {
         let outcome = self.import.as_ref().and_then(Import::take_outcome);
@@ -44,21 +45,21 @@ impl Incoming {
             self.import = None;
         }
         if self.import.is_none()
-            && let Some(path) = self.waiting.pop_front()
+            && let Some(path) = self.queued.pop_front()
         {
-            self.import = Some(Import::start(path, take.clone(), listening, model));
+            self.import = Some(Import::start(path, take.clone(), live_settings, model));
         }
         outcome
     }
 
-    /// How far it is, with a way to end it.
+    /// Draws the progress and the cancel button.
     pub fn show(&mut self, ui: &mut Ui) {
         let Some(import) = &self.import else {
             return;
         };
-        let text = match self.waiting.len() {
+        let text = match self.queued.len() {
             0 => "Transcribing".to_owned(),
-            waiting => format!("Transcribing, {waiting} wait"),
+            queued => format!("Transcribing ({queued} queued)"),
         };
         let bar = egui::ProgressBar::new(import.progress()).desired_width(160.0);
         ui.add(bar.text(text));
@@ -68,23 +69,23 @@ impl Incoming {
     }
 }
 
-/// Files that were dropped onto the editor since the last frame. While some are held over it, says
-/// what a drop will do; `own` is a file that is on its way out of the editor.
+/// The files that were dropped on the editor since the last frame. While files are dragged over the
+/// editor, shows what a drop will do. `own` is the file that is being dragged out of the editor.
 pub fn drops(ui: &Ui, own: Option<&Path>) -> Vec<PathBuf> {
     invite(ui, own);
     let path = |file: &egui::DroppedFileHandle| file.path().to_owned();
     ui.input(|input| input.raw.dropped_files.iter().map(path).collect())
 }
 
-/// Says over the whole window what will happen while files are held over it.
+/// Shows what a drop will do while files are dragged over the window.
 fn invite(ui: &Ui, own: Option<&Path>) {
     let text = ui.input(|input| {
-        let held = &input.raw.hovered_files;
+        let dragged = &input.raw.hovered_files;
         let is_own = |file: &egui::HoveredFile| {
             own.zip(file.path.as_deref())
-                .is_some_and(|(own, held)| is_same(own, held))
+                .is_some_and(|(own, dragged)| is_same(own, dragged))
         };
-        (!held.iter().any(is_own)).then(|| invitation(held))?
+        (!dragged.iter().any(is_own)).then(|| invitation(dragged))?
     });
     let Some(text) = text else {
         return;
@@ -104,10 +105,10 @@ fn invite(ui: &Ui, own: Option<&Path>) {
     painter.galley(place.min, galley, colors.text);
 }
 
-/// Whether two paths lead to one file: systems tell of a drop with links followed.
+/// Whether two paths lead to the same file. Systems report dropped files with links resolved.
 pub fn is_same(one: &Path, other: &Path) -> bool {
-    let followed = |path: &Path| path.canonicalize().ok();
-    one == other || followed(one).is_some_and(|one| followed(other) == Some(one))
+    let resolved = |path: &Path| path.canonicalize().ok();
+    one == other || resolved(one).is_some_and(|one| resolved(other) == Some(one))
 }
 
 fn is_midi(path: &Path) -> bool {
@@ -119,7 +120,7 @@ fn is_midi(path: &Path) -> bool {
     })
 }
 
-/// What a drop of these files would do; none if there are none.
+/// What a drop of these files will do; none without files.
 fn invitation(files: &[egui::HoveredFile]) -> Option<String> {
     let name = |path: &Path| {
         path.file_name()
@@ -131,15 +132,12 @@ fn invitation(files: &[egui::HoveredFile]) -> Option<String> {
             let name = file.path.as_deref().and_then(name);
             let name = name.unwrap_or_else(|| "the recording".to_owned());
             Some(if is_midi(Path::new(&name)) {
-                format!("{name} is MIDI already: drop it onto a track of the host")
+                format!("{name} is a MIDI file: drop it on a track in your DAW")
             } else {
-                format!("Drop to transcribe {name} into the take")
+                format!("Drop to transcribe {name}")
             })
         }
-        files => Some(format!(
-            "Drop to transcribe {} recordings into the take",
-            files.len()
-        )),
+        files => Some(format!("Drop to transcribe {} recordings", files.len())),
     }
 }
 
@@ -158,18 +156,18 @@ mod tests {
         }
 
         fn bytes(&self) -> Result<Vec<u8>, String> {
-            Err("nobody reads it through the toolkit".to_owned())
+            Err("not read through the toolkit".to_owned())
         }
     }
 
-    fn held(name: &str) -> HoveredFile {
+    fn dragged(name: &str) -> HoveredFile {
         HoveredFile {
             path: Some(PathBuf::from("/music").join(name)),
             ..HoveredFile::default()
         }
     }
 
-    /// What [`invite`] writes while these files are held over the window.
+    /// What [`invite`] shows while these files are dragged over the window.
     fn invited(hovered_files: Vec<HoveredFile>, own: Option<&Path>) -> Vec<String> {
         let input = RawInput {
             hovered_files,
@@ -184,25 +182,25 @@ mod tests {
     }
 
     #[test]
-    fn who_holds_files_over_the_window_is_told_what_a_drop_does() {
+    fn dragged_files_show_what_a_drop_will_do() {
         assert!(invited(Vec::new(), None).is_empty());
         assert_eq!(
-            invited(vec![held("Übung 1.wav")], None),
-            ["Drop to transcribe Übung 1.wav into the take"]
+            invited(vec![dragged("Übung 1.wav")], None),
+            ["Drop to transcribe Übung 1.wav"]
         );
-        let two = invited(vec![held("kick.wav"), held("snare.wav")], None);
-        assert_eq!(two, ["Drop to transcribe 2 recordings into the take"]);
+        let two = invited(vec![dragged("kick.wav"), dragged("snare.wav")], None);
+        assert_eq!(two, ["Drop to transcribe 2 recordings"]);
         assert_eq!(
-            invited(vec![held("Fill.MID")], None),
-            ["Fill.MID is MIDI already: drop it onto a track of the host"]
+            invited(vec![dragged("Fill.MID")], None),
+            ["Fill.MID is a MIDI file: drop it on a track in your DAW"]
         );
-        // What is being dragged out of the editor has only left it.
-        let own = held("out.mid").path;
-        assert!(invited(vec![held("out.mid")], own.as_deref()).is_empty());
+        // A file that is being dragged out of the editor is not an import.
+        let own = dragged("out.mid").path;
+        assert!(invited(vec![dragged("out.mid")], own.as_deref()).is_empty());
     }
 
     #[test]
-    fn dropped_files_are_transcribed_in_turn_and_junk_is_named() {
+    fn dropped_files_are_transcribed_in_turn_and_errors_name_the_file() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let files =
             ["../engine/core/tests/data/ping.aiff", "src/lib.rs"].map(|file| root.join(file));
@@ -216,11 +214,11 @@ mod tests {
         assert_eq!(found, files);
 
         let take = Arc::new(Mutex::new(Take::default()));
-        let mut incoming = Incoming::default();
-        found.into_iter().for_each(|path| incoming.add(path));
+        let mut queue = ImportQueue::default();
+        found.into_iter().for_each(|path| queue.add(path));
         let (mut outcomes, began) = (Vec::new(), Instant::now());
-        while !incoming.is_idle() {
-            outcomes.extend(incoming.advance(&take, LiveSettings::default(), None));
+        while !queue.is_idle() {
+            outcomes.extend(queue.advance(&take, LiveSettings::default(), None));
             assert!(began.elapsed() < Duration::from_secs(120), "no end");
             std::thread::sleep(Duration::from_millis(5));
         }

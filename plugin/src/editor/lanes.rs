@@ -1,21 +1,21 @@
-//! The waveform, the drum lanes and the piano roll of the shown passage, and what the pointer does
-//! there.
+//! The waveform, drum lanes and piano roll of the shown passage, and the pointer's actions in them.
 
 use egui::{Align2, Color32, FontId, Painter, Pos2, Rect, Sense, Stroke, StrokeKind, Ui, vec2};
 use hitscribe_core::DrumClass;
 use hitscribe_live::take::PEAKS_PER_SECOND;
 
-use crate::editor::state::Memory;
+use crate::editor::state::EditorState;
 use crate::editor::style::{Palette, palette};
 use crate::editor::view::View;
+use crate::editor::viewport::Viewport;
 
 const LABEL_WIDTH: f32 = 106.0;
 const WAVE_HEIGHT: f32 = 56.0;
 const AXIS_HEIGHT: f32 = 16.0;
-/// Share of the lanes that the piano roll takes where there are pitched notes.
+/// Fraction of the height for the piano roll, if there are pitched notes.
 const ROLL_SHARE: f32 = 0.38;
 
-/// Where things are drawn.
+/// Areas and scales of the drawing.
 struct Layout {
     area: Rect,
     wave: Rect,
@@ -34,7 +34,7 @@ impl Layout {
             Pos2::new(area.right(), area.top() + WAVE_HEIGHT),
         );
         let bottom = area.bottom() - AXIS_HEIGHT;
-        let has_roll = view.hits.iter().any(|hit| !hit.is_drum);
+        let has_roll = view.notes.iter().any(|note| !note.is_drum);
         let roll_height = if has_roll {
             (bottom - wave.bottom()) * ROLL_SHARE
         } else {
@@ -65,30 +65,30 @@ impl Layout {
         self.start_seconds + f64::from((x - self.wave.left()) / self.pixels_per_second)
     }
 
-    fn class_at(&self, place: Pos2) -> Option<DrumClass> {
-        let is_label = place.x < self.wave.left() && place.y >= self.rows.top();
-        let row = ((place.y - self.rows.top()) / self.row_height) as usize;
+    fn class_at(&self, at: Pos2) -> Option<DrumClass> {
+        let is_label = at.x < self.wave.left() && at.y >= self.rows.top();
+        let row = ((at.y - self.rows.top()) / self.row_height) as usize;
         DrumClass::ALL.get(row).copied().filter(|_| is_label)
     }
 }
 
-/// Draws into all the space that is left, and lets the pointer scroll, zoom and select there.
-pub fn lanes(ui: &mut Ui, view: &View, memory: &mut Memory) {
+/// Draws the lanes into the remaining space, and scrolls, zooms and selects with the pointer.
+pub fn lanes(ui: &mut Ui, view: &View, state: &mut EditorState) {
     let (response, painter) = ui.allocate_painter(ui.available_size(), Sense::click_and_drag());
     let layout = Layout::new(response.rect, view);
-    point(ui, &response, &layout, view, memory);
+    handle_pointer(ui, &response, &layout, view, state);
     let colors = palette(ui);
     painter.rect_filled(layout.area, 4.0, colors.panel);
-    draw_rows(&painter, &layout, memory.class, colors);
+    draw_rows(&painter, &layout, state.shown.class, colors);
     draw_lines(&painter, &layout, view, colors);
     let inside = painter.with_clip_rect(Rect::from_min_max(
         layout.wave.left_top(),
         layout.area.right_bottom(),
     ));
     draw_wave(&inside, &layout, view, colors);
-    draw_hits(&inside, &layout, view, memory.class, colors);
-    draw_selection(&inside, &layout, memory, colors);
-    if let Some(seconds) = memory.audition_seconds {
+    draw_notes(&inside, &layout, view, state.shown.class, colors);
+    draw_selection(&inside, &layout, &state.shown.viewport, colors);
+    if let Some(seconds) = state.preview.playhead_seconds {
         let x = layout.x(seconds);
         inside.vline(
             x,
@@ -96,20 +96,27 @@ pub fn lanes(ui: &mut Ui, view: &View, memory: &mut Memory) {
             Stroke::new(1.5, colors.accent),
         );
     }
-    if view.hits.is_empty() && view.shown_notes == 0 {
-        explain(&painter, &layout, view, colors);
+    if view.notes.is_empty() && view.shown_notes == 0 {
+        draw_explanation(&painter, &layout, view, colors);
     }
 }
 
-/// Scrolls, zooms and selects; chooses a drum by its name, or hands its notes to a drag.
-fn point(ui: &Ui, response: &egui::Response, layout: &Layout, view: &View, memory: &mut Memory) {
+/// Scrolls, zooms and selects. A click on a drum's name selects the drum, a drag exports its notes.
+fn handle_pointer(
+    ui: &Ui,
+    response: &egui::Response,
+    layout: &Layout,
+    view: &View,
+    state: &mut EditorState,
+) {
+    let shown = &mut state.shown;
     let length = view.length_seconds;
-    if let Some(place) = response.hover_pos() {
+    if let Some(at) = response.hover_pos() {
         let (scrolled, zoomed) = ui.input(|input| (input.smooth_scroll_delta, input.zoom_delta()));
         if zoomed != 1.0 {
-            memory
-                .timeline
-                .zoom(f64::from(zoomed), layout.seconds(place.x), length);
+            shown
+                .viewport
+                .zoom(f64::from(zoomed), layout.seconds(at.x), length);
         } else if scrolled != egui::Vec2::ZERO {
             let pixels = if scrolled.x.abs() > scrolled.y.abs() {
                 scrolled.x
@@ -117,49 +124,49 @@ fn point(ui: &Ui, response: &egui::Response, layout: &Layout, view: &View, memor
                 scrolled.y
             };
             let seconds = f64::from(-pixels / layout.pixels_per_second);
-            memory.timeline.scroll(seconds, length);
+            shown.viewport.scroll(seconds, length);
         }
     }
-    if let Some(place) = response.hover_pos()
-        && layout.class_at(place).is_some()
+    if let Some(at) = response.hover_pos()
+        && layout.class_at(at).is_some()
     {
         ui.ctx().set_cursor_icon(egui::CursorIcon::Grab);
     }
-    let Some(place) = response.interact_pointer_pos() else {
+    let Some(at) = response.interact_pointer_pos() else {
         return;
     };
-    let origin = ui
-        .input(|input| input.pointer.press_origin())
-        .unwrap_or(place);
+    let origin = ui.input(|input| input.pointer.press_origin()).unwrap_or(at);
     let is_on_lanes = origin.x >= layout.wave.left();
     if response.drag_started() {
         if is_on_lanes {
-            memory.timeline.select_from(layout.seconds(origin.x));
+            shown.viewport.select_from(layout.seconds(origin.x));
         } else {
-            memory.pulled = layout.class_at(origin);
+            state.export.dragged_class = layout.class_at(origin);
         }
     }
     if response.dragged() && is_on_lanes {
-        memory.timeline.select_to(layout.seconds(place.x));
+        shown.viewport.select_to(layout.seconds(at.x));
     }
     if response.clicked() {
-        match layout.class_at(place) {
-            Some(class) => memory.class = (memory.class != Some(class)).then_some(class),
-            None => memory.timeline.deselect(),
+        match layout.class_at(at) {
+            Some(class) => shown.class = (shown.class != Some(class)).then_some(class),
+            None => shown.viewport.deselect(),
         }
     }
 }
 
-fn explain(painter: &Painter, layout: &Layout, view: &View, colors: &Palette) {
+fn draw_explanation(painter: &Painter, layout: &Layout, view: &View, colors: &Palette) {
     let text = match (&view.engine, view.sample_rate_hz > 0.0) {
-        _ if view.problem.is_some() => "Audio passes. The line below says what is wrong.",
-        (_, false) => "Waiting for the host to start its audio engine.",
+        _ if view.problem.is_some() => {
+            "The audio passes through. The message below explains the problem."
+        }
+        (_, false) => "Waiting for the host to start audio processing.",
         (None, _) => "Waiting for the engine.",
-        _ if view.peaks.iter().any(|peak| *peak > 0.01) => "LiveSettings…",
+        _ if view.peaks.iter().any(|peak| *peak > 0.01) => "Listening…",
         _ => {
-            "Play drums through this track: hits appear here and leave as MIDI.\n\n\
-             Then pull “Drag MIDI” onto a track, or route this track's MIDI output.\n\
-             Have a recording? Drop it here, or choose it with “Open audio…”."
+            "Play drums through this track: the hits appear here and are sent as MIDI.\n\n\
+             Then drag “Drag MIDI” onto a track, or route this track's MIDI output.\n\
+             To transcribe a recording, drop it here or use “Open audio…”."
         }
     };
     painter.text(
@@ -222,7 +229,7 @@ fn draw_lines(painter: &Painter, layout: &Layout, view: &View, colors: &Palette)
         }
         painter.vline(x, layout.wave.top()..=bottom, Stroke::new(1.0, colors.line));
         let galley = painter.layout_no_wrap(text.clone(), FontId::proportional(10.0), colors.faint);
-        // At the right edge it stands before its line.
+        // At the right edge, the label is left of its line.
         let left = if x + 3.0 + galley.size().x < layout.area.right() {
             x + 3.0
         } else {
@@ -235,12 +242,12 @@ fn draw_lines(painter: &Painter, layout: &Layout, view: &View, colors: &Palette)
 
 fn draw_wave(painter: &Painter, layout: &Layout, view: &View, colors: &Palette) {
     let step = layout.pixels_per_second / PEAKS_PER_SECOND as f32;
-    // Steps that are narrower than a pixel are drawn together, by their loudest.
-    let together = (1.0 / step).ceil().max(1.0) as usize;
-    for (index, peaks) in view.peaks.chunks(together).enumerate() {
+    // Steps narrower than a pixel are drawn as one bar, with their maximum.
+    let per_bar = (1.0 / step).ceil().max(1.0) as usize;
+    for (index, peaks) in view.peaks.chunks(per_bar).enumerate() {
         let peak = peaks.iter().copied().fold(0.0f32, f32::max);
-        let seconds = view.peaks_seconds + (index * together) as f64 / PEAKS_PER_SECOND as f64;
-        let width = step * together as f32;
+        let seconds = view.peaks_seconds + (index * per_bar) as f64 / PEAKS_PER_SECOND as f64;
+        let width = step * per_bar as f32;
         let half = (peak.sqrt() * (layout.wave.height() / 2.0 - 4.0)).max(0.5);
         let color = if peak >= 0.999 {
             colors.alarm
@@ -253,7 +260,7 @@ fn draw_wave(painter: &Painter, layout: &Layout, view: &View, colors: &Palette) 
     }
 }
 
-fn draw_hits(
+fn draw_notes(
     painter: &Painter,
     layout: &Layout,
     view: &View,
@@ -261,32 +268,32 @@ fn draw_hits(
     colors: &Palette,
 ) {
     let keys = view
-        .hits
+        .notes
         .iter()
-        .filter(|hit| !hit.is_drum)
-        .map(|hit| hit.key);
+        .filter(|note| !note.is_drum)
+        .map(|note| note.key);
     let (low, high) = keys.fold((127, 0), |(low, high), key| (key.min(low), key.max(high)));
-    for hit in &view.hits {
-        let x = layout.x(hit.at_seconds);
-        let strength = f32::from(hit.velocity) / 127.0;
-        let (shape, color) = match (hit.class, layout.roll) {
+    for note in &view.notes {
+        let x = layout.x(note.at_seconds);
+        let strength = f32::from(note.velocity) / 127.0;
+        let (shape, color) = match (note.class, layout.roll) {
             (Some(class), _) => {
                 let height = layout.row_height * (0.3 + 0.6 * strength);
                 let middle = layout.rows.top() + layout.row_height * (class.index() as f32 + 0.5);
                 let shape = Rect::from_center_size(Pos2::new(x + 2.0, middle), vec2(4.0, height));
                 (shape, colors.class(class))
             }
-            (None, Some(roll)) if !hit.is_drum => {
+            (None, Some(roll)) if !note.is_drum => {
                 let key_height = (roll.height() - 6.0) / (f32::from(high) - f32::from(low) + 1.0);
-                let top = roll.top() + 3.0 + f32::from(high - hit.key) * key_height;
-                let width = (hit.length_seconds as f32 * layout.pixels_per_second).max(3.0);
+                let top = roll.top() + 3.0 + f32::from(high - note.key) * key_height;
+                let width = (note.length_seconds as f32 * layout.pixels_per_second).max(3.0);
                 let size = vec2(width, key_height.clamp(2.0, 8.0));
                 (Rect::from_min_size(Pos2::new(x, top), size), colors.accent)
             }
             _ => continue,
         };
-        let is_chosen = only.is_none_or(|chosen| hit.class == Some(chosen));
-        if hit.is_ghost {
+        let is_chosen = only.is_none_or(|chosen| note.class == Some(chosen));
+        if note.is_leakage {
             let stroke = Stroke::new(1.0, colors.faint);
             painter.rect_stroke(shape, 1.0, stroke, StrokeKind::Inside);
         } else {
@@ -300,8 +307,8 @@ fn draw_hits(
     }
 }
 
-fn draw_selection(painter: &Painter, layout: &Layout, memory: &Memory, colors: &Palette) {
-    let Some(selection) = memory.timeline.selection() else {
+fn draw_selection(painter: &Painter, layout: &Layout, viewport: &Viewport, colors: &Palette) {
+    let Some(selection) = viewport.selection() else {
         return;
     };
     let area = Rect::from_min_max(

@@ -1,41 +1,43 @@
-//! The whole editor as a function of its state.
+//! Draws the whole editor from its state.
 
 use std::sync::Arc;
 
 use egui::{CentralPanel, Key, Modifiers, Panel, RichText, ScrollArea, Ui};
 use hitscribe_core::DrumClass;
 use hitscribe_live::{EngineStatus, Phase};
-use nice_plug::prelude::ParamSetter;
+use nice_plug::prelude::{Enum as _, ParamSetter};
 
-use crate::background::audition::Audition;
-pub use crate::editor::state::Memory;
+use crate::background::preview::Preview;
+use crate::editor::state::{EditorState, Shown};
 use crate::editor::style::palette;
-use crate::editor::view::{HitView, Place, View};
+use crate::editor::view::{DisplayTime, NoteView, View};
 use crate::editor::{
-    controls, lanes, model_menu, note_map_window, shaping_window, style, take_bar,
+    controls, export, lanes, model_menu, note_map_window, preview_button, shaping_window, style,
+    take_bar,
 };
 use crate::params::HitscribeParams;
+use crate::params::choices::Hop;
 
-/// Draws everything. `setter` is missing where there is no host, as in tests.
+/// Draws everything. `setter` is none without a host, as in tests.
 pub fn draw(
     ui: &mut Ui,
     params: &HitscribeParams,
     view: &View,
     setter: Option<&ParamSetter>,
-    audition: &Arc<Audition>,
-    memory: &mut Memory,
+    preview: &Arc<Preview>,
+    state: &mut EditorState,
 ) {
-    keys(ui, params, view, audition, memory);
+    handle_keys(ui, params, view, preview, state);
     Panel::top("head").show(ui, |ui| {
         ui.add_space(4.0);
-        head(ui, params, view);
+        header(ui, params, view);
         ui.add_space(2.0);
-        settings(ui, params, setter, memory);
+        settings(ui, params, view, setter, state);
         ui.add_space(2.0);
-        take_bar::take_bar(ui, params, view, audition, memory);
+        take_bar::take_bar(ui, params, view, preview, state);
         ui.add_space(4.0);
     });
-    Panel::bottom("status").show(ui, |ui| status(ui, params, setter, view, memory));
+    Panel::bottom("status").show(ui, |ui| footer(ui, params, setter, view, state));
     Panel::right("notes")
         .exact_size(178.0)
         .resizable(false)
@@ -43,20 +45,20 @@ pub fn draw(
             last_notes(ui, view);
         });
     CentralPanel::default().show(ui, |ui| {
-        place_bar(ui, view, memory);
-        lanes::lanes(ui, view, memory);
+        view_bar(ui, view, &mut state.shown);
+        lanes::lanes(ui, view, state);
     });
-    note_map_window::map_window(ui, &params.note_map, &mut memory.map);
-    shaping_window::feel_window(ui, params, setter, memory);
+    note_map_window::show(ui, &params.note_map, &mut state.note_map);
+    shaping_window::show(ui, params, setter, state);
 }
 
-/// What keys do while nothing is being typed.
-fn keys(
+/// Handles the editor's keys unless a text field has the focus.
+fn handle_keys(
     ui: &Ui,
     params: &HitscribeParams,
     view: &View,
-    audition: &Arc<Audition>,
-    memory: &mut Memory,
+    preview: &Arc<Preview>,
+    state: &mut EditorState,
 ) {
     if ui.ctx().memory(|memory| memory.focused().is_some()) {
         return;
@@ -64,82 +66,84 @@ fn keys(
     let pressed = |modifiers, key| ui.input_mut(|input| input.consume_key(modifiers, key));
     let (length, window) = (view.length_seconds, view.window.clone());
     let (span, middle) = (window.end - window.start, (window.start + window.end) / 2.0);
+    let viewport = &mut state.shown.viewport;
     if pressed(Modifiers::NONE, Key::ArrowLeft) {
-        memory.timeline.scroll(-span / 8.0, length);
+        viewport.scroll(-span / 8.0, length);
     }
     if pressed(Modifiers::NONE, Key::ArrowRight) {
-        memory.timeline.scroll(span / 8.0, length);
+        viewport.scroll(span / 8.0, length);
     }
     if pressed(Modifiers::NONE, Key::Plus) || pressed(Modifiers::NONE, Key::ArrowUp) {
-        memory.timeline.zoom(1.25, middle, length);
+        viewport.zoom(1.25, middle, length);
     }
     if pressed(Modifiers::NONE, Key::Minus) || pressed(Modifiers::NONE, Key::ArrowDown) {
-        memory.timeline.zoom(0.8, middle, length);
+        viewport.zoom(0.8, middle, length);
     }
     if pressed(Modifiers::NONE, Key::Home) {
-        memory.timeline.scroll(-length, length);
+        viewport.scroll(-length, length);
     }
     if pressed(Modifiers::NONE, Key::End) {
-        memory.timeline.follow();
-    }
-    if pressed(Modifiers::NONE, Key::Escape) {
-        memory.timeline.deselect();
-        memory.class = None;
+        viewport.follow();
     }
     if pressed(Modifiers::COMMAND, Key::A) {
-        memory.timeline.select_from(0.0);
-        memory.timeline.select_to(length);
+        viewport.select_from(0.0);
+        viewport.select_to(length);
+    }
+    if pressed(Modifiers::NONE, Key::Escape) {
+        viewport.deselect();
+        state.shown.class = None;
     }
     if pressed(Modifiers::COMMAND, Key::S) && view.shown_notes > 0 {
-        take_bar::save_now(params, memory);
+        export::save(params, state);
     }
     if pressed(Modifiers::NONE, Key::H) && view.shown_notes > 0 {
-        take_bar::toggle_audition(params, view, audition, memory);
+        preview_button::toggle(params, view, preview, state);
     }
 }
 
-/// What part is shown, and the way to others.
-fn place_bar(ui: &mut Ui, view: &View, memory: &mut Memory) {
+/// The visible range, the zoom buttons and the selected range.
+fn view_bar(ui: &mut Ui, view: &View, shown: &mut Shown) {
     ui.horizontal(|ui| {
         let length = view.length_seconds;
-        let shown = view.window.end.max(0.0) - view.window.start.max(0.0);
-        let text = format!("{shown:.1} of {length:.1} s");
+        let viewport = &mut shown.viewport;
+        let visible = view.window.end.max(0.0) - view.window.start.max(0.0);
+        let text = format!("{visible:.1} of {length:.1} s");
         ui.label(RichText::new(text).size(11.5).color(palette(ui).faint));
         let middle = (view.window.start + view.window.end) / 2.0;
-        let hint = "Also: Ctrl and the wheel, + and −";
+        let hint = "Also with Ctrl and the mouse wheel, or with + and −";
         if ui.small_button("−").on_hover_text(hint).clicked() {
-            memory.timeline.zoom(0.5, middle, length);
+            viewport.zoom(0.5, middle, length);
         }
         if ui.small_button("+").on_hover_text(hint).clicked() {
-            memory.timeline.zoom(2.0, middle, length);
+            viewport.zoom(2.0, middle, length);
         }
         if ui
             .small_button("All")
-            .on_hover_text("The whole passage")
+            .on_hover_text("Shows the whole take")
             .clicked()
         {
-            memory.timeline.show_all(length);
+            viewport.show_all(length);
         }
-        let mut follows = memory.timeline.follows();
-        let hint = "Scroll with what is heard. Also: End";
+        let mut follows = viewport.follows();
+        let hint = "Scrolls along while recording. Also with the End key";
         if controls::toggle(ui, &mut follows, "Follow")
             .on_hover_text(hint)
             .clicked()
             && follows
         {
-            memory.timeline.follow();
+            viewport.follow();
         }
-        match memory.timeline.selection() {
-            Some(part) => {
-                let text = format!("Selected {:.2} s to {:.2} s", part.start, part.end);
+        match viewport.selection() {
+            Some(range) => {
+                let text = format!("Selected {:.2} s to {:.2} s", range.start, range.end);
                 ui.label(RichText::new(text).size(11.5).color(palette(ui).accent));
                 if ui.small_button("Deselect").on_hover_text("Esc").clicked() {
-                    memory.timeline.deselect();
+                    viewport.deselect();
                 }
             }
             None if view.shown_notes > 0 => {
-                let text =
-                    "Pull across the lanes to select. Click a drum's name to choose it alone, or pull it onto a track.";
+                let text = "Drag in the lanes to select. Click a drum's name to select it, or drag \
+                            the name onto a track.";
                 ui.label(RichText::new(text).size(11.5).color(palette(ui).faint));
             }
             None => {}
@@ -147,7 +151,7 @@ fn place_bar(ui: &mut Ui, view: &View, memory: &mut Memory) {
     });
 }
 
-fn head(ui: &mut Ui, params: &HitscribeParams, view: &View) {
+fn header(ui: &mut Ui, params: &HitscribeParams, view: &View) {
     ui.horizontal(|ui| {
         ui.label(
             RichText::new("Hitscribe")
@@ -156,24 +160,22 @@ fn head(ui: &mut Ui, params: &HitscribeParams, view: &View) {
                 .color(palette(ui).accent),
         );
         ui.separator();
-        let milliseconds = view.constant_seconds * 1000.0;
+        let seconds = view.midi_delay_seconds;
         let text = match (view.sample_rate_hz > 0.0, view.is_aligned) {
             (false, _) => "Not active".to_owned(),
-            (true, false) => format!("MIDI {milliseconds:.0} ms after the sound"),
-            (true, true) => format!("Sound and MIDI together, {milliseconds:.0} ms latency"),
+            (true, false) => format!("MIDI delay {seconds:.2} s"),
+            (true, true) => format!("In sync, {seconds:.2} s latency reported"),
         };
         ui.label(text);
         if view.is_rendering {
-            ui.label(
-                RichText::new("Rendering: every note is waited for").color(palette(ui).accent),
-            );
+            ui.label(RichText::new("Rendering offline").color(palette(ui).accent));
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let mut is_light = params.is_light.lock();
             let other = if *is_light { "Dark" } else { "Light" };
             if ui
                 .small_button(other)
-                .on_hover_text("Light or dark")
+                .on_hover_text("Switches between the light and the dark look")
                 .clicked()
             {
                 *is_light = !*is_light;
@@ -192,135 +194,155 @@ fn head(ui: &mut Ui, params: &HitscribeParams, view: &View) {
 fn settings(
     ui: &mut Ui,
     params: &HitscribeParams,
+    view: &View,
     setter: Option<&ParamSetter>,
-    memory: &mut Memory,
+    state: &mut EditorState,
 ) {
     ui.horizontal_wrapped(|ui| {
         controls::choice(
             ui,
             setter,
             &params.source,
-            "What is on this track. Hits of anything else are bleed and are left out.",
+            "What is on this track. Anything else is treated as bleed and ignored.",
         );
-        controls::share(
+        controls::percentage(
             ui,
             setter,
             &params.sensitivity,
-            "50 % is what the model was tuned for. More finds softer hits, and more false ones.",
+            "50 % is calibrated. Higher catches softer hits, but also more false ones.",
         );
         controls::switch(
             ui,
             setter,
             &params.leakage_filter,
-            "Takes pitched notes away where only drums can be.",
+            "Removes pitched notes that are really drum hits.",
         );
         controls::switch(
             ui,
             setter,
             &params.bypass,
-            "Audio passes, nothing is transcribed.",
+            "Passes the audio through and transcribes nothing.",
         );
     });
     ui.horizontal_wrapped(|ui| {
-        controls::choice(
+        controls::choice_named(
             ui,
             setter,
             &params.latency_mode,
-            "Direct leaves the audio alone and sends MIDI a constant time later. Aligned delays \
-             the audio by that constant, which the host compensates. Takes effect when the \
-             transport stops.",
+            "Timing",
+            &timing_names(view),
+            "Live leaves the audio unchanged and sends MIDI after a constant delay. In sync delays \
+             the audio by the same time, which the host compensates. A change takes effect when \
+             the transport is stopped.",
         );
-        controls::choice(
+        controls::choice_named(
             ui,
             setter,
             &params.hop,
-            "Time between two runs of the engine. Shorter means less latency and more work. Takes \
-             effect when the transport stops.",
+            "Update rate",
+            Hop::variants(),
+            "Shorter means less latency and more CPU. A change takes effect when the transport is \
+             stopped.",
         );
-        controls::switch(
+        controls::switch_named(
             ui,
             setter,
             &params.wait_for_every_note,
-            "For hosts that render without saying so. Playback may stutter while this is on.",
+            "Offline quality",
+            &["Auto", "Always"],
+            "Auto detects offline rendering and then waits for every note. Always is for hosts \
+             where this fails; playback may stutter.",
         );
         controls::switch(
             ui,
             setter,
             &params.records_playing_only,
-            "What is heard while the transport stands is sent, but not kept in the take.",
+            "While the transport is stopped, notes are sent but not kept in the take.",
         );
-        controls::toggle(ui, &mut memory.map.is_open, "Drums…")
-            .on_hover_text("Which note each drum becomes, and which hits are left out");
-        controls::toggle(ui, &mut memory.is_feel_open, "Feel…")
-            .on_hover_text("Velocities, flams, the hi-hat's pedal, the grid of exports");
+        controls::toggle(ui, &mut state.note_map.is_open, "Drum map")
+            .on_hover_text("Note, channel, sensitivity and limits of each drum");
+        controls::toggle(ui, &mut state.is_shaping_open, "Velocity & groove")
+            .on_hover_text("Velocity curve, grace notes, hi-hat pedal, quantization of exports");
     });
 }
 
-fn status(
+/// Names of the timing modes, with the current delay if it is known.
+fn timing_names(view: &View) -> [String; 2] {
+    let seconds = view.midi_delay_seconds;
+    if seconds > 0.0 {
+        [
+            format!("Live (MIDI {seconds:.2} s late)"),
+            format!("In sync (reports {seconds:.2} s latency)"),
+        ]
+    } else {
+        ["Live (MIDI late)", "In sync (reports latency)"].map(str::to_owned)
+    }
+}
+
+fn footer(
     ui: &mut Ui,
     params: &HitscribeParams,
     setter: Option<&ParamSetter>,
     view: &View,
-    memory: &mut Memory,
+    state: &mut EditorState,
 ) {
     if let Some(problem) = &view.problem {
-        ui.label(RichText::new(problem).color(palette(ui).alarm));
+        let label = ui.label(RichText::new(&problem.text).color(palette(ui).alarm));
+        if let Some(detail) = &problem.detail {
+            label.on_hover_text(detail);
+        }
     }
     ui.horizontal(|ui| {
         controls::choice(
             ui,
             setter,
             &params.device,
-            "Where the model computes, for all tracks of this host. The model is loaded in the \
-             background; until then the present device goes on.",
+            "The device that runs the models, for all tracks of this host. The current device stays \
+             in use until the model is loaded on the new one.",
         );
-        model_menu::choose(ui, params, &mut memory.models);
+        model_menu::choose(ui, params, &mut state.models);
         let is_ready = view
             .engine
             .as_ref()
-            .is_some_and(|e| e.phase == Phase::Ready);
+            .is_some_and(|engine| engine.phase == Phase::Ready);
         match view.model.as_ref().filter(|_| is_ready) {
-            Some((choice, status)) => model_menu::line(ui, choice, status.as_ref()),
-            None => builtin_line(ui, view.engine.as_ref()),
+            Some((choice, status)) => model_menu::status_label(ui, choice, status.as_ref()),
+            None => builtin_label(ui, view.engine.as_ref()),
         }
         if view.sample_rate_hz > 0.0 {
             let text = format!("{:.1} kHz", view.sample_rate_hz / 1000.0);
             ui.label(RichText::new(text).color(palette(ui).faint));
-            let text = format!("engine {:.0} % of a core", view.engine_load * 100.0);
-            ui.label(RichText::new(text).color(palette(ui).faint));
+            let text = format!("CPU {:.0} %", view.engine_load * 100.0);
+            ui.label(RichText::new(text).color(palette(ui).faint))
+                .on_hover_text("Share of one core, for all tracks");
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let count = |ui: &mut Ui, text: String, is_bad: bool, hint: &str| {
-                let color = if is_bad {
-                    palette(ui).alarm
-                } else {
-                    palette(ui).faint
-                };
-                ui.label(RichText::new(text).color(color))
+            let warning = |ui: &mut Ui, text: String, hint: &str| {
+                ui.label(RichText::new(text).color(palette(ui).alarm))
                     .on_hover_text(hint);
             };
             if view.refused_notes > 0 {
-                let text = format!("{} refused by the host", view.refused_notes);
-                count(ui, text, true, "The host had no room for these events.");
+                let text = format!("{} notes refused by the host", view.refused_notes);
+                warning(ui, text, "The host's event queue was full.");
             }
-            count(
-                ui,
-                format!("{:.1} s dropped", view.dropped_seconds),
-                view.dropped_seconds > 0.0,
-                "Audio that the engine could not take because it did not keep up.",
-            );
-            count(
-                ui,
-                format!("{} late", view.late_notes),
-                view.late_notes > 0,
-                "Notes found too late to be played live. They are in the take.",
-            );
+            if view.dropped_seconds > 0.0 {
+                let text = format!("{:.1} s of audio lost", view.dropped_seconds);
+                warning(ui, text, "The engine did not keep up with this audio.");
+            }
+            if view.late_notes > 0 {
+                let text = format!("{} late notes", view.late_notes);
+                warning(
+                    ui,
+                    text,
+                    "Found too late to be sent live. They are in the take.",
+                );
+            }
         });
     });
 }
 
-/// What the built-in models compute on.
-fn builtin_line(ui: &mut Ui, engine: Option<&EngineStatus>) {
+/// Status of the built-in models.
+fn builtin_label(ui: &mut Ui, engine: Option<&EngineStatus>) {
     let Some(engine) = engine else {
         ui.label(RichText::new("Engine not started").color(palette(ui).faint));
         return;
@@ -333,9 +355,10 @@ fn builtin_line(ui: &mut Ui, engine: Option<&EngineStatus>) {
             ui.label(RichText::new("Engine stopped").color(palette(ui).alarm));
         }
         Phase::Ready => {
-            let mut text = format!("Model {} on {}", engine.model, engine.device);
+            let device = model_menu::device_name(&engine.device);
+            let mut text = format!("{} model, {device}", engine.model);
             if engine.reason.is_some() {
-                text += " (why?)";
+                text += " ℹ";
             }
             let label = ui.label(text);
             if let Some(reason) = &engine.reason {
@@ -351,33 +374,33 @@ fn last_notes(ui: &mut Ui, view: &View) {
     ui.separator();
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         if view.last_notes.is_empty() {
-            ui.label(RichText::new("Nothing heard yet").color(palette(ui).faint));
+            ui.label(RichText::new("No notes yet").color(palette(ui).faint));
         }
-        for hit in &view.last_notes {
-            note_line(ui, hit);
+        for note in &view.last_notes {
+            note_line(ui, note);
         }
     });
 }
 
-fn note_line(ui: &mut Ui, hit: &HitView) {
+fn note_line(ui: &mut Ui, note: &NoteView) {
     ui.horizontal(|ui| {
-        let place = match hit.place {
-            Place::Bar(bar, beat) => format!("{bar}:{beat:.2}"),
-            Place::Seconds(seconds) => format!("{seconds:.2} s"),
+        let time = match note.time {
+            DisplayTime::Bar(bar, beat) => format!("{bar}:{beat:.2}"),
+            DisplayTime::Seconds(seconds) => format!("{seconds:.2} s"),
         };
         ui.label(
-            RichText::new(place)
+            RichText::new(time)
                 .monospace()
                 .size(11.0)
                 .color(palette(ui).faint),
         );
-        let (name, color) = match hit.class {
+        let (name, color) = match note.class {
             Some(class) => (DrumClass::label(class).to_owned(), palette(ui).class(class)),
-            None => (format!("Key {}", hit.key), palette(ui).text),
+            None => (format!("Key {}", note.key), palette(ui).text),
         };
         ui.label(RichText::new(name).size(12.0).color(color));
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let velocity = format!("{}", hit.velocity);
+            let velocity = format!("{}", note.velocity);
             ui.label(
                 RichText::new(velocity)
                     .monospace()

@@ -1,19 +1,22 @@
-//! The editor window. Everything that is drawn is drawn by [`draw::draw`] from a [`view::View`],
-//! without any type of the window system, so that tests can look at it.
+//! The editor window. [`layout::draw`] draws everything from a [`view::View`], without types of the
+//! window system, so that tests can inspect it.
 
 pub mod controls;
+pub mod export;
 pub mod file_dialog;
 pub mod import_queue;
 pub mod lanes;
 pub mod layout;
 pub mod model_menu;
 pub mod note_map_window;
+pub mod preview_button;
+pub mod problem;
 pub mod shaping_window;
 pub mod state;
 pub mod style;
 pub mod take_bar;
 pub mod view;
-pub mod zoom;
+pub mod viewport;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,33 +29,35 @@ use nice_plug_egui::{
     create_egui_editor,
 };
 
-use crate::background::audition::Audition;
-use crate::device_choice;
-use crate::params::{DeviceParam, HitscribeParams};
-use crate::status::Telemetry;
-use view::View;
+use crate::background::preview::Preview;
+use crate::editor::state::EditorState;
+use crate::editor::view::View;
+use crate::params::HitscribeParams;
+use crate::params::choices::DeviceParam;
+use crate::params::device::device_choice;
+use crate::status::PluginStatus;
 
-/// Size of a new window in logical pixels.
+/// Initial window size in logical pixels.
 pub const SIZE: [f32; 2] = [960.0, 620.0];
-/// The lanes scroll, so the window is drawn anew all the time it is open.
+/// The lanes scroll, so the open window is redrawn continuously.
 const FRAME_TIME: Duration = Duration::from_millis(33);
 
 /// The application behind the window.
 pub struct Window {
     params: Arc<HitscribeParams>,
-    telemetry: Arc<Telemetry>,
-    audition: Arc<Audition>,
-    /// The device that was chosen when it was last looked at.
+    status: Arc<PluginStatus>,
+    preview: Arc<Preview>,
+    /// The device at the last frame.
     device: Option<DeviceParam>,
     context: Option<GuiContext>,
-    memory: state::Memory,
+    state: EditorState,
 }
 
 /// The editor of one instance.
 pub fn create(
     params: Arc<HitscribeParams>,
-    telemetry: Arc<Telemetry>,
-    audition: Arc<Audition>,
+    status: Arc<PluginStatus>,
+    preview: Arc<Preview>,
     repaint: RepaintNotifier,
 ) -> Option<EguiEditor<Window>> {
     let [width, height] = SIZE;
@@ -70,26 +75,24 @@ pub fn create(
             .with_resize_hint(resize),
         Window {
             params,
-            telemetry,
-            audition,
+            status,
+            preview,
             device: None,
             context: None,
-            memory: state::Memory::default(),
+            state: EditorState::default(),
         },
     )
 }
 
 impl Window {
-    /// Asks the engine for the device when the choice has changed. Not the audio thread's business:
-    /// without the window it is done at the next activation.
-    fn follow_device(&mut self) {
+    /// Requests the device from the engine when the choice has changed. Without the editor, the
+    /// next activation does this.
+    fn update_device(&mut self) {
         let device = self.params.device.value();
-        let is_new = self
-            .device
-            .replace(device)
-            .is_some_and(|last| last != device);
-        if is_new && let Some(hub) = &self.telemetry.links.lock().hub {
-            hub.choose(device_choice(device));
+        let previous = self.device.replace(device);
+        let has_changed = previous.is_some_and(|previous| previous != device);
+        if has_changed && let Some(engine) = &self.status.links.lock().engine {
+            engine.set_device(device_choice(device));
         }
     }
 }
@@ -107,28 +110,22 @@ impl NiceEguiApp for Window {
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut Frame) {
-        self.follow_device();
-        let memory = &mut self.memory;
-        let view = View::of(
-            &self.params,
-            &self.telemetry,
-            &memory.timeline,
-            memory.passage,
-        );
+        self.update_device();
+        let view = View::new(&self.params, &self.status, &self.state.shown);
         let setter = self.context.as_ref().map(GuiContext::param_setter);
         layout::draw(
             ui,
             &self.params,
             &view,
             setter.as_ref(),
-            &self.audition,
-            memory,
+            &self.preview,
+            &mut self.state,
         );
         ui.ctx().request_repaint_after(FRAME_TIME);
     }
 
     fn editor_closed(&mut self) {
-        self.audition.stop();
+        self.preview.stop();
         self.context = None;
     }
 }

@@ -1,4 +1,4 @@
-//! The choice of the model, and what has become of it.
+//! The model menu and the status of the selected model.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,53 +11,57 @@ use hitscribe_live::{ModelPhase, ModelStatus};
 use hitscribe_models::generate::family_of;
 use parking_lot::Mutex;
 
+use crate::editor::problem::Problem;
 use crate::editor::style::palette;
 use crate::params::HitscribeParams;
 
-/// Name of the models that the plugin comes with.
+/// Menu entry of the built-in models.
 const BUILT_IN: &str = "Built-in";
-/// The store is looked through this often while the list is open.
-const LOOK_AGAIN: Duration = Duration::from_secs(3);
+/// The store is read this often while the menu is open.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(3);
 
-/// A model of the store.
+/// A model in the store.
 #[derive(Clone, Debug, PartialEq)]
 struct Listed {
     choice: ModelChoice,
-    /// Name of its system, or why it is none.
+    /// Name of its family, or why it is not a model.
     family: Result<&'static str, String>,
 }
 
-/// What there is in the user's store, as it was last looked through.
+/// The models in the user's store when it was last read.
 #[derive(Default)]
 pub struct Models {
     listed: Arc<Mutex<Vec<Listed>>>,
-    is_looking: Arc<AtomicBool>,
-    looked: Option<Instant>,
+    is_reading: Arc<AtomicBool>,
+    last_read: Option<Instant>,
 }
 
 impl Models {
-    /// Looks through the store on a thread of its own, if it is time to.
-    fn look(&mut self) {
-        let is_fresh = self.looked.is_some_and(|at| at.elapsed() < LOOK_AGAIN);
-        if is_fresh || self.is_looking.swap(true, Ordering::AcqRel) {
+    /// Reads the store on a background thread, if the list is out of date.
+    fn refresh(&mut self) {
+        let is_fresh = self
+            .last_read
+            .is_some_and(|at| at.elapsed() < REFRESH_INTERVAL);
+        if is_fresh || self.is_reading.swap(true, Ordering::AcqRel) {
             return;
         }
-        self.looked = Some(Instant::now());
-        let (listed, is_looking) = (self.listed.clone(), self.is_looking.clone());
+        self.last_read = Some(Instant::now());
+        let (listed, is_reading) = (self.listed.clone(), self.is_reading.clone());
         let spawned = std::thread::Builder::new()
             .name("hitscribe-models".to_owned())
             .spawn(move || {
                 let known = listed.lock().clone();
-                *listed.lock() = Store::of_user().map_or_else(|_| Vec::new(), |s| list(&s, &known));
-                is_looking.store(false, Ordering::Release);
+                *listed.lock() =
+                    Store::for_user().map_or_else(|_| Vec::new(), |s| list(&s, &known));
+                is_reading.store(false, Ordering::Release);
             });
         if spawned.is_err() {
-            self.is_looking.store(false, Ordering::Release);
+            self.is_reading.store(false, Ordering::Release);
         }
     }
 }
 
-/// The models of a store. What is `known` is not opened again.
+/// The models in a store. Those in `known` are not opened again.
 fn list(store: &Store, known: &[Listed]) -> Vec<Listed> {
     let stored = store.list().unwrap_or_default();
     let stored = stored.into_iter().filter_map(|(_, model)| model.ok());
@@ -65,7 +69,7 @@ fn list(store: &Store, known: &[Listed]) -> Vec<Listed> {
         .map(|model| {
             let choice = ModelChoice::from(&model);
             let before = known.iter().find(|known| known.choice == choice);
-            let family = || match family_of(&store.weights(&model)) {
+            let family = || match family_of(&store.weights_path(&model)) {
                 Ok(family) => Ok(family.name()),
                 Err(error) => Err(error.to_string()),
             };
@@ -75,16 +79,16 @@ fn list(store: &Store, known: &[Listed]) -> Vec<Listed> {
         .collect()
 }
 
-/// The models to choose from.
+/// Draws the menu.
 pub fn choose(ui: &mut Ui, params: &HitscribeParams, models: &mut Models) {
     let chosen = params.model.chosen();
     let name = chosen.as_ref().map_or(BUILT_IN, |choice| &choice.name);
     ui.label(RichText::new("Model").color(palette(ui).faint));
-    let hint = "What hears this track: the built-in models, or one of MT3, MR-MT3 and YourMT3 that was \
-                imported. Takes effect when the transport stops, with another latency.";
+    let hint = "The model that transcribes this track: the built-in ones, or an imported MT3, MR-MT3 or \
+                YourMT3. A change takes effect when the transport is stopped and changes the delay.";
     let combo = ComboBox::from_id_salt("Model").selected_text(name);
     let shown = combo.show_ui(ui, |ui| {
-        models.look();
+        models.refresh();
         if ui.selectable_label(chosen.is_none(), BUILT_IN).clicked() {
             params.model.choose(None);
         }
@@ -93,7 +97,7 @@ pub fn choose(ui: &mut Ui, params: &HitscribeParams, models: &mut Models) {
             let is_chosen = chosen.as_ref() == Some(choice);
             let text = match family {
                 Ok(family) => format!("{} ({family})", choice.name),
-                Err(_) => format!("{} (no model)", choice.name),
+                Err(_) => format!("{} (not a model)", choice.name),
             };
             let label = egui::Button::selectable(is_chosen, text);
             let response = ui.add_enabled(family.is_ok(), label);
@@ -106,7 +110,7 @@ pub fn choose(ui: &mut Ui, params: &HitscribeParams, models: &mut Models) {
             }
         }
         if listed.is_empty() {
-            let text = "No other model is imported yet. In a terminal:\nhitscribe models fetch mt3\n\
+            let text = "To import another model, run in a terminal:\nhitscribe models fetch mt3\n\
                         hitscribe models add FILE";
             ui.label(RichText::new(text).color(palette(ui).faint));
         }
@@ -114,30 +118,37 @@ pub fn choose(ui: &mut Ui, params: &HitscribeParams, models: &mut Models) {
     shown.response.on_hover_text(hint);
 }
 
-/// What has become of a published model, in place of the line about the built-in ones.
-pub fn line(ui: &mut Ui, choice: &ModelChoice, status: Option<&ModelStatus>) {
+/// Display name of a device.
+pub fn device_name(device: &str) -> &str {
+    if device == "cpu" { "CPU" } else { device }
+}
+
+/// Draws the status of an imported model.
+pub fn status_label(ui: &mut Ui, choice: &ModelChoice, status: Option<&ModelStatus>) {
     let name = &choice.name;
     let Some(status) = status else {
-        let text = format!("{name} when the transport stops");
+        let text = format!("{name}, once the transport is stopped");
         ui.label(RichText::new(text).color(palette(ui).faint));
         return;
     };
     let (text, is_bad, hint) = match status.phase {
         ModelPhase::Loading => (format!("Loading {name}…"), false, None),
-        ModelPhase::Missing => (format!("{name} is missing"), true, None),
+        ModelPhase::Missing => (format!("{name} is not installed"), true, None),
         ModelPhase::Damaged => (format!("{name} cannot be used"), true, None),
         ModelPhase::Ready => {
             let family = status.family.map_or("", |family| family.name());
-            let mut text = format!("{family} on {}", status.device);
+            let mut text = format!("{family}, {}", device_name(&status.device));
             if status.reason.is_some() {
-                text += " (why?)";
+                text += " ℹ";
             }
             let factor = status.real_time_factor.unwrap_or(0.0);
             if factor > 0.0 {
-                text += &format!(", {factor:.2} of real time");
+                text += &format!(", {factor:.2}× real time");
             }
-            let hint = "Decoding takes longer than the sound lasts: notes come late. Renders wait for them.";
-            (text, factor >= 1.0, (factor >= 1.0).then_some(hint))
+            let is_slow = factor >= 1.0;
+            let hint =
+                "Slower than real time, so live notes are late. Offline rendering waits for them.";
+            (text, is_slow, is_slow.then_some(hint))
         }
     };
     let color = match is_bad {
@@ -150,13 +161,20 @@ pub fn line(ui: &mut Ui, choice: &ModelChoice, status: Option<&ModelStatus>) {
     }
 }
 
-/// What is wrong with it and what that means; one line, if there is anything.
-pub fn problem(status: &ModelStatus) -> Option<String> {
-    let is_bad = matches!(status.phase, ModelPhase::Missing | ModelPhase::Damaged);
-    let reason = status.reason.as_deref().filter(|_| is_bad)?;
-    Some(format!(
-        "Nothing is heard: {reason}. Audio passes and the take is safe; the built-in model can be chosen below."
-    ))
+/// The problem if an imported model cannot be used.
+pub fn problem(choice: &ModelChoice, status: &ModelStatus) -> Option<Problem> {
+    let state = match status.phase {
+        ModelPhase::Missing => "is not installed",
+        ModelPhase::Damaged => "cannot be used",
+        ModelPhase::Loading | ModelPhase::Ready => return None,
+    };
+    let name = &choice.name;
+    Some(Problem {
+        text: format!(
+            "The model \"{name}\" {state}, so nothing is transcribed. Select another model below."
+        ),
+        detail: status.reason.clone(),
+    })
 }
 
 #[cfg(test)]
@@ -166,14 +184,17 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn the_store_is_listed_with_families_and_what_is_no_model() {
+    fn the_list_names_families_and_marks_files_that_are_not_models() {
         let folder = std::env::temp_dir().join(format!("hitscribe-list-{}", std::process::id()));
         let store = Store::at(folder.clone());
         assert!(list(&store, &[]).is_empty());
-        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/models/tests/data");
-        for (file, name) in [("mt3_family/tiny.pth", "tiny"), ("ping.flac", "ping")] {
+        let engine = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine");
+        for (file, name) in [
+            ("models/tests/data/mt3_family/tiny.pth", "tiny"),
+            ("core/tests/data/ping.flac", "ping"),
+        ] {
             store
-                .add(&data.join(file), Some(name), Transfer::Copy)
+                .add(&engine.join(file), Some(name), Transfer::Copy)
                 .unwrap();
         }
         let listed = list(&store, &[]);
@@ -185,24 +206,27 @@ mod tests {
         assert_eq!(
             list(&store, &listed),
             listed,
-            "what is known is not opened again"
+            "known models are not opened again"
         );
         std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
-    fn only_what_cannot_be_used_is_a_problem() {
+    fn only_an_unusable_model_is_a_problem() {
+        let choice = ModelChoice {
+            name: "mt3".to_owned(),
+            sha256: "5".repeat(64),
+        };
         let status = |phase| ModelStatus {
             phase,
             reason: Some("the GPU is gone".to_owned()),
             ..ModelStatus::default()
         };
-        assert_eq!(problem(&status(ModelPhase::Ready)), None);
-        assert_eq!(problem(&status(ModelPhase::Loading)), None);
-        let text = problem(&status(ModelPhase::Missing)).unwrap();
-        assert!(
-            text.starts_with("Nothing is heard: the GPU is gone."),
-            "{text}"
-        );
+        assert_eq!(problem(&choice, &status(ModelPhase::Ready)), None);
+        assert_eq!(problem(&choice, &status(ModelPhase::Loading)), None);
+        let found = problem(&choice, &status(ModelPhase::Missing)).unwrap();
+        let text = "The model \"mt3\" is not installed";
+        assert!(found.text.starts_with(text), "{}", found.text);
+        assert_eq!(found.detail.as_deref(), Some("the GPU is gone"));
     }
 }

@@ -1,4 +1,4 @@
-//! The table of drums: which note each becomes, and which hits are left out.
+//! The drum map window: note, channel, sensitivity and limits of each drum.
 
 use std::path::Path;
 
@@ -11,76 +11,76 @@ use crate::editor::style::palette;
 use crate::notes::note_map::{NoteMap, NoteMapField};
 use crate::user_files;
 
-/// What the window remembers.
+/// State of the window.
 #[derive(Default)]
-pub struct MapMemory {
+pub struct NoteMapWindow {
     /// Whether it is open.
     pub is_open: bool,
-    /// Name to save under, while the user types it.
-    name: Option<String>,
-    /// Maps of the user, as they were when the list was last opened.
-    own: Vec<NoteMap>,
-    /// What happened last.
+    /// The name to save under, while the user types it.
+    new_name: Option<String>,
+    /// The user's maps when the menu was last opened.
+    user_maps: Vec<NoteMap>,
+    /// Result of the last action.
     message: Option<String>,
-    /// The user wants to choose a file.
-    pub wants_file: bool,
+    /// The user has requested the file dialog.
+    pub is_file_requested: bool,
 }
 
 /// Draws the window while it is open.
-pub fn map_window(ui: &Ui, map: &NoteMapField, memory: &mut MapMemory) {
-    let mut is_open = memory.is_open;
-    Window::new("Drums")
+pub fn show(ui: &Ui, map: &NoteMapField, window: &mut NoteMapWindow) {
+    let mut is_open = window.is_open;
+    Window::new("Drum map")
         .open(&mut is_open)
         .default_pos([260.0, 110.0])
         .resizable(false)
         .show(ui.ctx(), |ui| {
             ui.horizontal(|ui| {
                 ui.label(RichText::new("Note map").color(palette(ui).faint));
-                choose(ui, map, memory);
+                choose(ui, map, window);
                 if ui
                     .button("Open…")
-                    .on_hover_text("A map from a file")
+                    .on_hover_text("Loads a note map file")
                     .clicked()
                 {
-                    memory.wants_file = true;
+                    window.is_file_requested = true;
                 }
-                save(ui, map, memory);
+                save(ui, map, window);
             });
-            if let Some(message) = &memory.message {
+            if let Some(message) = &window.message {
                 ui.label(RichText::new(message).color(palette(ui).faint).size(11.5));
             }
             ui.separator();
-            // A bar that is seen without the pointer on it: the table is longer than the window.
+            // The table is longer than the window, so the scroll bar is always visible.
             ui.spacing_mut().scroll = ScrollStyle::solid();
             ScrollArea::vertical()
                 .max_height(380.0)
                 .scroll_bar_visibility(ScrollBarVisibility::AlwaysVisible)
                 .show(ui, |ui| table(ui, map));
         });
-    memory.is_open = is_open;
+    window.is_open = is_open;
 }
 
-/// Takes a map from a file over.
-pub fn load(map: &NoteMapField, path: &Path, memory: &mut MapMemory) {
-    memory.message = Some(match user_files::read_note_map(path) {
+/// Loads a note map file.
+pub fn load(map: &NoteMapField, path: &Path, window: &mut NoteMapWindow) {
+    window.message = Some(match user_files::read_note_map(path) {
         Ok(read) => {
             map.replace(&read);
             format!("Loaded {}", path.display())
         }
-        Err(problem) => problem,
+        Err(reason) => reason,
     });
 }
 
-fn choose(ui: &mut Ui, map: &NoteMapField, memory: &mut MapMemory) {
+fn choose(ui: &mut Ui, map: &NoteMapField, window: &mut NoteMapWindow) {
     let response = ComboBox::from_id_salt("note map")
         .selected_text(map.name())
         .width(190.0)
         .show_ui(ui, |ui| {
-            for preset in NoteMap::presets().iter().chain(&memory.own) {
+            for preset in NoteMap::presets().iter().chain(&window.user_maps) {
                 let is_chosen = preset.name == map.name();
                 let mut label = ui.selectable_label(is_chosen, &preset.name);
                 if !preset.source.is_empty() {
-                    label = label.on_hover_text(format!("Notes from {}", preset.source));
+                    label = label.on_hover_text(format!("Keys from {}", preset.source));
                 }
                 if label.clicked() {
                     map.replace(preset);
@@ -88,16 +88,16 @@ fn choose(ui: &mut Ui, map: &NoteMapField, memory: &mut MapMemory) {
             }
         });
     if response.response.clicked() {
-        memory.own = user_files::note_maps(&user_files::map_folder());
+        window.user_maps = user_files::note_maps(&user_files::map_folder());
     }
 }
 
-fn save(ui: &mut Ui, map: &NoteMapField, memory: &mut MapMemory) {
-    let Some(name) = &mut memory.name else {
+fn save(ui: &mut Ui, map: &NoteMapField, window: &mut NoteMapWindow) {
+    let Some(name) = &mut window.new_name else {
         let folder = user_files::map_folder();
-        let hint = format!("For other projects, into {}", folder.display());
+        let hint = format!("Saves the map for other projects in {}", folder.display());
         if ui.button("Save as…").on_hover_text(hint).clicked() {
-            memory.name = Some(map.name());
+            window.new_name = Some(map.name());
         }
         return;
     };
@@ -108,18 +108,18 @@ fn save(ui: &mut Ui, map: &NoteMapField, memory: &mut MapMemory) {
     if (is_saved || is_entered) && is_named {
         let named = NoteMap {
             name: name.trim().to_owned(),
-            ..map.map_now()
+            ..map.current()
         };
-        memory.message = Some(
+        window.message = Some(
             match user_files::save_note_map(&user_files::map_folder(), &named) {
                 Ok(path) => format!("Saved {}", path.display()),
-                Err(problem) => format!("Not saved: {problem}"),
+                Err(reason) => format!("Not saved: {reason}"),
             },
         );
         map.replace(&named);
-        memory.name = None;
+        window.new_name = None;
     } else if ui.button("Cancel").clicked() {
-        memory.name = None;
+        window.new_name = None;
     }
 }
 
@@ -144,29 +144,29 @@ fn table(ui: &mut Ui, map: &NoteMapField) {
             ui.end_row();
             for class in DrumClass::ALL {
                 let before = map.class(class);
-                let mut now = before;
-                ui.checkbox(&mut now.on, "")
+                let mut entry = before;
+                ui.checkbox(&mut entry.on, "")
                     .on_hover_text(format!("Send {}", class.label()));
                 ui.label(RichText::new(class.label()).color(palette(ui).class(class)));
                 ui.add(
-                    DragValue::new(&mut now.sensitivity_percent)
+                    DragValue::new(&mut entry.sensitivity_percent)
                         .range(-50..=50)
                         .custom_formatter(|value, _| format!("{value:+.0} %")),
                 )
                 .on_hover_text("Added to the sensitivity for this drum");
-                ui.add(DragValue::new(&mut now.key).range(0..=127));
-                ui.add(DragValue::new(&mut now.channel).range(1..=16));
-                ui.add(DragValue::new(&mut now.min_velocity).range(1..=127))
-                    .on_hover_text("Softer hits are left out");
+                ui.add(DragValue::new(&mut entry.key).range(0..=127));
+                ui.add(DragValue::new(&mut entry.channel).range(1..=16));
+                ui.add(DragValue::new(&mut entry.min_velocity).range(1..=127))
+                    .on_hover_text("Ignore hits below this velocity");
                 ui.add(
-                    DragValue::new(&mut now.retrigger_ms)
+                    DragValue::new(&mut entry.retrigger_ms)
                         .range(0..=1000)
                         .suffix(" ms"),
                 )
-                .on_hover_text("A hit this soon after the last one is left out");
+                .on_hover_text("Ignore hits closer than this");
                 ui.end_row();
-                if now != before {
-                    map.set_class(class, now);
+                if entry != before {
+                    map.set_class(class, entry);
                 }
             }
         });

@@ -1,125 +1,134 @@
-//! The window of what becomes of notes beside the note map: velocities, flams, pedal, grid.
+//! The velocity and groove window: velocity curve, grace notes, hi-hat pedal, quantization.
 
 use egui::{Pos2, Rect, RichText, Sense, Shape, Stroke, Ui, Window, vec2};
-use nice_plug::prelude::{Param as _, ParamSetter};
+use nice_plug::prelude::{Enum as _, Param as _, ParamSetter};
 
-use crate::editor::state::Memory;
+use crate::editor::controls;
+use crate::editor::state::{EditorState, Shown};
 use crate::editor::style::palette;
-use crate::editor::{controls, view};
+use crate::editor::view::shown_passage;
+use crate::notes::quantize::Grid;
 use crate::notes::velocity_curve::VelocityCurve;
 use crate::params::HitscribeParams;
 
 const CURVE_SIZE: f32 = 150.0;
 
 /// Draws the window while it is open.
-pub fn feel_window(
+pub fn show(
     ui: &Ui,
     params: &HitscribeParams,
     setter: Option<&ParamSetter>,
-    memory: &mut Memory,
+    state: &mut EditorState,
 ) {
-    let mut is_open = memory.is_feel_open;
-    Window::new("Feel")
+    let mut is_open = state.is_shaping_open;
+    Window::new("Velocity & groove")
         .open(&mut is_open)
         .default_pos([260.0, 110.0])
         .resizable(false)
         .show(ui.ctx(), |ui| {
             ui.label(RichText::new("Velocity").strong());
             ui.horizontal(|ui| {
-                curve(ui, params.shaping().velocity, &velocities(params, memory));
-                ui.vertical(|ui| velocity_controls(ui, params, setter, memory));
+                draw_curve(ui, params.shaping().velocity, &velocities(params, &state.shown));
+                ui.vertical(|ui| velocity_controls(ui, params, setter, &state.shown));
             });
             ui.separator();
             controls::switch(
                 ui,
                 setter,
                 &params.no_flams,
-                "Of two hits of one drum within 60 ms only the louder is played.",
+                "Of two hits of one drum within 60 ms, only the louder is sent.",
             );
             controls::switch(
                 ui,
                 setter,
                 &params.hat_pedal,
-                "Before each hi-hat note CC 4 says where the pedal is: 127 closed, 0 open.",
+                "Sends the pedal position as CC 4 before each hi-hat note: 127 is closed, 0 is open.",
             );
             ui.separator();
-            ui.label(RichText::new("Grid of dragged and saved files").strong());
+            ui.label(RichText::new("Quantization of dragged and saved files").strong());
             ui.label(
-                RichText::new("Live MIDI and the take itself stay as they were played.")
+                RichText::new("Live MIDI and the take itself are not quantized.")
                     .color(palette(ui).faint),
             );
-            controls::choice(
+            controls::choice_named(
                 ui,
                 setter,
                 &params.grid,
-                "The steps that notes are drawn to.",
+                "Quantize (exports only)",
+                Grid::variants(),
+                "Grid that notes snap to.",
             );
-            controls::share(
+            controls::percentage(
                 ui,
                 setter,
                 &params.grid_strength,
-                "100 % puts notes onto the grid.",
+                "100 % moves notes onto the grid.",
             );
-            controls::share(
+            controls::percentage(
                 ui,
                 setter,
                 &params.swing,
-                "Where the second step of each pair lies: 50 % is straight, 67 % a triplet.",
+                "Position of every second step: 50 % is straight, 67 % is triplet swing.",
             );
         });
-    memory.is_feel_open = is_open;
+    state.is_shaping_open = is_open;
 }
 
 fn velocity_controls(
     ui: &mut Ui,
     params: &HitscribeParams,
     setter: Option<&ParamSetter>,
-    memory: &mut Memory,
+    shown: &Shown,
 ) {
     let curve = params.shaping().velocity;
-    let learnt = VelocityCurve::learnt_range(velocities(params, memory));
+    let auto_range = VelocityCurve::auto_range(velocities(params, shown));
     controls::number(
         ui,
         setter,
         &params.velocity_in_low,
-        "Softer hits become the lowest.",
+        "Input min",
+        "Hits at or below this velocity get the output minimum.",
     );
     controls::number(
         ui,
         setter,
         &params.velocity_in_high,
-        "Louder hits become the highest.",
+        "Input max",
+        "Hits at or above this velocity get the output maximum.",
     );
     controls::number(
         ui,
         setter,
         &params.velocity_out_low,
-        "The lowest velocity that is sent.",
+        "Output min",
+        "Lowest velocity that is sent.",
     );
     controls::number(
         ui,
         setter,
         &params.velocity_out_high,
-        "The highest velocity that is sent.",
+        "Output max",
+        "Highest velocity that is sent.",
     );
     controls::number(
         ui,
         setter,
         &params.velocity_bend,
-        "Above 0 lifts what lies between.",
+        "Curve",
+        "Positive values raise medium velocities, negative ones lower them.",
     );
     ui.horizontal(|ui| {
-        let button = ui.add_enabled(learnt.is_some(), egui::Button::new("Learn from take"));
-        let hint = "Sets the two upper numbers to where most hits of the shown passage lie.";
+        let button = ui.add_enabled(auto_range.is_some(), egui::Button::new("Auto range"));
+        let hint = "Sets the input range to the 5th and 95th percentile of the shown take.";
         if button.on_hover_text(hint).clicked()
-            && let Some((low, high)) = learnt
+            && let Some((low, high)) = auto_range
         {
             controls::set(setter, &params.velocity_in_low, i32::from(low));
             controls::set(setter, &params.velocity_in_high, i32::from(high));
         }
-        let is_straight = curve == VelocityCurve::default();
+        let is_default = curve == VelocityCurve::default();
         if ui
-            .add_enabled(!is_straight, egui::Button::new("Reset"))
+            .add_enabled(!is_default, egui::Button::new("Reset"))
             .clicked()
         {
             for param in [
@@ -135,11 +144,11 @@ fn velocity_controls(
     });
 }
 
-/// Velocities of the shown passage, as they were measured.
-fn velocities(params: &HitscribeParams, memory: &Memory) -> Vec<u8> {
+/// Measured velocities of the shown passage.
+fn velocities(params: &HitscribeParams, shown: &Shown) -> Vec<u8> {
     let without_leakage = params.leakage_filter.value();
     let take = params.take.take().lock();
-    let passage = view::shown(&take, memory.passage);
+    let passage = shown_passage(&take, shown.passage);
     let notes = passage.map(|passage| passage.notes_filtered(without_leakage));
     notes
         .into_iter()
@@ -148,11 +157,11 @@ fn velocities(params: &HitscribeParams, memory: &Memory) -> Vec<u8> {
         .collect()
 }
 
-/// Draws the curve over the velocities that were measured.
-fn curve(ui: &mut Ui, curve: VelocityCurve, velocities: &[u8]) {
+/// Draws the curve and a histogram of the measured velocities.
+fn draw_curve(ui: &mut Ui, curve: VelocityCurve, velocities: &[u8]) {
     let (response, painter) = ui.allocate_painter(vec2(CURVE_SIZE, CURVE_SIZE), Sense::hover());
     let (area, colors) = (response.rect, palette(ui));
-    response.on_hover_text("Measured velocity to the right, sent velocity upwards");
+    response.on_hover_text("Horizontal: measured velocity. Vertical: output velocity.");
     painter.rect_filled(area, 4.0, colors.well);
     let x = |velocity: u8| area.left() + area.width() * f32::from(velocity) / 127.0;
     let y = |velocity: u8| area.bottom() - area.height() * f32::from(velocity) / 127.0;

@@ -1,49 +1,80 @@
-//! What the editor remembers between two frames.
+//! State of the editor between two frames, one struct for each part of the window.
 
 use std::path::PathBuf;
 
 use hitscribe_core::DrumClass;
 use hitscribe_live::take::Take;
 
-use crate::editor::file_dialog::Browser;
-use crate::editor::import_queue::Incoming;
+use crate::editor::file_dialog::FileDialog;
+use crate::editor::import_queue::ImportQueue;
 use crate::editor::model_menu::Models;
-use crate::editor::note_map_window::MapMemory;
-use crate::editor::zoom::Timeline;
+use crate::editor::note_map_window::NoteMapWindow;
+use crate::editor::viewport::Viewport;
 use crate::platform::drag::Drag;
 
-/// What the editor remembers between two frames.
+/// State of the editor between two frames.
 #[derive(Default)]
-pub struct Memory {
-    /// What is shown, and what is selected.
-    pub timeline: Timeline,
-    /// Index of the chosen passage; none for the latest.
-    pub passage: Option<usize>,
-    /// The only class that is meant; none for all.
-    pub class: Option<DrumClass>,
-    /// The class whose name is being pulled out of the window.
-    pub pulled: Option<DrumClass>,
-    pub(super) drag: Option<(Drag, PathBuf)>,
-    /// Whether the file of the drag was dropped onto the editor itself.
-    pub(super) came_back: bool,
-    /// What happened last.
-    pub(super) message: Option<String>,
-    /// The file that was written last.
-    pub(super) last_file: Option<PathBuf>,
-    /// The take before it was cleared.
-    pub(super) cleared: Option<Take>,
-    pub(super) incoming: Incoming,
-    pub(super) browser: Option<Browser>,
-    /// Where the last file was opened.
-    pub(super) folder: Option<PathBuf>,
-    /// Where the sound of the audition begins in the passage.
-    pub(super) audition_start_seconds: f64,
-    /// Where the audition is, while it plays.
-    pub audition_seconds: Option<f64>,
-    /// The window of drums.
-    pub map: MapMemory,
-    /// Whether the window of velocities, flams and grid is open.
-    pub is_feel_open: bool,
-    /// The models to choose from.
+pub struct EditorState {
+    /// What is shown and selected.
+    pub shown: Shown,
+    /// Exports.
+    pub export: ExportState,
+    /// Imports.
+    pub import: ImportState,
+    /// The preview.
+    pub preview: PreviewState,
+    /// The drum map window.
+    pub note_map: NoteMapWindow,
+    /// Whether the velocity and groove window is open.
+    pub is_shaping_open: bool,
+    /// The models in the menu.
     pub models: Models,
+    /// Result of the last action.
+    pub message: Option<String>,
+    /// The takes before they were deleted.
+    pub deleted: Option<Take>,
+}
+
+/// What the lanes show and what is selected in them.
+#[derive(Default)]
+pub struct Shown {
+    /// The visible range and the selected range.
+    pub viewport: Viewport,
+    /// Index of the selected passage; none for the latest.
+    pub passage: Option<usize>,
+    /// The selected drum; none for all.
+    pub class: Option<DrumClass>,
+}
+
+/// State of exports.
+#[derive(Default)]
+pub struct ExportState {
+    /// The drum whose name is being dragged out of the lanes.
+    pub dragged_class: Option<DrumClass>,
+    /// The drag in progress and its file.
+    pub drag: Option<(Drag, PathBuf)>,
+    /// Whether that file was dropped on the editor itself.
+    pub is_dropped_on_editor: bool,
+    /// The file that was written last.
+    pub last_file: Option<PathBuf>,
+}
+
+/// State of imports and of the file dialog.
+#[derive(Default)]
+pub struct ImportState {
+    /// Recordings that are being transcribed.
+    pub queue: ImportQueue,
+    /// The open file dialog.
+    pub dialog: Option<FileDialog>,
+    /// Folder of the last opened recording.
+    pub folder: Option<PathBuf>,
+}
+
+/// State of the preview.
+#[derive(Default)]
+pub struct PreviewState {
+    /// Where the preview starts, in seconds from the start of the passage.
+    pub start_seconds: f64,
+    /// The playhead in seconds from the start of the passage, while it plays.
+    pub playhead_seconds: Option<f64>,
 }

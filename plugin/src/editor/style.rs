@@ -6,31 +6,31 @@ use hitscribe_core::DrumClass;
 /// The colours of one look.
 #[derive(Debug, PartialEq)]
 pub struct Palette {
-    /// Behind everything.
+    /// Window background.
     pub background: Color32,
-    /// Behind panels.
+    /// Panel background.
     pub panel: Color32,
-    /// Behind what can be typed into or pulled.
+    /// Background of text fields and sliders.
     pub well: Color32,
-    /// Behind buttons.
+    /// Button background.
     pub button: Color32,
-    /// Every other lane.
+    /// Background of every other lane.
     pub lane: Color32,
-    /// Lines between lanes and bars.
+    /// Lane and bar lines.
     pub line: Color32,
-    /// Plain text.
+    /// Text.
     pub text: Color32,
-    /// Text that is not needed at once.
+    /// Secondary text.
     pub faint: Color32,
     /// The waveform.
     pub wave: Color32,
-    /// What is good, and the accent.
+    /// Accent.
     pub accent: Color32,
-    /// Behind what is selected.
+    /// Selection background.
     pub selected: Color32,
-    /// What is wrong.
+    /// Errors and warnings.
     pub alarm: Color32,
-    /// The kick, the snares, the toms, the hats, the cymbals, the percussion.
+    /// Kick, snares, toms, hi-hats, cymbals, percussion.
     pub kit: [Color32; 6],
 }
 
@@ -81,7 +81,7 @@ const LIGHT: Palette = Palette {
 };
 
 impl Palette {
-    /// Colour of a class: one hue for each part of the kit.
+    /// Colour of a class: one hue per part of the kit.
     pub fn class(&self, class: DrumClass) -> Color32 {
         use DrumClass::*;
         let part = match class {
@@ -96,7 +96,7 @@ impl Palette {
     }
 }
 
-/// The colours in use.
+/// The colours of the current look.
 pub fn palette(ui: &Ui) -> &'static Palette {
     if ui.visuals().dark_mode {
         &DARK
@@ -105,7 +105,7 @@ pub fn palette(ui: &Ui) -> &'static Palette {
     }
 }
 
-/// Sets the editor's look on a context.
+/// Applies a look to a context.
 pub fn apply(context: &egui::Context, is_light: bool) {
     let (palette, mut visuals) = if is_light {
         (&LIGHT, Visuals::light())

@@ -1,4 +1,4 @@
-//! What the editor shows at one moment.
+//! Everything that the editor shows in one frame.
 
 use std::ops::Range;
 use std::sync::atomic::Ordering;
@@ -9,23 +9,25 @@ use hitscribe_live::take::{PEAKS_PER_SECOND, Passage, Take, TakeNote};
 use hitscribe_live::{EngineStatus, ModelStatus, Phase};
 
 use crate::editor::model_menu;
-use crate::editor::zoom::Timeline;
+use crate::editor::problem::Problem;
+use crate::editor::state::Shown;
+use crate::editor::viewport::Viewport;
 use crate::params::HitscribeParams;
-use crate::status::Telemetry;
+use crate::status::PluginStatus;
 
-/// Notes that the list shows.
+/// Length of the list of last notes.
 const LISTED_NOTES: usize = 12;
-/// Lines across the lanes, at most.
-const MOST_LINES: f64 = 16.0;
+/// Largest number of lines across the lanes.
+const MAX_LINES: f64 = 16.0;
 
-/// A note in the lanes.
+/// A note as the editor shows it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct HitView {
+pub struct NoteView {
     /// Seconds from the start of the passage.
     pub at_seconds: f64,
     /// Length in seconds.
     pub length_seconds: f64,
-    /// The lane; none for pitched notes and drums without one.
+    /// The lane; none for pitched notes and for drums without a lane.
     pub class: Option<DrumClass>,
     /// Whether `key` is a percussion key.
     pub is_drum: bool,
@@ -33,78 +35,79 @@ pub struct HitView {
     pub key: u8,
     /// MIDI velocity.
     pub velocity: u8,
-    /// Taken away by the leakage filter.
-    pub is_ghost: bool,
-    /// Where it lies on the host's timeline.
-    pub place: Place,
+    /// Removed by the leakage filter.
+    pub is_leakage: bool,
+    /// Onset on the host's timeline.
+    pub time: DisplayTime,
 }
 
-/// Where a note lies on the host's timeline.
+/// A time as the editor shows it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Place {
-    /// Bar and beat, counted from 1.
+pub enum DisplayTime {
+    /// Bar and beat on the host's timeline, both 1-based.
     Bar(i64, f64),
     /// Seconds from the start of the passage.
     Seconds(f64),
 }
 
-/// What the editor shows at one moment.
+/// Everything that the editor shows in one frame.
 #[derive(Clone, Debug, Default)]
 pub struct View {
-    /// State of the engine; none before the first activation.
+    /// Status of the engine; none before the first activation.
     pub engine: Option<EngineStatus>,
-    /// The published model that was chosen, and what has become of it; nothing until it is asked for.
+    /// The selected imported model and its status, which is none until the model is requested.
     pub model: Option<(ModelChoice, Option<ModelStatus>)>,
-    /// Share of one core that the engine uses.
+    /// CPU time of the engine as a share of one core.
     pub engine_load: f32,
-    /// Frames per second; 0 while the host has not activated the plugin.
+    /// Frames per second; 0 while the plugin is not active.
     pub sample_rate_hz: f64,
-    /// The constant between sound and MIDI.
-    pub constant_seconds: f64,
-    /// Whether the audio is delayed by it.
+    /// Time between a sound and its MIDI.
+    pub midi_delay_seconds: f64,
+    /// Whether the audio is delayed by the same time.
     pub is_aligned: bool,
-    /// Whether blocks wait for the engine now.
+    /// Whether blocks currently wait for the engine.
     pub is_rendering: bool,
-    /// Notes found too late.
+    /// Notes that were found too late to be sent live.
     pub late_notes: u64,
     /// Seconds of audio that were lost.
     pub dropped_seconds: f64,
-    /// Notes that the host had no room for.
+    /// Notes that the host's event queue had no room for.
     pub refused_notes: u64,
-    /// Something is wrong; one line.
-    pub problem: Option<String>,
-    /// Notes in the take, without and with those that the filter took away.
+    /// A problem that stops the transcription.
+    pub problem: Option<Problem>,
+    /// Notes in the take: without those that the leakage filter removes, and all.
     pub note_counts: (usize, usize),
     /// Notes in the shown passage.
     pub shown_notes: usize,
-    /// Length of the shown passage.
+    /// Length of the shown passage in seconds.
     pub length_seconds: f64,
-    /// What is shown of it.
+    /// The visible range in seconds from the start of the passage.
     pub window: Range<f64>,
-    /// The notes in the window.
-    pub hits: Vec<HitView>,
-    /// The last notes of the passage, the newest first.
-    pub last_notes: Vec<HitView>,
-    /// Loudness in the window, 0..=1, [`PEAKS_PER_SECOND`] a second, the first at `peaks_seconds`.
+    /// The visible notes.
+    pub notes: Vec<NoteView>,
+    /// The last notes of the passage, newest first.
+    pub last_notes: Vec<NoteView>,
+    /// Peak levels of the visible range, 0..=1, [`PEAKS_PER_SECOND`] per second.
     pub peaks: Vec<f32>,
-    /// Where the first of the peaks lies.
+    /// Time of the first peak in seconds.
     pub peaks_seconds: f64,
-    /// Lines across the lanes and what they say: bars where the host has them, seconds otherwise.
+    /// Times and labels of the vertical lines: bars if the host reports them, otherwise seconds.
     pub lines: Vec<(f64, String)>,
 }
 
-/// The passage that is shown: the chosen one, else the one that plays, else the latest with notes.
-pub fn shown(take: &Take, chosen: Option<usize>) -> Option<&Passage> {
+/// The shown passage: the selected one, otherwise the one being recorded, otherwise the latest with
+/// notes.
+pub fn shown_passage(take: &Take, selected: Option<usize>) -> Option<&Passage> {
     let is_playing = |passage: &&Passage| passage.is_open && passage.was_playing;
-    chosen
+    selected
         .and_then(|index| take.passages.get(index))
         .or_else(|| take.passages.last().filter(is_playing))
         .or_else(|| take.latest())
         .or_else(|| take.passages.last())
 }
 
-/// Where a place in a passage lies, in words that a file may be named with.
-pub fn start_of(passage: &Passage, offset_frames: u64) -> String {
+/// Label of a time in a passage, also for file names.
+pub fn start_label(passage: &Passage, offset_frames: u64) -> String {
     match passage.host_start_beats {
         Some(_) => format!("bar {}", passage.bar_at(offset_frames).number),
         None => "take".to_owned(),
@@ -112,14 +115,9 @@ pub fn start_of(passage: &Passage, offset_frames: u64) -> String {
 }
 
 impl View {
-    /// What there is to show now.
-    pub fn of(
-        params: &HitscribeParams,
-        telemetry: &Telemetry,
-        timeline: &Timeline,
-        chosen: Option<usize>,
-    ) -> Self {
-        let sample_rate_hz = f64::from(telemetry.sample_rate_hz());
+    /// The current view.
+    pub fn new(params: &HitscribeParams, status: &PluginStatus, shown: &Shown) -> Self {
+        let sample_rate_hz = f64::from(status.sample_rate_hz());
         let seconds = |frames: u64| {
             if sample_rate_hz > 0.0 {
                 frames as f64 / sample_rate_hz
@@ -127,23 +125,23 @@ impl View {
                 0.0
             }
         };
-        let engine = telemetry.engine();
+        let engine = status.engine_status();
         let model = params.model.chosen().map(|choice| {
-            let status = telemetry.model(&choice);
+            let status = status.model_status(&choice);
             (choice, status)
         });
         let mut view = Self {
-            engine_load: telemetry.engine_load(),
+            engine_load: status.engine_load(),
             sample_rate_hz,
-            constant_seconds: seconds(telemetry.constant_frames.load(Ordering::Relaxed)),
-            is_aligned: telemetry.is_aligned.load(Ordering::Relaxed),
-            is_rendering: telemetry.is_waiting.load(Ordering::Relaxed),
-            late_notes: telemetry.late_notes.load(Ordering::Relaxed),
-            refused_notes: telemetry.refused_notes.load(Ordering::Relaxed),
-            dropped_seconds: seconds(telemetry.dropped_frames()),
-            problem: problem(params, telemetry, engine.as_ref()).or_else(|| {
-                let (_, status) = model.as_ref()?;
-                model_menu::problem(status.as_ref()?)
+            midi_delay_seconds: seconds(status.midi_delay_frames.load(Ordering::Relaxed)),
+            is_aligned: status.is_aligned.load(Ordering::Relaxed),
+            is_rendering: status.is_waiting.load(Ordering::Relaxed),
+            late_notes: status.late_notes.load(Ordering::Relaxed),
+            refused_notes: status.refused_notes.load(Ordering::Relaxed),
+            dropped_seconds: seconds(status.dropped_frames()),
+            problem: problem(params, status, engine.as_ref()).or_else(|| {
+                let (choice, status) = model.as_ref()?;
+                model_menu::problem(choice, status.as_ref()?)
             }),
             model,
             engine,
@@ -155,29 +153,29 @@ impl View {
         let kept = take
             .passages
             .iter()
-            .map(|p| p.notes_filtered(filter).count())
+            .map(|passage| passage.notes_filtered(filter).count())
             .sum();
         view.note_counts = (kept, all);
-        view.window = timeline.window(0.0);
-        if let Some(passage) = shown(&take, chosen) {
-            view.show(passage, filter, timeline);
+        view.window = shown.viewport.window(0.0);
+        if let Some(passage) = shown_passage(&take, shown.passage) {
+            view.add_passage(passage, filter, &shown.viewport);
         }
         view
     }
 
-    fn show(&mut self, passage: &Passage, filter: bool, timeline: &Timeline) {
+    fn add_passage(&mut self, passage: &Passage, filter: bool, viewport: &Viewport) {
         let rate = passage.sample_rate_hz;
         self.length_seconds = passage.length_frames as f64 / rate;
-        self.window = timeline.window(self.length_seconds);
-        let hit = |note: &TakeNote| HitView {
+        self.window = viewport.window(self.length_seconds);
+        let note_view = |note: &TakeNote| NoteView {
             at_seconds: note.offset_frames as f64 / rate,
             length_seconds: f64::from(note.length_frames) / rate,
             class: DrumClass::from_gm_note(note.key).filter(|_| note.is_drum),
             is_drum: note.is_drum,
             key: note.key,
             velocity: note.velocity,
-            is_ghost: filter && note.is_leakage,
-            place: place(passage, note.offset_frames),
+            is_leakage: filter && note.is_leakage,
+            time: display_time(passage, note.offset_frames),
         };
         let frames = |seconds: f64| (seconds * rate).max(0.0) as u64;
         let index = |frames: u64| {
@@ -185,17 +183,17 @@ impl View {
                 .notes
                 .partition_point(|note| note.offset_frames < frames)
         };
-        // A long note that began before the window reaches into it.
+        // A long note that starts before the window may reach into it.
         let from = index(frames(self.window.start - 10.0));
         let to = index(frames(self.window.end));
-        self.hits = passage.notes[from..to].iter().map(hit).collect();
-        let heard = passage.notes_filtered(filter).collect::<Vec<_>>();
-        self.shown_notes = heard.len();
-        self.last_notes = heard
+        self.notes = passage.notes[from..to].iter().map(note_view).collect();
+        let kept = passage.notes_filtered(filter).collect::<Vec<_>>();
+        self.shown_notes = kept.len();
+        self.last_notes = kept
             .iter()
             .rev()
             .take(LISTED_NOTES)
-            .map(|note| hit(note))
+            .map(|note| note_view(note))
             .collect();
         let step = |seconds: f64| (seconds * PEAKS_PER_SECOND as f64).max(0.0) as usize;
         let first = step(self.window.start).min(passage.peaks.len());
@@ -209,31 +207,31 @@ impl View {
     }
 }
 
-/// Bars, or seconds where the host has no tempo.
+/// Lines at bars, or at seconds if the host reports no tempo.
 fn lines(passage: &Passage, window: &Range<f64>) -> Vec<(f64, String)> {
     let rate = passage.sample_rate_hz;
     let frames = |seconds: f64| (seconds * rate).max(0.0) as u64;
     if passage.host_start_beats.is_none() {
-        let step = ((window.end - window.start) / MOST_LINES).max(1.0).ceil();
+        let step = ((window.end - window.start) / MAX_LINES).max(1.0).ceil();
         let first = (window.start.max(0.0) / step).ceil();
-        return (0..=MOST_LINES as usize)
+        return (0..=MAX_LINES as usize)
             .map(|index| (first + index as f64) * step)
             .take_while(|seconds| *seconds < window.end)
             .map(|seconds| (seconds, format!("{seconds:.0} s")))
             .collect();
     }
-    /// A line at the very edge is not lost to rounding.
+    /// Keeps a line at the very edge.
     const ROUNDING_BEATS: f64 = 1e-6;
     let (from, to) = (frames(window.start), frames(window.end));
-    let shown = passage.beats_at(from) - ROUNDING_BEATS..passage.beats_at(to);
+    let visible = passage.beats_at(from) - ROUNDING_BEATS..passage.beats_at(to);
     let (first, last) = (passage.bar_at(from).number, passage.bar_at(to).number);
-    let step = ((last - first) as f64 / MOST_LINES).max(1.0).ceil() as i64;
-    // Every so many bars from bar 1, so that the lines do not change while the window moves.
+    let step = ((last - first) as f64 / MAX_LINES).max(1.0).ceil() as i64;
+    // Counted from bar 1, so that the lines do not change while the window moves.
     let first = first + (1 - first).rem_euclid(step);
     (first..=last)
         .step_by(step as usize)
         .map(|number| (number, passage.bar_line_beats(number)))
-        .filter(|(_, beats)| shown.contains(beats))
+        .filter(|(_, beats)| visible.contains(beats))
         .map(|(number, beats)| {
             let offset = passage.offset_at_beats(beats);
             (offset as f64 / rate, number.to_string())
@@ -241,9 +239,9 @@ fn lines(passage: &Passage, window: &Range<f64>) -> Vec<(f64, String)> {
         .collect()
 }
 
-fn place(passage: &Passage, offset_frames: u64) -> Place {
+fn display_time(passage: &Passage, offset_frames: u64) -> DisplayTime {
     if passage.host_start_beats.is_none() {
-        return Place::Seconds(offset_frames as f64 / passage.sample_rate_hz);
+        return DisplayTime::Seconds(offset_frames as f64 / passage.sample_rate_hz);
     }
     let change = passage
         .tempo
@@ -255,32 +253,36 @@ fn place(passage: &Passage, offset_frames: u64) -> Place {
     let beat_quarters = 4.0 / f64::from(change.beat_unit.max(1));
     let bar = passage.bar_at(offset_frames);
     let beats = (passage.beats_at(offset_frames) - bar.start_beats).max(0.0) / beat_quarters;
-    Place::Bar(bar.number, beats + 1.0)
+    DisplayTime::Bar(bar.number, beats + 1.0)
 }
 
 fn problem(
     params: &HitscribeParams,
-    telemetry: &Telemetry,
+    status: &PluginStatus,
     engine: Option<&EngineStatus>,
-) -> Option<String> {
-    if let Some(problem) = telemetry.links.lock().problem.clone() {
-        return Some(format!("The engine could not start: {problem}"));
+) -> Option<Problem> {
+    let problem = |text: &str, detail: Option<String>| Problem {
+        text: text.to_owned(),
+        detail,
+    };
+    if let Some(error) = &status.links.lock().error {
+        return Some(problem(&format!("The engine cannot start: {error}"), None));
     }
-    if let Some(status) = engine.filter(|status| status.phase == Phase::Failed) {
-        let reason = status.reason.as_deref().unwrap_or("unknown reason");
-        return Some(format!(
-            "The engine has stopped: {reason}. Audio passes and the take is safe; choose another \
-             device below."
-        ));
+    if let Some(engine) = engine.filter(|engine| engine.phase == Phase::Failed) {
+        let reason = engine.reason.as_deref().unwrap_or("unknown reason");
+        let text = format!(
+            "The engine has stopped: {reason}. The audio passes through and the take is safe. Select \
+             another device below."
+        );
+        return Some(problem(&text, None));
     }
-    if telemetry.has_stalled.load(Ordering::Relaxed) {
-        let text = "The engine did not answer in time; this render may lack notes. Render again.";
-        return Some(text.to_owned());
+    if status.has_stalled.load(Ordering::Relaxed) {
+        let text = "The engine timed out, so this render may lack notes. Render again.";
+        return Some(problem(text, None));
     }
-    params
-        .take
-        .problem()
-        .map(|problem| format!("Take of the project: {problem}"))
+    let detail = params.take.problem()?;
+    let text = "The take saved in this project cannot be read. A copy stays in the project.";
+    Some(problem(text, Some(detail)))
 }
 
 #[cfg(test)]
@@ -288,8 +290,8 @@ mod tests {
     use super::*;
     use hitscribe_live::take::{HostBar, TempoChange};
 
-    /// A bar of three beats, then bars of four from the beats 3, 7 and 11; heard from beat 8 on, at 120
-    /// quarters per minute, and in bars of three from beat 15 on, bar 5.
+    /// A bar of three beats, then bars of four from beats 3, 7 and 11. The passage starts at beat
+    /// 8, at 120 quarter notes per minute, and has bars of three from beat 15 on, bar 5.
     fn passage() -> Passage {
         let mut passage = Passage::new(48_000.0);
         passage.host_start_beats = Some(8.0);
@@ -306,30 +308,30 @@ mod tests {
     }
 
     #[test]
-    fn bars_are_those_of_the_host_through_changes_of_the_meter() {
+    fn bars_follow_the_host_through_changes_of_the_meter() {
         let passage = passage();
-        assert_eq!(start_of(&passage, 0), "bar 3");
-        assert_eq!(start_of(&passage, 11 * 24_000), "bar 6");
-        assert_eq!(place(&passage, 0), Place::Bar(3, 2.0));
-        assert_eq!(place(&passage, 8 * 24_000), Place::Bar(5, 2.0));
+        assert_eq!(start_label(&passage, 0), "bar 3");
+        assert_eq!(start_label(&passage, 11 * 24_000), "bar 6");
+        assert_eq!(display_time(&passage, 0), DisplayTime::Bar(3, 2.0));
+        assert_eq!(display_time(&passage, 8 * 24_000), DisplayTime::Bar(5, 2.0));
         let texts = |window| -> Vec<(f64, String)> { lines(&passage, &window) };
         let line = |seconds, text: &str| (seconds, text.to_owned());
         assert_eq!(
             texts(0.0..6.0),
             [line(1.5, "4"), line(3.5, "5"), line(5.0, "6")]
         );
-        // Of many, every so many from bar 1 on.
+        // At most MAX_LINES, counted from bar 1.
         let long = texts(0.0..60.0);
-        assert!(long.len() <= MOST_LINES as usize + 1);
+        assert!(long.len() <= MAX_LINES as usize + 1);
         assert!(long.windows(2).all(|pair| pair[0].0 < pair[1].0));
         assert_eq!(texts(10.0..60.0).last(), long.last());
     }
 
     #[test]
-    fn without_a_timeline_there_are_seconds() {
+    fn without_a_timeline_times_are_in_seconds() {
         let passage = Passage::new(48_000.0);
-        assert_eq!(start_of(&passage, 0), "take");
-        assert_eq!(place(&passage, 24_000), Place::Seconds(0.5));
+        assert_eq!(start_label(&passage, 0), "take");
+        assert_eq!(display_time(&passage, 24_000), DisplayTime::Seconds(0.5));
         let line = |seconds, text: &str| (seconds, text.to_owned());
         let expected = [line(0.0, "0 s"), line(1.0, "1 s")];
         assert_eq!(lines(&passage, &(0.0..2.0)), expected);

@@ -1,24 +1,27 @@
-//! What becomes of each note that the engine has found: its channel and key, its velocity, what is
-//! sent before it, and which notes are left out.
+//! Maps the engine's notes to MIDI: channel, key, velocity, messages before the note, and which
+//! notes are dropped.
 //!
-//! One [`Performer`] for live play and a new one for each export, so that both give the same.
+//! Live output uses one [`NoteMapper`], and each export a new one, so that both give the same
+//! notes.
 
 use hitscribe_core::DrumClass;
 use hitscribe_core::note::MAX_OPENNESS;
+use hitscribe_live::LiveNote;
+use hitscribe_live::take::TakeNote;
 
 use crate::notes::note_map::NoteMapField;
 use crate::notes::velocity_curve::VelocityCurve;
 
-/// Number of classes.
+/// Number of drum classes.
 const CLASSES: usize = DrumClass::ALL.len();
-/// Channel of drums, counted from 0.
+/// MIDI channel of drums, 0-based.
 const DRUM_CHANNEL: u8 = 9;
-/// Two hits of one drum within this time are the two strokes of a flam.
+/// Two hits of the same drum within this time are a flam.
 pub const FLAM_SECONDS: f64 = 0.06;
-/// The foot controller, which samplers take for the hi-hat's pedal.
+/// The foot controller, which drum samplers use for the hi-hat pedal.
 const PEDAL_CONTROLLER: u8 = 4;
 
-/// Where a note goes.
+/// MIDI channel and key of a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Destination {
     /// MIDI channel 0..=15.
@@ -27,36 +30,36 @@ pub struct Destination {
     pub key: u8,
 }
 
-/// What is sent on a note's channel right before it.
+/// A message that is sent on a note's channel right before the note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PreMessage {
-    /// A controller and its value, 0..=127 both.
+    /// A controller number and its value, both 0..=127.
     Control(u8, u8),
-    /// A change to this program, 0..=127.
+    /// A program change, 0..=127.
     Program(u8),
 }
 
-/// A note as it is played.
+/// A note as it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Performed {
+pub struct MappedNote {
     /// Channel and key.
-    pub to: Destination,
-    /// 1..=127.
+    pub destination: Destination,
+    /// MIDI velocity 1..=127.
     pub velocity: u8,
-    /// What goes before it.
-    pub prelude: Option<PreMessage>,
-    /// Whether the last note for the same place was the grace note of this one, and is not played.
+    /// A message before the note.
+    pub pre_message: Option<PreMessage>,
+    /// Whether the previous note with this destination was a grace note and is to be removed.
     pub replaces_grace: bool,
 }
 
-/// A note of the engine, as far as it matters here.
+/// A note of the engine, live or from a take.
 #[derive(Clone, Copy, Debug)]
-pub struct Found {
+pub struct InputNote {
     /// Onset in frames.
     pub position_frames: u64,
     /// Whether `key` is a percussion key.
     pub is_drum: bool,
-    /// How open a hi-hat was, 0 to [`MAX_OPENNESS`], where it was measured.
+    /// Openness of a hi-hat, 0 to [`MAX_OPENNESS`], if measured.
     pub openness: Option<u8>,
     /// MIDI key.
     pub key: u8,
@@ -66,71 +69,97 @@ pub struct Found {
     pub program: u8,
 }
 
-/// What the user asks for beside the note map.
+impl From<&LiveNote> for InputNote {
+    fn from(note: &LiveNote) -> Self {
+        Self {
+            position_frames: note.position_frames,
+            is_drum: note.is_drum,
+            openness: note.openness,
+            key: note.key,
+            velocity: note.velocity,
+            program: note.program,
+        }
+    }
+}
+
+impl From<&TakeNote> for InputNote {
+    fn from(note: &TakeNote) -> Self {
+        Self {
+            position_frames: note.offset_frames,
+            is_drum: note.is_drum,
+            openness: note.openness,
+            key: note.key,
+            velocity: note.velocity,
+            program: note.program,
+        }
+    }
+}
+
+/// How notes are changed, apart from the note map.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shaping {
-    /// Velocities.
+    /// Maps measured velocities to output velocities.
     pub velocity: VelocityCurve,
-    /// Send the hi-hat's pedal as a controller before each of its notes.
+    /// Send the hi-hat pedal position as a controller before each hi-hat note.
     pub hat_pedal: bool,
-    /// Play the main stroke of a flam only.
+    /// Drop the grace notes of flams.
     pub no_flams: bool,
 }
 
-/// Decides for each note, in the order in which notes come.
+/// Maps notes one by one, in order of onset.
 #[derive(Clone, Debug)]
-pub struct Performer {
+pub struct NoteMapper {
     sample_rate_hz: f64,
-    /// Position and velocity of the last hit of each class that was played.
-    last: [Option<(u64, u8)>; CLASSES],
-    /// The program of each channel.
+    /// Position in frames and velocity of each class's last hit that was not dropped.
+    last_hits: [Option<(u64, u8)>; CLASSES],
+    /// The program that each channel was last set to.
     programs: [Option<u8>; 16],
 }
 
-impl Performer {
-    /// A performer that has seen no note.
+impl NoteMapper {
+    /// A mapper for positions at this sample rate.
     pub fn new(sample_rate_hz: f64) -> Self {
         Self {
             sample_rate_hz,
-            last: [None; CLASSES],
+            last_hits: [None; CLASSES],
             programs: [None; 16],
         }
     }
 
-    /// Forgets which programs the channels have, so that each is told again: after everything has ended.
+    /// Makes the mapper send the program changes again, after all notes have ended. Real-time safe.
     pub fn forget_programs(&mut self) {
         self.programs = [None; 16];
     }
 
-    /// How a note is played; none if it is left out. Drums without a class go to channel 10 as they
-    /// are, pitched notes to a channel for each program. Real-time safe.
-    pub fn perform(
+    /// Maps a note; none if it is dropped. Drums without a class keep their key on channel 10.
+    /// Pitched notes get one channel per program. Real-time safe.
+    pub fn map(
         &mut self,
         map: &NoteMapField,
         shaping: &Shaping,
-        note: Found,
-    ) -> Option<Performed> {
+        note: InputNote,
+    ) -> Option<MappedNote> {
         let velocity = shaping.velocity.apply(note.velocity);
         if !note.is_drum {
-            let (channel, prelude) = self.channel_of(note.program);
-            return Some(Performed {
-                to: Destination {
+            let (channel, pre_message) = self.channel_of(note.program);
+            return Some(MappedNote {
+                destination: Destination {
                     channel,
                     key: note.key,
                 },
                 velocity,
-                prelude,
+                pre_message,
                 replaces_grace: false,
             });
         }
         let Some(class) = DrumClass::from_gm_note(note.key) else {
-            return Some(Performed {
-                to: Destination {
+            return Some(MappedNote {
+                destination: Destination {
                     channel: DRUM_CHANNEL,
                     key: note.key,
                 },
                 velocity,
-                prelude: None,
+                pre_message: None,
                 replaces_grace: false,
             });
         };
@@ -138,9 +167,9 @@ impl Performer {
         if !entry.on || note.velocity < entry.min_velocity {
             return None;
         }
-        let last = &mut self.last[class.index()];
+        let last_hit = &mut self.last_hits[class.index()];
         let mut replaces_grace = false;
-        if let Some((last_frames, last_velocity)) = *last {
+        if let Some((last_frames, last_velocity)) = *last_hit {
             let seconds = note.position_frames.abs_diff(last_frames) as f64 / self.sample_rate_hz;
             if shaping.no_flams && seconds < FLAM_SECONDS {
                 if note.velocity <= last_velocity {
@@ -151,19 +180,19 @@ impl Performer {
                 return None;
             }
         }
-        *last = Some((note.position_frames, note.velocity));
-        Some(Performed {
-            to: Destination {
+        *last_hit = Some((note.position_frames, note.velocity));
+        Some(MappedNote {
+            destination: Destination {
                 channel: entry.channel - 1,
                 key: entry.key,
             },
             velocity,
-            prelude: pedal(class, note.openness).filter(|_| shaping.hat_pedal),
+            pre_message: pedal_message(class, note.openness).filter(|_| shaping.hat_pedal),
             replaces_grace,
         })
     }
 
-    /// The channel of a program, and the change to it when the channel is new. Programs beyond the
+    /// The channel of a program, and the program change if it is needed. Programs beyond the
     /// fifteenth share the last channel.
     fn channel_of(&mut self, program: u8) -> (u8, Option<PreMessage>) {
         let is_free = |channel: &u8| {
@@ -171,14 +200,15 @@ impl Performer {
                 && self.programs[usize::from(*channel)].is_none_or(|other| other == program)
         };
         let channel = (0..16).find(is_free).unwrap_or(15);
-        let known = self.programs[usize::from(channel)].replace(program);
-        let change = (known != Some(program)).then_some(PreMessage::Program(program));
+        let previous = self.programs[usize::from(channel)].replace(program);
+        let change = (previous != Some(program)).then_some(PreMessage::Program(program));
         (channel, change)
     }
 }
 
-/// How far the pedal is down when a class sounds: as it was measured, or all the way or not at all.
-fn pedal(class: DrumClass, openness: Option<u8>) -> Option<PreMessage> {
+/// The pedal controller for a hi-hat class: from the measured openness, or else fully closed or
+/// open.
+fn pedal_message(class: DrumClass, openness: Option<u8>) -> Option<PreMessage> {
     let open = match class {
         DrumClass::ClosedHat => openness.unwrap_or(0),
         DrumClass::PedalHat => 0,
@@ -195,8 +225,8 @@ mod tests {
     use super::*;
     use crate::notes::note_map::ClassMap;
 
-    fn drum(position_frames: u64, key: u8, velocity: u8) -> Found {
-        Found {
+    fn drum(position_frames: u64, key: u8, velocity: u8) -> InputNote {
+        InputNote {
             position_frames,
             is_drum: true,
             openness: None,
@@ -211,16 +241,16 @@ mod tests {
         shaping: &Shaping,
         notes: &[(u64, u8, u8)],
     ) -> Vec<Option<(u8, bool)>> {
-        let mut performer = Performer::new(48_000.0);
-        let mut perform = |&(at, key, velocity): &(u64, u8, u8)| {
-            let played = performer.perform(map, shaping, drum(at, key, velocity))?;
-            Some((played.to.key, played.replaces_grace))
+        let mut mapper = NoteMapper::new(48_000.0);
+        let mut map_one = |&(at, key, velocity): &(u64, u8, u8)| {
+            let mapped = mapper.map(map, shaping, drum(at, key, velocity))?;
+            Some((mapped.destination.key, mapped.replaces_grace))
         };
-        notes.iter().map(&mut perform).collect()
+        notes.iter().map(&mut map_one).collect()
     }
 
     #[test]
-    fn hits_are_left_out_by_class_by_velocity_and_by_time() {
+    fn hits_are_dropped_by_class_velocity_and_retrigger_time() {
         let map = NoteMapField::default();
         let snare = ClassMap {
             min_velocity: 20,
@@ -242,22 +272,22 @@ mod tests {
             (2400, 38, 127),
             (2400, 42, 1),
         ];
-        let played = keys(&map, &Shaping::default(), &notes);
+        let mapped = keys(&map, &Shaping::default(), &notes);
         let expected = [None, None, Some(40), None, Some(40), Some(42)];
-        assert_eq!(played, expected.map(|key| key.map(|key| (key, false))));
+        assert_eq!(mapped, expected.map(|key| key.map(|key| (key, false))));
     }
 
     #[test]
-    fn of_a_flam_the_main_stroke_stays_whichever_comes_first() {
+    fn only_the_main_stroke_of_a_flam_remains() {
         let map = NoteMapField::default();
         let shaping = Shaping {
             no_flams: true,
             ..Shaping::default()
         };
         let notes = [(0, 38, 40), (1500, 38, 100), (6000, 38, 90), (7500, 38, 50)];
-        let played = keys(&map, &shaping, &notes);
+        let mapped = keys(&map, &shaping, &notes);
         assert_eq!(
-            played,
+            mapped,
             [Some((38, false)), Some((38, true)), Some((38, false)), None]
         );
         let both = keys(&map, &Shaping::default(), &notes);
@@ -265,26 +295,26 @@ mod tests {
     }
 
     #[test]
-    fn the_pedal_goes_before_each_hat() {
+    fn the_pedal_controller_precedes_each_hi_hat_note() {
         let map = NoteMapField::default();
-        let mut performer = Performer::new(48_000.0);
+        let mut mapper = NoteMapper::new(48_000.0);
         let shaping = Shaping {
             hat_pedal: true,
             ..Shaping::default()
         };
-        let mut prelude = |key| {
-            let played = performer.perform(&map, &shaping, drum(u64::from(key) * 10_000, key, 90));
-            played.and_then(|played| played.prelude)
+        let mut pre_message_of = |key| {
+            let mapped = mapper.map(&map, &shaping, drum(u64::from(key) * 10_000, key, 90));
+            mapped.and_then(|mapped| mapped.pre_message)
         };
-        assert_eq!(prelude(42), Some(PreMessage::Control(4, 127)));
-        assert_eq!(prelude(44), Some(PreMessage::Control(4, 127)));
-        assert_eq!(prelude(46), Some(PreMessage::Control(4, 0)));
-        assert_eq!(prelude(38), None);
+        assert_eq!(pre_message_of(42), Some(PreMessage::Control(4, 127)));
+        assert_eq!(pre_message_of(44), Some(PreMessage::Control(4, 127)));
+        assert_eq!(pre_message_of(46), Some(PreMessage::Control(4, 0)));
+        assert_eq!(pre_message_of(38), None);
     }
 
     #[test]
-    fn the_pedal_follows_how_open_the_hat_was() {
-        let down = |class, openness| match pedal(class, openness) {
+    fn the_pedal_controller_follows_the_openness() {
+        let down = |class, openness| match pedal_message(class, openness) {
             Some(PreMessage::Control(PEDAL_CONTROLLER, down)) => Some(down),
             _ => None,
         };
@@ -298,17 +328,17 @@ mod tests {
     }
 
     #[test]
-    fn each_program_has_a_channel_that_is_not_the_drums() {
+    fn each_program_gets_a_channel_other_than_the_drum_channel() {
         let map = NoteMapField::default();
-        let mut performer = Performer::new(48_000.0);
+        let mut mapper = NoteMapper::new(48_000.0);
         let mut play = |program| {
-            let note = Found {
+            let note = InputNote {
                 is_drum: false,
                 program,
                 ..drum(0, 60, 90)
             };
-            let played = performer.perform(&map, &Shaping::default(), note);
-            played.map(|played| (played.to.channel, played.prelude))
+            let mapped = mapper.map(&map, &Shaping::default(), note);
+            mapped.map(|mapped| (mapped.destination.channel, mapped.pre_message))
         };
         assert_eq!(play(33), Some((0, Some(PreMessage::Program(33)))));
         assert_eq!(play(0), Some((1, Some(PreMessage::Program(0)))));
@@ -319,38 +349,5 @@ mod tests {
             .collect();
         assert!(!channels.contains(&DRUM_CHANNEL));
         assert_eq!(channels.last(), Some(&15));
-    }
-
-    #[test]
-    fn velocities_follow_the_curve() {
-        let straight = VelocityCurve::default();
-        assert!((1..=127).all(|velocity| straight.apply(velocity) == velocity));
-        let learnt = VelocityCurve {
-            in_low: 40,
-            in_high: 100,
-            out_low: 20,
-            ..straight
-        };
-        assert_eq!(
-            [0, 40, 100, 127].map(|v| learnt.apply(v)),
-            [20, 20, 127, 127]
-        );
-        let lifted = VelocityCurve {
-            bend_percent: 50,
-            ..straight
-        };
-        assert!(lifted.apply(32) > 50 && lifted.apply(127) == 127 && lifted.apply(1) == 1);
-        let flat = VelocityCurve {
-            in_low: 90,
-            in_high: 90,
-            ..straight
-        };
-        assert_eq!([89, 90].map(|v| flat.apply(v)), [1, 127]);
-        assert_eq!(
-            VelocityCurve::learnt_range((1..=100).collect()),
-            Some((5, 95))
-        );
-        assert_eq!(VelocityCurve::learnt_range(Vec::new()), None);
-        assert_eq!(VelocityCurve::learnt_range(vec![64; 9]), None);
     }
 }

@@ -1,43 +1,43 @@
-//! Passages of a take as standard MIDI files, on the grid of the host.
+//! Writes passages of a take as standard MIDI files that start on a bar line of the host.
 
 use hitscribe_live::take::{Passage, TakeNote};
 use midly::num::{u4, u7, u15, u24, u28};
 use midly::{Format, Header, MetaMessage, MidiMessage, Smf, Timing, TrackEvent, TrackEventKind};
 
-use crate::notes::mapper::{Found, Performed, Performer, PreMessage, Shaping};
+use crate::notes::mapper::{InputNote, MappedNote, NoteMapper, PreMessage, Shaping};
 use crate::notes::note_map::NoteMapField;
 use crate::notes::quantize::Quantize;
-pub use crate::notes::selection::Selection;
+use crate::notes::selection::Selection;
 
 /// Ticks of a quarter note.
 const TICKS_PER_QUARTER: u16 = 960;
-/// The last tick that a delta can express.
+/// The largest delta time of a MIDI file.
 const MAX_DELTA: u64 = (1 << 28) - 1;
 
-/// What becomes of the notes.
+/// How notes become MIDI.
 #[derive(Clone, Copy)]
-pub struct Treatment<'a> {
-    /// Which note each drum becomes.
+pub struct ClipSettings<'a> {
+    /// Key, channel and limits of each drum.
     pub map: &'a NoteMapField,
-    /// What else becomes of notes, as in live play.
+    /// Velocity curve, flams and hi-hat pedal, as in live output.
     pub shaping: Shaping,
-    /// The grid, in exports only.
+    /// Quantization, in exports only.
     pub quantize: Quantize,
 }
 
-/// An event with its tick and its order among those of the same tick: meta, ends, what goes before
-/// notes, beginnings.
-type Placed<'a> = (u64, u8, TrackEventKind<'a>);
+/// An event with its tick and its order among those of the same tick: 0 for meta events, 1 for
+/// note-offs, 2 for messages before notes, 3 for note-ons.
+type TimedEvent<'a> = (u64, u8, TrackEventKind<'a>);
 
-/// The selected notes of a passage as a MIDI file (format 0). Tick 0 is the start of the bar in which
-/// the passage, or the selected part of it, starts, so that a clip that is dropped on a bar line lies
-/// on the grid. Tempo and meter are those of the host.
-pub fn midi_file(passage: &Passage, selection: &Selection, treatment: &Treatment<'_>) -> Vec<u8> {
+/// The selected notes of a passage as a MIDI file (format 0). Tick 0 is the start of the bar in
+/// which the selection starts, so that a clip that is dropped on a bar line is in time. Tempo and
+/// meter are those of the host.
+pub fn midi_file(passage: &Passage, selection: &Selection, settings: &ClipSettings<'_>) -> Vec<u8> {
     let bar_beats = passage.bar_at(selection.start_frames(passage)).start_beats;
     let name = TrackEventKind::Meta(MetaMessage::TrackName(b"Hitscribe"));
     let mut events = vec![(0, 0, name)];
     add_tempo(&mut events, passage, selection, bar_beats);
-    add_notes(&mut events, passage, selection, treatment, bar_beats);
+    add_notes(&mut events, passage, selection, settings, bar_beats);
     events.sort_by_key(|(tick, order, _)| (*tick, *order));
     let mut last = 0;
     let mut track: Vec<TrackEvent<'_>> = events
@@ -74,23 +74,23 @@ fn ticks(beats: f64) -> u64 {
 }
 
 fn add_tempo(
-    events: &mut Vec<Placed<'_>>,
+    events: &mut Vec<TimedEvent<'_>>,
     passage: &Passage,
     selection: &Selection,
     bar_beats: f64,
 ) {
     let frames = selection.frames.clone().unwrap_or(0..u64::MAX);
-    let holds_at_start = passage
+    let first_change = passage
         .tempo
         .iter()
         .rposition(|change| change.offset_frames <= frames.start)
         .unwrap_or(0);
     let mut last_meter = None;
-    for (index, change) in passage.tempo.iter().enumerate().skip(holds_at_start) {
+    for (index, change) in passage.tempo.iter().enumerate().skip(first_change) {
         if change.offset_frames >= frames.end {
             break;
         }
-        let at = if index == holds_at_start {
+        let at = if index == first_change {
             0
         } else {
             ticks(passage.beats_at(change.offset_frames) - bar_beats)
@@ -110,36 +110,36 @@ fn add_tempo(
 }
 
 fn add_notes(
-    events: &mut Vec<Placed<'_>>,
+    events: &mut Vec<TimedEvent<'_>>,
     passage: &Passage,
     selection: &Selection,
-    treatment: &Treatment<'_>,
+    settings: &ClipSettings<'_>,
     bar_beats: f64,
 ) {
-    let notes = performed(passage, selection, treatment);
+    let notes = mapped_notes(passage, selection, settings);
     let start_of = |note: &TakeNote| {
         let beats = passage.beats_at(note.offset_frames) - bar_beats;
-        ticks(treatment.quantize.place(beats))
+        ticks(settings.quantize.apply(beats))
     };
-    for (index, (note, played)) in notes.iter().enumerate() {
+    for (index, (note, mapped)) in notes.iter().enumerate() {
         let start = start_of(note);
         let length_beats = passage.beats_at(note.offset_frames + u64::from(note.length_frames))
             - passage.beats_at(note.offset_frames);
         let own_end = start + ticks(length_beats).max(1);
-        // A note ends where the same key begins again.
+        // A note ends where the same key starts again.
         let next = notes[index + 1..]
             .iter()
-            .find(|(_, other)| other.to == played.to);
+            .find(|(_, other)| other.destination == mapped.destination);
         let end = next.map_or(own_end, |(next, _)| own_end.min(start_of(next)));
         if end <= start {
             continue;
         }
-        let channel = u4::new(played.to.channel & 15);
+        let channel = u4::new(mapped.destination.channel & 15);
         let event = |message| TrackEventKind::Midi { channel, message };
-        let key = u7::new(played.to.key & 127);
-        let vel = u7::new(played.velocity & 127);
-        if let Some(prelude) = played.prelude {
-            events.push((start, 2, event(prelude_message(prelude))));
+        let key = u7::new(mapped.destination.key & 127);
+        let vel = u7::new(mapped.velocity & 127);
+        if let Some(pre_message) = mapped.pre_message {
+            events.push((start, 2, event(midi_message(pre_message))));
         }
         events.push((start, 3, event(MidiMessage::NoteOn { key, vel })));
         let vel = u7::new(0);
@@ -147,38 +147,33 @@ fn add_notes(
     }
 }
 
-/// The selected notes that are played, and how.
-pub fn performed<'a>(
+/// The selected notes and how they are sent, without those that are dropped.
+pub fn mapped_notes<'a>(
     passage: &'a Passage,
     selection: &Selection,
-    treatment: &Treatment<'_>,
-) -> Vec<(&'a TakeNote, Performed)> {
-    let mut performer = Performer::new(passage.sample_rate_hz);
-    let mut notes: Vec<(&TakeNote, Performed)> = Vec::new();
-    for note in passage.notes.iter().filter(|note| selection.holds(note)) {
-        let found = Found {
-            position_frames: note.offset_frames,
-            is_drum: note.is_drum,
-            openness: note.openness,
-            key: note.key,
-            velocity: note.velocity,
-            program: note.program,
-        };
-        let Some(played) = performer.perform(treatment.map, &treatment.shaping, found) else {
+    settings: &ClipSettings<'_>,
+) -> Vec<(&'a TakeNote, MappedNote)> {
+    let mut mapper = NoteMapper::new(passage.sample_rate_hz);
+    let mut notes: Vec<(&TakeNote, MappedNote)> = Vec::new();
+    for note in passage.notes.iter().filter(|note| selection.contains(note)) {
+        let input = InputNote::from(note);
+        let Some(mapped) = mapper.map(settings.map, &settings.shaping, input) else {
             continue;
         };
-        if played.replaces_grace
-            && let Some(grace) = notes.iter().rposition(|(_, other)| other.to == played.to)
+        if mapped.replaces_grace
+            && let Some(grace) = notes
+                .iter()
+                .rposition(|(_, other)| other.destination == mapped.destination)
         {
             notes.remove(grace);
         }
-        notes.push((note, played));
+        notes.push((note, mapped));
     }
     notes
 }
 
-fn prelude_message(prelude: PreMessage) -> MidiMessage {
-    match prelude {
+fn midi_message(pre_message: PreMessage) -> MidiMessage {
+    match pre_message {
         PreMessage::Control(controller, value) => MidiMessage::Controller {
             controller: u7::new(controller & 127),
             value: u7::new(value & 127),
@@ -216,12 +211,12 @@ mod tests {
     };
 
     fn file(passage: &Passage, selection: &Selection) -> Vec<u8> {
-        let treatment = Treatment {
+        let settings = ClipSettings {
             map: &NoteMapField::default(),
             shaping: Shaping::default(),
             quantize: Quantize::OFF,
         };
-        midi_file(passage, selection, &treatment)
+        midi_file(passage, selection, &settings)
     }
 
     /// Ticks of all note-ons.
@@ -243,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn notes_lie_on_the_hosts_grid_and_follow_its_tempo() {
+    fn notes_are_on_the_hosts_grid_and_follow_its_tempo() {
         let mut passage = Passage::new(48_000.0);
         passage.host_start_beats = Some(5.0);
         passage.change_tempo(TempoChange {
@@ -277,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn one_class_and_filtered_notes_can_be_chosen() {
+    fn a_selection_limits_the_classes_and_filters_leakage() {
         let mut passage = Passage::new(48_000.0);
         passage.insert(note(0, DrumClass::Kick));
         passage.insert(note(100, DrumClass::Snare));
@@ -311,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_key_ends_before_it_begins_again() {
+    fn a_repeated_key_ends_before_it_starts_again() {
         let mut passage = Passage::new(48_000.0);
         passage.insert(note(0, DrumClass::Snare));
         passage.insert(note(1000, DrumClass::Snare));
@@ -342,7 +337,7 @@ mod tests {
             bpm: 120.0,
             ..Default::default()
         });
-        // Bars of four beats begin at 2, 4, 6 seconds of the passage.
+        // Bars of four beats start at 2, 4 and 6 seconds of the passage.
         for frames in [0, 100_000, 204_000, 400_000] {
             passage.insert(note(frames, DrumClass::Kick));
         }
@@ -364,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn exports_are_quantized_shaped_and_without_grace_notes_if_wanted() {
+    fn exports_are_quantized_and_without_grace_notes() {
         let mut passage = Passage::new(48_000.0);
         for (frames, velocity) in [(1_000, 60), (24_900, 40), (26_000, 110)] {
             passage.insert(TakeNote {
@@ -372,7 +367,7 @@ mod tests {
                 ..note(frames, DrumClass::Snare)
             });
         }
-        let treatment = Treatment {
+        let settings = ClipSettings {
             map: &NoteMapField::default(),
             shaping: Shaping {
                 no_flams: true,
@@ -383,7 +378,7 @@ mod tests {
                 ..Quantize::OFF
             },
         };
-        let bytes = midi_file(&passage, &ALL, &treatment);
+        let bytes = midi_file(&passage, &ALL, &settings);
         assert_eq!(onsets(&bytes), [(0, 38), (960, 38)]);
         assert_eq!(onsets(&file(&passage, &ALL)).len(), 3);
     }

@@ -1,4 +1,4 @@
-//! From detected notes to MIDI: note map, velocity curve, grid, clips.
+//! From detected notes to MIDI: note map, velocity curve, quantization, MIDI clips.
 
 pub mod mapper;
 pub mod midi_clip;

@@ -1,6 +1,6 @@
-//! Which note each drum becomes, and which hits are left out.
+//! The note map: key, channel and limits of each drum.
 //!
-//! Presets are the readable files in `presets/note-maps`. The map of an instance is saved with the
+//! Presets are the JSON files in `presets/note-maps`. The map of an instance is saved with the
 //! project; the audio thread reads it without locks.
 
 use std::collections::BTreeMap;
@@ -12,10 +12,10 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Number of classes.
+/// Number of drum classes.
 const CLASSES: usize = DrumClass::ALL.len();
 
-/// The presets that come with the plugin.
+/// The built-in presets.
 const PRESETS: [&str; 15] = [
     include_str!("../../../presets/note-maps/general-midi.json"),
     include_str!("../../../presets/note-maps/roland-td.json"),
@@ -34,10 +34,10 @@ const PRESETS: [&str; 15] = [
     include_str!("../../../presets/note-maps/xln-addictive-drums-2.json"),
 ];
 
-/// The fields of a map.
+/// The fields of a note map file.
 const MAP_FIELDS: [&str; 3] = ["name", "source", "classes"];
 
-/// What becomes of the hits of one class.
+/// How the hits of one class are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ClassMap {
@@ -47,11 +47,11 @@ pub struct ClassMap {
     pub key: u8,
     /// MIDI channel 1..=16.
     pub channel: u8,
-    /// Softer hits are left out; 1..=127.
+    /// Hits with a lower velocity are dropped; 1..=127.
     pub min_velocity: u8,
-    /// A hit this soon after the last one of its class is left out; 0..=1000 ms.
+    /// A hit this soon after the last one of its class is dropped; 0..=1000 ms.
     pub retrigger_ms: u16,
-    /// Added to the sensitivity for this class; -50..=50 %.
+    /// Added to the overall sensitivity for this class; -50..=50 %.
     pub sensitivity_percent: i8,
 }
 
@@ -68,21 +68,21 @@ impl Default for ClassMap {
     }
 }
 
-/// A whole map. In the state of a project what is unknown, most likely of a newer version, is passed over;
-/// in a file, most likely mistyped, it is an error: see [`NoteMap::parse`].
+/// A note map. Unknown fields are ignored in a saved state, where they come from newer versions,
+/// and are errors in files, where they are typing errors: see [`NoteMap::parse`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoteMap {
-    /// Name as shown to people.
+    /// Display name.
     pub name: String,
-    /// Where the notes of a library are published; empty for maps of one's own.
+    /// Where a drum library's keys are documented; empty for the user's own maps.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub source: String,
-    /// By the class's key; General MIDI where one is missing.
+    /// By [`DrumClass::key`]. Missing classes use General MIDI.
     pub classes: BTreeMap<String, ClassMap>,
 }
 
 impl ClassMap {
-    /// General MIDI.
+    /// The General MIDI key on channel 10.
     pub fn gm(class: DrumClass) -> Self {
         Self {
             key: class.gm_note(),
@@ -123,7 +123,7 @@ impl ClassMap {
 }
 
 impl NoteMap {
-    /// General MIDI.
+    /// The General MIDI map.
     pub fn gm() -> Self {
         Self {
             name: "General MIDI".to_owned(),
@@ -132,10 +132,10 @@ impl NoteMap {
         }
     }
 
-    /// Reads a file.
+    /// Parses the text of a file.
     ///
     /// # Errors
-    /// One line about what is no note map or unknown in it.
+    /// One line that names the syntax error or the unknown field.
     pub fn parse(text: &str) -> Result<Self, String> {
         let map: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
@@ -157,14 +157,14 @@ impl NoteMap {
         }
     }
 
-    /// What becomes of a class.
+    /// The entry of a class.
     pub fn class(&self, class: DrumClass) -> ClassMap {
         self.classes
             .get(class.key())
             .map_or_else(|| ClassMap::gm(class), |map| map.clamped())
     }
 
-    /// The presets that come with the plugin, the first of them General MIDI.
+    /// The built-in presets. The first is General MIDI.
     pub fn presets() -> Vec<Self> {
         PRESETS
             .iter()
@@ -173,7 +173,7 @@ impl NoteMap {
     }
 }
 
-/// The map of an instance, as a field of its state.
+/// The note map of an instance, a field of the plugin's state.
 pub struct NoteMapField {
     words: [AtomicU64; CLASSES],
     name: Mutex<String>,
@@ -191,22 +191,22 @@ impl Default for NoteMapField {
 }
 
 impl NoteMapField {
-    /// What becomes of a class. Real-time safe.
+    /// The entry of a class. Real-time safe.
     pub fn class(&self, class: DrumClass) -> ClassMap {
         ClassMap::unpacked(self.words[class.index()].load(Ordering::Relaxed))
     }
 
-    /// Changes what becomes of a class.
+    /// Replaces the entry of a class.
     pub fn set_class(&self, class: DrumClass, map: ClassMap) {
         self.words[class.index()].store(map.clamped().packed(), Ordering::Relaxed);
     }
 
-    /// Name of the map that was chosen last.
+    /// Name of the last selected map.
     pub fn name(&self) -> String {
         self.name.lock().clone()
     }
 
-    /// Takes a whole map over.
+    /// Replaces all entries.
     pub fn replace(&self, map: &NoteMap) {
         for class in DrumClass::ALL {
             self.set_class(class, map.class(class));
@@ -214,8 +214,8 @@ impl NoteMapField {
         self.name.lock().clone_from(&map.name);
     }
 
-    /// The map as it is now.
-    pub fn map_now(&self) -> NoteMap {
+    /// The current map.
+    pub fn current(&self) -> NoteMap {
         let classes = DrumClass::ALL.map(|class| (class.key().to_owned(), self.class(class)));
         NoteMap {
             name: self.name(),
@@ -231,7 +231,7 @@ impl<'a> PersistentField<'a, NoteMap> for NoteMapField {
     }
 
     fn map<F: Fn(&NoteMap) -> R, R>(&self, f: F) -> R {
-        f(&self.map_now())
+        f(&self.current())
     }
 }
 
@@ -240,7 +240,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_preset_is_whole_and_its_notes_are_apart() {
+    fn every_preset_lists_all_classes_with_distinct_keys() {
         let presets = NoteMap::presets();
         assert_eq!(presets.len(), PRESETS.len(), "a preset cannot be read");
         assert_eq!(
@@ -258,14 +258,14 @@ mod tests {
             assert_eq!(keys, known, "{}", preset.name);
             let sent = DrumClass::ALL.map(|class| preset.class(class));
             assert!(sent[DrumClass::Kick.index()].on && sent[DrumClass::Snare.index()].on);
-            let mut places: Vec<(u8, u8)> = sent
+            let mut destinations: Vec<(u8, u8)> = sent
                 .iter()
                 .filter(|map| map.on)
                 .map(|map| (map.channel, map.key))
                 .collect();
-            places.sort_unstable();
+            destinations.sort_unstable();
             assert!(
-                places.windows(2).all(|pair| pair[0] != pair[1]),
+                destinations.windows(2).all(|pair| pair[0] != pair[1]),
                 "{}",
                 preset.name
             );
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_an_error_in_a_file_and_passed_over_in_a_state() {
+    fn unknown_fields_are_errors_in_files_and_ignored_in_states() {
         for text in [
             r#"{"name": "a", "classes": {"snare": {"key": 40, "velvet": 1}}}"#,
             r#"{"name": "a", "colour": "red", "classes": {"snare": {"key": 40}}}"#,
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_survives_the_state_and_nonsense_is_clamped() {
+    fn a_map_is_restored_and_invalid_values_are_clamped() {
         let field = NoteMapField::default();
         let odd = ClassMap {
             on: true,
@@ -308,6 +308,6 @@ mod tests {
         let other = NoteMapField::default();
         let text = field.map(|map| serde_json::to_string(map).unwrap());
         other.set(serde_json::from_str(&text).unwrap());
-        assert_eq!(other.map_now(), field.map_now());
+        assert_eq!(other.current(), field.current());
     }
 }

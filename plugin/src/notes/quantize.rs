@@ -1,11 +1,11 @@
-//! Exported notes on the grid, as far as the user wants them there.
+//! Quantization of exported notes.
 
 use nice_plug::prelude::*;
 
-/// Steps that notes are drawn to.
+/// Grid that notes snap to.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grid {
-    /// Notes stay where they were played.
+    /// No quantization.
     #[id = "off"]
     #[name = "Off"]
     Off,
@@ -49,27 +49,27 @@ impl Grid {
     }
 }
 
-/// How notes are drawn to the grid.
+/// How notes are quantized.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quantize {
-    /// The steps.
+    /// Grid that notes snap to.
     pub grid: Grid,
-    /// 0 leaves notes alone, 1 puts them onto the grid.
+    /// From 0, which leaves notes unchanged, to 1, which moves them onto the grid.
     pub strength: f64,
-    /// Where the second step of each pair lies in it: 0.5 is straight, 2/3 a triplet.
+    /// Position of every second step within its pair: 0.5 is straight, 2/3 is triplet swing.
     pub swing: f64,
 }
 
 impl Quantize {
-    /// Notes stay where they were played.
+    /// No quantization.
     pub const OFF: Self = Self {
         grid: Grid::Off,
         strength: 1.0,
         swing: 0.5,
     };
 
-    /// Where a note at `beats` quarters from a bar line goes.
-    pub fn place(&self, beats: f64) -> f64 {
+    /// The quantized position of a note, in quarter notes from a bar line.
+    pub fn apply(&self, beats: f64) -> f64 {
         let Some(steps) = self.grid.steps_per_quarter() else {
             return beats;
         };
@@ -90,26 +90,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn notes_are_drawn_to_the_nearest_step() {
+    fn notes_move_to_the_nearest_step() {
         let sixteenths = Quantize {
             grid: Grid::Sixteenth,
             ..Quantize::OFF
         };
         assert_eq!(
-            [0.1, 0.13, 1.9, 3.26].map(|b| sixteenths.place(b)),
+            [0.1, 0.13, 1.9, 3.26].map(|b| sixteenths.apply(b)),
             [0.0, 0.25, 2.0, 3.25]
         );
         let half = Quantize {
             strength: 0.5,
             ..sixteenths
         };
-        assert_eq!(half.place(0.125 + 0.0625), 0.21875);
-        assert_eq!(Quantize::OFF.place(0.3), 0.3);
+        assert_eq!(half.apply(0.125 + 0.0625), 0.21875);
+        assert_eq!(Quantize::OFF.apply(0.3), 0.3);
         let triplets = Quantize {
             grid: Grid::EighthTriplet,
             ..Quantize::OFF
         };
-        assert!((triplets.place(0.7) - 2.0 / 3.0).abs() < 1e-9);
+        assert!((triplets.apply(0.7) - 2.0 / 3.0).abs() < 1e-9);
     }
 
     #[test]
@@ -119,7 +119,7 @@ mod tests {
             swing: 2.0 / 3.0,
             ..Quantize::OFF
         };
-        assert!((swung.place(0.6) - 2.0 / 3.0).abs() < 1e-9);
-        assert_eq!([0.1, 0.9, 1.2].map(|b| swung.place(b)), [0.0, 1.0, 1.0]);
+        assert!((swung.apply(0.6) - 2.0 / 3.0).abs() < 1e-9);
+        assert_eq!([0.1, 0.9, 1.2].map(|b| swung.apply(b)), [0.0, 1.0, 1.0]);
     }
 }

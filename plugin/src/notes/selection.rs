@@ -1,24 +1,24 @@
-//! What is chosen of a passage: for files and for listening.
+//! The selected notes of a passage, for export and preview.
 
 use std::ops::Range;
 
 use hitscribe_core::DrumClass;
 use hitscribe_live::take::{Passage, TakeNote};
 
-/// What goes into the file.
+/// The notes that are exported.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Selection {
-    /// Leave out what the leakage filter takes away.
+    /// Leave out notes that are marked as leakage.
     pub without_leakage: bool,
     /// Only this class.
     pub class: Option<DrumClass>,
-    /// Only notes that begin in these frames of the passage.
+    /// Only notes that start in these frames of the passage.
     pub frames: Option<Range<u64>>,
 }
 
 impl Selection {
-    /// Whether a note belongs to it.
-    pub fn holds(&self, note: &TakeNote) -> bool {
+    /// Whether a note is selected.
+    pub fn contains(&self, note: &TakeNote) -> bool {
         let class = || DrumClass::from_gm_note(note.key).filter(|_| note.is_drum);
         let is_inside = |frames: &Range<u64>| frames.contains(&note.offset_frames);
         !(self.without_leakage && note.is_leakage)
@@ -26,15 +26,14 @@ impl Selection {
             && self.frames.as_ref().is_none_or(is_inside)
     }
 
-    /// A frame of the passage in the bar that the file starts with: that in which the chosen frames
-    /// start, or the passage.
+    /// A frame in the first bar of the export: that of the selected frames, or of the passage.
     ///
-    /// Playback that starts on a bar line may reach the plugin a little earlier, because hosts round and
-    /// let effects run in. So a passage that begins less than a quarter note before a bar line, with no
-    /// note before that line, starts with the bar behind it.
+    /// When playback starts on a bar line, the plugin may get audio from slightly earlier, because
+    /// of rounding and pre-roll. So if a passage starts less than a quarter note before a bar line
+    /// and has no note before it, the export starts with the bar after that line.
     pub fn start_frames(&self, passage: &Passage) -> u64 {
         const LEAD_IN_BEATS: f64 = 0.99;
-        /// Onsets may be found a little before the sound begins.
+        /// An onset may be found slightly before the sound starts.
         const EARLY_SECONDS: f64 = 0.005;
         if let Some(frames) = &self.frames {
             return frames.start;
@@ -46,7 +45,7 @@ impl Selection {
         let early_frames = (EARLY_SECONDS * passage.sample_rate_hz) as u64;
         let first = passage.notes.first();
         if line > 0.0 && first.is_none_or(|note| note.offset_frames + early_frames >= line_frames) {
-            // Within the bar however its line was rounded.
+            // Inside of the bar, however its line is rounded.
             line_frames + 1
         } else {
             0
@@ -77,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_host_lets_in_before_the_bar_does_not_make_a_bar() {
+    fn pre_roll_before_a_bar_line_does_not_add_a_bar() {
         let all = Selection {
             without_leakage: false,
             class: None,
@@ -96,7 +95,7 @@ mod tests {
         );
         assert!(
             (bar(&passage(15.1, 10_000)) - 12.0).abs() < 1e-3,
-            "an upbeat"
+            "a pickup"
         );
         assert!((bar(&passage(14.5, 90_000)) - 12.0).abs() < 1e-3, "a rest");
         assert!((bar(&passage(16.0, 0)) - 16.0).abs() < 1e-3);
@@ -105,7 +104,10 @@ mod tests {
             start_beats: 3.0,
             number: None,
         });
-        assert!((bar(&odd) - 7.0).abs() < 1e-3, "bars lie off the grid");
+        assert!(
+            (bar(&odd) - 7.0).abs() < 1e-3,
+            "bar lines off the beat grid"
+        );
         let chosen = Selection {
             frames: Some(7..90),
             ..all

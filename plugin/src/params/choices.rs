@@ -1,21 +1,21 @@
-//! Parameters that are a choice from a list.
+//! Values of the parameters that are a choice from a list.
 
 use hitscribe::{MIN_HOP_FRAMES, Source};
 use hitscribe_models::device::DeviceChoice;
 use nice_plug::prelude::*;
 
-/// What is on the track.
+/// The instrument or microphone on the track.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SourceChoice {
-    /// The whole kit.
+    /// A mix of the whole kit.
     #[id = "drum_bus"]
     #[name = "Drum bus"]
     DrumBus,
-    /// Kick microphone.
+    /// A kick microphone.
     #[id = "kick"]
     #[name = "Kick"]
     Kick,
-    /// Snare microphone.
+    /// A snare microphone.
     #[id = "snare"]
     #[name = "Snare"]
     Snare,
@@ -39,15 +39,15 @@ pub enum SourceChoice {
     #[id = "percussion"]
     #[name = "Percussion"]
     Percussion,
-    /// Bass alone.
+    /// Bass only.
     #[id = "bass"]
     #[name = "Bass"]
     Bass,
-    /// Guitar alone.
+    /// Guitar only.
     #[id = "guitar"]
     #[name = "Guitar"]
     Guitar,
-    /// Keyboards alone.
+    /// Keyboards only.
     #[id = "keys"]
     #[name = "Keys"]
     Keys,
@@ -58,7 +58,7 @@ pub enum SourceChoice {
 }
 
 impl SourceChoice {
-    /// The engine's name for it.
+    /// The corresponding source of the engine.
     pub fn source(self) -> Source {
         match self {
             Self::DrumBus => Source::DrumBus,
@@ -77,23 +77,23 @@ impl SourceChoice {
     }
 }
 
-/// How sound and MIDI relate in time.
+/// How the delay between audio and MIDI is handled.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LatencyMode {
-    /// Audio untouched, MIDI a constant time later.
+    /// The audio is untouched, MIDI follows after a constant delay.
     #[id = "direct"]
     #[name = "Direct (MIDI later)"]
     Direct,
-    /// Audio delayed by the same constant, which the host is told: both leave together.
+    /// The audio is delayed by the same time, which is reported to the host as latency.
     #[id = "aligned"]
     #[name = "Aligned (audio waits)"]
     Aligned,
 }
 
-/// Where the model computes.
+/// The device that runs the models.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceParam {
-    /// A GPU where one can really be used, else the CPU.
+    /// A GPU if one is usable, otherwise the CPU.
     #[id = "auto"]
     #[name = "Auto"]
     Auto,
@@ -108,7 +108,7 @@ pub enum DeviceParam {
 }
 
 impl DeviceParam {
-    /// The engine's name for it; none where the user has not chosen.
+    /// The corresponding choice of the engine; none for Auto.
     pub fn choice(self) -> Option<DeviceChoice> {
         match self {
             Self::Auto => None,
@@ -118,7 +118,7 @@ impl DeviceParam {
     }
 }
 
-/// Time between two runs of the engine: shorter is sooner and costs more.
+/// Time between two engine runs: a shorter one means a shorter delay and more CPU time.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hop {
     /// 256 ms.
@@ -140,7 +140,7 @@ pub enum Hop {
 }
 
 impl Hop {
-    /// The time in frames of the model, 8 ms each.
+    /// The time in model frames of 8 ms.
     pub const fn frames(self) -> usize {
         match self {
             Self::Ms256 => MIN_HOP_FRAMES,

@@ -1,6 +1,8 @@
-//! The parameters, and what is saved with the project. Identifiers never change.
+//! The parameters and the other fields of the saved state. Identifiers never change.
 
 pub mod choices;
+pub mod device;
+pub mod latency_key;
 pub mod model;
 pub mod take;
 
@@ -14,83 +16,84 @@ use crate::notes::mapper::Shaping;
 use crate::notes::note_map::NoteMapField;
 use crate::notes::quantize::{Grid, Quantize};
 use crate::notes::velocity_curve::VelocityCurve;
-pub use crate::params::choices::{DeviceParam, Hop, LatencyMode, SourceChoice};
+use crate::params::choices::{DeviceParam, Hop, LatencyMode, SourceChoice};
+use crate::params::latency_key::LatencyKey;
 use crate::params::model::ModelField;
 use crate::params::take::{TakeField, UnreadField};
 
-/// Parameters and saved data.
+/// Parameters and saved fields.
 #[derive(Params)]
 pub struct HitscribeParams {
-    /// Audio passes, nothing is transcribed.
+    /// Pass the audio through and transcribe nothing.
     #[id = "bypass"]
     pub bypass: BoolParam,
-    /// Takes pitched notes away where only drums can be.
+    /// Remove pitched notes that are really drum hits.
     #[id = "leakage"]
     pub leakage_filter: BoolParam,
-    /// 0 to 1.
+    /// Detection sensitivity, 0 to 1.
     #[id = "sens"]
     pub sensitivity: FloatParam,
-    /// What the track contains.
+    /// The instrument or microphone on the track.
     #[id = "source"]
     pub source: EnumParam<SourceChoice>,
-    /// Direct or Aligned; holds from the next start of the host's engine on.
+    /// Direct or Aligned. A change takes effect when the transport is stopped.
     #[id = "mode"]
     pub latency_mode: EnumParam<LatencyMode>,
-    /// Time between two runs; holds from the next start of the host's engine on.
+    /// Time between two engine runs. A change takes effect when the transport is stopped.
     #[id = "hop"]
     pub hop: EnumParam<Hop>,
-    /// Wait for the engine whatever the host says.
+    /// Wait for the engine even if the host does not render.
     #[id = "wait"]
     pub wait_for_every_note: BoolParam,
-    /// The take keeps nothing of what is heard while the transport stands.
+    /// Keep the take unchanged while the transport is stopped.
     #[id = "playonly"]
     pub records_playing_only: BoolParam,
-    /// Where the model computes, for all instances of the process.
+    /// Device that runs the models, for all instances of the process.
     #[id = "device"]
     pub device: EnumParam<DeviceParam>,
-    /// Of a flam only the main stroke is played.
+    /// Ignore the grace notes of flams.
     #[id = "noflam"]
     pub no_flams: BoolParam,
-    /// The hi-hat's pedal is sent as a controller.
+    /// Send the hi-hat pedal position as a controller.
     #[id = "pedal"]
     pub hat_pedal: BoolParam,
-    /// Measured velocity that becomes the lowest.
+    /// Measured velocity that becomes the lowest output velocity.
     #[id = "vinlo"]
     pub velocity_in_low: IntParam,
-    /// Measured velocity that becomes the highest.
+    /// Measured velocity that becomes the highest output velocity.
     #[id = "vinhi"]
     pub velocity_in_high: IntParam,
-    /// The lowest velocity that is sent.
+    /// Lowest output velocity.
     #[id = "voutlo"]
     pub velocity_out_low: IntParam,
-    /// The highest velocity that is sent.
+    /// Highest output velocity.
     #[id = "vouthi"]
     pub velocity_out_high: IntParam,
-    /// How the curve bends between them, -100 to 100 %.
+    /// Curvature of the velocity curve, -100 to 100 %.
     #[id = "vbend"]
     pub velocity_bend: IntParam,
-    /// Grid of exported notes.
+    /// Quantization grid of exported notes.
     #[id = "grid"]
     pub grid: EnumParam<Grid>,
-    /// How far they are drawn to it, 0 to 1.
+    /// Quantization strength, 0 to 1.
     #[id = "gridpull"]
     pub grid_strength: FloatParam,
-    /// Place of the second step of each pair, 0.5 to 0.75.
+    /// Position of every second grid step within its pair, 0.5 to 0.75.
     #[id = "swing"]
     pub swing: FloatParam,
-    /// Which note each drum becomes.
+    /// Key, channel and limits of each drum.
     #[persist = "map"]
     pub note_map: NoteMapField,
-    /// What was heard.
+    /// The take.
     #[persist = "take"]
     pub take: TakeField,
-    /// Takes of the project that this version cannot read.
+    /// Takes of the loaded project that this version cannot read.
     #[persist = "take-unread"]
     pub unread_takes: UnreadField,
-    /// Which model hears it.
+    /// The selected model.
     #[persist = "model"]
     pub model: ModelField,
-    /// Whether the editor is light instead of dark.
+    /// Whether the editor uses its light look.
     #[persist = "light"]
     pub is_light: Mutex<bool>,
 }
@@ -101,15 +104,15 @@ impl Default for HitscribeParams {
         Self {
             bypass: BoolParam::new("Bypass", false).make_bypass(),
             leakage_filter: BoolParam::new("Leakage filter", true),
-            sensitivity: share("Sensitivity", 0.5, 0.0, 1.0),
+            sensitivity: percentage("Sensitivity", 0.5, 0.0, 1.0),
             source: EnumParam::new("Source", SourceChoice::DrumBus),
             latency_mode: EnumParam::new("Latency mode", LatencyMode::Direct).non_automatable(),
             hop: EnumParam::new("Hop", Hop::Ms512).non_automatable(),
             wait_for_every_note: BoolParam::new("Wait for every note", false).non_automatable(),
-            records_playing_only: BoolParam::new("Take only while playing", false)
+            records_playing_only: BoolParam::new("Capture during playback only", false)
                 .non_automatable(),
             device: EnumParam::new("Device", DeviceParam::Auto).non_automatable(),
-            no_flams: BoolParam::new("Main strokes of flams only", false),
+            no_flams: BoolParam::new("Ignore grace notes", false),
             hat_pedal: BoolParam::new("Hi-hat pedal as CC 4", false),
             velocity_in_low: velocity("Velocity in, low", 1),
             velocity_in_high: velocity("Velocity in, high", 127),
@@ -124,9 +127,9 @@ impl Default for HitscribeParams {
                 },
             )
             .with_unit(" %"),
-            grid: EnumParam::new("Grid of exports", Grid::Off).non_automatable(),
-            grid_strength: share("Grid strength", 1.0, 0.0, 1.0).non_automatable(),
-            swing: share("Swing", 0.5, 0.5, 0.75).non_automatable(),
+            grid: EnumParam::new("Quantize exports", Grid::Off).non_automatable(),
+            grid_strength: percentage("Quantize strength", 1.0, 0.0, 1.0).non_automatable(),
+            swing: percentage("Swing", 0.5, 0.5, 0.75).non_automatable(),
             note_map: NoteMapField::default(),
             unread_takes: take.unread(),
             take,
@@ -140,8 +143,8 @@ fn velocity(name: &str, default: i32) -> IntParam {
     IntParam::new(name, default, IntRange::Linear { min: 1, max: 127 })
 }
 
-/// A number that people read in per cent.
-fn share(name: &str, default: f32, min: f32, max: f32) -> FloatParam {
+/// A parameter that is shown as a percentage.
+fn percentage(name: &str, default: f32, min: f32, max: f32) -> FloatParam {
     FloatParam::new(name, default, FloatRange::Linear { min, max })
         .with_unit(" %")
         .with_value_to_string(formatters::v2s_f32_percentage(0))
@@ -149,8 +152,8 @@ fn share(name: &str, default: f32, min: f32, max: f32) -> FloatParam {
 }
 
 impl HitscribeParams {
-    /// What the engine needs to know of them.
-    pub fn listening(&self) -> LiveSettings {
+    /// The values that the engine needs. Real-time safe.
+    pub fn live_settings(&self) -> LiveSettings {
         LiveSettings {
             source: self.source.value().source(),
             sensitivity: Sensitivity {
@@ -162,7 +165,7 @@ impl HitscribeParams {
         }
     }
 
-    /// What becomes of notes beside the note map. Real-time safe.
+    /// The values that change notes, apart from the note map. Real-time safe.
     pub fn shaping(&self) -> Shaping {
         let velocity = |param: &IntParam| param.value().clamp(1, 127) as u8;
         Shaping {
@@ -178,7 +181,16 @@ impl HitscribeParams {
         }
     }
 
-    /// How exported notes are drawn to the grid.
+    /// The values that determine the delay. Real-time safe.
+    pub fn latency_key(&self) -> LatencyKey {
+        LatencyKey {
+            mode: self.latency_mode.value(),
+            hop: self.hop.value(),
+            model: self.model.tag(),
+        }
+    }
+
+    /// Quantization of exported notes.
     pub fn quantize(&self) -> Quantize {
         Quantize {
             grid: self.grid.value(),
@@ -188,11 +200,56 @@ impl HitscribeParams {
     }
 }
 
-/// Removes what would harm from a state that may come from anywhere, and adds what older ones lack.
-pub fn clean_state(state: &mut PluginState) {
+/// Removes invalid values from a loaded state and adds the fields that older versions did not save.
+pub fn sanitize(state: &mut PluginState) {
     use nice_plug::plugin::ParamValue;
     model::migrate(state);
     state
         .params
         .retain(|_, value| !matches!(value, ParamValue::F32(v) if !v.is_finite()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::model::{FIELD, ModelTag};
+    use hitscribe::ModelChoice;
+
+    fn loaded_model(params: &HitscribeParams, field: Option<&str>) -> Option<ModelChoice> {
+        let mut state = PluginState {
+            version: "0.1.0".to_owned(),
+            params: Default::default(),
+            fields: Default::default(),
+        };
+        if let Some(field) = field {
+            state.fields.insert(FIELD.to_owned(), field.to_owned());
+        }
+        sanitize(&mut state);
+        params.deserialize_fields(&state.fields);
+        params.model.chosen()
+    }
+
+    #[test]
+    fn the_selected_model_is_saved_and_older_states_select_the_built_in_ones() {
+        let choice = ModelChoice {
+            name: "mt3".to_owned(),
+            sha256: format!("a{}", "5".repeat(63)),
+        };
+        let params = HitscribeParams::default();
+        params.model.choose(Some(choice.clone()));
+        let fields = params.serialize_fields();
+        let other = HitscribeParams::default();
+        let saved = fields.get(FIELD).unwrap();
+        assert_eq!(loaded_model(&other, Some(saved)), Some(choice));
+        assert_eq!(other.model.tag(), params.model.tag());
+        assert_eq!(loaded_model(&other, None), None);
+        assert_eq!(other.model.tag(), ModelTag::Builtin);
+    }
+
+    #[test]
+    fn a_newer_state_with_an_invalid_model_selects_the_built_in_ones() {
+        let params = HitscribeParams::default();
+        let newer = r#"{"format":9,"chosen":{"name":"n","sha256":"00"},"more":[1]}"#;
+        assert_eq!(loaded_model(&params, Some(newer)), None);
+    }
 }

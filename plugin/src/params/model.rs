@@ -1,5 +1,6 @@
-//! Which model hears the track: a field of the plugin's state.
+//! The selected model, a field of the plugin's state.
 
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hitscribe::ModelChoice;
@@ -10,10 +11,39 @@ use serde::{Deserialize, Serialize};
 
 /// Name of the field in the state.
 pub const FIELD: &str = "model";
-/// Version of what is saved.
+/// Format version of the field.
 const FORMAT: u32 = 1;
 
-/// The field as it is saved. Of a newer version what is known here is taken.
+/// Identifies the selected model on the audio thread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ModelTag {
+    /// The built-in models.
+    #[default]
+    Builtin,
+    /// An imported model, by the start of its checksum.
+    Imported(NonZeroU64),
+}
+
+impl ModelTag {
+    fn of(choice: &ModelChoice) -> Self {
+        let digits = choice.sha256.get(..16).unwrap_or_default();
+        let number = u64::from_str_radix(digits, 16).unwrap_or_default();
+        Self::Imported(NonZeroU64::new(number).unwrap_or(NonZeroU64::MIN))
+    }
+
+    fn to_bits(self) -> u64 {
+        match self {
+            Self::Builtin => 0,
+            Self::Imported(number) => number.get(),
+        }
+    }
+
+    fn from_bits(bits: u64) -> Self {
+        NonZeroU64::new(bits).map_or(Self::Builtin, Self::Imported)
+    }
+}
+
+/// The field as it is saved. Fields that a newer version has added are ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedModel {
     format: u32,
@@ -22,39 +52,34 @@ pub struct SavedModel {
     chosen: Option<ModelChoice>,
 }
 
-/// The model of an instance. Which it is can be asked on the audio thread ([`ModelField::tag`]).
+/// The selected model of an instance.
 #[derive(Default)]
 pub struct ModelField {
     chosen: Mutex<Option<ModelChoice>>,
-    tag: AtomicU64,
+    /// Of the choice, as [`ModelTag::to_bits`].
+    tag_bits: AtomicU64,
 }
 
 impl ModelField {
-    /// The published model that was chosen; none for the built-in ones. Not for the audio thread.
+    /// The selected imported model, or none for the built-in ones. Not for the audio thread.
     pub fn chosen(&self) -> Option<ModelChoice> {
         self.chosen.lock().clone()
     }
 
-    /// Chooses a published model, or the built-in ones. Takes effect when the transport stops. A choice
-    /// that can be nobody's counts as none. Not for the audio thread.
+    /// Selects an imported model, or the built-in ones. Takes effect when the transport is stopped.
+    /// An invalid choice selects the built-in models. Not for the audio thread.
     pub fn choose(&self, choice: Option<ModelChoice>) {
         let choice = choice.filter(ModelChoice::is_sound);
         let mut chosen = self.chosen.lock();
-        let tag = choice.as_ref().map_or(0, tag);
+        let tag = choice.as_ref().map_or(ModelTag::Builtin, ModelTag::of);
         *chosen = choice;
-        self.tag.store(tag, Ordering::Release);
+        self.tag_bits.store(tag.to_bits(), Ordering::Release);
     }
 
-    /// Stands for the choice: 0 for the built-in models. Real-time safe.
-    pub fn tag(&self) -> u64 {
-        self.tag.load(Ordering::Acquire)
+    /// Identifies the selected model. Real-time safe.
+    pub fn tag(&self) -> ModelTag {
+        ModelTag::from_bits(self.tag_bits.load(Ordering::Acquire))
     }
-}
-
-/// A number that is another for another model.
-fn tag(choice: &ModelChoice) -> u64 {
-    let digits = choice.sha256.get(..16).unwrap_or_default();
-    u64::from_str_radix(digits, 16).unwrap_or_default().max(1)
 }
 
 impl<'a> PersistentField<'a, SavedModel> for ModelField {
@@ -70,7 +95,8 @@ impl<'a> PersistentField<'a, SavedModel> for ModelField {
     }
 }
 
-/// Projects from before there was a choice were heard by the built-in models.
+/// Adds the field to states without it. They were saved before there was a choice, so they use the
+/// built-in models.
 pub fn migrate(state: &mut PluginState) {
     let builtin = format!(r#"{{"format":{FORMAT},"chosen":null}}"#);
     state.fields.entry(FIELD.to_owned()).or_insert(builtin);
@@ -79,59 +105,24 @@ pub fn migrate(state: &mut PluginState) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::params::{HitscribeParams, clean_state};
-    use nice_plug::prelude::Params as _;
-
-    fn choice(first: char) -> ModelChoice {
-        ModelChoice {
-            name: "mt3".to_owned(),
-            sha256: format!("{first}{}", "5".repeat(63)),
-        }
-    }
-
-    fn loaded(params: &HitscribeParams, field: Option<&str>) -> Option<ModelChoice> {
-        let mut state = PluginState {
-            version: "0.1.0".to_owned(),
-            params: Default::default(),
-            fields: Default::default(),
-        };
-        if let Some(field) = field {
-            state.fields.insert(FIELD.to_owned(), field.to_owned());
-        }
-        clean_state(&mut state);
-        params.deserialize_fields(&state.fields);
-        params.model.chosen()
-    }
 
     #[test]
-    fn the_choice_survives_the_state_and_states_without_one_are_built_in() {
-        let params = HitscribeParams::default();
-        assert_eq!((params.model.chosen(), params.model.tag()), (None, 0));
-        params.model.choose(Some(choice('a')));
-        let fields = params.serialize_fields();
-        let other = HitscribeParams::default();
-        let saved = fields.get(FIELD).unwrap();
-        assert_eq!(loaded(&other, Some(saved)), Some(choice('a')));
-        assert_eq!(other.model.tag(), params.model.tag());
-        assert_eq!(loaded(&other, None), None);
-        assert_eq!(other.model.tag(), 0);
-    }
-
-    #[test]
-    fn tags_tell_models_apart_and_nonsense_is_no_choice() {
+    fn tags_distinguish_models_and_an_invalid_choice_selects_the_built_in_ones() {
         let field = ModelField::default();
+        assert_eq!((field.chosen(), field.tag()), (None, ModelTag::Builtin));
         let tags = ['0', '1', 'f'].map(|first| {
-            field.choose(Some(choice(first)));
+            field.choose(Some(ModelChoice {
+                name: "mt3".to_owned(),
+                sha256: format!("{first}{}", "5".repeat(63)),
+            }));
             field.tag()
         });
-        assert!(tags[0] != tags[1] && tags[1] != tags[2] && !tags.contains(&0));
+        assert!(tags[0] != tags[1] && tags[1] != tags[2]);
+        assert!(!tags.contains(&ModelTag::Builtin));
         field.choose(Some(ModelChoice {
             name: "x".to_owned(),
             sha256: "../../etc".to_owned(),
         }));
-        assert_eq!((field.chosen(), field.tag()), (None, 0));
-        let params = HitscribeParams::default();
-        let newer = r#"{"format":9,"chosen":{"name":"n","sha256":"00"},"more":[1]}"#;
-        assert_eq!(loaded(&params, Some(newer)), None);
+        assert_eq!((field.chosen(), field.tag()), (None, ModelTag::Builtin));
     }
 }

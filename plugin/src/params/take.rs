@@ -1,4 +1,4 @@
-//! The take as a field of the plugin's state.
+//! The take, a field of the plugin's state.
 
 use std::sync::Arc;
 
@@ -8,43 +8,44 @@ use hitscribe_live::take::Take;
 use nice_plug::params::persist::PersistentField;
 use parking_lot::Mutex;
 
-/// The take of an instance, shared by the engine thread, the editor and the saved state. Never
-/// touched by the audio thread.
+/// The take of an instance, shared by the engine thread, the editor and the saved state. The audio
+/// thread never uses it.
 #[derive(Default)]
 pub struct TakeField {
     take: Arc<Mutex<Take>>,
     unread: Arc<Mutex<Unread>>,
 }
 
-/// Takes of the loaded project that this version cannot read. They are saved with the project as they
-/// came: a newer version, or a mended one, may read them.
+/// Takes of the loaded project that this version cannot read. They are saved unchanged, because a
+/// newer version may read them.
 #[derive(Default)]
 struct Unread {
     texts: Vec<String>,
     problem: Option<String>,
 }
 
-/// What separates several of them; no character of theirs.
+/// Separates several takes. Base64 does not contain it.
 const SEPARATOR: &str = " ";
 
-/// The unread takes as a field of their own. It is loaded after the take: its name comes later.
+/// The unread takes, a field of their own. Fields are loaded in the order of their keys:
+/// `take-unread` after `take`.
 pub struct UnreadField {
     take: Arc<Mutex<Take>>,
     unread: Arc<Mutex<Unread>>,
 }
 
 impl TakeField {
-    /// The take itself.
+    /// The take.
     pub fn take(&self) -> &Arc<Mutex<Take>> {
         &self.take
     }
 
-    /// Why the take of the loaded project could not be read, if so.
+    /// Why the take of the loaded project could not be read; none if it was.
     pub fn problem(&self) -> Option<String> {
         self.unread.lock().problem.clone()
     }
 
-    /// The field for what could not be read.
+    /// The field for the takes that could not be read.
     pub fn unread(&self) -> UnreadField {
         UnreadField {
             take: self.take.clone(),
@@ -59,7 +60,8 @@ fn read(text: &str) -> Result<Take, String> {
 }
 
 impl<'a> PersistentField<'a, String> for TakeField {
-    /// A take that cannot be read leaves the present one alone, says why, and is kept.
+    /// Loads a take. If it cannot be read, it is kept with the reason, and the current take
+    /// remains.
     fn set(&self, text: String) {
         let mut unread = self.unread.lock();
         *unread = Unread::default();
@@ -81,7 +83,7 @@ impl<'a> PersistentField<'a, String> for TakeField {
 }
 
 impl<'a> PersistentField<'a, String> for UnreadField {
-    /// What can be read by now goes before what was recorded since.
+    /// Takes that can now be read are inserted before the passages that were recorded since.
     fn set(&self, texts: String) {
         let mut unread = self.unread.lock();
         for text in texts.split(SEPARATOR).filter(|text| !text.is_empty()) {
@@ -118,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_take_survives_the_state_and_a_broken_one_is_named() {
+    fn a_take_is_restored_and_a_damaged_one_is_reported() {
         let field = with_a_passage(44_100.0);
         let text = field.map(String::clone);
         let restored = TakeField::default();
@@ -133,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_take_from_the_future_is_saved_as_it_came_beside_what_is_recorded_since() {
+    fn an_unreadable_take_is_saved_unchanged_beside_the_current_one() {
         let future = "SFNUSwk".to_owned();
         let opened = with_a_passage(44_100.0);
         opened.set(future.clone());
@@ -150,14 +152,14 @@ mod tests {
         assert!(again.problem().is_some());
         assert_eq!(again.unread().map(String::clone), future);
 
-        // Another project has nothing of it.
+        // Loading another project drops it.
         again.set(with_a_passage(48_000.0).map(String::clone));
         assert_eq!(again.problem(), None);
         assert_eq!(again.unread().map(String::clone), "");
     }
 
     #[test]
-    fn an_unread_take_that_can_be_read_again_goes_before_the_present_one() {
+    fn an_unread_take_that_becomes_readable_is_inserted_before_the_current_one() {
         let field = with_a_passage(44_100.0);
         let readable = with_a_passage(96_000.0).map(String::clone);
         field.unread().set(readable);

@@ -1,3 +1,3 @@
-//! What differs by operating system.
+//! Code for each operating system.
 
 pub mod drag;

@@ -1,9 +1,8 @@
-//! Counts what must not happen: memory requests and releases while the audio thread is in
-//! `process`.
+//! Counts allocations and deallocations inside of the audio callback, where there must be none.
 //!
-//! Debug builds abort on them (nice-plug's `assert_process_allocs`). Release builds count, and the
-//! host tests read the count through an exported symbol: the build that is shipped is the build
-//! that is tested.
+//! Debug builds abort on the first one (nice-plug's `assert_process_allocs`). Release builds count
+//! them, and the end-to-end tests read the count through an exported symbol, so that they can check
+//! the bundle that is shipped.
 
 #[cfg(not(debug_assertions))]
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -16,11 +15,11 @@ thread_local! {
 
 static VIOLATIONS: AtomicU64 = AtomicU64::new(0);
 
-/// Watches this thread until it is dropped.
+/// Counts the allocations of this thread until it is dropped.
 pub struct Guard(());
 
 impl Guard {
-    /// Begins to watch.
+    /// Starts counting.
     pub fn enter() -> Self {
         IN_PROCESS.set(true);
         Self(())
@@ -33,57 +32,61 @@ impl Drop for Guard {
     }
 }
 
-/// Memory requests and releases seen inside `process` since the library was loaded.
+/// Allocations and deallocations inside of the audio callback since the library was loaded.
 #[unsafe(no_mangle)]
 pub extern "C" fn hitscribe_process_allocations() -> u64 {
     VIOLATIONS.load(Ordering::Relaxed)
 }
 
 #[cfg(not(debug_assertions))]
-struct Watching;
+struct CountingAllocator;
 
 #[cfg(not(debug_assertions))]
-fn note_violation() {
-    // A thread that is being torn down has no thread-locals any more, and is not in `process`.
+fn count_violation() {
+    // A thread that is shutting down has no thread-locals any more, and is not in `process`.
     if IN_PROCESS.try_with(Cell::get).unwrap_or(false) {
         VIOLATIONS.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-// SAFETY: every call is handed on to the system's allocator unchanged.
+// SAFETY: every call is forwarded to the system allocator unchanged.
 #[cfg(not(debug_assertions))]
-unsafe impl GlobalAlloc for Watching {
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note_violation();
+        count_violation();
+        // SAFETY: the caller keeps the contract of `GlobalAlloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        note_violation();
+        count_violation();
+        // SAFETY: the caller keeps the contract of `GlobalAlloc`.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        note_violation();
+        count_violation();
+        // SAFETY: the caller keeps the contract of `GlobalAlloc`.
         unsafe { System.realloc(pointer, layout, new_size) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        note_violation();
+        count_violation();
+        // SAFETY: the caller keeps the contract of `GlobalAlloc`.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
 
 #[cfg(not(debug_assertions))]
 #[global_allocator]
-static ALLOCATOR: Watching = Watching;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 #[cfg(all(test, not(debug_assertions)))]
 mod tests {
     use super::*;
 
     #[test]
-    fn an_allocation_inside_is_counted_and_one_outside_is_not() {
+    fn only_allocations_under_a_guard_are_counted() {
         let before = hitscribe_process_allocations();
         drop(std::hint::black_box(vec![0u8; 64]));
         assert_eq!(hitscribe_process_allocations(), before);

@@ -1,111 +1,107 @@
-//! What is settled at activation: above all the time between a sound and its MIDI.
+//! What is fixed at activation, above all the delay between the audio and its MIDI.
 
 use hitscribe::{
-    LONGEST_LIVE_NOTE_SECONDS, SEGMENT_SECONDS, SessionConfig, live_latency_samples,
-    published_latency_samples,
+    LONGEST_LIVE_NOTE_SECONDS, SEGMENT_SECONDS, SessionConfig, imported_latency_samples,
+    live_latency_samples,
 };
 use hitscribe_core::error::Result;
 
-use crate::params::{Hop, LatencyMode};
+use crate::params::choices::{Hop, LatencyMode};
+use crate::params::latency_key::LatencyKey;
+use crate::params::model::ModelTag;
 
-/// Time that the engine has for a run beyond its look-ahead: computing for all instances, sleep,
-/// and the host's blocks. Longer hops mean larger runs.
-fn allowance_seconds(hop: Hop) -> f64 {
+/// Time for one engine run beyond the model's look-ahead: computation for all instances, thread
+/// wake-up, and the host's blocks. Longer hops mean larger runs.
+fn compute_allowance_seconds(hop: Hop) -> f64 {
     0.15 + hop.seconds() / 4.0
 }
 
-/// The least time that a published model has for decoding what has come in.
-const LEAST_DECODING_SECONDS: f64 = 1.0;
+/// Least time for an imported model to decode its input.
+const MIN_DECODING_SECONDS: f64 = 1.0;
 
-/// What cannot change while the host's engine runs.
+/// What cannot change between activation and deactivation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ProcessConfig {
     /// Frames per second.
     pub sample_rate_hz: f64,
     /// Channels of the track.
     pub channel_count: usize,
-    /// Direct or Aligned.
-    pub mode: LatencyMode,
-    /// Time between two runs of the built-in models.
-    pub hop: Hop,
-    /// Stands for the model; 0 for the built-in ones.
-    pub model_tag: u64,
-    /// Whether the host says that it renders.
+    /// The parameters that determine the delay.
+    pub key: LatencyKey,
+    /// Whether the host reports offline processing.
     pub host_says_offline: bool,
-    /// Frames between a sound and its MIDI: the same for any block size.
-    pub constant_frames: u64,
+    /// Frames between a sound and its MIDI. Independent of the block size.
+    pub midi_delay_frames: u64,
 }
 
 impl ProcessConfig {
-    /// Settles everything.
+    /// A configuration with the MIDI delay that follows from the other values.
     ///
     /// # Errors
-    /// For sample rates that the engine does not take.
+    /// If the engine does not support the sample rate.
     pub fn new(
         sample_rate_hz: f64,
         channel_count: usize,
-        mode: LatencyMode,
-        hop: Hop,
-        model_tag: u64,
+        key: LatencyKey,
         host_says_offline: bool,
     ) -> Result<Self> {
-        let setup = Self {
+        let config = Self {
             sample_rate_hz,
             channel_count,
-            mode,
-            hop,
-            model_tag,
+            key,
             host_says_offline,
-            constant_frames: 0,
+            midi_delay_frames: 0,
         };
-        setup.settled()
+        config.with_key(key)
     }
 
-    /// The same with the constant that follows from the rest.
+    /// The same configuration for other parameters.
     ///
     /// # Errors
     /// As for [`ProcessConfig::new`].
-    pub fn settled(self) -> Result<Self> {
-        let constant_frames = if self.model_tag == 0 {
-            let allowance_seconds = allowance_seconds(self.hop);
-            let allowance_frames = (allowance_seconds * self.sample_rate_hz).ceil() as u64;
-            let shortest_frames = live_latency_samples(&self.session())? + allowance_frames;
-            shortest_frames.next_multiple_of(self.grid_frames())
-        } else {
-            self.published_constant_frames()?
+    pub fn with_key(self, key: LatencyKey) -> Result<Self> {
+        let mut config = Self { key, ..self };
+        config.midi_delay_frames = match key.model {
+            ModelTag::Builtin => config.builtin_delay_frames()?,
+            ModelTag::Imported(_) => config.imported_delay_frames()?,
         };
-        Ok(Self {
-            constant_frames,
-            ..self
-        })
+        Ok(config)
     }
 
-    /// Frames after the last sound in which notes may still leave or sound.
+    /// Frames after the last input in which notes may still start or sound.
     pub fn tail_frames(&self) -> u64 {
-        let note_seconds = match self.model_tag {
-            0 => 1.0,
-            _ => LONGEST_LIVE_NOTE_SECONDS,
+        let note_seconds = match self.key.model {
+            ModelTag::Builtin => 1.0,
+            ModelTag::Imported(_) => LONGEST_LIVE_NOTE_SECONDS,
         };
-        self.constant_frames + (note_seconds * self.sample_rate_hz) as u64
+        self.midi_delay_frames + (note_seconds * self.sample_rate_hz) as u64
     }
 
-    /// The constant with a published model: whole segments, so that they lie on the audio as they would
-    /// without latency, for the reason that [`Self::grid_frames`] has. What the model's look-ahead leaves
-    /// of them, almost a whole segment, is for decoding: any machine that keeps up is in time.
-    fn published_constant_frames(&self) -> Result<u64> {
+    fn builtin_delay_frames(&self) -> Result<u64> {
+        let allowance_seconds = compute_allowance_seconds(self.key.hop);
+        let allowance_frames = (allowance_seconds * self.sample_rate_hz).ceil() as u64;
+        let least_frames = live_latency_samples(&self.session())? + allowance_frames;
+        Ok(least_frames.next_multiple_of(self.grid_frames()))
+    }
+
+    /// A whole number of segments, so that segment boundaries fall on the same audio as without
+    /// latency; [`Self::grid_frames`] explains why. The look-ahead leaves almost a whole segment
+    /// for decoding: any machine that runs the model in real time is fast enough.
+    fn imported_delay_frames(&self) -> Result<u64> {
         let segment_frames = SEGMENT_SECONDS * self.sample_rate_hz;
-        let least_frames = (LEAST_DECODING_SECONDS * self.sample_rate_hz).ceil() as u64;
-        let latency_frames = published_latency_samples(self.sample_rate_hz.round() as u32)?;
-        let segments = ((latency_frames + least_frames) as f64 / segment_frames).ceil();
+        let decoding_frames = (MIN_DECODING_SECONDS * self.sample_rate_hz).ceil() as u64;
+        let latency_frames = imported_latency_samples(self.sample_rate_hz.round() as u32)?;
+        let segments = ((latency_frames + decoding_frames) as f64 / segment_frames).ceil();
         Ok((segments * segment_frames).ceil() as u64)
     }
 
-    /// Frames after which the model's frames of 8 ms begin on whole frames of the host again; 1 at odd
-    /// rates, where that takes too long.
+    /// The smallest number of host frames that is a whole number of 8 ms model frames, or 1 at
+    /// rates where that is too long.
     ///
-    /// The constant is a multiple of it: hosts that compensate latency may hand audio over ahead of the
-    /// position that they tell, by the latency that they were told, and [`crate::process::transport`] does not know
-    /// them all. The model's frames must lie on the audio as they would without that.
+    /// The MIDI delay is a multiple of it. A host that compensates latency may hand over audio
+    /// ahead of the position that it reports, by the reported latency, and
+    /// [`transport`](crate::process::transport) does not know every such host. Model frames must
+    /// fall on the same audio either way.
     fn grid_frames(&self) -> u64 {
         const LONGEST_SECONDS: f64 = 0.05;
         let eight_seconds = 8 * self.sample_rate_hz.round() as u64;
@@ -120,23 +116,23 @@ impl ProcessConfig {
         }
     }
 
-    /// Whether `other` differs in what the user chooses only.
-    pub fn fits(&self, other: &Self) -> bool {
+    /// Whether `other` has the same sample rate and channel count.
+    pub fn has_format_of(&self, other: &Self) -> bool {
         self.sample_rate_hz == other.sample_rate_hz && self.channel_count == other.channel_count
     }
 
-    /// What the engine is asked for.
+    /// The engine's session configuration.
     pub fn session(&self) -> SessionConfig {
         let mut config = SessionConfig::new(self.sample_rate_hz.round() as u32);
-        config.hop_frames = self.hop.frames();
+        config.hop_frames = self.key.hop.frames();
         config
     }
 
-    /// Frames by which the audio is delayed.
-    pub fn delay_frames(&self) -> u64 {
-        match self.mode {
+    /// Frames by which the audio is delayed, reported to the host as latency.
+    pub fn latency_frames(&self) -> u64 {
+        match self.key.mode {
             LatencyMode::Direct => 0,
-            LatencyMode::Aligned => self.constant_frames,
+            LatencyMode::Aligned => self.midi_delay_frames,
         }
     }
 }
@@ -144,35 +140,43 @@ impl ProcessConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::num::NonZeroU64;
+
+    fn config(rate_hz: f64, hop: Hop, model: ModelTag) -> ProcessConfig {
+        let key = LatencyKey {
+            mode: LatencyMode::Aligned,
+            hop,
+            model,
+        };
+        ProcessConfig::new(rate_hz, 2, key, false).unwrap()
+    }
 
     #[test]
-    fn the_constant_keeps_the_models_frames_where_they_are() {
-        let setup = |rate_hz| {
-            ProcessConfig::new(rate_hz, 2, LatencyMode::Aligned, Hop::Ms512, 0, false).unwrap()
-        };
+    fn the_midi_delay_is_a_whole_number_of_model_frames() {
         for (rate_hz, grid) in [
             (44_100.0, 1_764),
             (48_000.0, 384),
             (88_200.0, 3_528),
             (96_000.0, 768),
         ] {
-            let setup = setup(rate_hz);
-            assert_eq!(setup.grid_frames(), grid);
-            assert!(setup.constant_frames.is_multiple_of(grid));
+            let config = config(rate_hz, Hop::Ms512, ModelTag::Builtin);
+            assert_eq!(config.grid_frames(), grid);
+            assert!(config.midi_delay_frames.is_multiple_of(grid));
         }
-        assert_eq!(setup(44_101.0).grid_frames(), 1);
+        let odd = config(44_101.0, Hop::Ms512, ModelTag::Builtin);
+        assert_eq!(odd.grid_frames(), 1);
     }
 
     #[test]
-    fn with_a_published_model_the_constant_is_whole_segments_for_any_hop() {
+    fn the_midi_delay_of_an_imported_model_is_whole_segments_for_any_hop() {
+        let model = ModelTag::Imported(NonZeroU64::MIN);
         for rate_hz in [44_100.0, 48_000.0, 96_000.0] {
             for hop in [Hop::Ms256, Hop::Ms2048] {
-                let setup =
-                    ProcessConfig::new(rate_hz, 2, LatencyMode::Aligned, hop, 7, false).unwrap();
+                let config = config(rate_hz, hop, model);
                 let exact = 3.0 * SEGMENT_SECONDS * rate_hz;
-                assert_eq!(setup.constant_frames, exact.ceil() as u64);
-                let latency = published_latency_samples(rate_hz as u32).unwrap();
-                let decoding = (setup.constant_frames - latency) as f64 / rate_hz;
+                assert_eq!(config.midi_delay_frames, exact.ceil() as u64);
+                let latency = imported_latency_samples(rate_hz as u32).unwrap();
+                let decoding = (config.midi_delay_frames - latency) as f64 / rate_hz;
                 assert!((1.9..2.1).contains(&decoding), "{decoding} s");
             }
         }

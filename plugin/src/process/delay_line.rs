@@ -1,6 +1,6 @@
-//! The delay line of the Aligned mode: the same samples, later.
+//! The audio delay of the Aligned mode.
 
-/// Delays every channel by the same number of frames, bit by bit.
+/// Delays every channel by the same number of frames. The samples stay bit-identical.
 #[derive(Default)]
 pub struct DelayLine {
     lines: Vec<Vec<f32>>,
@@ -8,7 +8,8 @@ pub struct DelayLine {
 }
 
 impl DelayLine {
-    /// A delay of `frames` frames for `channel_count` channels; 0 frames leave audio untouched.
+    /// A delay of `frames` frames for `channel_count` channels. With 0 frames the audio is
+    /// untouched.
     pub fn new(channel_count: usize, frames: usize) -> Self {
         Self {
             lines: vec![vec![0.0; frames]; channel_count],
@@ -21,7 +22,7 @@ impl DelayLine {
         self.lines.first().map_or(0, Vec::len)
     }
 
-    /// Forgets what is inside.
+    /// Replaces the buffered samples with silence.
     pub fn clear(&mut self) {
         for line in &mut self.lines {
             line.fill(0.0);
@@ -29,7 +30,8 @@ impl DelayLine {
         self.write_index = 0;
     }
 
-    /// Swaps a block with what went in before. Channels that were not planned for pass.
+    /// Replaces a block with the delayed samples. Channels beyond the configured ones are
+    /// untouched. Real-time safe.
     pub fn process(&mut self, channels: &mut [&mut [f32]]) {
         let length = self.frames();
         if length == 0 {
@@ -57,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_bits_come_out_later_for_any_block_size() {
+    fn the_output_is_the_delayed_input_for_any_block_size() {
         let input: Vec<f32> = (0..1000)
             .map(|i| f32::from_bits(0x3f00_0000 + i * 7919))
             .collect();

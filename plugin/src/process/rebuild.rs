@@ -1,79 +1,81 @@
-//! A new setup for hosts that do not restart the plugin when its latency changes.
+//! Replaces the processor of hosts that do not restart a plugin when its latency changes.
 //!
-//! VST3 can only say that the latency has changed; some hosts then ask for it and go on. So the
-//! audio thread's half is built anew in the background and handed over while the transport stands.
-//! CLAP hosts restart the plugin, as their standard demands.
+//! A VST3 plugin can only report that its latency has changed; some hosts read the new value and
+//! carry on. So a background task builds the new processor, and the audio thread swaps it in while
+//! the transport is stopped. CLAP hosts restart the plugin, as their standard requires.
 
 use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
 
-use crate::process::{Live, ProcessConfig};
-use crate::status::Telemetry;
+use crate::process::config::ProcessConfig;
+use crate::process::processor::Processor;
+use crate::status::PluginStatus;
 
-/// What the background thread is asked for.
+/// A task of the background thread.
 #[derive(Clone, Copy, Debug)]
 pub enum Task {
-    /// Build what this setup needs.
+    /// Build a processor for this configuration.
     Build(ProcessConfig),
-    /// Free what is no longer needed.
+    /// Free the retired processors.
     Discard,
 }
 
-/// Where new halves wait for the audio thread, and old ones for their end.
+/// Passes new processors to the audio thread and retired ones back.
 pub struct Rebuilder {
-    finished: ArrayQueue<Box<Live>>,
-    worn: ArrayQueue<Box<Live>>,
+    ready: ArrayQueue<Box<Processor>>,
+    retired: ArrayQueue<Box<Processor>>,
 }
 
 impl Default for Rebuilder {
     fn default() -> Self {
         Self {
-            finished: ArrayQueue::new(1),
-            worn: ArrayQueue::new(8),
+            ready: ArrayQueue::new(1),
+            retired: ArrayQueue::new(8),
         }
     }
 }
 
 impl Rebuilder {
-    /// Does what is asked for. Not for the audio thread.
-    pub fn work(
+    /// Runs a task. Not for the audio thread.
+    pub fn run(
         &self,
         task: Task,
-        telemetry: &Arc<Telemetry>,
-        build: impl Fn(ProcessConfig) -> Option<Live>,
+        status: &Arc<PluginStatus>,
+        build: impl Fn(ProcessConfig) -> Option<Processor>,
     ) {
         self.discard();
-        if let Task::Build(wanted) = task
-            && let Some(live) = build(wanted)
+        if let Task::Build(config) = task
+            && let Some(processor) = build(config)
         {
-            telemetry.links.lock().port = Some(live.counters().clone());
-            drop(self.finished.force_push(Box::new(live)));
+            status.links.lock().port = Some(processor.counters().clone());
+            drop(self.ready.force_push(Box::new(processor)));
         }
     }
 
-    /// Frees everything. Not for the audio thread.
+    /// Frees the retired processors. Not for the audio thread.
     pub fn discard(&self) {
-        while self.worn.pop().is_some() {}
+        while self.retired.pop().is_some() {}
     }
 
-    /// Forgets what was built for another activation. Not for the audio thread.
+    /// Frees all processors, the unused one of an earlier activation included. Not for the audio
+    /// thread.
     pub fn clear(&self) {
-        while self.finished.pop().is_some() {}
+        while self.ready.pop().is_some() {}
         self.discard();
     }
 
-    /// What has been built. Real-time safe.
-    pub fn take(&self) -> Option<Box<Live>> {
-        self.finished.pop()
+    /// Takes the new processor, if one is ready. Real-time safe.
+    pub fn take(&self) -> Option<Box<Processor>> {
+        self.ready.pop()
     }
 
-    /// Takes what is no longer needed. Real-time safe.
-    pub fn put_away(&self, worn: Box<Live>) {
-        if let Err(worn) = self.worn.push(worn) {
-            // Freeing it here would take time; the shelf is emptied with every task, so it is
-            // never full as long as the background thread lives.
-            std::mem::forget(worn);
+    /// Hands over a processor to be freed. Real-time safe.
+    pub fn retire(&self, processor: Box<Processor>) {
+        if let Err(processor) = self.retired.push(processor) {
+            // Freeing is not real-time safe. Every task empties the queue, so it only fills up when
+            // the background thread is dead.
+            std::mem::forget(processor);
         }
     }
 }

@@ -1,39 +1,41 @@
-//! Whether blocks come as fast as they sound, or as fast as they can be had.
+//! Detects offline rendering from the rate at which blocks arrive.
 //!
-//! Hosts render faster than real time without saying so, and say so when they do not: the flag
-//! alone decides nothing.
+//! The host's offline flag is not enough: some hosts render faster than real time without setting
+//! it, and some leave it set during playback.
 
 use std::time::{Duration, Instant};
 
-/// Audio per measurement. Shorter than the shortest latency, so that the pace is known before the
-/// first note could be missed.
+/// Audio per measurement. Shorter than the shortest MIDI delay, so that the speed is known before
+/// the first note could be missed.
 const BUCKET_SECONDS: f64 = 0.25;
-/// Measurements that are looked at together.
+/// Number of measurements that are evaluated together.
 const BUCKETS: usize = 4;
-/// Faster than this is not playback.
+/// A higher ratio of audio time to wall time is not playback.
 const FAST_RATIO: f64 = 1.3;
-/// Playback may deviate by this over all measurements together, from irregular callbacks.
+/// Largest deviation from real time over all measurements during playback, caused by irregular
+/// callbacks.
 const PLAYBACK_TOLERANCE: f64 = 0.05;
-/// And by this in each of them: a renderer that is as slow as playback is not as steady.
-const PLAYBACK_UNSTEADINESS: f64 = 0.12;
-/// A pause longer than this starts the measurement anew.
+/// Largest deviation of a single measurement during playback. A renderer that happens to be as slow
+/// as playback is less steady.
+const PLAYBACK_JITTER: f64 = 0.12;
+/// A longer pause restarts the measurement.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// How blocks arrive.
+/// How fast blocks arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
-    /// Too early to say.
+pub enum RenderSpeed {
+    /// Not known yet.
     Unknown,
-    /// As fast as they sound.
+    /// In real time.
     Playback,
-    /// Faster than they sound.
+    /// Faster than real time.
     Fast,
-    /// Slower than they sound.
+    /// Slower than real time.
     Slow,
 }
 
-/// Measures the pace from the time between blocks, without the time spent waiting for the engine.
-pub struct PaceMeter {
+/// Measures the speed from the time between blocks, less the time spent waiting for the engine.
+pub struct RenderDetector {
     sample_rate_hz: f64,
     last: Option<Instant>,
     audio_seconds: f64,
@@ -42,8 +44,8 @@ pub struct PaceMeter {
     filled: usize,
 }
 
-impl PaceMeter {
-    /// A meter for blocks at `sample_rate_hz`.
+impl RenderDetector {
+    /// A detector for audio at `sample_rate_hz`.
     pub fn new(sample_rate_hz: f64) -> Self {
         Self {
             sample_rate_hz,
@@ -55,13 +57,13 @@ impl PaceMeter {
         }
     }
 
-    /// Forgets what was measured.
+    /// Restarts the measurement.
     pub fn reset(&mut self) {
         *self = Self::new(self.sample_rate_hz);
     }
 
-    /// A block of `frames` frames begins at `now`; `waited` of the time since the last one was
-    /// spent waiting for the engine. Real-time safe.
+    /// Records that a block of `frames` frames begins at `now`. `waited` is the time since the last
+    /// block that was spent waiting for the engine. Real-time safe.
     pub fn block(&mut self, now: Instant, frames: usize, waited: Duration) {
         let passed = self
             .last
@@ -84,34 +86,36 @@ impl PaceMeter {
         }
     }
 
-    /// The pace of the last second of audio.
-    pub fn pace(&self) -> Pace {
+    /// The speed over the last second of audio.
+    pub fn speed(&self) -> RenderSpeed {
         let measured = &self.buckets[..self.filled];
         let audio: f64 = measured.iter().map(|bucket| bucket.0).sum();
         let wall: f64 = measured.iter().map(|bucket| bucket.1).sum();
         let is_within = |audio: f64, wall: f64, tolerance| (audio - wall).abs() <= wall * tolerance;
         let is_steady = measured
             .iter()
-            .all(|&(audio, wall)| is_within(audio, wall, PLAYBACK_UNSTEADINESS));
+            .all(|&(audio, wall)| is_within(audio, wall, PLAYBACK_JITTER));
         if measured.is_empty() {
-            Pace::Unknown
+            RenderSpeed::Unknown
         } else if audio > wall * FAST_RATIO {
-            Pace::Fast
+            RenderSpeed::Fast
         } else if is_steady && is_within(audio, wall, PLAYBACK_TOLERANCE) {
-            Pace::Playback
+            RenderSpeed::Playback
         } else if audio < wall {
-            Pace::Slow
+            RenderSpeed::Slow
         } else {
-            Pace::Unknown
+            RenderSpeed::Unknown
         }
     }
 
-    /// Whether `process` may wait for the engine: the user wants every note at any price, the host
-    /// says that it renders and does not do so at the pace of playback, or it is too fast for
-    /// playback whatever it says.
+    /// Whether `process` may wait for the engine: always if the user requires it, if the host
+    /// reports offline processing and does not run in real time, or if it runs faster than
+    /// playback.
     pub fn may_wait(&self, wait_always: bool, host_says_offline: bool) -> bool {
-        let pace = self.pace();
-        wait_always || pace == Pace::Fast || (host_says_offline && pace != Pace::Playback)
+        let speed = self.speed();
+        wait_always
+            || speed == RenderSpeed::Fast
+            || (host_says_offline && speed != RenderSpeed::Playback)
     }
 }
 
@@ -119,76 +123,76 @@ impl PaceMeter {
 mod tests {
     use super::*;
 
-    fn measured(frames: usize, blocks: usize, ratio: f64) -> PaceMeter {
-        let mut meter = PaceMeter::new(48_000.0);
+    fn measured(frames: usize, blocks: usize, ratio: f64) -> RenderDetector {
+        let mut detector = RenderDetector::new(48_000.0);
         let mut now = Instant::now();
         for block in 0..blocks {
-            meter.block(now, frames, Duration::ZERO);
-            // Callbacks come in pairs: irregular, but right on average.
+            detector.block(now, frames, Duration::ZERO);
+            // Callbacks come in pairs: irregular, but correct on average.
             let uneven = if block % 2 == 0 { 0.2 } else { 1.8 };
             now += Duration::from_secs_f64(frames as f64 / 48_000.0 / ratio * uneven);
         }
-        meter
+        detector
     }
 
     #[test]
-    fn playback_rendering_and_slow_hosts_are_told_apart() {
-        assert_eq!(measured(512, 200, 1.0).pace(), Pace::Playback);
-        assert_eq!(measured(64, 2000, 1.0).pace(), Pace::Playback);
-        assert_eq!(measured(512, 200, 20.0).pace(), Pace::Fast);
-        assert_eq!(measured(8192, 40, 2.0).pace(), Pace::Fast);
-        assert_eq!(measured(512, 200, 0.5).pace(), Pace::Slow);
-        assert_eq!(measured(512, 3, 1.0).pace(), Pace::Unknown);
+    fn playback_rendering_and_slow_hosts_are_distinguished() {
+        assert_eq!(measured(512, 200, 1.0).speed(), RenderSpeed::Playback);
+        assert_eq!(measured(64, 2000, 1.0).speed(), RenderSpeed::Playback);
+        assert_eq!(measured(512, 200, 20.0).speed(), RenderSpeed::Fast);
+        assert_eq!(measured(8192, 40, 2.0).speed(), RenderSpeed::Fast);
+        assert_eq!(measured(512, 200, 0.5).speed(), RenderSpeed::Slow);
+        assert_eq!(measured(512, 3, 1.0).speed(), RenderSpeed::Unknown);
     }
 
     #[test]
-    fn neither_a_stale_flag_nor_a_silent_bounce_deceives() {
+    fn a_wrong_offline_flag_is_overruled() {
         assert!(
             !measured(512, 200, 1.0).may_wait(false, true),
-            "live, told offline"
+            "playback with the flag set"
         );
         assert!(
             measured(512, 200, 9.0).may_wait(false, false),
-            "bounce, not told"
+            "render without the flag"
         );
-        assert!(measured(512, 200, 0.4).may_wait(false, true), "slow bounce");
-        assert!(!measured(512, 200, 1.0).may_wait(false, false), "live");
+        assert!(measured(512, 200, 0.4).may_wait(false, true), "slow render");
+        assert!(!measured(512, 200, 1.0).may_wait(false, false), "playback");
         assert!(
             measured(512, 200, 1.0).may_wait(true, false),
-            "the user's wish"
+            "forced by the user"
         );
     }
 
     #[test]
-    fn waiting_for_the_engine_does_not_make_a_bounce_look_like_playback() {
-        let mut meter = PaceMeter::new(48_000.0);
+    fn time_spent_waiting_for_the_engine_does_not_count() {
+        let mut detector = RenderDetector::new(48_000.0);
         let mut now = Instant::now();
         let block = Duration::from_secs_f64(512.0 / 48_000.0);
         for _ in 0..200 {
-            meter.block(now, 512, block * 9 / 10);
+            detector.block(now, 512, block * 9 / 10);
             now += block;
         }
-        assert_eq!(meter.pace(), Pace::Fast);
+        assert_eq!(detector.speed(), RenderSpeed::Fast);
     }
 
     #[test]
-    fn a_render_on_a_busy_machine_is_not_playback_on_average() {
-        let mut meter = PaceMeter::new(48_000.0);
+    fn an_unsteady_render_is_not_playback() {
+        let mut detector = RenderDetector::new(48_000.0);
         let mut now = Instant::now();
         let block = Duration::from_secs_f64(480.0 / 48_000.0);
         for index in 0..400 {
-            meter.block(now, 480, Duration::ZERO);
+            detector.block(now, 480, Duration::ZERO);
             now += block.mul_f64(if index / 25 % 2 == 0 { 0.8 } else { 1.2 });
-            assert_ne!(meter.pace(), Pace::Playback, "block {index}");
+            assert_ne!(detector.speed(), RenderSpeed::Playback, "block {index}");
         }
-        assert!(meter.may_wait(false, true));
+        assert!(detector.may_wait(false, true));
     }
 
     #[test]
-    fn a_pause_starts_anew() {
-        let mut meter = measured(512, 200, 9.0);
-        let now = meter.last.expect("blocks came") + Duration::from_secs(2);
-        meter.block(now, 512, Duration::ZERO);
-        assert_eq!(meter.pace(), Pace::Unknown);
+    fn a_pause_restarts_the_measurement() {
+        let mut detector = measured(512, 200, 9.0);
+        let now = detector.last.unwrap() + Duration::from_secs(2);
+        detector.block(now, 512, Duration::ZERO);
+        assert_eq!(detector.speed(), RenderSpeed::Unknown);
     }
 }

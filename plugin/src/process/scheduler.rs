@@ -1,29 +1,29 @@
-//! Notes in, events at exact sample offsets out, and never a note that hangs.
+//! Turns notes into events at exact sample offsets. Every note-on gets its note-off.
 //!
-//! A note leaves `constant_frames` after its position. All times are absolute frames of the
-//! stream, so what leaves does not depend on how the host cuts the stream into blocks.
+//! A note is sent `midi_delay_frames` after its position. All times are absolute frames of the
+//! stream, so the output does not depend on the block size.
 
 use std::collections::VecDeque;
 
 use hitscribe_live::LiveNote;
 
-use crate::notes::mapper::{Destination, FLAM_SECONDS, Performed, PreMessage};
+use crate::notes::mapper::{Destination, FLAM_SECONDS, MappedNote, PreMessage};
 
-/// Notes that can wait at once; the note ring of the engine holds as many.
+/// Capacity for pending notes, the same as that of the engine's note ring.
 const PENDING_CAPACITY: usize = 4096;
-/// Keys that can sound at once: all of them on every channel.
+/// Capacity for sounding notes: all keys on every channel.
 const SOUNDING_CAPACITY: usize = 16 * 128;
-/// A note that misses its time by less than this still leaves, at the start of the block.
-const LATE_GRACE_SECONDS: f64 = 0.02;
+/// A note that is late by less than this is still sent, at the start of the block.
+const LATE_TOLERANCE_SECONDS: f64 = 0.02;
 
-/// What leaves the plugin.
+/// A MIDI message that the plugin sends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Message {
     /// Note on with its velocity, 1..=127.
     On(Destination, u8),
     /// Note off.
     Off(Destination),
-    /// What goes before a note, on its channel.
+    /// A message before a note, on the note's channel.
     PreMessage(u8, PreMessage),
 }
 
@@ -31,66 +31,70 @@ pub enum Message {
 struct Pending {
     on_frames: u64,
     length_frames: u32,
-    played: Performed,
+    note: MappedNote,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Sounding {
     off_frames: u64,
-    to: Destination,
+    destination: Destination,
 }
 
-/// Orders notes in time and sends them. Allocates only in [`Scheduler::new`].
+/// Sends notes in order of time. Allocates only in [`Scheduler::new`].
 pub struct Scheduler {
-    constant_frames: u64,
-    grace_frames: u64,
+    midi_delay_frames: u64,
+    late_tolerance_frames: u64,
     flam_frames: u64,
     pending: VecDeque<Pending>,
     sounding: Vec<Sounding>,
-    silence_is_due: bool,
-    /// Notes from before this frame are not played any more.
-    deaf_before_frames: u64,
+    stop_is_due: bool,
+    /// Notes before this frame are dropped.
+    ignore_before_frames: u64,
 }
 
 impl Scheduler {
-    /// A scheduler that sends notes `constant_frames` after their position.
-    pub fn new(constant_frames: u64, sample_rate_hz: f64) -> Self {
+    /// A scheduler that sends notes `midi_delay_frames` after their position.
+    pub fn new(midi_delay_frames: u64, sample_rate_hz: f64) -> Self {
         Self {
-            constant_frames,
-            grace_frames: (LATE_GRACE_SECONDS * sample_rate_hz) as u64,
+            midi_delay_frames,
+            late_tolerance_frames: (LATE_TOLERANCE_SECONDS * sample_rate_hz) as u64,
             flam_frames: (FLAM_SECONDS * sample_rate_hz).ceil() as u64,
             pending: VecDeque::with_capacity(PENDING_CAPACITY),
             sounding: Vec::with_capacity(SOUNDING_CAPACITY),
-            silence_is_due: false,
-            deaf_before_frames: 0,
+            stop_is_due: false,
+            ignore_before_frames: 0,
         }
     }
 
-    /// Takes a note over that is played as `played`. False if its time has passed by more than the
-    /// grace, or if there is no room; it is then not played. `now_frames` is the start of this block.
-    pub fn accept(&mut self, note: &LiveNote, played: Performed, now_frames: u64) -> bool {
-        if note.position_frames < self.deaf_before_frames {
+    /// Schedules a note to be sent as `mapped`. Returns false if it is too late or there is no
+    /// room; it is then not sent. `now_frames` is the start of this block. Real-time safe.
+    pub fn accept(&mut self, note: &LiveNote, mapped: MappedNote, now_frames: u64) -> bool {
+        if note.position_frames < self.ignore_before_frames {
             return true;
         }
-        let due_frames = note.position_frames + self.constant_frames;
-        if due_frames + self.grace_frames < now_frames || self.pending.len() == PENDING_CAPACITY {
+        let due_frames = note.position_frames + self.midi_delay_frames;
+        let is_late = due_frames + self.late_tolerance_frames < now_frames;
+        if is_late || self.pending.len() == PENDING_CAPACITY {
             return false;
         }
         let pending = Pending {
             on_frames: due_frames.max(now_frames),
             length_frames: note.length_frames.max(1),
-            played,
+            note: mapped,
         };
-        if played.replaces_grace {
+        if mapped.replaces_grace {
             let is_grace = |other: &Pending| {
-                other.played.to == played.to
+                other.note.destination == mapped.destination
                     && other.on_frames.abs_diff(due_frames) <= self.flam_frames
             };
             self.pending.retain(|other| !is_grace(other));
         }
-        // Kept in order of time, then of key, so that the order in which the engine found notes
-        // does not matter.
-        let order = |p: &Pending| (p.on_frames, p.played.to.channel, p.played.to.key);
+        // Ordered by time, channel and key, so that the order in which the engine finds notes does
+        // not matter.
+        let order = |pending: &Pending| {
+            let Destination { channel, key } = pending.note.destination;
+            (pending.on_frames, channel, key)
+        };
         let index = self
             .pending
             .partition_point(|other| order(other) <= order(&pending));
@@ -98,24 +102,25 @@ impl Scheduler {
         true
     }
 
-    /// Ends what sounds with the next block, and forgets what was heard before `now_frames` and has
-    /// not begun, known or still to come.
+    /// Ends all sounding notes with the next block, and drops every note from before `now_frames`
+    /// that has not started, including those that are yet to be accepted. Real-time safe.
     pub fn stop(&mut self, now_frames: u64) {
-        self.deaf_before_frames = now_frames;
+        self.ignore_before_frames = now_frames;
         self.pending.clear();
-        self.silence_is_due = true;
+        self.stop_is_due = true;
     }
 
-    /// Whether anything sounds or waits.
+    /// Whether no note is sounding or pending.
     pub fn is_idle(&self) -> bool {
         self.pending.is_empty() && self.sounding.is_empty()
     }
 
-    /// Sends what belongs into the `frames` frames from `start_frames`, in order of time; at one
-    /// time ends come before beginnings. `send` gets the offset in the block and says whether the
-    /// host took the event: an end that it refuses is sent again with the next block.
+    /// Sends the messages that are due in the `frames` frames from `start_frames`, in order of
+    /// time, note-offs before note-ons. `send` gets the offset in the block and returns whether the
+    /// host accepted the event. A refused note-off is sent again with the next block. Real-time
+    /// safe.
     ///
-    /// Returns how many beginnings the host refused.
+    /// Returns the number of refused note-ons.
     pub fn emit(
         &mut self,
         start_frames: u64,
@@ -127,8 +132,8 @@ impl Scheduler {
         if frames == 0 {
             return 0;
         }
-        if self.silence_is_due {
-            self.silence_is_due = false;
+        if self.stop_is_due {
+            self.stop_is_due = false;
             for sounding in &mut self.sounding {
                 sounding.off_frames = start_frames;
             }
@@ -146,11 +151,11 @@ impl Scheduler {
             }
             let offset = |frames: u64| frames.saturating_sub(start_frames) as u32;
             if let Some(index) = next_off.filter(|_| off_frames <= on_frames) {
-                let to = self.sounding[index].to;
-                if send(offset(off_frames), Message::Off(to)) {
+                let destination = self.sounding[index].destination;
+                if send(offset(off_frames), Message::Off(destination)) {
                     self.sounding.swap_remove(index);
                 } else {
-                    // The host has no room: nothing more fits into this block.
+                    // The host's event queue is full for this block.
                     self.sounding[index].off_frames = end_frames;
                 }
                 continue;
@@ -158,21 +163,25 @@ impl Scheduler {
             let Some(next) = self.pending.pop_front() else {
                 return refused;
             };
-            let (at, to) = (offset(next.on_frames), next.played.to);
-            if let Some(index) = self.sounding.iter().position(|other| other.to == to) {
-                if !send(at, Message::Off(to)) {
+            let (at, destination) = (offset(next.on_frames), next.note.destination);
+            let is_same = |other: &Sounding| other.destination == destination;
+            if let Some(index) = self.sounding.iter().position(is_same) {
+                if !send(at, Message::Off(destination)) {
                     refused += 1;
                     continue;
                 }
                 self.sounding.swap_remove(index);
             }
-            // A note that is sent without its prelude is better than none.
-            if let Some(prelude) = next.played.prelude {
-                send(at, Message::PreMessage(to.channel, prelude));
+            // A note without its controller or program change is better than none.
+            if let Some(pre_message) = next.note.pre_message {
+                send(at, Message::PreMessage(destination.channel, pre_message));
             }
-            if send(at, Message::On(to, next.played.velocity)) {
+            if send(at, Message::On(destination, next.note.velocity)) {
                 let off_frames = next.on_frames + u64::from(next.length_frames);
-                self.sounding.push(Sounding { off_frames, to });
+                self.sounding.push(Sounding {
+                    off_frames,
+                    destination,
+                });
             } else {
                 refused += 1;
             }
@@ -186,7 +195,7 @@ mod tests {
 
     const DRUMS: u8 = 9;
 
-    fn note(position_frames: u64, key: u8) -> (LiveNote, Performed) {
+    fn note(position_frames: u64, key: u8) -> (LiveNote, MappedNote) {
         let note = LiveNote {
             position_frames,
             length_frames: 100,
@@ -197,24 +206,23 @@ mod tests {
             openness: None,
             is_leakage: false,
         };
-        let to = Destination {
-            channel: DRUMS,
-            key,
-        };
-        let played = Performed {
-            to,
+        let mapped = MappedNote {
+            destination: Destination {
+                channel: DRUMS,
+                key,
+            },
             velocity: 90,
-            prelude: None,
+            pre_message: None,
             replaces_grace: false,
         };
-        (note, played)
+        (note, mapped)
     }
 
     fn render(notes: &[u64], block: usize, total: usize) -> Vec<(u64, Message)> {
         let mut scheduler = Scheduler::new(1000, 48_000.0);
         for position in notes {
-            let (note, played) = note(*position, 36 + (*position % 3) as u8);
-            assert!(scheduler.accept(&note, played, 0));
+            let (note, mapped) = note(*position, 36 + (*position % 3) as u8);
+            assert!(scheduler.accept(&note, mapped, 0));
         }
         let mut sent = Vec::new();
         let mut start = 0;
@@ -232,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_events_leave_for_any_block_size() {
+    fn the_output_does_not_depend_on_the_block_size() {
         let notes = [0, 40, 45, 99, 100, 700, 703, 2000];
         let whole = render(&notes, 4096, 4096);
         assert_eq!(whole.len(), 2 * notes.len());
@@ -243,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_key_ends_before_it_begins_again() {
+    fn a_repeated_key_ends_before_it_starts_again() {
         let sent = render(&[0, 60], 512, 2048);
         let kinds: Vec<bool> = sent
             .iter()
@@ -254,11 +262,11 @@ mod tests {
     }
 
     #[test]
-    fn stop_ends_what_sounds_at_once_and_forgets_the_rest() {
+    fn stop_ends_sounding_notes_and_drops_pending_ones() {
         let mut scheduler = Scheduler::new(10, 48_000.0);
         for position in [0, 500] {
-            let (note, played) = note(position, 36);
-            assert!(scheduler.accept(&note, played, 0));
+            let (note, mapped) = note(position, 36);
+            assert!(scheduler.accept(&note, mapped, 0));
         }
         let mut sent = Vec::new();
         scheduler.emit(0, 50, |_, m| {
@@ -277,11 +285,11 @@ mod tests {
     }
 
     #[test]
-    fn late_notes_are_refused_and_almost_late_ones_leave_at_once() {
+    fn late_notes_are_refused_and_slightly_late_ones_are_sent_at_once() {
         let mut scheduler = Scheduler::new(1000, 48_000.0);
-        let (late, played) = note(0, 36);
-        assert!(!scheduler.accept(&late, played, 1000 + 961));
-        assert!(scheduler.accept(&late, played, 1000 + 960));
+        let (late, mapped) = note(0, 36);
+        assert!(!scheduler.accept(&late, mapped, 1000 + 961));
+        assert!(scheduler.accept(&late, mapped, 1000 + 960));
         let mut offsets = Vec::new();
         scheduler.emit(1960, 64, |offset, _| {
             offsets.push(offset);
@@ -291,10 +299,10 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_the_host_refuses_is_sent_with_the_next_block() {
+    fn a_refused_note_off_is_sent_with_the_next_block() {
         let mut scheduler = Scheduler::new(0, 48_000.0);
-        let (first, played) = note(0, 36);
-        assert!(scheduler.accept(&first, played, 0));
+        let (first, mapped) = note(0, 36);
+        assert!(scheduler.accept(&first, mapped, 0));
         scheduler.emit(0, 64, |_, _| true);
         scheduler.emit(64, 64, |_, _| false);
         let mut sent = Vec::new();
@@ -302,23 +310,23 @@ mod tests {
             sent.push(m);
             true
         });
-        assert_eq!(sent, [Message::Off(played.to)]);
+        assert_eq!(sent, [Message::Off(mapped.destination)]);
     }
 
     #[test]
-    fn a_main_stroke_takes_its_grace_note_back_and_its_prelude_goes_first() {
+    fn a_main_stroke_replaces_its_grace_note_and_follows_its_controller() {
         let mut scheduler = Scheduler::new(1000, 48_000.0);
-        let (early, played) = note(0, 38);
+        let (early, mapped) = note(0, 38);
         let (grace, _) = note(5000, 38);
         let (main, _) = note(6000, 38);
         let control = PreMessage::Control(4, 127);
-        let stroke = Performed {
-            prelude: Some(control),
+        let stroke = MappedNote {
+            pre_message: Some(control),
             replaces_grace: true,
-            ..played
+            ..mapped
         };
-        assert!(scheduler.accept(&early, played, 0));
-        assert!(scheduler.accept(&grace, played, 0));
+        assert!(scheduler.accept(&early, mapped, 0));
+        assert!(scheduler.accept(&grace, mapped, 0));
         assert!(scheduler.accept(&main, stroke, 0));
         let mut sent = Vec::new();
         scheduler.emit(0, 7050, |at, message| {
@@ -327,7 +335,7 @@ mod tests {
             }
             true
         });
-        let on = Message::On(played.to, 90);
+        let on = Message::On(mapped.destination, 90);
         let expected = [
             (1000, on),
             (7000, Message::PreMessage(DRUMS, control)),

@@ -1,8 +1,8 @@
-//! Where the sound of a block lies on the host's timeline.
+//! The position of a block's audio on the host's timeline.
 //!
-//! Hosts that compensate latency hand the audio of a track over ahead of time. They tell the position
-//! of the sound that they hand over; Ardour, since version 6, tells that of the sound which leaves the
-//! plugin meanwhile, earlier by the plugin's own latency.
+//! With latency compensation, a plugin gets its audio ahead of time. Most hosts report the position
+//! of the plugin's input; Ardour 6 and later report that of its output, which is earlier by the
+//! plugin's own latency.
 
 use std::path::Path;
 
@@ -10,25 +10,25 @@ use hitscribe_live::TransportState;
 use hitscribe_live::take::{HostBar, TempoChange};
 use nice_plug::prelude::Transport;
 
-/// Which sound the host means when it tells a position.
+/// Which audio the reported position refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PositionOf {
-    /// What it hands over.
+pub enum PositionReference {
+    /// The plugin's input.
     Input,
-    /// What it gets back.
+    /// The plugin's output.
     Output,
 }
 
-impl PositionOf {
-    /// What the host of this process means. Hosts do not say it: they are known by the program that
-    /// runs. Not for the audio thread.
-    pub fn this_host() -> Self {
-        std::env::current_exe().map_or(Self::Input, |program| Self::program(&program))
+impl PositionReference {
+    /// The reference of this process's host, recognised by the path of its program, because hosts
+    /// do not report it. Not for the audio thread.
+    pub fn of_this_host() -> Self {
+        std::env::current_exe().map_or(Self::Input, |program| Self::of_program(&program))
     }
 
-    /// Ardour and what is made of it, by the names of the program and the two folders around it:
-    /// `/usr/lib/ardour7/luasession`, `/opt/Mixbus-9.2/bin/mixbus9`.
-    fn program(path: &Path) -> Self {
+    /// Recognises Ardour and its derivatives by the names of the program and the two folders above
+    /// it: `/usr/lib/ardour7/luasession`, `/opt/Mixbus-9.2/bin/mixbus9`.
+    fn of_program(path: &Path) -> Self {
         let is_ardour = |part: &Path| {
             let name = part.file_name().unwrap_or_default().to_string_lossy();
             let name = name.to_lowercase();
@@ -44,7 +44,7 @@ impl PositionOf {
     }
 }
 
-/// What the host tells at the start of a block.
+/// What the host reports at the start of a block.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct HostTransport {
     /// The transport.
@@ -53,17 +53,17 @@ pub struct HostTransport {
     pub loop_beats: Option<(f64, f64)>,
 }
 
-/// Where the sound of a block lies.
+/// The position of a block's audio.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Place {
-    /// At its first frame.
+pub struct BlockPosition {
+    /// Position of the first frame.
     pub start: TransportState,
-    /// The frame from which on it lies elsewhere, and where: the loop starts anew within the block.
+    /// If the loop wraps around within the block: the first frame after that, and its position.
     pub loop_wrap: Option<(usize, TransportState)>,
 }
 
 impl HostTransport {
-    /// Takes over what the framework knows. Real-time safe.
+    /// Reads the framework's transport. Real-time safe.
     pub fn new(transport: &Transport) -> Self {
         let meter = transport
             .time_sig_numerator
@@ -76,8 +76,7 @@ impl HostTransport {
             });
         let time = TransportState {
             playing: transport.playing,
-            // Beats and tempo say nothing about samples where the tempo changes: only what the host
-            // counts in samples or seconds is taken.
+            // Samples cannot be derived from beats where the tempo changes.
             position_samples: transport.pos_samples.or_else(|| {
                 let samples = transport.pos_seconds? * f64::from(transport.sample_rate);
                 Some(samples.round() as i64)
@@ -95,16 +94,21 @@ impl HostTransport {
         }
     }
 
-    /// The place of a block of `frames` frames whose sound lies `ahead_frames` after the position that
-    /// the host tells: around the end of a loop where there is one. Beats between the two places count
-    /// at the tempo that the host tells. Real-time safe.
-    pub fn place(&self, ahead_frames: u64, frames: usize, sample_rate_hz: f64) -> Place {
-        let here = Place {
+    /// The position of a block of `frames` frames whose audio is `ahead_frames` later than the
+    /// reported position, wrapped around the end of the loop. Beats follow from the reported tempo.
+    /// Real-time safe.
+    pub fn audio_position(
+        &self,
+        ahead_frames: u64,
+        frames: usize,
+        sample_rate_hz: f64,
+    ) -> BlockPosition {
+        let reported = BlockPosition {
             start: self.time,
             loop_wrap: None,
         };
         if ahead_frames == 0 || !self.time.playing {
-            return here;
+            return reported;
         }
         let ahead = ahead_frames as i64;
         let beats_per_frame = self.time.tempo_bpm.map(|bpm| bpm / 60.0 / sample_rate_hz);
@@ -120,37 +124,37 @@ impl HostTransport {
                 .map(|(beats, per_frame)| beats + frames as f64 * per_frame),
             ..self.time
         };
-        let straight = Place {
+        let unwrapped = BlockPosition {
             start: after(ahead),
             loop_wrap: None,
         };
         let (Some((from, to)), Some(beats), Some(per_frame)) =
             (self.loop_beats, self.time.position_beats, beats_per_frame)
         else {
-            return straight;
+            return unwrapped;
         };
         let length = ((to - from) / per_frame).round() as i64;
         let to_end = ((to - beats) / per_frame).round() as i64;
-        // Past its end, or without a length, a loop is none.
+        // A loop has no effect without a length or behind its end.
         if to_end <= 0 || length <= 0 {
-            return straight;
+            return unwrapped;
         }
-        let turns = (ahead - to_end).div_euclid(length) + 1;
-        let ahead = ahead - turns.max(0) * length;
-        let left = to_end - ahead;
-        let turn = usize::try_from(left).ok().filter(|left| *left < frames);
-        Place {
+        let wraps = (ahead - to_end).div_euclid(length) + 1;
+        let ahead = ahead - wraps.max(0) * length;
+        let until_wrap = usize::try_from(to_end - ahead).ok();
+        let wrap_frame = until_wrap.filter(|frame| *frame < frames);
+        BlockPosition {
             start: after(ahead),
-            loop_wrap: turn.map(|left| (left, after(to_end - length))),
+            loop_wrap: wrap_frame.map(|frame| (frame, after(to_end - length))),
         }
     }
 }
 
-/// The bar line at or before the position in the host's own words, not in those of the framework, which
-/// takes the present meter for that of all the time before. Nothing where the words make no sense: hosts
-/// that know nothing of bars tell zeros. Real-time safe.
+/// The host's bar line at or before the position. The framework's own bar calculation assumes that
+/// the current meter has always applied, so it is not used. None for implausible values: hosts
+/// without bars report zeros. Real-time safe.
 fn bar_line(transport: &Transport, (beats_per_bar, beat_unit): (u8, u8)) -> Option<HostBar> {
-    /// Hosts round, and tell of a bar line with the block that it lies in.
+    /// Hosts round, and some report a bar line with the block that contains it.
     const TOLERANCE_BEATS: f64 = 0.25;
     let meter = TempoChange {
         beats_per_bar,
@@ -162,7 +166,7 @@ fn bar_line(transport: &Transport, (beats_per_bar, beat_unit): (u8, u8)) -> Opti
     if !(-TOLERANCE_BEATS..meter.bar_beats() + TOLERANCE_BEATS).contains(&since_beats) {
         return None;
     }
-    // The bar at the start of the timeline has the number 0, and no other has.
+    // Only the bar at the start of the timeline has the number 0.
     let is_first = start_beats.abs() < TOLERANCE_BEATS;
     Some(HostBar {
         start_beats,
@@ -177,7 +181,7 @@ mod tests {
     use super::*;
 
     /// At 120 quarters per minute and 48 kHz: a quarter is 24,000 frames.
-    fn told(beats: f64, loop_beats: Option<(f64, f64)>) -> HostTransport {
+    fn transport_at(beats: f64, loop_beats: Option<(f64, f64)>) -> HostTransport {
         HostTransport {
             time: TransportState {
                 playing: true,
@@ -199,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hosts_that_tell_the_position_of_what_they_get_back_are_known() {
+    fn ardour_and_its_derivatives_are_recognised() {
         for program in [
             "/usr/lib/ardour7/luasession",
             "/usr/lib/ardour7/ardour-7.3.0~ds0",
@@ -208,8 +212,8 @@ mod tests {
             "/Applications/Ardour8.app/Contents/MacOS/Ardour8",
         ] {
             assert_eq!(
-                PositionOf::program(Path::new(program)),
-                PositionOf::Output,
+                PositionReference::of_program(Path::new(program)),
+                PositionReference::Output,
                 "{program}"
             );
         }
@@ -218,13 +222,16 @@ mod tests {
             "/home/ardour/daws/x/bin/bitwig-studio",
             "/",
         ] {
-            assert_eq!(PositionOf::program(Path::new(program)), PositionOf::Input);
+            assert_eq!(
+                PositionReference::of_program(Path::new(program)),
+                PositionReference::Input
+            );
         }
     }
 
     #[test]
-    fn the_hosts_own_bar_line_is_taken_where_it_makes_sense() {
-        let told = |beats, start, number| {
+    fn only_a_plausible_bar_line_is_used() {
+        let bar_line = |beats, start, number| {
             let mut transport = Transport::new(48_000.0);
             transport.time_sig_numerator = Some(4);
             transport.time_sig_denominator = Some(4);
@@ -240,48 +247,52 @@ mod tests {
             })
         };
         // After a bar of three beats.
-        assert_eq!(told(8.5, Some(7.0), Some(2)), bar(7.0, Some(2)));
-        assert_eq!(told(8.5, Some(7.0), None), bar(7.0, None));
-        assert_eq!(told(6.99, Some(7.0), Some(2)), bar(7.0, Some(2)));
-        assert_eq!(told(-1.0, Some(-4.0), Some(-1)), bar(-4.0, Some(-1)));
-        assert_eq!(told(1.0, Some(0.0), Some(0)), bar(0.0, Some(0)));
-        // Zeros that mean nothing, and what the framework would make up.
-        assert_eq!(told(8.5, Some(0.0), Some(0)), None);
-        assert_eq!(told(8.5, Some(8.0), Some(0)), bar(8.0, None));
-        assert_eq!(told(8.5, Some(f64::NAN), None), None);
-        assert_eq!(told(8.5, None, None), None);
+        assert_eq!(bar_line(8.5, Some(7.0), Some(2)), bar(7.0, Some(2)));
+        assert_eq!(bar_line(8.5, Some(7.0), None), bar(7.0, None));
+        assert_eq!(bar_line(6.99, Some(7.0), Some(2)), bar(7.0, Some(2)));
+        assert_eq!(bar_line(-1.0, Some(-4.0), Some(-1)), bar(-4.0, Some(-1)));
+        assert_eq!(bar_line(1.0, Some(0.0), Some(0)), bar(0.0, Some(0)));
+        // Zeros of hosts without bars, and values that contradict each other.
+        assert_eq!(bar_line(8.5, Some(0.0), Some(0)), None);
+        assert_eq!(bar_line(8.5, Some(8.0), Some(0)), bar(8.0, None));
+        assert_eq!(bar_line(8.5, Some(f64::NAN), None), None);
+        assert_eq!(bar_line(8.5, None, None), None);
     }
 
     #[test]
-    fn sound_lies_ahead_by_the_latency_while_the_transport_runs() {
-        let told = told(-2.0, None);
-        assert_eq!(told.place(0, 512, 48_000.0).start, told.time);
-        let place = told.place(48_000, 512, 48_000.0);
-        assert_eq!((samples(place.start), place.loop_wrap), (0, None));
-        let mut stopped = told;
+    fn the_audio_is_ahead_by_the_latency_while_the_transport_runs() {
+        let transport = transport_at(-2.0, None);
+        let reported = transport.audio_position(0, 512, 48_000.0);
+        assert_eq!(reported.start, transport.time);
+        let position = transport.audio_position(48_000, 512, 48_000.0);
+        assert_eq!((samples(position.start), position.loop_wrap), (0, None));
+        let mut stopped = transport;
         stopped.time.playing = false;
-        assert_eq!(stopped.place(48_000, 512, 48_000.0).start, stopped.time);
+        let position = stopped.audio_position(48_000, 512, 48_000.0);
+        assert_eq!(position.start, stopped.time);
     }
 
     #[test]
-    fn the_sound_is_in_the_next_round_of_a_loop_before_the_position_is() {
-        // A loop of 4 beats from the fourth; the sound is two beats ahead.
-        let place = |beats| told(beats, Some((4.0, 8.0))).place(48_000, 1_000, 48_000.0);
-        assert_eq!(samples(place(5.0).start), 7 * 24_000);
-        assert_eq!(samples(place(6.0).start), 4 * 24_000);
-        assert_eq!(samples(place(7.5).start), 132_000);
-        // The loop's end lies 600 frames into the block.
-        let last = place(6.0 - 0.025);
+    fn the_audio_wraps_around_the_loop_before_the_position_does() {
+        // A loop of 4 beats from beat 4; the audio is two beats ahead.
+        let position =
+            |beats| transport_at(beats, Some((4.0, 8.0))).audio_position(48_000, 1_000, 48_000.0);
+        assert_eq!(samples(position(5.0).start), 7 * 24_000);
+        assert_eq!(samples(position(6.0).start), 4 * 24_000);
+        assert_eq!(samples(position(7.5).start), 132_000);
+        // The loop ends 600 frames into the block.
+        let last = position(6.0 - 0.025);
         assert_eq!(samples(last.start), 8 * 24_000 - 600);
         let (frame, time) = last.loop_wrap.unwrap();
         assert_eq!((frame, samples(time)), (600, 4 * 24_000));
-        assert_eq!(place(6.0).loop_wrap, None);
-        assert_eq!(samples(place(9.0).start), 11 * 24_000);
+        assert_eq!(position(6.0).loop_wrap, None);
+        assert_eq!(samples(position(9.0).start), 11 * 24_000);
     }
 
     #[test]
-    fn a_loop_shorter_than_the_latency_is_gone_through_more_than_once() {
-        let place = told(4.25, Some((4.0, 4.5))).place(48_000, 100, 48_000.0);
-        assert_eq!(samples(place.start), 102_000);
+    fn a_loop_shorter_than_the_latency_wraps_more_than_once() {
+        let transport = transport_at(4.25, Some((4.0, 4.5)));
+        let position = transport.audio_position(48_000, 100, 48_000.0);
+        assert_eq!(samples(position.start), 102_000);
     }
 }

@@ -1,21 +1,21 @@
-//! Waiting for the engine while the host renders offline, and giving up in time.
+//! Waits for the engine during offline rendering, with a timeout.
 
 use std::time::{Duration, Instant};
 
-/// Without any progress for this long the engine counts as dead.
-pub const PATIENCE: Duration = Duration::from_secs(30);
-/// Time between two looks.
-const NAP: Duration = Duration::from_micros(200);
+/// The engine counts as dead after this long without progress.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
+/// Time between two checks.
+const POLL_INTERVAL: Duration = Duration::from_micros(200);
 
-/// Waits until `is_done`. False as soon as `has_failed`, or when `progress` has not changed for
-/// `patience`: a dead engine must never hang the host.
+/// Blocks until `is_done` and returns true. Returns false once `has_failed`, or when `progress` has
+/// not changed for `timeout`, so that a dead engine cannot hang the host. Offline rendering only.
 pub fn wait_until(
     is_done: impl Fn() -> bool,
     has_failed: impl Fn() -> bool,
     progress: impl Fn() -> u64,
-    patience: Duration,
+    timeout: Duration,
 ) -> bool {
-    let mut seen = progress();
+    let mut last_progress = progress();
     let mut since = Instant::now();
     loop {
         if is_done() {
@@ -25,13 +25,13 @@ pub fn wait_until(
             return false;
         }
         let now = progress();
-        if now != seen {
-            seen = now;
+        if now != last_progress {
+            last_progress = now;
             since = Instant::now();
-        } else if since.elapsed() >= patience {
+        } else if since.elapsed() >= timeout {
             return false;
         }
-        std::thread::sleep(NAP);
+        std::thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -43,20 +43,20 @@ mod tests {
     const SHORT: Duration = Duration::from_millis(20);
 
     #[test]
-    fn a_dead_engine_is_given_up_and_a_slow_one_is_not() {
+    fn waiting_ends_for_a_dead_engine_but_not_for_a_slow_one() {
         assert!(!wait_until(|| false, || false, || 7, SHORT), "no progress");
         assert!(
             !wait_until(|| false, || true, || 7, Duration::MAX),
             "failed"
         );
-        let looks = Cell::new(0u64);
+        let checks = Cell::new(0u64);
         let step = || {
-            looks.set(looks.get() + 1);
-            looks.get()
+            checks.set(checks.get() + 1);
+            checks.get()
         };
         assert!(
-            wait_until(|| looks.get() > 300, || false, step, SHORT),
-            "slow, but alive"
+            wait_until(|| checks.get() > 300, || false, step, SHORT),
+            "slow but alive"
         );
     }
 }

@@ -1,38 +1,38 @@
-//! What these tests share.
+//! Helpers of these tests.
 
-use hitscribe::{Engine, Parts, transcribe_samples};
-use hitscribe_core::note::Note;
+use hitscribe::{DeviceChoice, Note, Source, Transcriber};
 use hitscribe_host::NoteEvent;
-use hitscribe_models::device::DeviceChoice;
 
-/// Audio and MIDI together.
+/// The latency mode that delays the audio to its MIDI.
 pub const ALIGNED: (&str, &str) = ("Latency mode", "Aligned (audio waits)");
 
-/// A parameter and its value, as renders want them.
+/// A parameter and its value, for [`Render`](hitscribe_tests::Render).
 pub fn set(parameter: (&'static str, &str)) -> (&'static str, String) {
     (parameter.0, parameter.1.to_owned())
+}
+
+/// The built-in models on the CPU.
+pub fn on_cpu() -> Transcriber {
+    let builder = Transcriber::builder().device(DeviceChoice::Cpu);
+    builder.builtin().expect("the built-in models")
 }
 
 /// What `hitscribe transcribe` finds in audio that is followed by the silence that the host renders
 /// after it.
 pub fn transcribed(sample_rate_hz: f64, channels: &[Vec<f32>]) -> Vec<Note> {
-    let engine = Engine::builtin(DeviceChoice::Cpu).expect("the built-in model");
+    let transcriber = on_cpu();
     let length = channels[0].len() + (4.0 * sample_rate_hz) as usize;
     let sample = |channel: &Vec<f32>, at: usize| channel.get(at).copied().unwrap_or_default();
     let interleaved: Vec<f32> = (0..length)
         .flat_map(|at| channels.iter().map(move |channel| sample(channel, at)))
         .collect();
     let rate = sample_rate_hz as u32;
-    let mut notes = transcribe_samples(
-        &engine,
-        &interleaved,
-        channels.len(),
-        rate,
-        Parts::DRUMS,
-        0.5,
-    )
-    .expect("the CPU")
-    .notes;
+    let mut notes = transcriber
+        .options()
+        .source(Source::DrumBus)
+        .samples(&interleaved, channels.len(), rate)
+        .expect("the CPU")
+        .notes;
     // What is found in the silence may lie beyond the end of the render.
     let end_seconds = channels[0].len() as f64 / sample_rate_hz;
     notes.retain(|note| note.onset_seconds < end_seconds);
@@ -47,10 +47,7 @@ pub fn assert_same(notes: &[NoteEvent], expected: &[Note], constant: u64, rate: 
         .iter()
         .filter(|note| note.is_on && ((note.frame - constant) as f64) < length)
         .collect();
-    assert!(
-        expected.len() > 10,
-        "the audio is too quiet to prove anything"
-    );
+    assert!(expected.len() > 10, "too few notes");
     for note in expected
         .iter()
         .filter(|note| note.onset_seconds * rate < length)
@@ -73,7 +70,7 @@ pub fn assert_same(notes: &[NoteEvent], expected: &[Note], constant: u64, rate: 
     );
 }
 
-/// Asserts equality and shows where it ends.
+/// Asserts equality; a failure shows the first difference.
 pub fn assert_equal<T: PartialEq + std::fmt::Debug>(left: &[T], right: &[T], what: &str) {
     let differs = left
         .iter()
@@ -85,14 +82,14 @@ pub fn assert_equal<T: PartialEq + std::fmt::Debug>(left: &[T], right: &[T], wha
     assert_eq!(left.len(), right.len(), "{what}");
 }
 
-/// Asserts that every note that begins also ends, once.
+/// Asserts that every note ends exactly once.
 pub fn assert_balanced(notes: &[NoteEvent]) {
     let mut sounding = std::collections::BTreeSet::new();
     for note in notes {
         if note.is_on {
             assert!(
                 sounding.insert((note.channel, note.key)),
-                "begun twice: {note:?}"
+                "started twice: {note:?}"
             );
         } else {
             assert!(

@@ -1,4 +1,4 @@
-//! Musical controls, from the parameter to the MIDI that leaves.
+//! Musical controls, from the parameter to the MIDI output.
 
 use hitscribe_tests::{Render, Rendered, groove, library};
 
@@ -40,7 +40,7 @@ fn velocities_follow_the_curve() {
 }
 
 #[test]
-fn the_hats_pedal_is_sent_before_each_hat_and_only_when_wanted() {
+fn the_hi_hat_pedal_is_sent_before_each_hi_hat_if_enabled() {
     assert!(rendered(&[]).messages.is_empty());
     let with_pedal = rendered(&[("Hi-hat pedal as CC 4", "On")]);
     let hats: Vec<_> = with_pedal
@@ -73,8 +73,8 @@ fn the_hats_pedal_is_sent_before_each_hat_and_only_when_wanted() {
     assert!(controls.iter().any(is_measured), "{controls:?}");
 }
 
-/// Kicks and other hits with a sensitivity of the kick's own, set in the saved state. That of all drums is so
-/// low that the model is in doubt about some of the kicks.
+/// Numbers of kicks and of other hits, with a sensitivity of the kick set in the saved state. The
+/// general sensitivity is so low that some kicks are uncertain.
 fn hits_with_kick_sensitivity(percent: i32) -> (usize, usize) {
     let library = library();
     let render = Render {
@@ -107,7 +107,7 @@ fn hits_with_kick_sensitivity(percent: i32) -> (usize, usize) {
 }
 
 #[test]
-fn a_classs_own_sensitivity_acts_on_that_class() {
+fn the_sensitivity_of_a_class_affects_only_that_class() {
     let [low, plain, high] = [-50, 0, 50].map(hits_with_kick_sensitivity);
     assert!(
         low.0 <= plain.0 && plain.0 <= high.0 && low.0 < high.0,

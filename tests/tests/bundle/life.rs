@@ -1,4 +1,4 @@
-//! The life of an instance: again and again, beside others, bypassed, reset, jumping.
+//! The life of an instance: restarts, other instances, bypass, reset, jumps of the transport.
 
 use hitscribe_host::{Library, NoteEvent, Transport};
 use hitscribe_tests::{Render, groove, library, transport_at};
@@ -6,7 +6,7 @@ use hitscribe_tests::{Render, groove, library, transport_at};
 use crate::common::{ALIGNED, assert_balanced, assert_equal};
 
 #[test]
-fn an_instance_can_be_used_again_and_again() {
+fn an_instance_can_be_restarted() {
     let library = library();
     let audio = groove(44_100.0, 4.0);
     let render = Render::default();
@@ -24,7 +24,7 @@ fn an_instance_can_be_used_again_and_again() {
     }
 }
 
-/// Renders every track with an instance of its own, all of them block by block in turn.
+/// Renders every track with an instance of its own, block by block in turn.
 fn play_together(
     library: &Library,
     render: &Render,
@@ -56,7 +56,7 @@ fn play_together(
 }
 
 #[test]
-fn several_instances_share_the_engine_without_hearing_each_other() {
+fn instances_that_share_the_engine_do_not_affect_each_other() {
     let library = library();
     let tracks: Vec<_> = (0..6)
         .map(|track| {
@@ -81,7 +81,7 @@ fn several_instances_share_the_engine_without_hearing_each_other() {
 }
 
 #[test]
-fn of_64_instances_each_gives_the_notes_of_one() {
+fn each_of_64_instances_gives_the_notes_of_one() {
     let library = library();
     let render = Render {
         blocks: vec![1024],
@@ -96,7 +96,8 @@ fn of_64_instances_each_gives_the_notes_of_one() {
     }
 }
 
-/// Runs blocks of 256 frames of `audio` in a loop, with a transport and a wish for each.
+/// Renders looped audio in blocks of 256 frames. `before` is called before each block and returns
+/// the transport.
 fn play(
     library: &Library,
     says_offline: bool,
@@ -151,7 +152,7 @@ fn bypass_reset_and_jumps_leave_nothing_sounding() {
     });
     assert!(reset.len() > 10);
 
-    // A loop of three seconds: nothing at its border is lost or doubled beyond what sounds there.
+    // A loop of three seconds: notes at its border are neither lost nor doubled.
     let looped = play(&library, true, end, |index, host| {
         if index == end - 200 {
             host.set("Bypass", "On").unwrap();
@@ -163,7 +164,7 @@ fn bypass_reset_and_jumps_leave_nothing_sounding() {
 }
 
 #[test]
-fn the_constant_changes_only_when_the_transport_stands() {
+fn the_latency_changes_only_when_the_transport_is_stopped() {
     let library = library();
     let mut requests = Vec::new();
     let mut latencies = Vec::new();
@@ -185,5 +186,5 @@ fn the_constant_changes_only_when_the_transport_stands() {
         "no change while active"
     );
     assert_eq!(requests[9], requests[29], "no request while it plays");
-    assert!(requests[39] > requests[29], "one when it stands");
+    assert!(requests[39] > requests[29], "a request when it stops");
 }

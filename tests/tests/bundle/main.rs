@@ -1,8 +1,10 @@
-//! The built bundle in a real host.
+//! The bundle in a headless host.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 mod control;
 mod life;
+mod old_state;
 mod render;
 mod start;
 mod state;

@@ -1,10 +1,11 @@
-//! Renders: every note, at its exact sample, for any block size.
+//! Renders: every note at its exact sample, for any block size.
 
-use hitscribe::{Engine, Parts, transcribe_file};
-use hitscribe_models::device::DeviceChoice;
+use hitscribe::Source;
 use hitscribe_tests::{Render, groove, library, read, recording};
 
-use crate::common::{ALIGNED, assert_balanced, assert_equal, assert_same, set, transcribed};
+use crate::common::{
+    ALIGNED, assert_balanced, assert_equal, assert_same, on_cpu, set, transcribed,
+};
 
 #[test]
 fn a_render_gives_the_notes_of_a_transcription_at_every_rate() {
@@ -27,7 +28,7 @@ fn a_render_gives_the_notes_of_a_transcription_at_every_rate() {
             9.0,
         );
         assert_balanced(&aligned.notes);
-        // Direct is the same MIDI, and reports nothing.
+        // Direct mode gives the same MIDI and reports no latency.
         let direct = Render {
             parameters: Vec::new(),
             ..render
@@ -62,9 +63,11 @@ fn a_real_recording_gives_the_notes_of_its_transcription() {
         rate,
         seconds,
     );
-    // The end of a file is not the same as silence after it, and the model looks that far ahead.
-    let engine = Engine::builtin(DeviceChoice::Cpu).unwrap();
-    let of_file = transcribe_file(&engine, &path, Parts::DRUMS, 0.5, |_, _| {})
+    // At the end of the file the model has no look-ahead, where the render has silence.
+    let of_file = on_cpu()
+        .options()
+        .source(Source::DrumBus)
+        .file(&path)
         .unwrap()
         .notes;
     assert_same(&out.notes, &of_file, constant, rate, seconds - 1.5);
@@ -144,10 +147,10 @@ fn mono_and_stereo_agree() {
 }
 
 #[test]
-fn audio_passes_bit_by_bit() {
+fn audio_passes_unchanged() {
     let library = library();
     let mut audio = groove(44_100.0, 2.0);
-    // What no one should send, and someone will.
+    // Samples that are invalid, but occur.
     for (at, odd) in [
         f32::NAN,
         f32::INFINITY,
@@ -197,27 +200,27 @@ fn audio_passes_bit_by_bit() {
 }
 
 #[test]
-fn a_host_that_renders_without_saying_so_gets_every_note() {
+fn a_host_that_does_not_announce_its_render_gets_every_note() {
     let library = library();
     let audio = groove(44_100.0, 9.0);
-    let told = Render::default().run(&library, &audio).unwrap();
-    let untold = Render {
+    let announced = Render::default().run(&library, &audio).unwrap();
+    let unannounced = Render {
         says_offline: false,
         ..Render::default()
     }
     .run(&library, &audio)
     .unwrap();
-    assert!(!told.notes.is_empty());
-    assert_equal(&told.notes, &untold.notes, "not told");
+    assert!(!announced.notes.is_empty());
+    assert_equal(&announced.notes, &unannounced.notes, "not announced");
     let parameters = vec![("Wait for every note", "On".to_owned())];
-    let wished = Render {
+    let forced = Render {
         says_offline: false,
         parameters,
         ..Render::default()
     };
     assert_equal(
-        &wished.run(&library, &audio).unwrap().notes,
-        &told.notes,
-        "wished",
+        &forced.run(&library, &audio).unwrap().notes,
+        &announced.notes,
+        "forced",
     );
 }

@@ -1,17 +1,17 @@
-//! Playing from anywhere gives the notes of the whole timeline, in Aligned at the sound itself.
+//! Playing from any position gives the notes of the whole timeline.
 
 use hitscribe_host::{Library, NoteEvent};
 use hitscribe_tests::{Render, groove, library, transport_at};
 
 use crate::common::{ALIGNED, set, transcribed};
 
-/// What lies before the start is unknown to a passage: its first seconds may differ.
+/// The model lacks the audio before the start: the first seconds may differ.
 const KNOWN_AFTER_SECONDS: f64 = 5.0;
-/// Largest distance between a note that leaves and the same note of the transcription.
+/// Maximum difference between a note and the same note of the transcription.
 const TOLERANCE_SECONDS: f64 = 0.001;
 
 #[test]
-fn playing_from_any_place_gives_the_notes_of_the_transcription() {
+fn playing_from_any_position_gives_the_notes_of_the_transcription() {
     let library = library();
     let cases = [
         (44_100.0, 1usize, 512usize),
@@ -36,7 +36,7 @@ fn playing_from_any_place_gives_the_notes_of_the_transcription() {
             .filter(|note| note.is_on && is_inside(place(note)))
             .collect();
         let wanted = expected.iter().filter(|note| is_inside(note.onset_seconds));
-        assert!(wanted.clone().count() > 20, "too little to prove anything");
+        assert!(wanted.clone().count() > 20, "too few notes");
         for note in wanted {
             let is_same = |left: &&NoteEvent| {
                 left.key == u16::from(note.pitch)
@@ -50,8 +50,7 @@ fn playing_from_any_place_gives_the_notes_of_the_transcription() {
     }
 }
 
-/// Plays the audio from a frame on, with a transport that says so. Returns the notes that left and the
-/// latency.
+/// Plays the audio from frame `start`, with the transport there. Returns the notes and the latency.
 fn play_from(
     library: &Library,
     sample_rate_hz: f64,

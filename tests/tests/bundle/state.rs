@@ -1,11 +1,12 @@
-//! What is saved, what is loaded, and what process() may not do.
+//! Saved and loaded states, and allocations in the audio callback.
 
-use hitscribe_tests::{Render, bundle, groove, library};
+use hitscribe_host::Transport;
+use hitscribe_tests::{Render, bundle, groove, library, transport_at};
 
 use crate::common::{ALIGNED, set};
 
 #[test]
-fn the_take_is_saved_and_comes_back() {
+fn the_take_is_saved_and_loaded() {
     let library = library();
     let audio = groove(44_100.0, 4.0);
     let render = Render {
@@ -19,16 +20,13 @@ fn the_take_is_saved_and_comes_back() {
     let mut other = library.instance(2).unwrap();
     assert!(other.save().unwrap() != saved);
     other.load(&saved).unwrap();
-    assert!(
-        other.save().unwrap() == saved,
-        "the state is not what it was"
-    );
+    assert!(other.save().unwrap() == saved, "the state has changed");
     let text = String::from_utf8_lossy(&saved);
     assert!(text.contains("\"take\""), "the take is part of the state");
 }
 
 #[test]
-fn no_state_breaks_the_plugin() {
+fn invalid_states_do_not_break_the_plugin() {
     let library = library();
     let audio = groove(44_100.0, 1.0);
     let mut host = library.instance(2).unwrap();
@@ -63,10 +61,10 @@ fn no_state_breaks_the_plugin() {
         ..Render::default()
     };
     for state in states {
-        // Refusing is fine, and so is taking what can be taken.
+        // The plugin may refuse it or load what is valid.
         let _ = host.load(&state);
     }
-    // Whatever was loaded: it still plays, and a good state brings all of it back.
+    // The plugin still works, and a valid state loads completely.
     host.load(&saved).unwrap();
     let out = render.run_with(&mut host, &audio).unwrap();
     assert!(out.channels[0][..audio[0].len()] == audio[0]);
@@ -84,6 +82,22 @@ fn process_neither_asks_for_memory_nor_gives_any_back() {
         };
         assert!(!render.run(&library, &audio).unwrap().notes.is_empty());
     }
+    // The whole callback counts, and so does a request to restart with another latency.
+    let mut host = Render::default().host(&library, 2).unwrap();
+    host.start(44_100.0, 512).unwrap();
+    let mut stopped = || {
+        let transport = Transport {
+            playing: false,
+            ..transport_at(0.0)
+        };
+        let mut block = vec![vec![0.0; 512]; 2];
+        let mut notes = Vec::new();
+        host.process(&mut block, Some(transport), &mut notes)
+            .unwrap();
+        host.set("Hop", "1024 ms").unwrap();
+        host.restart_requests()
+    };
+    assert_eq!([stopped(), stopped(), stopped()], [0, 1, 1]);
     // SAFETY: the symbol is the plugin's own, of this type.
     let count = unsafe {
         let code = libloading::Library::new(bundle()).unwrap();

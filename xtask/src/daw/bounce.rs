@@ -1,18 +1,20 @@
-//! The export: a script of ours in Ardour turns the plugin's notes into pulses in the exported file.
+//! The export: a script in Ardour turns the plugin's notes into pulses in the exported file.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use super::session::SESSION_NAME;
-use super::{Onset, SAMPLE_RATE_HZ};
+use super::session::{SAMPLE_RATE_HZ, SESSION_NAME};
+
+/// Seconds and key of a note.
+pub type Onset = (f64, u8);
 
 const PULSES: &str = include_str!("pulses.lua");
-/// Height of a pulse for each key and one more, of full scale.
+/// A pulse is as high as the key number plus one, times this share of full scale.
 const KEY_STEP: f32 = 1.0 / 256.0;
 
-/// Puts the script where Ardour looks for a user's scripts.
+/// Writes the script to Ardour's folder of user scripts.
 pub fn install_pulses(config: &Path) -> Result<()> {
     let scripts = config.join("ardour7/scripts");
     fs::create_dir_all(&scripts).with_context(|| format!("{}", scripts.display()))?;
@@ -20,7 +22,7 @@ pub fn install_pulses(config: &Path) -> Result<()> {
     fs::write(&script, PULSES).with_context(|| format!("{}", script.display()))
 }
 
-/// The notes that the exported file holds as pulses.
+/// The onsets that the exported file has as pulses.
 pub fn onsets(folder: &Path) -> Result<Vec<Onset>> {
     let file = folder.join(SESSION_NAME).join("bounce.wav");
     let mut reader =
@@ -28,7 +30,7 @@ pub fn onsets(folder: &Path) -> Result<Vec<Onset>> {
     let spec = reader.spec();
     ensure!(
         spec.sample_rate == SAMPLE_RATE_HZ && spec.sample_format == hound::SampleFormat::Int,
-        "{}: is not what Ardour was asked for",
+        "{}: has another rate or format than the session",
         file.display()
     );
     let full_scale = (1u32 << (spec.bits_per_sample - 1)) as f32;
@@ -56,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pulses_are_read_through_the_noise_of_dither() {
+    fn pulses_are_read_in_spite_of_dither() {
         let mut samples = vec![0.0002f32; 48_001];
         samples[24_000] = 37.0 / 256.0 - 0.0003;
         samples[48_000] = 1.0 / 256.0 + 0.0003;

@@ -1,4 +1,4 @@
-//! Ardour's session file: what the session scripts cannot do or say.
+//! Ardour's session file: what session scripts can neither do nor read.
 
 use std::fs;
 use std::path::Path;
@@ -9,9 +9,11 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 /// Name of the session and its folder.
 pub const SESSION_NAME: &str = "hitscribe";
-/// Ardour's ticks of audio time.
+/// Rate of the session.
+pub const SAMPLE_RATE_HZ: u32 = 48_000;
+/// Ardour's unit of time.
 const SUPERCLOCKS_PER_SECOND: f64 = 282_240_000.0;
-/// Identifiers that no new session has reached.
+/// Identifiers from here on are free in a new session.
 const FIRST_ID: u32 = 9000;
 
 /// Puts a recording at the start of the audio track `drums`.
@@ -44,7 +46,11 @@ pub fn add_recording(state: &Path, audio: &Path, channels: u16, seconds: f64) ->
     let track = text[start..]
         .find(r#"name="drums""#)
         .context("no track `drums` in the session")?;
-    let end = start + track + text[start + track..].find('>').context("an open tag")?;
+    let end = start
+        + track
+        + text[start + track..]
+            .find('>')
+            .context("a tag without an end")?;
     let region = region(FIRST_ID + 3, false, channels, seconds);
     ensure!(
         text.as_bytes()[end - 1] == b'/',
@@ -53,14 +59,17 @@ pub fn add_recording(state: &Path, audio: &Path, channels: u16, seconds: f64) ->
     text.replace_range(end - 1..=end, &format!(">{region}</Playlist>"));
     let counter = text
         .find("id-counter=\"")
-        .context("no counter of identifiers")?
+        .context("no counter of identifiers in the session")?
         + 12;
-    let counter_end = counter + text[counter..].find('"').context("an open attribute")?;
+    let counter_end = counter
+        + text[counter..]
+            .find('"')
+            .context("an attribute without an end")?;
     text.replace_range(counter..counter_end, &(FIRST_ID + 100).to_string());
     fs::write(state, text).with_context(named)
 }
 
-/// Puts text into an element that may be empty.
+/// Inserts text into an element that may be empty.
 fn insert(text: &str, element: &str, content: &str) -> Result<String> {
     let (empty, open) = (format!("<{element}/>"), format!("<{element}>"));
     let filled = format!("<{element}>{content}</{element}>");
@@ -85,8 +94,8 @@ fn region(id: u32, is_whole: bool, channels: u16, seconds: f64) -> String {
     )
 }
 
-/// Sets the plugin's mode to Aligned in its saved state: Ardour shows no parameters that cannot be
-/// automated to its scripts.
+/// Sets the plugin's mode to Aligned in its saved state: scripts in Ardour cannot set parameters
+/// that cannot be automated.
 pub fn set_aligned(state: &Path) -> Result<()> {
     let mut text = fs::read_to_string(state).with_context(|| format!("{}", state.display()))?;
     let (place, bytes) = plugin_state(&text)?;
@@ -95,17 +104,17 @@ pub fn set_aligned(state: &Path) -> Result<()> {
     fs::write(state, text).with_context(|| format!("{}", state.display()))
 }
 
-/// Replaces text within a VST3 preset: a header that ends with the place of the list of chunks, the
-/// chunks, and that list (a mark, a count, and for each chunk a mark, its place and its length).
+/// Replaces text in a VST3 preset. A preset is a header that ends with the offset of the chunk
+/// list, the chunks, and the list: a tag, a count, and for each chunk a tag, offset and length.
 fn replace_in_preset(preset: &[u8], from: &[u8], to: &[u8]) -> Result<Vec<u8>> {
     const LIST_PLACE: usize = 40;
     const ENTRY: usize = 20;
     let at = preset
         .windows(from.len())
         .position(|window| window == from)
-        .context("the plugin state is not in Direct mode")?;
+        .context("the saved state is not in Direct mode")?;
     let number = |bytes: &[u8], at: usize| -> Result<i64> {
-        let bytes = bytes.get(at..at + 8).context("the preset is cut")?;
+        let bytes = bytes.get(at..at + 8).context("the preset is truncated")?;
         Ok(i64::from_le_bytes(bytes.try_into()?))
     };
     let longer = to.len() as i64 - from.len() as i64;
@@ -128,13 +137,16 @@ fn replace_in_preset(preset: &[u8], from: &[u8], to: &[u8]) -> Result<Vec<u8>> {
     Ok(changed)
 }
 
-/// Where the plugin's state lies in the session's text, and what it is.
+/// Range of the plugin's state in the text of the session, and the state.
 fn plugin_state(text: &str) -> Result<(std::ops::Range<usize>, Vec<u8>)> {
     let chunk = text
         .find("<chunk")
-        .context("the session holds no plugin state")?;
-    let from = chunk + text[chunk..].find('>').context("an open tag")? + 1;
-    let to = from + text[from..].find('<').context("an open element")?;
+        .context("the session has no plugin state")?;
+    let from = chunk + text[chunk..].find('>').context("a tag without an end")? + 1;
+    let to = from
+        + text[from..]
+            .find('<')
+            .context("an element without an end")?;
     let encoded: String = text[from..to].split_whitespace().collect();
     let bytes = BASE64
         .decode(encoded)
@@ -142,18 +154,18 @@ fn plugin_state(text: &str) -> Result<(std::ops::Range<usize>, Vec<u8>)> {
     Ok((from..to, bytes))
 }
 
-/// The take in the saved state of the plugin, as text.
+/// The take in the plugin's saved state, in base64.
 pub fn saved_take(state: &Path) -> Result<String> {
     let text = fs::read_to_string(state).with_context(|| format!("{}", state.display()))?;
     let (_, bytes) = plugin_state(&text)?;
     let json = String::from_utf8_lossy(&bytes).into_owned();
     let from = json
         .find(r#""take":""#)
-        .context("the plugin state holds no take")?
+        .context("the plugin state has no take")?
         + 8;
     // The field is JSON within JSON: its own quotes are escaped.
     let inner = json[from..].trim_start_matches("\\\"");
-    let to = inner.find(['\\', '"']).context("an open string")?;
+    let to = inner.find(['\\', '"']).context("a string without an end")?;
     Ok(inner[..to].to_owned())
 }
 
@@ -162,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_recording_is_put_on_the_empty_track() {
+    fn a_recording_is_added_to_the_empty_track() {
         let folder = tempfile::tempdir().unwrap();
         let (state, audio) = (
             folder.path().join("hitscribe.ardour"),
@@ -182,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_take_is_found_in_the_state() {
+    fn the_take_is_read_from_the_state() {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("x.ardour");
         let json = r#"junk{"fields":{"take":"\"SFNUSw\"","map":"{}"}}"#;
@@ -195,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_preset_stays_whole_when_its_text_grows() {
+    fn a_preset_stays_valid_when_its_text_grows() {
         let body = br#"{"mode":"direct"}tail"#;
         let mut preset = vec![0u8; 48];
         preset.extend_from_slice(body);

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 pub enum Behaviour {
     /// Closes each connection after this many bytes of the body.
     DropsAfter(usize),
-    /// The same, and ignores ranges: every answer is the whole file.
+    /// Does this once, and ignores ranges: every response is the whole file.
     DropsOnceWithoutRanges(usize),
     /// Answers every request with this status.
     Status(u16),
@@ -20,7 +20,7 @@ pub enum Behaviour {
     Corrupts,
     /// Answers 503 twice, then serves.
     BusyTwice,
-    /// Sends every request elsewhere, where connections are closed after this many bytes.
+    /// Redirects every request to a path where connections are closed after this many bytes.
     RedirectsThenDropsAfter(usize),
 }
 
@@ -45,7 +45,7 @@ impl Server {
                 let (path, range) = read_request(&stream);
                 seen.lock().unwrap().push(range);
                 let is_moved = path.starts_with("/moved");
-                // A client that goes away is not the server's failure.
+                // The client may close the connection.
                 let _ = answer(
                     stream,
                     &body,
@@ -59,13 +59,13 @@ impl Server {
         Self { address, ranges }
     }
 
-    /// The byte from which each request wanted the file, in order.
+    /// The first byte that each request asked for, in order.
     pub fn ranges(&self) -> Vec<Option<usize>> {
         self.ranges.lock().unwrap().clone()
     }
 }
 
-/// The path that is asked for, and from which byte on.
+/// The requested path and first byte.
 fn read_request(stream: &TcpStream) -> (String, Option<usize>) {
     let (mut path, mut range) = (String::new(), None);
     for line in BufReader::new(stream).lines() {
@@ -146,7 +146,7 @@ fn answer(
     stream.write_all(&rest[..rest.len().min(limit)])
 }
 
-/// A TLS server with a certificate that nobody has signed, by the `openssl` command.
+/// A TLS server with a self-signed certificate, run by the `openssl` command.
 pub struct TlsServer {
     process: Child,
     pub address: String,

@@ -1,13 +1,13 @@
-//! A checkpoint in MT3's layout that says the same notes whatever it hears: for tests of what is done
-//! with notes.
+//! A checkpoint in MT3's layout that transcribes every audio to the same notes, to test what
+//! follows the model.
 //!
-//! Attention and feed-forward layers are zero, so that the output layer sees the previous token and the
-//! position. It is trained on the one sequence that is wanted, as a perceptron.
+//! Attention and feed-forward layers are zero, so that the output layer sees the previous token and
+//! the position. It is trained as a perceptron on the one sequence.
 
 use std::path::Path;
 
 use hitscribe_core::Note;
-use hitscribe_core::tokens::mt3::encode::encode;
+use hitscribe_core::tokens::mt3::encode;
 use hitscribe_core::tokens::vocabulary::{EOS_ID, SPECIAL_IDS};
 
 const VOCABULARY: usize = 1536;
@@ -16,8 +16,8 @@ const BANDS: usize = 16;
 /// One head of 64, which needs no configuration.
 const INNER: usize = 64;
 
-/// Writes the checkpoint as SafeTensors. The notes lie within the first two seconds; their velocity is
-/// 127.
+/// Writes the checkpoint as SafeTensors. The notes lie within the first two seconds; their velocity
+/// is 127.
 pub fn write(path: &Path, notes: &[Note]) {
     let mut ids = vec![0];
     let codec = encode(notes, &[0.0]).concat();
@@ -135,7 +135,7 @@ fn output_layer(ids: &[usize], embedding: &[f32]) -> Vec<f32> {
         }
     }
     panic!(
-        "a sequence of {} ids is too much for this network",
+        "a sequence of {} ids is too long for this network",
         ids.len()
     );
 }

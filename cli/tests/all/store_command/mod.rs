@@ -23,10 +23,10 @@ pub fn succeeds(store: &Path, args: &[&str]) -> String {
 }
 
 #[track_caller]
-pub fn fails(store: &Path, args: &[&str], says: &str) {
+pub fn fails(store: &Path, args: &[&str], expected: &str) {
     let out = hitscribe(store, args);
     let error = String::from_utf8(out.stderr).unwrap();
     assert_eq!(out.status.code(), Some(1), "{error}");
     assert_eq!(error.trim_end().lines().count(), 1, "{error}");
-    assert!(error.contains(says), "{error:?} does not say {says:?}");
+    assert!(error.contains(expected), "{error:?} lacks {expected:?}");
 }

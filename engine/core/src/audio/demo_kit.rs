@@ -1,16 +1,14 @@
-//! The built-in demo: a drum kit made of sines and noise, and a groove whose notes are known.
+//! A synthetic drum kit, and a demo groove with known notes.
 //!
-//! For trying out, for tests where no recordings are at hand, and for auditioning notes. Everything
-//! follows from the arguments: the same call gives the same samples.
+//! For demos, for tests without recordings, and for auditioning notes. Sounds are made of sines and
+//! noise and are deterministic: equal arguments give equal samples.
 
 use std::f32::consts::TAU;
 
-use crate::DrumClass;
+use crate::drum_class::DrumClass::{self, *};
 use crate::note::Note;
 
-use DrumClass::*;
-
-/// Sample rate of [`groove`].
+/// Sample rate of [`groove`] in Hz.
 pub const DEMO_SAMPLE_RATE_HZ: u32 = 44_100;
 
 /// Tempo of [`groove`] in quarter notes per minute.
@@ -19,17 +17,17 @@ pub const DEMO_TEMPO_BPM: f64 = 112.0;
 const BARS: usize = 8;
 const STEPS_PER_BAR: usize = 16;
 
-/// One hit of `class` at a velocity of 1..=127 and a sample rate, in mono.
+/// One hit of `class` with a velocity of 1..=127, in mono at `sample_rate_hz`. The peak is below 2.
 pub fn hit(class: DrumClass, velocity: u8, sample_rate_hz: u32) -> Vec<f32> {
     let rate = sample_rate_hz.max(1) as f32;
-    let loud = f32::from(velocity.clamp(1, 127)) / 127.0;
-    let sound = Sound::of(class);
+    let loudness = f32::from(velocity.clamp(1, 127)) / 127.0;
+    let sound = Sound::for_class(class);
     let mut noise = Noise::new(0x9e37_79b9 ^ (class.index() as u32) << 8 ^ u32::from(velocity));
-    // Harder strokes are brighter.
+    // Harder hits are brighter.
     let mut highpass = OnePole::new(sound.noise_low_hz, rate);
-    let mut lowpass = OnePole::new(sound.noise_high_hz * (0.4 + 0.6 * loud), rate);
-    let longest_seconds = sound.decay_seconds.max(sound.tone_decay_seconds);
-    let count = (longest_seconds * 5.0 * rate) as usize;
+    let mut lowpass = OnePole::new(sound.noise_high_hz * (0.4 + 0.6 * loudness), rate);
+    let decay_seconds = sound.decay_seconds.max(sound.tone_decay_seconds);
+    let count = (decay_seconds * 5.0 * rate) as usize;
     let mut phases = [0.0f32; MAX_PARTIALS];
     (0..count)
         .map(|n| {
@@ -52,24 +50,25 @@ pub fn hit(class: DrumClass, velocity: u8, sample_rate_hz: u32) -> Vec<f32> {
             let bright = white - highpass.next(white);
             let hiss = lowpass.next(bright) * bursts;
             let attack = (t / 0.0005).min(1.0);
-            attack * loud.powf(1.3) * sound.level * (tone * sound.tone + hiss * sound.noise)
+            attack * loudness.powf(1.3) * sound.level * (tone * sound.tone + hiss * sound.noise)
         })
         .collect()
 }
 
-/// Eight bars of drums in stereo, interleaved, at [`DEMO_SAMPLE_RATE_HZ`], and the notes in them.
+/// Eight bars of drums and their notes, sorted by onset. The audio is interleaved stereo at
+/// [`DEMO_SAMPLE_RATE_HZ`] with a peak of 0.7.
 pub fn groove() -> (Vec<f32>, Vec<Note>) {
     let rate = f64::from(DEMO_SAMPLE_RATE_HZ);
     let step_seconds = 60.0 / DEMO_TEMPO_BPM / 4.0;
     let mut random = Noise::new(7);
     let mut notes = Vec::new();
     for (bar, step, class, velocity) in score() {
-        // People do not play like clocks.
+        // Human timing and dynamics.
         let late_seconds = f64::from(random.next()) * 0.004;
-        let swing = random.next() * 5.0;
+        let accent = random.next() * 5.0;
         let at = 0.25 + (bar * STEPS_PER_BAR + step) as f64 * step_seconds + late_seconds;
         let onset = (at * rate).round() / rate;
-        let velocity = (f32::from(velocity) + swing).clamp(1.0, 127.0) as u8;
+        let velocity = (f32::from(velocity) + accent).clamp(1.0, 127.0) as u8;
         notes.push(Note::drum(class, onset, velocity, 1.0));
     }
     notes.sort_by(|a, b| a.onset_seconds.total_cmp(&b.onset_seconds));
@@ -82,7 +81,7 @@ pub fn groove() -> (Vec<f32>, Vec<Note>) {
         };
         let samples = hit(class, note.velocity, DEMO_SAMPLE_RATE_HZ);
         let start = (note.onset_seconds * rate).round() as usize;
-        // The next stroke on the hi-hat closes it.
+        // The next hi-hat hit chokes an open one.
         let choke = notes[index + 1..]
             .iter()
             .find(|next| class == OpenHat && matches!(next.pitch, 42 | 44 | 46))
@@ -106,7 +105,7 @@ pub fn groove() -> (Vec<f32>, Vec<Note>) {
     (audio, notes)
 }
 
-/// Bar, sixteenth, drum and velocity of every note.
+/// Bar, sixteenth note, class and velocity of every hit.
 fn score() -> Vec<(usize, usize, DrumClass, u8)> {
     let mut score = Vec::new();
     for bar in 0..BARS {
@@ -120,7 +119,7 @@ fn score() -> Vec<(usize, usize, DrumClass, u8)> {
                 _ if on_ride => Ride,
                 _ => ClosedHat,
             };
-            // The crash takes the hand that would play the first stroke.
+            // The crash replaces the hi-hat or ride.
             if !(step == 0 && bar % 4 == 0) {
                 score.push((bar, step, class, accent));
             }
@@ -156,30 +155,31 @@ fn score() -> Vec<(usize, usize, DrumClass, u8)> {
 
 const MAX_PARTIALS: usize = 6;
 
-/// What a drum is made of.
+/// The parameters of a synthetic drum.
 struct Sound {
     level: f32,
-    /// Sines under the tone; the lowest gives the pitch.
+    /// Frequencies of the sines of the tone.
     partials_hz: &'static [f32],
-    /// How far the pitch starts above its end, as a factor, and how fast it falls.
+    /// Pitch at the start relative to the end, minus 1.
     sweep: f32,
+    /// Time constant of the pitch sweep.
     sweep_seconds: f32,
     tone: f32,
     tone_decay_seconds: f32,
     noise: f32,
     noise_low_hz: f32,
     noise_high_hz: f32,
-    /// Decay of the noise. The sound ends after five times the longer decay.
+    /// Time constant of the noise. The sound lasts five times the longer of the two decays.
     decay_seconds: f32,
-    /// Starts of the noise: hands and beads strike more than once.
+    /// Starts of the noise bursts: claps, tambourines and the like have several.
     bursts_seconds: &'static [f32],
 }
 
 impl Sound {
-    fn of(class: DrumClass) -> Self {
-        /// Partials of a cymbal: far from any harmony.
+    fn for_class(class: DrumClass) -> Self {
+        /// Inharmonic partials of a cymbal.
         const METAL: &[f32] = &[2113.0, 3187.0, 4471.0, 5639.0, 7351.0, 9203.0];
-        const SOLID: Sound = Sound {
+        const BASE: Sound = Sound {
             level: 0.8,
             partials_hz: &[],
             sweep: 0.0,
@@ -202,7 +202,7 @@ impl Sound {
             noise_low_hz: 300.0,
             noise_high_hz: 3_000.0,
             decay_seconds: 0.03,
-            ..SOLID
+            ..BASE
         };
         let metal = |tone, noise, tone_decay_seconds, decay_seconds| Self {
             level: 0.32,
@@ -213,7 +213,7 @@ impl Sound {
             noise_low_hz: 5_000.0,
             noise_high_hz: 18_000.0,
             decay_seconds,
-            ..SOLID
+            ..BASE
         };
         match class {
             Kick => Self {
@@ -226,7 +226,7 @@ impl Sound {
                 noise_low_hz: 900.0,
                 noise_high_hz: 6_000.0,
                 decay_seconds: 0.08,
-                ..SOLID
+                ..BASE
             },
             Snare => Self {
                 partials_hz: &[186.0, 331.0],
@@ -238,7 +238,7 @@ impl Sound {
                 noise_low_hz: 1_400.0,
                 noise_high_hz: 11_000.0,
                 decay_seconds: 0.085,
-                ..SOLID
+                ..BASE
             },
             SideStick => Self {
                 partials_hz: &[840.0, 1_730.0],
@@ -246,7 +246,7 @@ impl Sound {
                 tone_decay_seconds: 0.02,
                 noise: 0.3,
                 decay_seconds: 0.015,
-                ..SOLID
+                ..BASE
             },
             Clap => Self {
                 noise: 1.0,
@@ -254,7 +254,7 @@ impl Sound {
                 noise_high_hz: 5_000.0,
                 decay_seconds: 0.06,
                 bursts_seconds: &[0.0, 0.011, 0.021, 0.03],
-                ..SOLID
+                ..BASE
             },
             HighTom => tom(&[172.0, 282.0]),
             MidTom => tom(&[134.0, 220.0]),
@@ -293,7 +293,7 @@ impl Sound {
                 tone: 0.8,
                 tone_decay_seconds: 0.09,
                 noise: 0.1,
-                ..SOLID
+                ..BASE
             },
             Tambourine => Self {
                 bursts_seconds: &[0.0, 0.018],
@@ -305,13 +305,13 @@ impl Sound {
                 noise_low_hz: 4_000.0,
                 noise_high_hz: 14_000.0,
                 decay_seconds: 0.035,
-                ..SOLID
+                ..BASE
             },
         }
     }
 }
 
-/// Where a piece stands: -1 left to 1 right, as the drummer hears it.
+/// Stereo position from the drummer's seat: -1 left to 1 right.
 fn pan(class: DrumClass) -> f32 {
     match class {
         ClosedHat | PedalHat | OpenHat => -0.45,
@@ -322,7 +322,7 @@ fn pan(class: DrumClass) -> f32 {
     }
 }
 
-/// White noise in -1..1 from a linear congruence: quick, and the same everywhere.
+/// White noise in -1..1 from a linear congruential generator, equal on all platforms.
 struct Noise(u32);
 
 impl Noise {
@@ -360,7 +360,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_drum_sounds_and_ends() {
+    fn every_class_sounds_and_decays() {
         for class in DrumClass::ALL {
             let samples = hit(class, 100, 48_000);
             let peak = samples.iter().fold(0.0f32, |peak, x| peak.max(x.abs()));
@@ -368,7 +368,7 @@ mod tests {
             let tail = &samples[samples.len() * 9 / 10..];
             assert!(
                 tail.iter().all(|x| x.abs() < 0.1 * peak),
-                "{class:?} does not end"
+                "{class:?} does not decay"
             );
             let soft = hit(class, 20, 48_000)
                 .iter()
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn the_groove_is_the_same_every_time_and_its_notes_are_in_it() {
+    fn the_groove_is_deterministic_and_contains_its_notes() {
         let (audio, notes) = groove();
         assert_eq!(groove(), (audio.clone(), notes.clone()));
         assert!(audio.iter().all(|x| x.abs() <= 0.7001));

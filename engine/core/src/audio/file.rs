@@ -1,8 +1,8 @@
-//! Audio files: WAV, AIFF, FLAC, MP3 and OGG Vorbis, read block by block.
+//! Decodes audio files block by block: WAV, AIFF, FLAC, MP3 and OGG Vorbis.
 //!
-//! A file is never in memory as a whole. The silence that an encoder adds at the start and the end is
-//! taken away where the file says how much it is. What is damaged is silence, so that what comes after it
-//! stays where it was. Nothing in a file can cause a panic or make this module use unbounded memory.
+//! A file is never in memory as a whole. Silence that an encoder added at the start and the end is
+//! removed if the file declares its length. Damaged parts are replaced with silence, so that later
+//! audio keeps its time. No file can cause a panic or unbounded memory use.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -14,25 +14,25 @@ use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
 
-use crate::audio::resample::SAMPLE_RATES_HZ;
+use crate::audio::resample::SAMPLE_RATE_RANGE_HZ;
 use crate::error::{Error, Result};
 
-/// Extensions of the files that can be read, in lower case.
+/// Extensions of supported files, in lower case.
 pub const EXTENSIONS: [&str; 9] = [
     "wav", "wave", "aif", "aiff", "aifc", "flac", "mp3", "ogg", "oga",
 ];
 
-/// Damaged packets in a row after which a file is given up.
+/// Consecutive damaged packets after which decoding fails.
 const MAX_BAD_PACKETS: u64 = 1_000;
 
-/// Most seconds of a file that are taken for damaged, all together. Time stamps that jump further are taken
-/// for wrong.
-const MOST_SILENT_SECONDS: u64 = 300;
+/// Limit on the silence for damaged parts of a file, in total. Timestamps that exceed it are
+/// considered wrong.
+const MAX_SILENT_SECONDS: u64 = 300;
 
-/// Gaps shorter than this part of a second are how some writers round time stamps. Nothing is lost there.
-const SHORTEST_GAPS_PER_SECOND: i64 = 200;
+/// Gaps shorter than this fraction of a second come from rounded timestamps; nothing is missing.
+const MIN_GAPS_PER_SECOND: i64 = 200;
 
-/// Frames of silence that are handed out at once.
+/// Frames in a block of silence.
 const SILENT_BLOCK_FRAMES: u64 = 4_096;
 
 /// An open audio file.
@@ -44,21 +44,21 @@ pub struct AudioFile {
     sample_rate_hz: u32,
     channel_count: usize,
     declared_frames: Option<u64>,
-    /// Time stamp of the track's first frame, trimmed or not.
+    /// Timestamp of the track's first frame, before trimming.
     track_start: i64,
-    /// Time stamp of the first frame that is handed out, once a packet has told it.
+    /// Timestamp of the first frame after trimming; known after the first packet.
     origin: Option<i64>,
-    /// Decoded or silent.
+    /// Frames so far, decoded or silent.
     frames: u64,
-    /// Those of them that are silent because they are damaged.
+    /// Frames of silence that replace damaged parts.
     silent_frames: u64,
     bad_packets: u64,
     /// Interleaved samples of the current block.
     block: Vec<f32>,
-    /// Whether `block` has been read and not been handed out yet.
-    block_waits: bool,
-    /// Frames of silence that are to be handed out before `block`.
-    waiting_silent_frames: u64,
+    /// Whether `block` holds samples that have not been returned yet.
+    block_pending: bool,
+    /// Frames of silence to return before `block`.
+    pending_silent_frames: u64,
     silence: Vec<f32>,
     ended: bool,
 }
@@ -67,20 +67,17 @@ impl AudioFile {
     /// Opens a file and decodes its first block.
     ///
     /// # Errors
-    /// [`Error::Io`] when it cannot be read, [`Error::Audio`] when it is no audio file that we know,
-    /// damaged, or without any samples.
+    /// [`Error::Io`] if the file cannot be read, [`Error::Audio`] if its format is not supported,
+    /// if it is damaged, or if it has no samples.
     pub fn open(path: &Path) -> Result<Self> {
-        let io = |source| Error::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let broken = |reason: String| broken(path, reason);
+        let io = |source| Error::io(path, source);
+        let invalid = |reason: String| invalid(path, reason);
         let metadata = std::fs::metadata(path).map_err(io)?;
         if metadata.is_dir() {
-            return Err(broken("is a folder, not an audio file".to_owned()));
+            return Err(invalid("is a folder, not an audio file".to_owned()));
         }
         if metadata.len() == 0 && metadata.is_file() {
-            return Err(broken("is empty (0 bytes)".to_owned()));
+            return Err(invalid("is empty (0 bytes)".to_owned()));
         }
         let file = File::open(path).map_err(io)?;
         let stream = MediaSourceStream::new(Box::new(file), Default::default());
@@ -97,25 +94,25 @@ impl AudioFile {
             )
             .map_err(|error| match error {
                 SymphoniaError::Unsupported(_) | SymphoniaError::IoError(_) => {
-                    broken("is not a WAV, AIFF, FLAC, MP3 or OGG file, or is damaged".to_owned())
+                    invalid("is not a WAV, AIFF, FLAC, MP3 or OGG file, or is damaged".to_owned())
                 }
-                other => broken(other.to_string()),
+                other => invalid(other.to_string()),
             })?;
         let track = format
             .default_track(TrackType::Audio)
-            .ok_or_else(|| broken("has no audio track".to_owned()))?;
+            .ok_or_else(|| invalid("has no audio track".to_owned()))?;
         let codec = track
             .codec_params
             .as_ref()
             .and_then(|params| params.audio())
-            .ok_or_else(|| broken("has no audio track that can be decoded".to_owned()))?;
+            .ok_or_else(|| invalid("has no audio track with a known codec".to_owned()))?;
         let decoder = symphonia::default::get_codecs()
             .make_audio_decoder(codec, &AudioDecoderOptions::default())
             .map_err(|error| match error {
-                SymphoniaError::Unsupported(_) => broken(
-                    "has a codec that cannot be decoded; PCM, FLAC, MP3 and Vorbis can".to_owned(),
+                SymphoniaError::Unsupported(_) => invalid(
+                    "has an unsupported codec; convert it to PCM, FLAC, MP3 or Vorbis".to_owned(),
                 ),
-                other => broken(other.to_string()),
+                other => invalid(other.to_string()),
             })?;
         let mut file = Self {
             path: path.to_owned(),
@@ -129,8 +126,8 @@ impl AudioFile {
             silent_frames: 0,
             bad_packets: 0,
             block: Vec::new(),
-            block_waits: false,
-            waiting_silent_frames: 0,
+            block_pending: false,
+            pending_silent_frames: 0,
             silence: Vec::new(),
             ended: false,
             format,
@@ -141,13 +138,13 @@ impl AudioFile {
                 0 => "contains no samples".to_owned(),
                 bad => format!("none of its {bad} packets can be decoded"),
             };
-            return Err(broken(reason));
+            return Err(invalid(reason));
         }
-        file.block_waits = true;
-        if !SAMPLE_RATES_HZ.contains(&file.sample_rate_hz) {
-            let (low, high) = (SAMPLE_RATES_HZ.start(), SAMPLE_RATES_HZ.end());
-            return Err(broken(format!(
-                "has a sample rate of {} Hz; {low} to {high} Hz can be read",
+        file.block_pending = true;
+        if !SAMPLE_RATE_RANGE_HZ.contains(&file.sample_rate_hz) {
+            let (low, high) = (SAMPLE_RATE_RANGE_HZ.start(), SAMPLE_RATE_RANGE_HZ.end());
+            return Err(invalid(format!(
+                "has a sample rate of {} Hz; supported are {low} to {high} Hz",
                 file.sample_rate_hz
             )));
         }
@@ -164,44 +161,42 @@ impl AudioFile {
         self.channel_count
     }
 
-    /// Length in frames as the file declares it; not to be trusted.
+    /// Length in frames as declared by the file, which may be wrong.
     pub fn declared_frames(&self) -> Option<u64> {
         self.declared_frames
     }
 
-    /// The next samples, interleaved; none at the end. Silence stands for what is damaged.
+    /// The next block of interleaved samples, `None` at the end. Damaged parts are silent.
     ///
     /// # Errors
-    /// [`Error::Audio`] when the rate or the channels change in the middle or nothing more can be
-    /// decoded; [`Error::Io`] when the medium fails.
+    /// [`Error::Audio`] if the sample rate or the number of channels changes, or if too much is
+    /// damaged; [`Error::Io`] if the file cannot be read.
     pub fn next_block(&mut self) -> Result<Option<&[f32]>> {
-        if !self.block_waits {
-            self.block_waits = self.read_block()?;
+        if !self.block_pending {
+            self.block_pending = self.read_block()?;
         }
-        if self.waiting_silent_frames > 0 {
-            let frames = self.waiting_silent_frames.min(SILENT_BLOCK_FRAMES);
-            self.waiting_silent_frames -= frames;
+        if self.pending_silent_frames > 0 {
+            let frames = self.pending_silent_frames.min(SILENT_BLOCK_FRAMES);
+            self.pending_silent_frames -= frames;
             self.silence
                 .resize(frames as usize * self.channel_count, 0.0);
             return Ok(Some(self.silence.as_slice()));
         }
-        let there = std::mem::take(&mut self.block_waits);
-        Ok(there.then_some(self.block.as_slice()))
+        let is_pending = std::mem::take(&mut self.block_pending);
+        Ok(is_pending.then_some(self.block.as_slice()))
     }
 
-    /// What is wrong with the file although it could be read, in one line; for use after its end.
+    /// Faults of the file that did not prevent decoding, in one line. Complete after the last
+    /// block.
     pub fn warning(&self) -> Option<String> {
         let mut faults = Vec::new();
         if self.silent_frames > 0 {
             let seconds = self.silent_frames as f64 / f64::from(self.sample_rate_hz);
-            faults.push(format!("{seconds:.2} s were damaged and are silence"));
+            faults.push(format!("{seconds:.2} s were damaged and are silent"));
         } else if self.bad_packets > 0 {
-            faults.push(format!(
-                "{} damaged packets were left out",
-                self.bad_packets
-            ));
+            faults.push(format!("{} damaged packets were skipped", self.bad_packets));
         }
-        // Writers that could not go back put the largest number into the header.
+        // Streaming writers put the largest possible length into the header.
         let credible = |&frames: &u64| frames < u64::from(u32::MAX / 16);
         if let Some(declared) = self.declared_frames.filter(credible)
             && declared > self.frames
@@ -214,29 +209,26 @@ impl AudioFile {
         (!faults.is_empty()).then(|| faults.join("; "))
     }
 
-    /// Decodes the next packet that has samples. False at the end.
+    /// Decodes the next packet that has samples. Returns false at the end.
     fn read_block(&mut self) -> Result<bool> {
         let mut bad_in_a_row = 0;
         while !self.ended {
             let packet = match self.format.next_packet() {
                 Ok(Some(packet)) => packet,
                 Ok(None) => break,
-                // The end of a truncated file, also in the middle of a packet.
+                // The end of a truncated file, possibly within a packet.
                 Err(SymphoniaError::IoError(e))
                     if e.kind() == std::io::ErrorKind::UnexpectedEof =>
                 {
                     break;
                 }
                 Err(SymphoniaError::IoError(source)) => {
-                    return Err(Error::Io {
-                        path: self.path.clone(),
-                        source,
-                    });
+                    return Err(Error::io(&self.path, source));
                 }
-                // A chained stream: what follows is another recording.
+                // A chained stream: another recording follows.
                 Err(SymphoniaError::ResetRequired) => break,
                 Err(error) if self.frames == 0 => {
-                    return Err(broken(&self.path, error.to_string()));
+                    return Err(invalid(&self.path, error.to_string()));
                 }
                 Err(_) => {
                     self.bad_packets += 1;
@@ -248,7 +240,7 @@ impl AudioFile {
             }
             let start = packet.pts.saturating_add(packet.trim_start).get();
             if self.origin.is_none() {
-                // Others may have been lost before a first packet of which nothing is trimmed.
+                // If the first packet is not trimmed, packets before it may be missing.
                 self.origin = Some(match packet.trim_start.is_zero() {
                     true => self.track_start,
                     false => start.max(self.track_start),
@@ -262,57 +254,59 @@ impl AudioFile {
                     if frames == 0 || channels == 0 {
                         continue;
                     }
-                    let first = self.frames == 0;
-                    if !first && (rate != self.sample_rate_hz || channels != self.channel_count) {
-                        return Err(broken(
+                    let is_first = self.frames == 0;
+                    if !is_first && (rate != self.sample_rate_hz || channels != self.channel_count)
+                    {
+                        return Err(invalid(
                             &self.path,
-                            "changes its sample rate or channels midway".to_owned(),
+                            "changes its sample rate or channel count midway".to_owned(),
                         ));
                     }
                     self.sample_rate_hz = rate;
                     self.channel_count = channels;
                     samples.copy_to_vec_interleaved(&mut self.block);
                     let gap_frames = self.gap_frames(start);
-                    self.waiting_silent_frames = gap_frames;
+                    self.pending_silent_frames = gap_frames;
                     self.silent_frames += gap_frames;
                     self.frames += gap_frames + frames;
                     return Ok(true);
                 }
-                // The time stamp of the next packet that can be decoded shows how much is missing.
+                // The timestamp of the next valid packet shows how much is missing.
                 Err(SymphoniaError::DecodeError(_) | SymphoniaError::IoError(_)) => {
                     self.bad_packets += 1;
                     bad_in_a_row += 1;
                     if bad_in_a_row > MAX_BAD_PACKETS {
-                        return Err(broken(
+                        return Err(invalid(
                             &self.path,
                             format!("more than {MAX_BAD_PACKETS} damaged packets in a row"),
                         ));
                     }
                 }
-                Err(error) => return Err(broken(&self.path, error.to_string())),
+                Err(error) => return Err(invalid(&self.path, error.to_string())),
             }
         }
         self.ended = true;
         Ok(false)
     }
 
-    /// Frames that are missing before a block whose first frame has the time stamp `start`.
+    /// Frames that are missing before a block whose first frame has the timestamp `start`.
     ///
-    /// Time stamps count frames in every format that is read. In WAV and AIFF nothing can be missing. Frames of
-    /// FLAC bear their number. Those of MP3 are counted as they are found: one that cannot be decoded leaves a
-    /// gap, one whose header is gone does not. Pages of OGG bear the number of their last frame, but what is
-    /// read after a lost page is first taken for its continuation: the gap comes one page late.
+    /// Timestamps count frames in every supported format. WAV and AIFF have no gaps. FLAC frames
+    /// carry their number. MP3 frames are counted as they are found: a frame that cannot be decoded
+    /// leaves a gap, one whose header is damaged does not. OGG pages carry the number of their last
+    /// frame; the page after a lost page is first read as its continuation, so the gap is one page
+    /// late.
     fn gap_frames(&mut self, start: i64) -> u64 {
         let frames = self.frames as i64;
         let gap = start
             .saturating_sub(self.origin.unwrap_or(start))
             .saturating_sub(frames);
-        if gap < i64::from(self.sample_rate_hz) / SHORTEST_GAPS_PER_SECOND {
+        if gap < i64::from(self.sample_rate_hz) / MIN_GAPS_PER_SECOND {
             return 0;
         }
-        let most = MOST_SILENT_SECONDS * u64::from(self.sample_rate_hz);
-        if self.silent_frames.saturating_add(gap as u64) > most {
-            // The block follows the one before, and those after it are judged by it.
+        let max = MAX_SILENT_SECONDS * u64::from(self.sample_rate_hz);
+        if self.silent_frames.saturating_add(gap as u64) > max {
+            // Treat the block as contiguous, and measure later gaps from it.
             self.origin = Some(start.saturating_sub(frames));
             return 0;
         }
@@ -320,8 +314,8 @@ impl AudioFile {
     }
 }
 
-/// The error of a file that is no audio or damaged.
-fn broken(path: &Path, reason: String) -> Error {
+/// The error for a file that is not audio, or is damaged.
+fn invalid(path: &Path, reason: String) -> Error {
     Error::Audio {
         path: path.to_owned(),
         reason,

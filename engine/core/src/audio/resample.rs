@@ -1,21 +1,20 @@
-//! Change of the sample rate, as a stream with its delay taken out.
+//! Sample-rate conversion of a stream, with the filter delay removed.
 
 use rubato::{FftFixedInOut, Resampler as _};
 
 use crate::error::{Error, Result};
 
-/// Sample rates that can be read, in Hz.
-pub const SAMPLE_RATES_HZ: std::ops::RangeInclusive<u32> = 4_000..=768_000;
+/// Supported sample rates in Hz.
+pub const SAMPLE_RATE_RANGE_HZ: std::ops::RangeInclusive<u32> = 4_000..=768_000;
 
-/// Blocks that go through the FFT have at least this part of a second: enough for a steep filter.
+/// Inverse of the shortest FFT block in seconds; it must be long enough for a steep filter.
 const BLOCKS_PER_SECOND: u32 = 64;
 
-/// Resamples one channel. Output sample `n` is the input at the time `n / to_hz`.
+/// Resamples one channel. Output sample `n` is the input at the time `n / to_hz` seconds.
 ///
-/// The samples that come out do not depend on how those that go in are cut: they pass through blocks
-/// of fixed size.
+/// The output does not depend on the sizes of the blocks pushed: the FFT blocks have a fixed size.
 pub struct Resampler {
-    /// None when the rates are the same.
+    /// `None` if the rates are equal.
     inner: Option<Inner>,
     from_hz: u32,
     to_hz: u32,
@@ -25,11 +24,11 @@ pub struct Resampler {
 
 struct Inner {
     fft: FftFixedInOut<f32>,
-    /// Input that does not fill a block yet.
+    /// Input samples of the incomplete block.
     block: Vec<f32>,
     block_len: usize,
     out: Vec<Vec<f32>>,
-    /// Output samples to drop: what is left of the filter's delay.
+    /// Output samples still to drop: the rest of the filter delay.
     skip: usize,
 }
 
@@ -37,7 +36,7 @@ impl Resampler {
     /// A resampler before its first sample.
     ///
     /// # Errors
-    /// [`Error::Setting`] for rates outside of [`SAMPLE_RATES_HZ`].
+    /// [`Error::Setting`] for a rate outside of [`SAMPLE_RATE_RANGE_HZ`].
     pub fn new(from_hz: u32, to_hz: u32) -> Result<Self> {
         let bad_rate = |rate: u32, reason: String| Error::Setting {
             name: "sample rate",
@@ -45,19 +44,19 @@ impl Resampler {
             reason,
         };
         for rate in [from_hz, to_hz] {
-            if !SAMPLE_RATES_HZ.contains(&rate) {
-                let (low, high) = (SAMPLE_RATES_HZ.start(), SAMPLE_RATES_HZ.end());
+            if !SAMPLE_RATE_RANGE_HZ.contains(&rate) {
+                let (low, high) = (SAMPLE_RATE_RANGE_HZ.start(), SAMPLE_RATE_RANGE_HZ.end());
                 return Err(bad_rate(
                     rate,
-                    format!("must lie between {low} and {high} Hz"),
+                    format!("must be between {low} and {high} Hz"),
                 ));
             }
         }
         let inner = if from_hz == to_hz {
             None
         } else {
-            // An even number of the shortest blocks with whole samples on both sides: the filter's
-            // delay, half a block, is whole too then.
+            // An even multiple of the shortest block that has a whole number of samples at both
+            // rates: the filter delay, half a block, is whole too then.
             let shortest = from_hz / gcd(from_hz, to_hz);
             let pairs = from_hz.div_ceil(2 * shortest * BLOCKS_PER_SECOND);
             let block = (2 * shortest * pairs) as usize;
@@ -81,15 +80,15 @@ impl Resampler {
         })
     }
 
-    /// Input samples after the time of an output sample that must be in before it comes out, at most.
+    /// Upper bound on the input samples after the time of an output sample that it depends on.
     pub fn lookahead_samples(&self) -> usize {
-        // The block that the sample lies in must be full, and the filter reaches half a block on.
+        // The block of the sample must be complete, and the filter extends half a block further.
         self.inner
             .as_ref()
             .map_or(0, |inner| inner.block_len + inner.block_len / 2)
     }
 
-    /// Takes the next samples and appends what is ready to `out`.
+    /// Adds input samples and appends the output samples that are ready to `out`.
     pub fn push(&mut self, samples: &[f32], out: &mut Vec<f32>) {
         self.samples_in += samples.len() as u64;
         let start = out.len();
@@ -100,7 +99,7 @@ impl Resampler {
         self.samples_out += (out.len() - start) as u64;
     }
 
-    /// Ends the stream: appends the rest, so that the output is as long as the input.
+    /// Ends the stream: appends the rest, so that the output lasts as long as the input.
     pub fn finish(&mut self, out: &mut Vec<f32>) {
         let Some(inner) = &mut self.inner else { return };
         let total = (self.samples_in * u64::from(self.to_hz)).div_ceil(u64::from(self.from_hz));
@@ -130,8 +129,8 @@ impl Inner {
                     self.fft
                         .process_into_buffer(&[&self.block], &mut self.out, None)
                 else {
-                    // Only wrong buffer lengths are an error, and these come from the resampler.
-                    unreachable!("buffer lengths follow from the resampler");
+                    // The only error is a wrong buffer length, and the lengths come from `fft`.
+                    unreachable!("buffer lengths match the resampler");
                 };
                 self.block.clear();
                 let skip = self.skip.min(count);
@@ -160,7 +159,7 @@ mod tests {
         out
     }
 
-    /// Where a smooth pulse lies, in seconds, to a fraction of a sample.
+    /// Centre of a smooth pulse in seconds, to a fraction of a sample.
     fn centre_seconds(samples: &[f32], rate_hz: u32) -> f64 {
         let weight = |x: f32| f64::from(x) * f64::from(x);
         let total: f64 = samples.iter().map(|&x| weight(x)).sum();
@@ -173,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_click_stays_where_it_is() {
+    fn a_click_keeps_its_time() {
         for from_hz in RATES_HZ {
             for at_seconds in [0.1f64, 0.25, 0.7013] {
                 let mut samples = vec![0.0; from_hz as usize];
@@ -187,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn tones_keep_their_level_and_images_vanish() {
+    fn tones_keep_their_level_and_aliases_vanish() {
         for from_hz in RATES_HZ {
             let tone = |hz: f64| -> Vec<f32> {
                 let step = 2.0 * std::f64::consts::PI * hz / f64::from(from_hz);
@@ -207,8 +206,10 @@ mod tests {
     }
 
     #[test]
-    fn output_does_not_depend_on_block_sizes_and_has_the_right_length() {
-        let samples: Vec<f32> = (0..50_001).map(|n| ((n * n) as f32 * 1e-4).sin()).collect();
+    fn output_is_independent_of_block_sizes_and_has_the_right_length() {
+        let samples: Vec<f32> = (0..50_001_u32)
+            .map(|n| (n.wrapping_mul(n) as f32 * 1e-4).sin())
+            .collect();
         for from_hz in RATES_HZ {
             let whole = resample(&samples, from_hz, samples.len());
             let expected = (50_001u64 * 32_000).div_ceil(u64::from(from_hz));
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_is_out_once_its_lookahead_is_in() {
+    fn a_sample_is_output_after_its_lookahead() {
         for from_hz in RATES_HZ {
             let mut resampler = Resampler::new(from_hz, 32_000).unwrap();
             let (mut pushed, mut out) = (0usize, Vec::new());
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn strange_rates_work_and_impossible_ones_are_errors() {
+    fn unusual_rates_work_and_invalid_rates_are_errors() {
         for from_hz in [4_000, 44_056, 44_101, 767_999] {
             let out = resample(&vec![0.5; from_hz as usize], from_hz, 5_000);
             assert_eq!(out.len(), 32_000);

@@ -1,4 +1,4 @@
-//! The containers of checkpoints: zip, the legacy stream of pickles, SafeTensors.
+//! Index of a checkpoint: zip archives, legacy pickle streams, and SafeTensors.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -6,17 +6,18 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use serde::Deserialize;
 
-use crate::checkpoint::pickle;
-use crate::checkpoint::pickle::{Node, Pickle, TensorView, Value};
-use crate::checkpoint::{DType, Entry, MAX_INDEX_BYTES};
+use crate::checkpoint::pickle::{self, Node, Pickle, TensorView, Value};
+use crate::checkpoint::tensor::{DType, Entry};
 
-/// What a legacy file begins with: the pickled magic number of `torch.save`.
+/// Longest pickle that is read. That of YourMT3, with optimizer state, has 0.5 MB.
+const MAX_INDEX_BYTES: u64 = 64 << 20;
+/// The magic number of `torch.save`, pickled at the start of a legacy file.
 const LEGACY_MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 /// Longest SafeTensors header that is read.
 const MAX_SAFETENSORS_HEADER_BYTES: u64 = 16 << 20;
-/// Deepest nesting and most values that are kept of the hyper-parameters.
-const HYPER_DEPTH: usize = 8;
-const HYPER_VALUES: usize = 10_000;
+/// Limits on the nesting depth and the number of hyper-parameters; the rest is dropped.
+const MAX_HYPER_DEPTH: usize = 8;
+const MAX_HYPER_VALUES: usize = 10_000;
 
 /// Why an index could not be read.
 pub(super) enum Failure {
@@ -42,26 +43,28 @@ impl From<&str> for Failure {
     }
 }
 
+/// The tensors and hyper-parameters of a checkpoint.
 pub(super) struct Index {
     pub entries: BTreeMap<String, Entry>,
     pub hyper_parameters: serde_json::Value,
 }
 
-/// Position and length in bytes of the storages.
+/// Offset and length in bytes of each storage, by key.
 type Storages = HashMap<String, (u64, u64)>;
 
+/// Reads the index of a checkpoint file of `length` bytes.
 pub(super) fn read_index(file: &mut File, length: u64) -> Result<Index, Failure> {
     let mut head = [0; 16];
     let got = read_up_to(file, &mut head)?;
     if head.starts_with(b"PK\x03\x04") {
         zip_index(file)
     } else if got >= 9 && head[8] == b'{' {
-        // Before the pickles, because the length of the header may begin with any byte.
+        // Test this before the pickle: the length of the header may start with any byte.
         safetensors_index(file, length)
     } else if got >= 4 && head[0] == 0x80 {
         legacy_index(file, length)
     } else {
-        Err("is no checkpoint: neither PyTorch's (zip or legacy) nor SafeTensors".into())
+        Err("is not a checkpoint: neither PyTorch (zip or legacy) nor SafeTensors".into())
     }
 }
 
@@ -82,14 +85,14 @@ fn zip_index(file: &mut File) -> Result<Index, Failure> {
         zip::result::ZipError::Io(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
             Failure::Io(error)
         }
-        other => Failure::Format(format!("damaged zip archive: {other}")),
+        other => Failure::Format(format!("is a damaged zip archive: {other}")),
     };
     let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
     let mut storages = Storages::new();
     let mut pickle = None;
     for position in 0..archive.len() {
         let mut entry = archive.by_index_raw(position).map_err(damaged)?;
-        // Everything lies in one folder, named after the file that was saved.
+        // All entries are in one folder, which is named after the saved file.
         let Some((_, name)) = entry.name().split_once('/') else {
             continue;
         };
@@ -100,14 +103,14 @@ fn zip_index(file: &mut File) -> Result<Index, Failure> {
         }
         if !stored || entry.encrypted() {
             return Err(format!(
-                "{name} is compressed, which PyTorch never does: save it again with torch.save"
+                "its entry {name} is compressed or encrypted: save it again with torch.save"
             )
             .into());
         }
         if name == "data.pkl" {
             if entry.size() > MAX_INDEX_BYTES {
                 return Err(format!(
-                    "its pickle has {} bytes, more than the limit of {MAX_INDEX_BYTES}",
+                    "its pickle has {} bytes, above the limit of {MAX_INDEX_BYTES}",
                     entry.size()
                 )
                 .into());
@@ -132,7 +135,8 @@ fn zip_index(file: &mut File) -> Result<Index, Failure> {
             storages.insert(key.to_owned(), (entry.data_start(), entry.size()));
         }
     }
-    let bytes = pickle.ok_or("a zip archive without data.pkl: not made by torch.save")?;
+    let bytes =
+        pickle.ok_or("is a zip archive without data.pkl, so torch.save did not write it")?;
     let (pickle, _) = pickle::parse(&bytes)?;
     index_of(
         &pickle,
@@ -141,8 +145,8 @@ fn zip_index(file: &mut File) -> Result<Index, Failure> {
     )
 }
 
-/// Magic number, protocol, system, object, list of storage keys; then the storages, each with its
-/// number of elements in front.
+/// Reads a legacy file: pickles of the magic number, protocol, system, object and storage keys,
+/// then the storages, each preceded by its number of elements.
 fn legacy_index(file: &mut File, length: u64) -> Result<Index, Failure> {
     let mut head = Vec::new();
     file.take(MAX_INDEX_BYTES.min(length))
@@ -155,7 +159,7 @@ fn legacy_index(file: &mut File, length: u64) -> Result<Index, Failure> {
     };
     let magic = next()?;
     if !matches!(magic.root(), Value::Bytes(bytes) if *bytes == LEGACY_MAGIC) {
-        return Err("is a pickle, but was not made by torch.save".into());
+        return Err("is a pickle, but torch.save did not write it".into());
     }
     next()?;
     let system = next()?;
@@ -166,28 +170,28 @@ fn legacy_index(file: &mut File, length: u64) -> Result<Index, Failure> {
     let keys = next()?;
     let mut position = at as u64;
     let Value::List(keys_list) = keys.root() else {
-        return Err("no list of storages".into());
+        return Err("has no list of storages".into());
     };
     let widths = storage_widths(&object);
     let mut storages = Storages::new();
     for &key in keys_list {
         let Value::Str(key) = keys.get(key) else {
-            return Err("a storage whose name is no text".into());
+            return Err("has a storage key that is not a string".into());
         };
         let width = *widths
             .get(key.as_str())
-            .ok_or_else(|| format!("storage {key} belongs to no tensor"))?;
+            .ok_or_else(|| format!("its storage {key} belongs to no tensor"))?;
         let mut count = [0; 8];
         file.seek(SeekFrom::Start(position))?;
-        file.read_exact(&mut count).map_err(|_| "is cut off")?;
+        file.read_exact(&mut count).map_err(|_| "is truncated")?;
         let bytes = u64::from_le_bytes(count)
             .checked_mul(width)
-            .ok_or("a storage beyond the file")?;
+            .ok_or("has a storage beyond the end of the file")?;
         position += 8;
         let end = position
             .checked_add(bytes)
             .filter(|&end| end <= length)
-            .ok_or("is cut off")?;
+            .ok_or("is truncated")?;
         storages.insert(key.clone(), (position, bytes));
         position = end;
     }
@@ -212,7 +216,7 @@ fn index_of(pickle: &Pickle, storages: &Storages, file_length: u64) -> Result<In
         }
     }
     let Value::Dict(items) = state else {
-        return Err("holds no dictionary of tensors".into());
+        return Err("has no dictionary of tensors".into());
     };
     let mut entries = BTreeMap::new();
     for &(key, value) in items {
@@ -223,12 +227,12 @@ fn index_of(pickle: &Pickle, storages: &Storages, file_length: u64) -> Result<In
         }
     }
     if entries.is_empty() {
-        return Err("holds no tensors".into());
+        return Err("has no tensors".into());
     }
-    let mut budget = HYPER_VALUES;
+    let mut budget = MAX_HYPER_VALUES;
     let hyper = pickle
         .at(&["hyper_parameters"])
-        .map(|value| json_of(pickle, value, HYPER_DEPTH, &mut budget));
+        .map(|value| json_of(pickle, value, MAX_HYPER_DEPTH, &mut budget));
     Ok(Index {
         entries,
         hyper_parameters: hyper.unwrap_or_default(),
@@ -256,12 +260,12 @@ fn entry_of(view: &TensorView, storages: &Storages, file_length: u64) -> Result<
     check(entry, file_length)
 }
 
-/// A tensor must lie in its storage, and may not have more elements than that (an expanded tensor
-/// would let a small file fill the memory).
+/// Checks that a tensor lies in its storage and has no more elements than it. Otherwise a small
+/// file with an expanded tensor could exhaust the memory.
 fn check(entry: Entry, file_length: u64) -> Result<Entry, String> {
     let beyond = "lies beyond its storage";
     let width = entry.dtype.bytes();
-    // How large a storage is said to be proves nothing.
+    // The declared size of a storage is not trustworthy.
     let available_bytes = entry.available_bytes.min(file_length);
     let bytes = |elements: u64| {
         elements
@@ -293,7 +297,7 @@ fn dtype_of(kind: &str) -> Option<DType> {
     })
 }
 
-/// The plain part of a value, for reading configurations.
+/// Numbers, strings, lists and dictionaries of a value as JSON; everything else is `Null`.
 fn json_of(pickle: &Pickle, value: &Value, depth: usize, budget: &mut usize) -> serde_json::Value {
     use serde_json::Value as Json;
     if depth == 0 || *budget == 0 {
@@ -337,13 +341,14 @@ fn json_of(pickle: &Pickle, value: &Value, depth: usize, budget: &mut usize) -> 
     }
 }
 
-/// One entry of a SafeTensors header. The crate's own reader wants the whole file in memory.
+/// An entry of a SafeTensors header. The reader of the `safetensors` crate needs the file in
+/// memory.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct TensorInfo {
     dtype: String,
     shape: Vec<usize>,
-    /// From and to, in bytes after the header.
+    /// Start and end in bytes after the header.
     data_offsets: (u64, u64),
 }
 
@@ -352,12 +357,12 @@ fn safetensors_index(file: &mut File, length: u64) -> Result<Index, Failure> {
     file.read_exact(&mut size)?;
     let header_bytes = u64::from_le_bytes(size);
     if header_bytes > MAX_SAFETENSORS_HEADER_BYTES || header_bytes.saturating_add(8) > length {
-        return Err(format!("its header claims {header_bytes} bytes").into());
+        return Err(format!("its header has an invalid length of {header_bytes} bytes").into());
     }
     let mut head = size.to_vec();
     file.take(header_bytes).read_to_end(&mut head)?;
     let mut tensors: BTreeMap<String, TensorInfo> = serde_json::from_slice(&head[8..])
-        .map_err(|error| format!("damaged SafeTensors header: {error}"))?;
+        .map_err(|error| format!("its SafeTensors header is damaged: {error}"))?;
     tensors.remove("__metadata__");
     let data_start = 8 + header_bytes;
     let mut entries = BTreeMap::new();
@@ -381,7 +386,7 @@ fn safetensors_index(file: &mut File, length: u64) -> Result<Index, Failure> {
         entries.insert(key, entry);
     }
     if entries.is_empty() {
-        return Err("holds no tensors".into());
+        return Err("has no tensors".into());
     }
     Ok(Index {
         entries,

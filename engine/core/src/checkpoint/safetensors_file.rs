@@ -1,31 +1,33 @@
-//! Writing SafeTensors files.
+//! Writes SafeTensors files.
 
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, TensorView};
 
+use crate::atomic_file::write_atomically;
 use crate::error::{Error, Result};
 
-/// A tensor to be written: name, shape, element type and little-endian bytes.
+/// A tensor to write.
 pub struct StoredTensor<'a> {
     /// Name.
     pub name: &'a str,
     /// Shape.
     pub shape: &'a [usize],
-    /// Whether the elements are 32-bit integers; else they are 32-bit floats.
+    /// Whether the elements are 32-bit integers; otherwise they are 32-bit floats.
     pub is_int: bool,
-    /// The elements.
+    /// The elements in row-major order, little-endian.
     pub bytes: Vec<u8>,
 }
 
-/// Writes tensors to a SafeTensors file.
+/// Writes tensors to a SafeTensors file, atomically.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be written, [`Error::Model`] if shapes and data do not fit.
+/// [`Error::Io`] if the file cannot be written, [`Error::Model`] if a shape does not match its
+/// data.
 pub fn write_safetensors(path: &Path, tensors: &[StoredTensor<'_>]) -> Result<()> {
-    let wrong = |error: safetensors::SafeTensorError| Error::Model {
+    let invalid = |error: safetensors::SafeTensorError| Error::Model {
         model: path.display().to_string(),
-        reason: format!("was not written: {error}"),
+        reason: format!("cannot be written: {error}"),
     };
     let views = tensors
         .iter()
@@ -37,13 +39,10 @@ pub fn write_safetensors(path: &Path, tensors: &[StoredTensor<'_>]) -> Result<()
             };
             Ok((
                 tensor.name,
-                TensorView::new(dtype, tensor.shape.to_vec(), &tensor.bytes).map_err(wrong)?,
+                TensorView::new(dtype, tensor.shape.to_vec(), &tensor.bytes).map_err(invalid)?,
             ))
         })
         .collect::<Result<Vec<_>>>()?;
-    let bytes = safetensors::serialize(views, None).map_err(wrong)?;
-    std::fs::write(path, bytes).map_err(|source| Error::Io {
-        path: path.to_owned(),
-        source,
-    })
+    let bytes = safetensors::serialize(views, None).map_err(invalid)?;
+    write_atomically(path, &bytes)
 }

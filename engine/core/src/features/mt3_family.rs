@@ -1,8 +1,8 @@
-//! Front ends of the MT3 family: one implementation, five sets of parameters.
+//! Front ends of the MT3 family: one implementation with five sets of parameters.
 //!
-//! Each segment is transformed on its own, without context from its neighbours, as the reference
-//! systems do it. Transforms are in f64: the logarithm of near-silent bins, and with YourMT3 the
-//! smallest bin that scales the whole segment, would otherwise show the rounding of the FFT.
+//! As in the reference systems, each segment is transformed without samples of its neighbours. The
+//! FFT is in f64: an f32 FFT has rounding errors that are visible in the logarithm of near-silent
+//! bins, and in the smallest bin, by which YourMT3 scales the whole segment.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,33 +11,36 @@ use std::sync::Arc;
 use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
 
-/// Sample rate that every front end of the family takes.
+use crate::features::dsp::{hann, mel, mel_to_hz};
+
+/// Sample rate in Hz of the input of all front ends of the family.
 pub const SAMPLE_RATE_HZ: u32 = 16_000;
-/// Window and transform.
+/// Length of the window and the FFT.
 const WINDOW_SAMPLES: usize = 2048;
 /// MT3: samples between frames.
 const MT3_HOP_SAMPLES: usize = 128;
-/// MT3: frames of a segment.
+/// MT3: frames per segment.
 const MT3_FRAMES: usize = 256;
 /// YourMT3: samples between frames.
 const YOURMT3_HOP_SAMPLES: usize = 300;
-/// YourMT3: samples of a segment.
+/// YourMT3: samples per segment.
 const YOURMT3_SEGMENT_SAMPLES: usize = 32_767;
 
-/// Which system's features.
+/// The system whose features are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FrontEndKind {
-    /// MT3's own, which its weights were trained with: left-aligned frames, magnitudes, 20 to
-    /// 7600 Hz.
+    /// MT3, as in its training: left-aligned frames, magnitudes, 20 to 7600 Hz.
     Mt3,
-    /// That of the MT3-PyTorch adapter: centred frames, power, up to 8 kHz. For comparison with its
-    /// published behaviour only: the weights were not trained with it.
+    /// The MT3-PyTorch adapter: centred frames, power, up to 8 kHz. Only for comparison with the
+    /// published results: the weights were trained with [`FrontEndKind::Mt3`].
     Mt3Pytorch,
-    /// MT3's as the MR-MT3 adapter computes it: triangles in Hz, an incomplete last frame dropped.
+    /// The MR-MT3 adapter with MT3's weights: triangles that are linear in Hz, and without an
+    /// incomplete last frame.
     MrMt3,
-    /// MR-MT3's for its own checkpoints: clipped to -12..=5 and scaled to 0..=1.
+    /// MR-MT3 with its own checkpoints: as [`FrontEndKind::MrMt3`], clipped to -12..=5 and scaled
+    /// to 0..=1.
     MrMt3Normalised,
-    /// YourMT3's: log magnitudes of 1024 bins, scaled by the extremes of the segment.
+    /// YourMT3: log magnitudes of 1024 bins, scaled by the minimum and maximum of the segment.
     YourMt3,
 }
 
@@ -51,7 +54,7 @@ impl FrontEndKind {
         Self::YourMt3,
     ];
 
-    /// Name for command lines and files.
+    /// Name on the command line and in files.
     pub fn name(self) -> &'static str {
         match self {
             Self::Mt3 => "mt3",
@@ -76,23 +79,23 @@ impl FromStr for FrontEndKind {
         let found = Self::ALL.into_iter().find(|kind| kind.name() == text);
         found.ok_or_else(|| {
             format!(
-                "no front end {text}: use {}",
+                "unknown front end {text}: use one of {}",
                 Self::ALL.map(Self::name).join(", ")
             )
         })
     }
 }
 
-/// The features of a recording, segment by segment.
+/// The features of a recording by segment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Features {
-    /// `[segments, frames, bands]`, flat.
+    /// `[segments, frames, bands]`, row-major.
     pub values: Vec<f32>,
-    /// Frames of each segment.
+    /// Frames per segment.
     pub frames: usize,
-    /// Values of each frame.
+    /// Values per frame.
     pub bands: usize,
-    /// Start of each segment in seconds.
+    /// Start of each segment in seconds from the start of the audio.
     pub starts_seconds: Vec<f64>,
 }
 
@@ -102,41 +105,44 @@ impl Features {
         self.starts_seconds.len()
     }
 
-    /// `[frames, bands]` of one segment.
+    /// The features `[frames, bands]` of segment `index`, which must be below
+    /// [`segments`](Self::segments).
     pub fn segment(&self, index: usize) -> &[f32] {
         let size = self.frames * self.bands;
         &self.values[index * size..(index + 1) * size]
     }
 }
 
-/// The distance from which triangles fall: linearly in mel, or linearly in hertz.
+/// The frequency scale on which the triangles are linear.
 #[derive(Clone, Copy)]
 enum Slope {
     Mel,
     Hertz,
 }
 
+/// How the logarithm treats zero.
 #[derive(Clone, Copy)]
 enum Log {
-    /// Values that are not positive become this; small positive ones stay.
+    /// Replaces values that are not positive; positive values stay, however small.
     Replace(f32),
-    /// This is added.
+    /// Adds an offset to all values.
     Add(f32),
 }
 
+/// Scaling of the logarithms.
 #[derive(Clone, Copy)]
 enum Scale {
     None,
-    /// To -12..=5, then to 0..=1.
+    /// Clips to -12..=5 and maps that to 0..=1.
     Clip,
-    /// By the segment's own extremes.
+    /// Maps the minimum and maximum of the segment to about 0 and 1.
     Extremes,
 }
 
-/// One band: first bin, and the weights from there on.
+/// First bin of a band, and the weights from there on.
 type Band = (usize, Vec<f32>);
 
-/// A front end, ready to use. Cheap to share between threads by reference.
+/// A planned front end. Immutable: threads can share it by reference.
 pub struct FrontEnd {
     kind: FrontEndKind,
     fft: Arc<dyn RealToComplex<f64>>,
@@ -146,43 +152,43 @@ pub struct FrontEnd {
     frames: usize,
     centred: bool,
     power: bool,
-    /// `None`: the bins themselves, without the first.
+    /// `None`: the FFT bins without the first.
     bands: Option<Vec<Band>>,
     log: Log,
     scale: Scale,
 }
 
 impl FrontEnd {
-    /// The front end `kind` with `bands` mel bands (512 in the published models). YourMT3's has
-    /// always 1024 bins.
+    /// The front end `kind` with `bands` mel bands (512 in the published models). `bands` is
+    /// ignored for YourMT3, which always has 1024.
     pub fn new(kind: FrontEndKind, bands: usize) -> Self {
-        let mel = |slope, highest_hz| Some(mel_filters(bands, 20.0, highest_hz, slope));
+        let filters = |slope, highest_hz| Some(mel_filters(bands, 20.0, highest_hz, slope));
         let (centred, power, bands, log, scale) = match kind {
             FrontEndKind::Mt3 => (
                 false,
                 false,
-                mel(Slope::Mel, 7600.0),
+                filters(Slope::Mel, 7600.0),
                 Log::Replace(1e-5),
                 Scale::None,
             ),
             FrontEndKind::Mt3Pytorch => (
                 true,
                 true,
-                mel(Slope::Hertz, 8000.0),
+                filters(Slope::Hertz, 8000.0),
                 Log::Add(1e-6),
                 Scale::None,
             ),
             FrontEndKind::MrMt3 => (
                 false,
                 false,
-                mel(Slope::Hertz, 7600.0),
+                filters(Slope::Hertz, 7600.0),
                 Log::Replace(1e-5),
                 Scale::None,
             ),
             FrontEndKind::MrMt3Normalised => (
                 false,
                 false,
-                mel(Slope::Hertz, 7600.0),
+                filters(Slope::Hertz, 7600.0),
                 Log::Replace(1e-5),
                 Scale::Clip,
             ),
@@ -192,15 +198,10 @@ impl FrontEnd {
             FrontEndKind::YourMt3 => (YOURMT3_HOP_SAMPLES, YOURMT3_SEGMENT_SAMPLES),
             _ => (MT3_HOP_SAMPLES, MT3_FRAMES * MT3_HOP_SAMPLES),
         };
-        let window = (0..WINDOW_SAMPLES)
-            .map(|n| {
-                0.5 - 0.5 * (2.0 * std::f64::consts::PI * n as f64 / WINDOW_SAMPLES as f64).cos()
-            })
-            .collect();
         Self {
             kind,
             fft: RealFftPlanner::new().plan_fft_forward(WINDOW_SAMPLES),
-            window,
+            window: hann(WINDOW_SAMPLES).collect(),
             hop_samples,
             segment_samples,
             frames: if centred {
@@ -216,22 +217,22 @@ impl FrontEnd {
         }
     }
 
-    /// Which one it is.
+    /// The kind of this front end.
     pub fn kind(&self) -> FrontEndKind {
         self.kind
     }
 
-    /// Frames of a segment: 256, 257 or 110.
+    /// Frames per segment: 256, 257 or 110.
     pub fn frames(&self) -> usize {
         self.frames
     }
 
-    /// Values of a frame.
+    /// Values per frame.
     pub fn bands(&self) -> usize {
         self.bands.as_ref().map_or(WINDOW_SAMPLES / 2, Vec::len)
     }
 
-    /// Samples of a segment at [`SAMPLE_RATE_HZ`].
+    /// Samples per segment at [`SAMPLE_RATE_HZ`].
     pub fn segment_samples(&self) -> usize {
         self.segment_samples
     }
@@ -241,11 +242,12 @@ impl FrontEnd {
         self.segment_samples as f64 / f64::from(SAMPLE_RATE_HZ)
     }
 
-    /// The features of a whole recording, mono at [`SAMPLE_RATE_HZ`].
+    /// Computes the features of a whole recording, mono at [`SAMPLE_RATE_HZ`].
     pub fn features(&self, samples: &[f32]) -> Features {
         let length = match self.kind {
             FrontEndKind::YourMt3 => samples.len(),
-            // The reference drops an incomplete frame, the others add a frame even to whole ones.
+            // MR-MT3 drops an incomplete frame. The others always add a frame, even after a
+            // complete one.
             FrontEndKind::MrMt3 => samples.len() / MT3_HOP_SAMPLES * MT3_HOP_SAMPLES,
             _ => (samples.len() / MT3_HOP_SAMPLES + 1) * MT3_HOP_SAMPLES,
         };
@@ -270,8 +272,8 @@ impl FrontEnd {
         out
     }
 
-    /// Appends the `[frames, bands]` of one segment. What `samples` lack is silence; rows from
-    /// `valid_frames` on are 0.
+    /// Appends the features `[frames, bands]` of one segment to `out`. A segment with too few
+    /// `samples` ends in silence; frames from `valid_frames` on are 0.
     pub fn segment(&self, samples: &[f32], valid_frames: usize, out: &mut Vec<f32>) {
         let samples = &samples[..samples.len().min(self.segment_samples)];
         let mut padded = vec![0.0_f64; self.segment_samples + WINDOW_SAMPLES];
@@ -280,7 +282,7 @@ impl FrontEnd {
             *padded = sample.into();
         }
         if self.centred {
-            // Reflected about the first and the last sample, which are not repeated.
+            // Reflect about the first and the last sample, without repeating them.
             let last = first + self.segment_samples - 1;
             for distance in 1..=first {
                 padded[first - distance] = padded[first + distance];
@@ -298,7 +300,7 @@ impl FrontEnd {
             {
                 *value = sample * weight;
             }
-            // The buffers have the lengths the plan asks for, so this cannot fail.
+            // The only error is a wrong buffer length, and the lengths come from the plan.
             if self
                 .fft
                 .process_with_scratch(&mut buffer, &mut spectrum, &mut scratch)
@@ -358,10 +360,8 @@ impl FrontEnd {
     }
 }
 
-/// Triangles on the HTK mel scale, not normalised.
+/// Triangular filters, evenly spaced on the HTK mel scale and not normalised.
 fn mel_filters(bands: usize, lowest_hz: f64, highest_hz: f64, slope: Slope) -> Vec<Band> {
-    let mel = |hz: f64| 2595.0 * (1.0 + hz / 700.0).log10();
-    let hz = |mel: f64| 700.0 * (10f64.powf(mel / 2595.0) - 1.0);
     let (low, high) = (mel(lowest_hz), mel(highest_hz));
     let edge_mel = |i: usize| low + (high - low) * i as f64 / (bands + 1) as f64;
     let bin_hz = f64::from(SAMPLE_RATE_HZ) / WINDOW_SAMPLES as f64;
@@ -371,12 +371,13 @@ fn mel_filters(bands: usize, lowest_hz: f64, highest_hz: f64, slope: Slope) -> V
     };
     let edge = |i: usize| match slope {
         Slope::Mel => edge_mel(i),
-        Slope::Hertz => hz(edge_mel(i)),
+        Slope::Hertz => mel_to_hz(edge_mel(i)),
     };
     let band = |band: usize| {
         let (left, centre, right) = (edge(band), edge(band + 1), edge(band + 2));
-        let first = ((hz(edge_mel(band)) / bin_hz).floor().max(0.0) as usize).max(1);
-        let last = ((hz(edge_mel(band + 2)) / bin_hz).ceil() as usize).min(WINDOW_SAMPLES / 2);
+        let first = ((mel_to_hz(edge_mel(band)) / bin_hz).floor().max(0.0) as usize).max(1);
+        let last =
+            ((mel_to_hz(edge_mel(band + 2)) / bin_hz).ceil() as usize).min(WINDOW_SAMPLES / 2);
         let weight = |bin: usize| {
             let at = on_scale(bin);
             ((at - left) / (centre - left))

@@ -1,10 +1,10 @@
-//! Standard MIDI files and live MIDI events.
+//! Standard MIDI files: reading and writing notes.
 
+mod channel;
 mod read;
-pub mod upstream;
+pub mod reference_writers;
 mod write;
 
+pub use channel::DRUM_CHANNEL;
 pub use read::{parse_notes, read_notes};
-pub use write::{
-    DRUM_CHANNEL, MidiSettings, TEMPOS_BPM, TICKS_PER_QUARTER, midi_file, write_midi_file,
-};
+pub use write::{MidiSettings, TEMPO_RANGE_BPM, TICKS_PER_QUARTER, midi_file, write_midi_file};

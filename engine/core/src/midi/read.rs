@@ -1,56 +1,54 @@
-//! Notes out of standard MIDI files.
+//! Reads the notes of standard MIDI files.
 //!
-//! As pretty_midi reads them, so that scores agree with the common evaluation scripts: an instrument is a channel of a
-//! track with its program; a note-off ends every open note of its key except those that began on the same tick; notes
-//! that are never ended are left out.
+//! Follows the rules of pretty_midi, so that scores agree with the common evaluation scripts: each
+//! channel of a track is an instrument with its program; a note-off ends all open notes of its key,
+//! except those that began on the same tick; notes without a note-off are left out.
 
 use std::path::Path;
 
 use midly::{MetaMessage, MidiMessage, Smf, Timing, TrackEventKind};
 
 use crate::error::{Error, Result};
+use crate::midi::channel::{CHANNELS, DRUM_CHANNEL};
 use crate::note::Note;
 
-/// General MIDI's percussion channel, counted from 0.
-const DRUM_CHANNEL: usize = 9;
-const CHANNELS: usize = 16;
 const KEYS: usize = 128;
-/// No song needs more; a larger file is not read into memory.
-const MAXIMUM_BYTES: u64 = 64 << 20;
-const USUAL_MICROSECONDS_PER_QUARTER: f64 = 500_000.0;
+/// Longest file that is read into memory. Songs are far smaller.
+const MAX_FILE_BYTES: u64 = 64 << 20;
+/// Tempo of a file before its first tempo event.
+const DEFAULT_MICROSECONDS_PER_QUARTER: f64 = 500_000.0;
 
 /// Reads all notes of a MIDI file, sorted by onset.
 ///
-/// Errors: [`Error::Io`] when the file cannot be read, [`Error::Midi`] when it is not a MIDI file or is damaged.
+/// # Errors
+/// [`Error::Io`] if the file cannot be read, [`Error::Midi`] if it is not a MIDI file, is damaged,
+/// or is larger than 64 MiB.
 pub fn read_notes(path: &Path) -> Result<Vec<Note>> {
-    let io = |source| Error::Io {
-        path: path.to_owned(),
-        source,
-    };
-    let bytes_long = std::fs::metadata(path).map_err(io)?.len();
-    if bytes_long > MAXIMUM_BYTES {
-        let reason =
-            format!("{bytes_long} bytes are too many for a MIDI file (at most {MAXIMUM_BYTES})");
-        return Err(Error::Midi {
-            path: path.to_owned(),
-            reason,
-        });
-    }
-    let bytes = std::fs::read(path).map_err(io)?;
-    parse_notes(&bytes).map_err(|reason| Error::Midi {
+    let io = |source| Error::io(path, source);
+    let midi = |reason| Error::Midi {
         path: path.to_owned(),
         reason,
-    })
+    };
+    let length = std::fs::metadata(path).map_err(io)?.len();
+    if length > MAX_FILE_BYTES {
+        let reason =
+            format!("is too large for a MIDI file: {length} bytes, limit {MAX_FILE_BYTES}");
+        return Err(midi(reason));
+    }
+    parse_notes(&std::fs::read(path).map_err(io)?).map_err(midi)
 }
 
-/// Reads all notes of the bytes of a MIDI file, sorted by onset. The error says in words what is wrong.
+/// Reads all notes of a MIDI file in memory, sorted by onset.
+///
+/// # Errors
+/// One line: why `bytes` are not a valid MIDI file.
 pub fn parse_notes(bytes: &[u8]) -> Result<Vec<Note>, String> {
-    let smf = Smf::parse(bytes).map_err(|e| format!("not a MIDI file that can be read: {e}"))?;
-    let clock = Clock::new(&smf)?;
+    let smf = Smf::parse(bytes).map_err(|e| format!("is not a MIDI file, or is damaged: {e}"))?;
+    let tempo_map = TempoMap::new(&smf)?;
     let mut notes: Vec<Note> = smf
         .tracks
         .iter()
-        .flat_map(|track| track_notes(track, &clock))
+        .flat_map(|track| track_notes(track, &tempo_map))
         .collect();
     notes.sort_by(|a, b| {
         let times = a
@@ -65,26 +63,27 @@ pub fn parse_notes(bytes: &[u8]) -> Result<Vec<Note>, String> {
     Ok(notes)
 }
 
-/// Ticks to seconds over all tempo changes of the file.
-struct Clock {
-    /// First tick, its time in seconds, seconds per tick from there on; the first entry is at tick 0.
+/// Converts ticks to seconds, over all tempo changes of a file.
+struct TempoMap {
+    /// First tick, its time in seconds, and the seconds per tick from there on. The first entry is
+    /// at tick 0.
     pieces: Vec<(u64, f64, f64)>,
 }
 
-impl Clock {
+impl TempoMap {
     fn new(smf: &Smf) -> Result<Self, String> {
         let ticks_per_quarter = match smf.header.timing {
             Timing::Timecode(fps, subframe) => {
                 let ticks_per_second = f64::from(fps.as_f32()) * f64::from(subframe);
                 if ticks_per_second <= 0.0 {
-                    return Err("its time code has no ticks in a second".to_owned());
+                    return Err("has 0 ticks per second".to_owned());
                 }
                 return Ok(Self {
                     pieces: vec![(0, 0.0, 1.0 / ticks_per_second)],
                 });
             }
             Timing::Metrical(ticks) if ticks.as_int() == 0 => {
-                return Err("it has no ticks in a quarter".to_owned());
+                return Err("has 0 ticks per quarter note".to_owned());
             }
             Timing::Metrical(ticks) => f64::from(ticks.as_int()),
         };
@@ -101,7 +100,7 @@ impl Clock {
         changes.sort_by_key(|c| c.0);
         let per_tick =
             |microseconds_per_quarter: f64| microseconds_per_quarter / 1e6 / ticks_per_quarter;
-        let mut pieces = vec![(0, 0.0, per_tick(USUAL_MICROSECONDS_PER_QUARTER))];
+        let mut pieces = vec![(0, 0.0, per_tick(DEFAULT_MICROSECONDS_PER_QUARTER))];
         for (tick, microseconds) in changes {
             let at = Self::at(&pieces, tick);
             if pieces.last().is_some_and(|p| p.0 == tick) {
@@ -123,10 +122,10 @@ impl Clock {
     }
 }
 
-fn track_notes(track: &midly::Track, clock: &Clock) -> Vec<Note> {
+fn track_notes(track: &midly::Track, tempo_map: &TempoMap) -> Vec<Note> {
     let mut notes = Vec::new();
     let mut programs = [0u8; CHANNELS];
-    // Start tick, velocity and program of the notes that sound, by channel and key.
+    // Start tick, velocity and program of the open notes, by channel and key.
     let mut open: Vec<Vec<(u64, u8, u8)>> = vec![Vec::new(); CHANNELS * KEYS];
     let mut tick = 0u64;
     for event in track {
@@ -144,26 +143,26 @@ fn track_notes(track: &midly::Track, clock: &Clock) -> Vec<Note> {
             MidiMessage::NoteOff { key, .. } => (key.as_int(), 0),
             _ => continue,
         };
-        let sounding = &mut open[channel * KEYS + usize::from(key)];
+        let open_of_key = &mut open[channel * KEYS + usize::from(key)];
         if velocity > 0 {
-            sounding.push((tick, velocity, programs[channel]));
+            open_of_key.push((tick, velocity, programs[channel]));
             continue;
         }
-        let just_begun = sounding
+        let same_tick = open_of_key
             .iter()
             .position(|n| n.0 == tick)
-            .unwrap_or(sounding.len());
-        if just_begun == 0 {
-            sounding.clear();
+            .unwrap_or(open_of_key.len());
+        if same_tick == 0 {
+            open_of_key.clear();
         }
-        notes.extend(sounding.drain(..just_begun.min(sounding.len())).map(
+        notes.extend(open_of_key.drain(..same_tick.min(open_of_key.len())).map(
             |(start, velocity, program)| Note {
-                onset_seconds: clock.seconds(start),
-                offset_seconds: clock.seconds(tick),
+                onset_seconds: tempo_map.seconds(start),
+                offset_seconds: tempo_map.seconds(tick),
                 pitch: key,
                 velocity,
                 program,
-                is_drum: channel == DRUM_CHANNEL,
+                is_drum: channel == usize::from(DRUM_CHANNEL),
                 openness: None,
                 confidence: 1.0,
             },
@@ -193,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_tempo_drums_and_overlaps() {
+    fn programs_tempo_drums_and_overlaps_are_read() {
         let bytes = file(
             100,
             &[
@@ -208,7 +207,7 @@ mod tests {
             ],
         );
         let notes = parse_notes(&bytes).unwrap();
-        let seen: Vec<_> = notes
+        let found: Vec<_> = notes
             .iter()
             .map(|n| {
                 (
@@ -221,7 +220,7 @@ mod tests {
             })
             .collect();
         assert_eq!(
-            seen,
+            found,
             [
                 (0.0, 1.5, 36, 0, 127),
                 (0.0, 2.5, 40, 33, 70),
@@ -232,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_note_off_spares_notes_that_begin_on_its_tick() {
+    fn a_note_off_does_not_end_notes_of_its_own_tick() {
         let bytes = file(
             100,
             &[
@@ -243,11 +242,11 @@ mod tests {
             ],
         );
         let notes = parse_notes(&bytes).unwrap();
-        let seen: Vec<_> = notes
+        let found: Vec<_> = notes
             .iter()
             .map(|n| (n.onset_seconds, n.offset_seconds, n.velocity))
             .collect();
-        assert_eq!(seen, [(0.0, 0.5, 70), (0.5, 1.0, 71)]);
+        assert_eq!(found, [(0.0, 0.5, 70), (0.5, 1.0, 71)]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Notes to standard MIDI files.
+//! Writes notes to standard MIDI files.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,27 +10,24 @@ use midly::{
 
 use crate::atomic_file::write_atomically;
 use crate::error::{Error, Result};
+use crate::midi::channel::{DRUM_CHANNEL, MELODIC_CHANNELS, melodic_channel};
 use crate::note::Note;
 
-/// Ticks of a quarter note in the files that we write.
+/// Ticks per quarter note of the files that [`midi_file`] writes.
 pub const TICKS_PER_QUARTER: u16 = 960;
 
-/// Channel of drums, counted from 0: channel 10 to people.
-pub const DRUM_CHANNEL: u8 = 9;
+/// Slowest and fastest tempo of a file, in quarter notes per minute.
+pub const TEMPO_RANGE_BPM: std::ops::RangeInclusive<f64> = 4.0..=1000.0;
 
-/// Slowest and fastest tempo of a file.
-pub const TEMPOS_BPM: std::ops::RangeInclusive<f64> = 4.0..=1000.0;
-
-const CHANNELS: u8 = 16;
 /// The last tick that a file can hold.
 const LAST_TICK: u32 = (1 << 28) - 1;
 
-/// What a file says beside its notes.
+/// Tempo and meter of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MidiSettings {
-    /// Quarter notes per minute, one tempo for the whole file.
+    /// Quarter notes per minute, within [`TEMPO_RANGE_BPM`]. The whole file has one tempo.
     pub tempo_bpm: f64,
-    /// Beats in a bar and the note value of a beat, a power of two.
+    /// Beats per bar, at least 1, and the note value of a beat, a power of two.
     pub meter: (u8, u8),
 }
 
@@ -43,18 +40,19 @@ impl Default for MidiSettings {
     }
 }
 
-/// The bytes of a MIDI file (format 1, [`TICKS_PER_QUARTER`]): a track with tempo and meter, one for
-/// the drums on channel 10, one for each program on channels of its own. Beyond 15 programs the
-/// tracks go to further MIDI ports.
+/// The bytes of a MIDI file: format 1, [`TICKS_PER_QUARTER`] ticks per quarter note.
 ///
-/// Notes that cannot be told apart (same key, same tick) become the loudest of them; a note ends where
-/// the next one of the same key begins.
+/// The first track holds tempo and meter. The drums follow on channel 10, then a track for each
+/// program, each on its own channel. After 15 programs the tracks continue on further MIDI ports.
+///
+/// Of notes with the same key and the same start tick the longest is kept, of those the loudest. A
+/// note ends where the next note of its key begins.
 ///
 /// # Errors
-/// [`Error::Setting`] for a tempo or meter that a file cannot hold, and for notes too late for it.
+/// [`Error::Setting`] if a file cannot hold the tempo, the meter, or the time of a note.
 pub fn midi_file(notes: &[Note], settings: &MidiSettings) -> Result<Vec<u8>> {
     let mut tracks = vec![conductor(settings)?];
-    // Drums first: `is_drum` sorts after.
+    // `false` sorts first: drums, then the programs.
     let mut by_program: BTreeMap<(bool, u8), Vec<&Note>> = BTreeMap::new();
     for note in notes {
         let key = (!note.is_drum, if note.is_drum { 0 } else { note.program });
@@ -62,17 +60,17 @@ pub fn midi_file(notes: &[Note], settings: &MidiSettings) -> Result<Vec<u8>> {
     }
     let mut pitched = 0usize;
     for ((is_pitched, program), notes) in by_program {
-        let place = if is_pitched {
+        let destination = if is_pitched {
             pitched += 1;
-            Place::pitched(pitched - 1, program)
+            Destination::pitched(pitched - 1, program)
         } else {
-            Place {
+            Destination {
                 port: 0,
                 channel: DRUM_CHANNEL,
                 program: None,
             }
         };
-        tracks.push(place.track(&notes, settings)?);
+        tracks.push(destination.track(&notes, settings)?);
     }
     let header = Header::new(
         Format::Parallel,
@@ -84,10 +82,10 @@ pub fn midi_file(notes: &[Note], settings: &MidiSettings) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Writes a MIDI file, whole or not at all; see [`midi_file`].
+/// Writes a MIDI file atomically; see [`midi_file`].
 ///
 /// # Errors
-/// As [`midi_file`], and [`Error::Io`].
+/// Those of [`midi_file`], and [`Error::Io`].
 pub fn write_midi_file(path: &Path, notes: &[Note], settings: &MidiSettings) -> Result<()> {
     write_atomically(path, &midi_file(notes, settings)?)
 }
@@ -103,11 +101,11 @@ fn setting(name: &'static str, value: impl ToString, reason: impl Into<String>) 
 /// The track with tempo and meter.
 fn conductor(settings: &MidiSettings) -> Result<Track<'static>> {
     let tempo = settings.tempo_bpm;
-    if !TEMPOS_BPM.contains(&tempo) {
+    if !TEMPO_RANGE_BPM.contains(&tempo) {
         let reason = format!(
-            "must lie between {} and {}",
-            TEMPOS_BPM.start(),
-            TEMPOS_BPM.end()
+            "must be between {} and {}",
+            TEMPO_RANGE_BPM.start(),
+            TEMPO_RANGE_BPM.end()
         );
         return Err(setting("tempo", tempo, reason));
     }
@@ -126,7 +124,7 @@ fn conductor(settings: &MidiSettings) -> Result<Track<'static>> {
     ])
 }
 
-/// A file holds the tempo in whole microseconds; its ticks must use the same.
+/// Microseconds per quarter note, rounded as a file stores them: ticks are computed from this.
 fn micros_per_quarter(tempo_bpm: f64) -> u32 {
     (60e6 / tempo_bpm).round() as u32
 }
@@ -138,26 +136,19 @@ fn meta(message: MetaMessage<'_>) -> TrackEvent<'_> {
     }
 }
 
-/// Where a program plays.
-struct Place {
+/// Port, channel and program of a track.
+struct Destination {
     port: u8,
     channel: u8,
     program: Option<u8>,
 }
 
-impl Place {
-    /// The place of the `index`th pitched program: every channel but that of the drums, port by port.
+impl Destination {
+    /// For the `index`th pitched program: the melodic channels of the first port, then of the next.
     fn pitched(index: usize, program: u8) -> Self {
-        let per_port = usize::from(CHANNELS) - 1;
-        let channel = (index % per_port) as u8;
-        let channel = if channel >= DRUM_CHANNEL {
-            channel + 1
-        } else {
-            channel
-        };
         Self {
-            port: (index / per_port) as u8,
-            channel,
+            port: (index / MELODIC_CHANNELS) as u8,
+            channel: melodic_channel(index % MELODIC_CHANNELS),
             program: Some(program),
         }
     }
@@ -185,7 +176,7 @@ impl Place {
         }
         let mut last_tick = 0;
         for (tick, _, key, velocity) in events(notes, settings)? {
-            // A note-off is a note-on with velocity 0: what every reader understands.
+            // Note-offs are note-ons with velocity 0, which every reader supports.
             let message = MidiMessage::NoteOn {
                 key: u7::new(key),
                 vel: u7::new(velocity),
@@ -201,7 +192,7 @@ impl Place {
     }
 }
 
-/// Tick, 0 for off and 1 for on, key, velocity; sorted, so that at one tick notes end before others begin.
+/// Sorted events: tick, 0 for off or 1 for on, key, velocity. At equal ticks offs come first.
 fn events(notes: &[&Note], settings: &MidiSettings) -> Result<Vec<(u32, u8, u8, u8)>> {
     let ticks_per_second =
         f64::from(TICKS_PER_QUARTER) * 1e6 / f64::from(micros_per_quarter(settings.tempo_bpm));
@@ -213,7 +204,7 @@ fn events(notes: &[&Note], settings: &MidiSettings) -> Result<Vec<(u32, u8, u8, 
             Err(setting(
                 "note",
                 format!("at {seconds} s"),
-                "is too late for a MIDI file",
+                "is beyond the last tick of a MIDI file",
             ))
         }
     };
@@ -227,11 +218,11 @@ fn events(notes: &[&Note], settings: &MidiSettings) -> Result<Vec<(u32, u8, u8, 
             .push((on, off, note.velocity.clamp(1, 127)));
     }
     let mut events = Vec::with_capacity(2 * notes.len());
-    for (key, mut strokes) in by_key {
-        strokes.sort_unstable();
-        for (index, &(on, off, velocity)) in strokes.iter().enumerate() {
-            match strokes.get(index + 1) {
-                // Sorted by velocity last: the longest, then loudest of the equal ones is kept.
+    for (key, mut spans) in by_key {
+        spans.sort_unstable();
+        for (index, &(on, off, velocity)) in spans.iter().enumerate() {
+            match spans.get(index + 1) {
+                // Sorted by start, end, velocity: the last of those with the same start is kept.
                 Some(&(next, ..)) if next == on => continue,
                 next => {
                     let end = next.map_or(off, |&(next, ..)| off.min(next));
@@ -263,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn drums_are_on_channel_ten_at_their_ticks() {
+    fn drums_are_on_channel_ten_at_the_right_ticks() {
         let notes = [
             Note::drum(DrumClass::Snare, 1.0, 77, 0.9),
             Note::drum(DrumClass::Kick, 0.5, 101, 0.9),
@@ -296,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn repeated_and_overlapping_notes_of_a_key_do_not_cut_each_other() {
+    fn overlapping_notes_of_a_key_end_at_the_next_onset() {
         let notes = [
             pitched(0.0, 5.0, 60, 0),
             pitched(1.0, 1.0, 60, 0),
@@ -316,13 +307,13 @@ mod tests {
     }
 
     #[test]
-    fn forty_programs_have_places_of_their_own() {
+    fn forty_programs_have_a_port_and_channel_each() {
         let mut notes: Vec<Note> = (0..40).map(|p| pitched(0.0, 1.0, 60, p)).collect();
         notes.push(Note::drum(DrumClass::Kick, 0.0, 100, 1.0));
         let bytes = midi_file(&notes, &MidiSettings::default()).unwrap();
         let smf = Smf::parse(&bytes).unwrap();
         assert_eq!(smf.tracks.len(), 42);
-        let mut places = std::collections::BTreeSet::new();
+        let mut destinations = std::collections::BTreeSet::new();
         for track in &smf.tracks[1..] {
             let (mut port, mut program) = (0, None);
             for event in track {
@@ -336,17 +327,17 @@ mod tests {
                     }
                     TrackEventKind::Midi { channel, .. } => {
                         assert_eq!(program.is_none(), channel == 9);
-                        places.insert((port, channel.as_int()));
+                        destinations.insert((port, channel.as_int()));
                     }
                     _ => {}
                 }
             }
         }
-        assert_eq!(places.len(), 41);
+        assert_eq!(destinations.len(), 41);
     }
 
     #[test]
-    fn what_a_file_cannot_hold_is_an_error() {
+    fn invalid_tempos_meters_and_times_are_errors() {
         let note = [pitched(0.0, 1.0, 60, 0)];
         for tempo_bpm in [0.0, -1.0, f64::NAN, 1e9] {
             assert!(

@@ -1,25 +1,25 @@
-//! Names of models.
+//! Names of stored models and of their files.
 
 use std::path::Path;
 
 use crate::error::{Error, Result};
 
-const MAXIMUM_NAME_BYTES: usize = 64;
+const MAX_NAME_BYTES: usize = 64;
 
-/// No model can have this name: it stands for one that is chosen by what a recording contains.
+/// A name that no model can have: it selects a model by the content of a recording.
 pub const RESERVED_NAME: &str = "auto";
 
-/// Whether a model can have this name, which is also the name of its folder on every system.
+/// Checks the name of a model, which is also a valid folder name on every system.
 pub(super) fn check_name(name: &str) -> Result<()> {
     if name == RESERVED_NAME {
-        let reason = "stands for a model chosen by content; choose another name".to_owned();
+        let reason = "is reserved for choosing a model by content; use another name".to_owned();
         return Err(Error::store(Path::new(name), reason));
     }
     let is_plain =
         |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_');
     let is_edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let bytes = name.as_bytes();
-    if bytes.len() <= MAXIMUM_NAME_BYTES
+    if bytes.len() <= MAX_NAME_BYTES
         && bytes.iter().all(|&b| is_plain(b))
         && is_edge(bytes.first())
         && is_edge(bytes.last())
@@ -27,12 +27,13 @@ pub(super) fn check_name(name: &str) -> Result<()> {
         return Ok(());
     }
     let reason = format!(
-        "is no name for a model: up to {MAXIMUM_NAME_BYTES} of a-z, 0-9, '.', '-', '_', a letter or digit at both ends"
+        "is not a valid model name; use up to {MAX_NAME_BYTES} of a-z, 0-9, '.', '-' and '_', with a \
+         letter or digit at both ends"
     );
     Err(Error::store(Path::new(name), reason))
 }
 
-/// A name made from a file's name.
+/// A model name derived from a file name. It may be invalid: see [`check_name`].
 pub(super) fn name_from(file: &Path) -> String {
     let stem = file
         .file_stem()
@@ -42,12 +43,12 @@ pub(super) fn name_from(file: &Path) -> String {
     let plain: String = stem
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .take(MAXIMUM_NAME_BYTES)
+        .take(MAX_NAME_BYTES)
         .collect();
     plain.trim_matches('-').to_owned()
 }
 
-/// `weights` with the extension of the original, which tells its format.
+/// `weights` with the extension of the original file.
 pub(super) fn file_name_for(file: &Path) -> String {
     let extension = file
         .extension()

@@ -1,110 +1,107 @@
-//! Notes of either vocabulary, segment by segment while they come in.
+//! Parsing a recording segment by segment, as a live session generates it.
 
 use crate::note::Note;
-use crate::tokens::SegmentTokens;
-use crate::tokens::mt3::decode;
-use crate::tokens::mt3::decode::DecodePath;
-use crate::tokens::yourmt3::incremental;
+use crate::tokens::mt3::{Mt3IncrementalParser, ParseRules};
+use crate::tokens::segment::SegmentTokens;
+use crate::tokens::yourmt3::YourMt3IncrementalParser;
 
-/// Puts the token streams of one recording together as they come in.
-pub enum RunningNotes {
-    /// MT3's and MR-MT3's: one stream.
-    Mt3(decode::RunningNotes),
-    /// YourMT3's: one for each channel.
-    YourMt3(incremental::RunningNotes),
+/// Parses the token streams of one recording as its segments arrive, for either vocabulary.
+///
+/// Over a whole recording the notes are those of [`mt3::parse`](crate::tokens::mt3::parse) or
+/// [`yourmt3::parse`](crate::tokens::yourmt3::parse).
+pub enum IncrementalParser {
+    /// MT3 and MR-MT3: one stream per segment.
+    Mt3(Mt3IncrementalParser),
+    /// YourMT3: one stream per channel and segment.
+    YourMt3(YourMt3IncrementalParser),
 }
 
-impl RunningNotes {
-    /// MT3's, before the first segment. Notes that sound for `longest_seconds` are given out with that
-    /// length before they end.
-    pub fn mt3(path: DecodePath, longest_seconds: f64) -> Self {
-        Self::Mt3(decode::RunningNotes::new(path, longest_seconds))
+impl IncrementalParser {
+    /// A parser for MT3 and MR-MT3, before the first segment.
+    ///
+    /// A note that still sounds after `max_note_seconds` is emitted with that length, without
+    /// waiting for its end.
+    pub fn mt3(rules: ParseRules, max_note_seconds: f64) -> Self {
+        Self::Mt3(Mt3IncrementalParser::new(rules, max_note_seconds))
     }
 
-    /// YourMT3's, likewise.
-    pub fn yourmt3(longest_seconds: f64) -> Self {
-        Self::YourMt3(incremental::RunningNotes::new(longest_seconds))
+    /// A parser for YourMT3; `max_note_seconds` as in [`IncrementalParser::mt3`].
+    pub fn yourmt3(max_note_seconds: f64) -> Self {
+        Self::YourMt3(YourMt3IncrementalParser::new(max_note_seconds))
     }
 
-    /// Takes the streams of the next segment, and where the one after it starts; none for the last.
+    /// Parses the streams of the next segment. `next_seconds` is the start of the segment after it,
+    /// `None` for the last one.
     pub fn push(&mut self, streams: &[SegmentTokens], next_seconds: Option<f64>) {
         match self {
-            Self::Mt3(notes) => {
+            Self::Mt3(parser) => {
                 if let Some(stream) = streams.first() {
-                    notes.push(stream, next_seconds);
+                    parser.push(stream, next_seconds);
                 }
             }
-            Self::YourMt3(notes) => notes.push(streams, next_seconds),
+            Self::YourMt3(parser) => parser.push(streams, next_seconds),
         }
     }
 
-    /// Ends what sounds: there are no more segments.
+    /// Ends all sounding notes: there are no more segments.
     pub fn finish(&mut self) {
         match self {
-            Self::Mt3(notes) => notes.finish(),
-            Self::YourMt3(notes) => notes.finish(),
+            Self::Mt3(parser) => parser.finish(),
+            Self::YourMt3(parser) => parser.finish(),
         }
     }
 
-    /// Every note that begins before this is out. In seconds, as the starts of the segments.
+    /// Time before which every onset has been emitted, in seconds from the start of the audio.
     pub fn settled_seconds(&self) -> f64 {
         match self {
-            Self::Mt3(notes) => notes.settled_seconds(),
-            Self::YourMt3(notes) => notes.settled_seconds(),
+            Self::Mt3(parser) => parser.settled_seconds(),
+            Self::YourMt3(parser) => parser.settled_seconds(),
         }
     }
 
-    /// Takes what has come out: notes, and notes that came out before they ended, as they were.
+    /// Returns the notes since the last call: new notes, and, with their final length, notes that
+    /// were emitted earlier at `max_note_seconds`.
     pub fn take(&mut self) -> (Vec<Note>, Vec<Note>) {
         match self {
-            Self::Mt3(notes) => notes.take(),
-            Self::YourMt3(notes) => notes.take(),
+            Self::Mt3(parser) => parser.take(),
+            Self::YourMt3(parser) => parser.take(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use hitscribe_testing::random::Random;
+
     use super::*;
-    use crate::tokens::mt3::decode;
     use crate::tokens::vocabulary::{EOS_ID, Event, Vocabulary};
-    use crate::tokens::yourmt3::notes;
+    use crate::tokens::{mt3, yourmt3};
 
     const SEGMENT_SECONDS: f64 = 2.048;
 
-    /// Numbers from 0 on that are always the same.
-    struct Dice(u64);
-
-    impl Dice {
-        fn below(&mut self, count: u64) -> u64 {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005);
-            self.0 = self.0.wrapping_add(1_442_695_040_888_963_407);
-            (self.0 >> 33) % count
-        }
-    }
-
-    /// Streams that a network might say: few keys and programs, so that notes meet; some nonsense.
-    fn streams(vocabulary: Vocabulary, dice: &mut Dice, segments: usize) -> Vec<SegmentTokens> {
-        let stream = |index: usize, dice: &mut Dice| {
+    /// Plausible streams with few keys and programs, so that notes overlap, and some invalid
+    /// tokens.
+    fn streams(vocabulary: Vocabulary, random: &mut Random, segments: usize) -> Vec<SegmentTokens> {
+        let stream = |index: usize, random: &mut Random| {
             let mut ids = Vec::new();
-            let event = |dice: &mut Dice| match dice.below(9) {
-                0 => Event::Program(dice.below(2) as u8),
-                1 | 2 => Event::Velocity(dice.below(2) as u8),
-                3 => Event::Drum(36 + dice.below(2) as u8),
-                _ => Event::Pitch(60 + dice.below(3) as u8),
+            let event = |random: &mut Random| match random.below(9) {
+                0 => Event::Program(random.below(2) as u8),
+                1 | 2 => Event::Velocity(random.below(2) as u8),
+                3 => Event::Drum(36 + random.below(2) as u8),
+                _ => Event::Pitch(60 + random.below(3) as u8),
             };
-            for _ in 0..dice.below(6) {
-                ids.push(vocabulary.id(event(dice)));
+            for _ in 0..random.below(6) {
+                ids.push(vocabulary.id(event(random)));
             }
-            if dice.below(8) > 0 {
+            if random.below(8) > 0 {
                 ids.push(vocabulary.id(Event::Tie));
             }
             let mut steps = 0;
-            while steps < 206 && dice.below(30) > 0 {
-                steps += dice.below(25);
+            while steps < 206 && random.below(30) > 0 {
+                steps += random.below(25);
                 ids.push(vocabulary.id(Event::Shift(steps as i32)));
-                for _ in 0..dice.below(4) {
-                    ids.push(vocabulary.id(event(dice)));
+                for _ in 0..random.below(4) {
+                    ids.push(vocabulary.id(event(random)));
                 }
             }
             if vocabulary == Vocabulary::YOURMT3 {
@@ -112,29 +109,32 @@ mod tests {
             }
             SegmentTokens::certain(index as f64 * SEGMENT_SECONDS, ids)
         };
-        (0..segments).map(|index| stream(index, dice)).collect()
+        (0..segments).map(|index| stream(index, random)).collect()
     }
 
-    /// What comes out segment by segment; asserts that what was settled stays so.
-    fn run(mut running: RunningNotes, channels: &[Vec<SegmentTokens>]) -> (Vec<Note>, Vec<Note>) {
+    /// The notes, segment by segment. Asserts that no onset comes before a settled time.
+    fn run(
+        mut parser: IncrementalParser,
+        channels: &[Vec<SegmentTokens>],
+    ) -> (Vec<Note>, Vec<Note>) {
         let (mut notes, mut late) = (Vec::new(), Vec::new());
         let segments = channels[0].len();
-        let mut take = |running: &mut RunningNotes, settled: f64| {
-            let (new, ended) = running.take();
+        let mut take = |parser: &mut IncrementalParser, settled: f64| {
+            let (new, ended) = parser.take();
             assert!(new.iter().all(|note| note.onset_seconds >= settled));
             notes.extend(new);
             late.extend(ended);
-            running.settled_seconds()
+            parser.settled_seconds()
         };
         let mut settled = 0.0;
         for index in 0..segments {
             let streams: Vec<_> = channels.iter().map(|all| all[index].clone()).collect();
             let next = (index + 1 < segments).then(|| (index + 1) as f64 * SEGMENT_SECONDS);
-            running.push(&streams, next);
-            settled = take(&mut running, settled);
+            parser.push(&streams, next);
+            settled = take(&mut parser, settled);
         }
-        running.finish();
-        take(&mut running, settled);
+        parser.finish();
+        take(&mut parser, settled);
         (notes, late)
     }
 
@@ -149,62 +149,62 @@ mod tests {
     }
 
     #[test]
-    fn segments_that_come_in_give_the_notes_of_the_whole() {
-        let mut dice = Dice(1);
+    fn incremental_parsing_gives_the_notes_of_the_whole() {
+        let mut random = Random(1);
         let mut count = 0;
         for round in 0..300 {
-            let segments = 1 + dice.below(12) as usize;
-            let one = streams(Vocabulary::MT3, &mut dice, segments);
-            for path in [DecodePath::Mt3, DecodePath::MrMt3] {
-                let whole = decode::decode(&one, path).notes;
+            let segments = 1 + random.below(12) as usize;
+            let one = streams(Vocabulary::MT3, &mut random, segments);
+            for rules in [ParseRules::Mt3, ParseRules::MrMt3] {
+                let whole = mt3::parse(&one, rules).notes;
                 let (notes, late) = run(
-                    RunningNotes::mt3(path, f64::INFINITY),
+                    IncrementalParser::mt3(rules, f64::INFINITY),
                     std::slice::from_ref(&one),
                 );
                 assert_eq!(notes, whole, "round {round}");
                 assert!(late.is_empty());
             }
             let channels: Vec<_> = (0..3)
-                .map(|_| streams(Vocabulary::YOURMT3, &mut dice, segments))
+                .map(|_| streams(Vocabulary::YOURMT3, &mut random, segments))
                 .collect();
-            let whole = notes::decode(&channels).notes;
-            let (notes, _) = run(RunningNotes::yourmt3(f64::INFINITY), &channels);
+            let whole = yourmt3::parse(&channels).notes;
+            let (notes, _) = run(IncrementalParser::yourmt3(f64::INFINITY), &channels);
             count += whole.len();
             assert_eq!(sorted(notes), sorted(whole), "round {round}");
         }
-        assert!(count > 5_000, "{count} notes prove little");
+        assert!(count > 5_000, "{count} notes are too few");
     }
 
     #[test]
-    fn notes_that_are_cut_come_in_time_and_end_as_they_do() {
-        const LONGEST_SECONDS: f64 = 2.0;
-        let mut dice = Dice(2);
+    fn long_notes_are_emitted_in_time_and_get_their_final_length() {
+        const MAX_NOTE_SECONDS: f64 = 2.0;
+        let mut random = Random(2);
         let mut lengthened = 0;
         for _ in 0..100 {
-            let one = streams(Vocabulary::MT3, &mut dice, 10);
-            let whole = decode::decode(&one, DecodePath::Mt3).notes;
-            let cut = RunningNotes::mt3(DecodePath::Mt3, LONGEST_SECONDS);
+            let one = streams(Vocabulary::MT3, &mut random, 10);
+            let whole = mt3::parse(&one, ParseRules::Mt3).notes;
+            let cut = IncrementalParser::mt3(ParseRules::Mt3, MAX_NOTE_SECONDS);
             let (mut notes, late) = run(cut, std::slice::from_ref(&one));
             for ended in &late {
                 let is_it = |note: &&mut Note| {
                     let seconds = note.offset_seconds - note.onset_seconds;
                     (note.onset_seconds, note.pitch, note.program)
                         == (ended.onset_seconds, ended.pitch, ended.program)
-                        && (seconds - LONGEST_SECONDS).abs() < 1e-9
+                        && (seconds - MAX_NOTE_SECONDS).abs() < 1e-9
                 };
-                let note = notes.iter_mut().find(is_it).expect("it came out before");
+                let note = notes.iter_mut().find(is_it).expect("emitted earlier");
                 note.offset_seconds = ended.offset_seconds;
             }
             lengthened += late.len();
             assert_eq!(sorted(notes), sorted(whole));
 
-            let mut running = RunningNotes::mt3(DecodePath::Mt3, LONGEST_SECONDS);
+            let mut parser = IncrementalParser::mt3(ParseRules::Mt3, MAX_NOTE_SECONDS);
             for (index, stream) in one.iter().enumerate() {
                 let next = (index + 1) as f64 * SEGMENT_SECONDS;
-                running.push(std::slice::from_ref(stream), Some(next));
-                assert!(running.settled_seconds() > next - LONGEST_SECONDS - 0.011);
+                parser.push(std::slice::from_ref(stream), Some(next));
+                assert!(parser.settled_seconds() > next - MAX_NOTE_SECONDS - 0.011);
             }
         }
-        assert!(lengthened > 10, "{lengthened} long notes prove little");
+        assert!(lengthened > 10, "{lengthened} long notes are too few");
     }
 }

@@ -1,17 +1,17 @@
-//! The events of which both vocabularies consist, and their ids.
+//! The events of both vocabularies and their ids.
 //!
-//! Three special ids come first, then shifts, 128 pitches, 2 velocities, the tie, 128 programs and 128 drums. The
-//! vocabularies differ in how far a shift reaches.
+//! Ids are assigned in this order: 3 special ids, the shifts, 128 pitches, 2 velocities, the tie,
+//! 128 programs, 128 drums. The vocabularies differ in their number of shifts.
 
 /// Id of padding and of the start of a sequence.
 pub const PAD_ID: i32 = 0;
 /// Id of the end of a sequence.
 pub const EOS_ID: i32 = 1;
-/// Id of what training did not know.
+/// Id of events that are not in the vocabulary.
 pub const UNKNOWN_ID: i32 = 2;
 /// Number of special ids before the events.
 pub const SPECIAL_IDS: i32 = 3;
-/// Steps of time per second.
+/// Time steps per second: a step is 10 ms.
 pub const STEPS_PER_SECOND: f64 = 100.0;
 
 /// Pitches, programs and drums: each 0..=127.
@@ -23,30 +23,32 @@ const VELOCITIES: i32 = 2;
 pub enum Event {
     /// Time since the start of the segment in steps of 10 ms, from 0 on.
     Shift(i32),
-    /// Pitch 0..=127: a tied note, an onset or an offset, as the state says.
+    /// MIDI key 0..=127: a tied note in the tie section, later an onset or an offset, depending on
+    /// the last velocity.
     Pitch(u8),
-    /// 0 = what follows are offsets, 1 = onsets.
+    /// 0: the pitches that follow are offsets. 1: they are onsets.
     Velocity(u8),
     /// End of the section of tied notes.
     Tie,
-    /// Program 0..=127 of the pitches that follow; with YourMT3 100 and 101 are singing voice and choir.
+    /// Program 0..=127 of the pitches that follow. In YourMT3, 100 is a singing voice and 101 a
+    /// choir.
     Program(u8),
     /// Percussion key 0..=127.
     Drum(u8),
 }
 
-/// Which ids stand for which events.
+/// A mapping between ids and events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vocabulary {
     max_shift_steps: i32,
 }
 
 impl Vocabulary {
-    /// MT3's with one velocity bin, also that of MR-MT3.
+    /// The vocabulary of MT3 with one velocity bin, and of MR-MT3.
     pub const MT3: Self = Self {
         max_shift_steps: 1000,
     };
-    /// That of YourMT3's multi-channel model.
+    /// The vocabulary of YourMT3's multi-channel model.
     pub const YOURMT3: Self = Self {
         max_shift_steps: 205,
     };
@@ -56,15 +58,15 @@ impl Vocabulary {
         self.max_shift_steps
     }
 
-    /// Number of ids up to the last event. Networks may have more, which mean nothing.
+    /// Number of ids up to the last event. A network may have more, which are unused.
     pub const fn size(self) -> usize {
         (SPECIAL_IDS + self.max_shift_steps + 1 + 3 * MIDI_VALUES + VELOCITIES + 1) as usize
     }
 
-    /// The event of an id; `None` for special ids and those that mean nothing.
+    /// The event of an id; `None` for special and unused ids.
     pub fn event(self, id: i32) -> Option<Event> {
         let mut rest = id.checked_sub(SPECIAL_IDS).filter(|&rest| rest >= 0)?;
-        // Where `rest` stands in the next group of so many ids, if it does.
+        // The index of `rest` in the next group, which has `count` ids, if it lies there.
         let mut within = |count: i32| {
             if rest < count {
                 Some(rest)
@@ -88,7 +90,7 @@ impl Vocabulary {
         }
     }
 
-    /// The id of an event. Values that it has no id for are clamped.
+    /// The id of an event. Values outside of the vocabulary are clamped.
     pub fn id(self, event: Event) -> i32 {
         let midi = |value: u8| i32::from(value).min(MIDI_VALUES - 1);
         let pitches = SPECIAL_IDS + self.max_shift_steps + 1;

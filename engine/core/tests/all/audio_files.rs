@@ -1,5 +1,5 @@
-//! Every container and codec that can be read: one second of stereo at 22.05 kHz with a ping at its
-//! middle, the right channel half as loud. The files were written by libsndfile.
+//! Decoding of every supported container and codec. The files hold one second of stereo at 22.05
+//! kHz with a ping in the middle, at half the level in the right channel. libsndfile wrote them.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use hitscribe_core::audio::file::AudioFile;
 const RATE_HZ: u32 = 22_050;
 
 #[test]
-fn samples_are_where_they_were_before_encoding() {
+fn decoded_samples_keep_their_time() {
     for (name, exact) in [
         ("ping.aiff", true),
         ("ping.flac", true),
@@ -44,19 +44,19 @@ fn samples_are_where_they_were_before_encoding() {
     }
 }
 
-/// Frames in a block of ping.flac, and where the blocks lie in the file.
+/// Frames in a block of ping.flac, and the offsets of the blocks in the file.
 const BLOCK_FRAMES: usize = 4_096;
 const BLOCKS: [usize; 4] = [86, 100, 114, 1_866];
 
 #[test]
-fn what_comes_after_damage_stays_where_it_was() {
+fn audio_after_damage_keeps_its_time() {
     let ping = std::fs::read(data("ping.flac")).unwrap();
     let intact = read(&data("ping.flac")).0;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("damaged.flac");
     let damaged = |block: usize, length: usize| {
         let mut bytes = ping.clone();
-        // The checksum at its end.
+        // The checksum at the end of the block.
         bytes[BLOCKS[block + 1] - 1] ^= 1;
         std::fs::write(&path, &bytes[..length]).unwrap();
         read(&path)
@@ -68,20 +68,20 @@ fn what_comes_after_damage_stays_where_it_was() {
         assert!(samples == expected, "block {block}");
         assert_eq!(
             warning.as_deref(),
-            Some("0.19 s were damaged and are silence")
+            Some("0.19 s were damaged and are silent")
         );
     }
     let (samples, warning) = damaged(1, 3_000);
     assert!(samples == intact[..2 * 3 * BLOCK_FRAMES]);
     assert_eq!(
         warning.as_deref(),
-        Some("0.19 s were damaged and are silence; ends after 12288 of 22050 frames (truncated?)")
+        Some("0.19 s were damaged and are silent; ends after 12288 of 22050 frames (truncated?)")
     );
 }
 
 #[test]
-fn time_stamps_that_jump_far_make_no_long_silence() {
-    // The same block once more, with a number that puts it hours later, and its checksums.
+fn wrong_timestamps_do_not_cause_long_silence() {
+    // The first block again, with a frame number hours later and valid checksums.
     let mut bytes = std::fs::read(data("ping.flac")).unwrap()[..BLOCKS[1]].to_vec();
     let frame = [0xff, 0xf8, 0xc6, 0x18, 0xef, 0xbf, 0xbf];
     let mut block = frame.to_vec();

@@ -1,4 +1,5 @@
-//! The tests of the crate from outside, as one program.
+//! Integration tests of the crate, as one program.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod audio_files;
 mod model_store;

@@ -1,11 +1,11 @@
-//! The local store of models.
+//! The local model store.
 
 use std::fs;
 use std::path::Path;
 
-use hitscribe_core::model_store::{Check, Store, Transfer};
+use hitscribe_core::model_store::{Integrity, Store, Transfer};
 
-const BYTES: &[u8] = b"weights of a kind";
+const BYTES: &[u8] = b"some weights";
 
 fn store(folder: &Path) -> Store {
     Store::at(folder.join("models"))
@@ -43,11 +43,14 @@ fn a_model_is_added_listed_found_verified_and_removed() {
         (BYTES.len() as u64, 64)
     );
     assert!(file.exists());
-    assert_eq!(fs::read(store.weights(&model)).unwrap(), BYTES);
-    assert_eq!(store.find("my-checkpoint").unwrap(), store.weights(&model));
+    assert_eq!(fs::read(store.weights_path(&model)).unwrap(), BYTES);
+    assert_eq!(
+        store.find("my-checkpoint").unwrap(),
+        store.weights_path(&model)
+    );
     assert_eq!(store.find(file.to_str().unwrap()).unwrap(), file);
     assert_eq!(store.list().unwrap().len(), 1);
-    assert_eq!(store.verify("my-checkpoint").unwrap(), Check::Good);
+    assert_eq!(store.verify("my-checkpoint").unwrap(), Integrity::Intact);
     assert_eq!(store.add(&file, None, Transfer::Copy).unwrap(), model);
     store.remove("my-checkpoint").unwrap();
     assert!(store.list().unwrap().is_empty());
@@ -55,7 +58,7 @@ fn a_model_is_added_listed_found_verified_and_removed() {
 }
 
 #[test]
-fn moving_takes_the_original_and_names_do_not_clash() {
+fn a_move_removes_the_original_and_names_are_unique() {
     let folder = tempfile::tempdir().unwrap();
     let (store, file) = (store(folder.path()), folder.path().join("a.safetensors"));
     fs::write(&file, BYTES).unwrap();
@@ -72,19 +75,34 @@ fn moving_takes_the_original_and_names_do_not_clash() {
 }
 
 #[test]
-fn damage_is_found_named_and_repaired() {
+fn a_failed_move_keeps_the_original() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, file) = (store(folder.path()), folder.path().join("m.ckpt"));
+    fs::write(&file, BYTES).unwrap();
+    // A file in the place of the model's folder.
+    fs::create_dir_all(store.folder()).unwrap();
+    fs::write(store.folder().join("m"), b"").unwrap();
+    assert!(store.add(&file, None, Transfer::Move).is_err());
+    assert_eq!(fs::read(&file).unwrap(), BYTES);
+    assert_eq!(hidden(&store), 0);
+}
+
+#[test]
+fn damage_is_detected_and_repaired() {
     let folder = tempfile::tempdir().unwrap();
     let (store, file) = (store(folder.path()), folder.path().join("m.ckpt"));
     fs::write(&file, BYTES).unwrap();
     let model = store.add(&file, None, Transfer::Copy).unwrap();
-    fs::write(store.weights(&model), b"rotten").unwrap();
-    assert!(matches!(store.verify("m").unwrap(), Check::Changed { sha256 } if sha256.len() == 64));
+    fs::write(store.weights_path(&model), b"damaged").unwrap();
+    assert!(
+        matches!(store.verify("m").unwrap(), Integrity::Changed { sha256 } if sha256.len() == 64)
+    );
     store.add(&file, None, Transfer::Copy).unwrap();
-    assert_eq!(store.verify("m").unwrap(), Check::Good);
-    fs::remove_file(store.weights(&model)).unwrap();
+    assert_eq!(store.verify("m").unwrap(), Integrity::Intact);
+    fs::remove_file(store.weights_path(&model)).unwrap();
     assert!(matches!(
         store.verify("m").unwrap(),
-        Check::Unreadable { .. }
+        Integrity::Unreadable { .. }
     ));
     let entry = store.folder().join("m/model.json");
     let text = fs::read_to_string(&entry)
@@ -101,7 +119,7 @@ fn damage_is_found_named_and_repaired() {
     fs::write(&entry, "{").unwrap();
     assert!(matches!(
         store.verify("m").unwrap(),
-        Check::Unreadable { .. }
+        Integrity::Unreadable { .. }
     ));
     assert!(store.list().unwrap()[0].1.is_err());
     store.remove("m").unwrap();

@@ -1,12 +1,11 @@
-//! MT3's token codec against the golden data: both decode paths, their MIDI files, and encoding.
+//! MT3's tokens against golden files: both parsing rules, their MIDI files, and encoding.
 
-use hitscribe_core::midi::upstream;
+use hitscribe_core::midi::reference_writers;
 use hitscribe_core::tokens::SegmentTokens;
-use hitscribe_core::tokens::mt3::decode::{DecodePath, decode};
-use hitscribe_core::tokens::mt3::encode::encode;
-use hitscribe_testing::mt3_family::{
-    assert_midi, assert_notes, f64_of, floats, golden_json, ints, mt3_note,
-};
+use hitscribe_core::tokens::mt3::{ParseRules, encode, parse};
+use hitscribe_testing::golden::{f64_of, floats, golden_json, ints};
+use hitscribe_testing::midi::assert_midi;
+use hitscribe_testing::notes::{assert_notes, mt3_note};
 use serde_json::Value;
 
 const GOLDEN: &str = "goldens/mt3_token_decode.json";
@@ -14,7 +13,7 @@ const GOLDEN: &str = "goldens/mt3_token_decode.json";
 fn segments(case: &Value) -> Vec<SegmentTokens> {
     let starts = floats(&case["segment_frame_start"]);
     let tokens = case["segments"].as_array().unwrap();
-    // The goldens hold codec indices.
+    // The golden files contain codec indices.
     let ids = |tokens: &Value| ints(tokens).into_iter().map(|index| index + 3).collect();
     starts
         .into_iter()
@@ -24,18 +23,18 @@ fn segments(case: &Value) -> Vec<SegmentTokens> {
 }
 
 #[test]
-fn every_golden_decodes_to_its_notes_and_midi_events() {
-    let Some(golden) = golden_json(GOLDEN) else {
+fn every_golden_parses_to_its_notes_and_midi_events() {
+    let Some(golden) = golden_json::<Value>(GOLDEN) else {
         return;
     };
     let cases = golden["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 83);
     for case in cases {
         let name = case["name"].as_str().unwrap();
-        for (key, path) in [("mt3", DecodePath::Mt3), ("mr_mt3", DecodePath::MrMt3)] {
+        for (key, rules) in [("mt3", ParseRules::Mt3), ("mr_mt3", ParseRules::MrMt3)] {
             let want = &case[key];
             let name = format!("{name} / {key}");
-            let got = decode(&segments(case), path);
+            let got = parse(&segments(case), rules);
             let notes: Vec<_> = want["notes"]
                 .as_array()
                 .unwrap()
@@ -54,9 +53,9 @@ fn every_golden_decodes_to_its_notes_and_midi_events() {
                 "{name}: dropped events"
             );
             if want["midi"].is_object() {
-                let midi = match path {
-                    DecodePath::Mt3 => upstream::mt3_pytorch(&got.notes),
-                    DecodePath::MrMt3 => upstream::mr_mt3(&got.notes),
+                let midi = match rules {
+                    ParseRules::Mt3 => reference_writers::mt3_pytorch(&got.notes),
+                    ParseRules::MrMt3 => reference_writers::mr_mt3(&got.notes),
                 };
                 assert_midi(&name, &midi, &want["midi"]);
             }
@@ -66,7 +65,7 @@ fn every_golden_decodes_to_its_notes_and_midi_events() {
 
 #[test]
 fn source_notes_encode_to_the_golden_tokens() {
-    let Some(golden) = golden_json(GOLDEN) else {
+    let Some(golden) = golden_json::<Value>(GOLDEN) else {
         return;
     };
     let mut checked = 0;

@@ -1,19 +1,17 @@
-//! YourMT3's token codec against the golden data: notes, faults, MIDI files, encoding.
+//! YourMT3's tokens against golden files: notes, faults, MIDI files, encoding.
 
 use std::collections::BTreeMap;
 
 use hitscribe_core::Note;
-use hitscribe_core::midi::upstream;
+use hitscribe_core::midi::reference_writers;
 use hitscribe_core::tokens::SegmentTokens;
-use hitscribe_core::tokens::yourmt3::decode::{DRUM_PROGRAM, Fault, Faults, decode_segment};
-use hitscribe_core::tokens::yourmt3::encode::encode;
-use hitscribe_core::tokens::yourmt3::notes::{decode_channel, merge, mix};
-use hitscribe_core::tokens::yourmt3::programs::{
-    channel_of_program, output_program, training_drum_key, training_program,
+use hitscribe_core::tokens::yourmt3::{
+    DRUM_PROGRAM, Fault, Faults, channel_of_program, encode, merge, mix, output_program,
+    parse_channel, parse_segment, training_drum_key, training_program,
 };
-use hitscribe_testing::mt3_family::{
-    assert_midi, assert_notes, f64_of, floats, golden_json, ints, yourmt3_note,
-};
+use hitscribe_testing::golden::{f64_of, floats, golden_json, ints};
+use hitscribe_testing::midi::assert_midi;
+use hitscribe_testing::notes::{assert_notes, yourmt3_note};
 use serde_json::Value;
 
 const GOLDEN: &str = "goldens/yourmt3_token_decode.json";
@@ -42,14 +40,14 @@ fn got_faults(faults: &Faults) -> BTreeMap<String, f64> {
 fn check_single(case: &Value, name: &str) -> (Vec<Note>, Faults) {
     let starts = floats(&case["start_times"]);
     let mut faults = Faults::new();
-    let mut decoded = Vec::new();
+    let mut parsed = Vec::new();
     for (start, ids) in starts.into_iter().zip(case["segments"].as_array().unwrap()) {
-        decoded.push(decode_segment(
+        parsed.push(parse_segment(
             &SegmentTokens::certain(start, ints(ids)),
             &mut faults,
         ));
     }
-    for (segment, want) in decoded
+    for (segment, want) in parsed
         .iter()
         .zip(case["decoded_segments"].as_array().unwrap())
     {
@@ -62,7 +60,7 @@ fn check_single(case: &Value, name: &str) -> (Vec<Note>, Faults) {
             };
             value.as_array().unwrap().iter().map(pair).collect()
         };
-        // The goldens list the ties in ascending order.
+        // The golden files sort the ties.
         let mut ties = segment.ties.clone();
         ties.sort_unstable();
         assert_eq!(ties, keys(&want["ties"]), "{name}: ties");
@@ -92,7 +90,7 @@ fn check_single(case: &Value, name: &str) -> (Vec<Note>, Faults) {
             );
         }
     }
-    let notes = merge(&decoded, &mut faults);
+    let notes = merge(&parsed, &mut faults);
     assert_notes(name, &notes, &notes_of(&case["notes"]));
     (mix(vec![notes]), faults)
 }
@@ -113,7 +111,7 @@ fn check_channels(case: &Value, name: &str) -> (Vec<Note>, Faults) {
             .zip(tokens)
             .map(|(&start, tokens)| SegmentTokens::certain(start, ints(&tokens[channel])))
             .collect();
-        let notes = decode_channel(&segments, &mut faults);
+        let notes = parse_channel(&segments, &mut faults);
         assert_notes(
             &format!("{name}, channel {channel}"),
             &notes,
@@ -125,8 +123,8 @@ fn check_channels(case: &Value, name: &str) -> (Vec<Note>, Faults) {
 }
 
 #[test]
-fn every_golden_decodes_to_its_notes_faults_and_midi_events() {
-    let Some(golden) = golden_json(GOLDEN) else {
+fn every_golden_parses_to_its_notes_faults_and_midi_events() {
+    let Some(golden) = golden_json::<Value>(GOLDEN) else {
         return;
     };
     let cases = golden["cases"].as_array().unwrap();
@@ -145,14 +143,14 @@ fn every_golden_decodes_to_its_notes_faults_and_midi_events() {
         assert_notes(&format!("{name}, mixed"), &got, &notes_of(want));
         assert_eq!(got_faults(&faults), want_faults(case), "{name}: faults");
         if case["midi"].is_object() {
-            assert_midi(name, &upstream::yourmt3(&got), &case["midi"]);
+            assert_midi(name, &reference_writers::yourmt3(&got), &case["midi"]);
         }
     }
 }
 
 #[test]
 fn source_notes_encode_to_the_golden_tokens() {
-    let Some(golden) = golden_json(GOLDEN) else {
+    let Some(golden) = golden_json::<Value>(GOLDEN) else {
         return;
     };
     let mut checked = 0;
@@ -185,7 +183,7 @@ fn source_notes_encode_to_the_golden_tokens() {
 
 #[test]
 fn program_maps_equal_the_golden_maps() {
-    let Some(golden) = golden_json("goldens/yourmt3_vocab_maps.json") else {
+    let Some(golden) = golden_json::<Value>("goldens/yourmt3_vocab_maps.json") else {
         return;
     };
     let map = |name: &str| golden[name].as_object().unwrap().clone();

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use super::*;
 use crate::take::Take;
 use crate::{CapturePort, LiveSettings, SharedEngine, TransportState};
-use hitscribe::{Published, SessionConfig, Source, Unusable, published_latency_samples};
+use hitscribe::{ImportedModel, ModelUnavailable, SessionConfig, Source, imported_latency_samples};
 use hitscribe_core::model_store::Transfer;
 use hitscribe_core::note::PlacedNote;
 use hitscribe_models::device::DeviceChoice;
@@ -16,10 +16,10 @@ const RATE_HZ: u32 = 48_000;
 const BLOCK: usize = 4_800;
 
 fn data() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/mt3_family")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/data/mt3_family")
 }
 
-/// Adds the lively checkpoint, which needs to be told its heads.
+/// Adds the lively checkpoint, which needs the number of its heads.
 fn add(store: &Store) -> ModelChoice {
     let model = store
         .add(
@@ -28,7 +28,7 @@ fn add(store: &Store) -> ModelChoice {
             Transfer::Copy,
         )
         .unwrap();
-    let settings = store.weights(&model).with_file_name("config.json");
+    let settings = store.weights_path(&model).with_file_name("config.json");
     std::fs::write(settings, r#"{"num_heads": 2}"#).unwrap();
     ModelChoice::from(&model)
 }
@@ -59,18 +59,18 @@ fn sound(seconds: usize) -> Vec<f32> {
 
 fn play(port: &mut CapturePort, audio: &[f32]) {
     for (index, block) in audio.chunks(BLOCK).enumerate() {
-        let host = TransportState {
+        let transport = TransportState {
             playing: true,
             position_samples: Some((index * BLOCK) as i64),
             ..TransportState::default()
         };
         wait_for("room", || port.has_room(block.len()));
-        port.push(&[&mut block.to_vec()], host, LiveSettings::default());
+        port.push(&[&mut block.to_vec()], transport, LiveSettings::default());
     }
 }
 
-fn open(hub: &SharedEngine, choice: &ModelChoice, take: &Arc<Mutex<Take>>) -> CapturePort {
-    hub.open(1, SessionConfig::new(RATE_HZ), Some(choice), take.clone())
+fn open(engine: &SharedEngine, choice: &ModelChoice, take: &Arc<Mutex<Take>>) -> CapturePort {
+    engine.open(1, SessionConfig::new(RATE_HZ), Some(choice), take.clone())
 }
 
 /// Onset, key and length of the notes of the first passage.
@@ -85,14 +85,14 @@ fn notes_of(take: &Arc<Mutex<Take>>) -> Vec<(u64, u8, u32)> {
 }
 
 #[test]
-fn live_sources_share_a_model_and_hear_what_a_recording_gives() {
+fn instances_share_a_model_and_get_the_notes_of_the_recording() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::at(folder.path().join("models"));
     let choice = add(&store);
     let audio = sound(13);
     let expected = {
         let path = choice.find(&store).unwrap();
-        let model = Published::load(&path, Device::Cpu).unwrap();
+        let model = ImportedModel::load(&path, Device::Cpu).unwrap();
         let mut config = SessionConfig::new(RATE_HZ);
         config.longest_note_seconds = f64::INFINITY;
         let mut session = model.session(&config, Source::DrumBus).unwrap();
@@ -110,20 +110,21 @@ fn live_sources_share_a_model_and_hear_what_a_recording_gives() {
     };
     assert!(expected.len() > 20, "{} notes prove little", expected.len());
 
-    let hub = SharedEngine::start(DeviceChoice::Cpu, Some(store)).unwrap();
+    let engine = SharedEngine::start(DeviceChoice::Cpu, Some(store)).unwrap();
     let takes: [Arc<Mutex<Take>>; 2] = Default::default();
-    let mut ports = takes.each_ref().map(|take| open(&hub, &choice, take));
+    let mut ports = takes.each_ref().map(|take| open(&engine, &choice, take));
     let builtin = Arc::new(Mutex::new(Take::default()));
-    let mut other = hub.open(1, SessionConfig::new(RATE_HZ), None, builtin.clone());
+    let mut other = engine.open(1, SessionConfig::new(RATE_HZ), None, builtin.clone());
     wait_for("the model", || {
-        hub.model(&choice)
+        engine
+            .model_status(&choice)
             .is_some_and(|m| m.phase == ModelPhase::Ready)
     });
     for port in &mut ports {
         play(port, &audio);
     }
     play(&mut other, &audio);
-    let latency = published_latency_samples(RATE_HZ).unwrap();
+    let latency = imported_latency_samples(RATE_HZ).unwrap();
     for port in &ports {
         wait_for("all but the latency", || {
             port.counters().settled_frames() + latency >= audio.len() as u64
@@ -136,7 +137,7 @@ fn live_sources_share_a_model_and_hear_what_a_recording_gives() {
     wait_for("the jump", || {
         first.counters().settled_frames() >= audio.len() as u64
     });
-    let status = hub.model(&choice).expect("it is in use");
+    let status = engine.model_status(&choice).expect("it is in use");
     assert_eq!((status.family, status.reason), (Some(Family::Mt3), None));
     assert!(status.real_time_factor.is_some_and(|factor| factor > 0.0));
     drop((first, second));
@@ -144,8 +145,8 @@ fn live_sources_share_a_model_and_hear_what_a_recording_gives() {
         wait_for("the notes", || notes_of(take).len() >= expected.len());
         assert_eq!(notes_of(take), expected);
     }
-    wait_for("the model's end", || hub.model(&choice).is_none());
-    // The built-in model was not in anyone's way.
+    wait_for("the model's end", || engine.model_status(&choice).is_none());
+    // The built-in model ran all the time.
     wait_for("the built-in model", || {
         other.counters().settled_frames() + 3 * u64::from(RATE_HZ) > audio.len() as u64
     });
@@ -153,22 +154,22 @@ fn live_sources_share_a_model_and_hear_what_a_recording_gives() {
 }
 
 #[test]
-fn a_missing_model_says_so_and_is_used_once_it_is_there() {
+fn a_missing_model_is_reported_and_used_once_it_is_there() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::at(folder.path().join("models"));
     let choice = {
         let elsewhere = Store::at(folder.path().join("elsewhere"));
         add(&elsewhere)
     };
-    let hub = SharedEngine::start(DeviceChoice::Cpu, Some(store.clone())).unwrap();
+    let engine = SharedEngine::start(DeviceChoice::Cpu, Some(store.clone())).unwrap();
     let take = Arc::new(Mutex::new(Take::default()));
-    let mut port = open(&hub, &choice, &take);
+    let mut port = open(&engine, &choice, &take);
     let audio = sound(9);
     play(&mut port, &audio);
-    wait_for("nobody waits", || {
+    wait_for("the rest to settle", || {
         port.counters().settled_frames() + u64::from(RATE_HZ) > audio.len() as u64
     });
-    let status = hub.model(&choice).unwrap();
+    let status = engine.model_status(&choice).unwrap();
     assert_eq!(status.phase, ModelPhase::Missing);
     let reason = status.reason.unwrap();
     assert!(
@@ -181,11 +182,12 @@ fn a_missing_model_says_so_and_is_used_once_it_is_there() {
     });
     assert!(
         take.lock().passages[0].notes.is_empty(),
-        "nothing wrong is heard"
+        "no model, no notes"
     );
     add(&store);
     wait_for("the model", || {
-        hub.model(&choice)
+        engine
+            .model_status(&choice)
             .is_some_and(|m| m.phase == ModelPhase::Ready)
     });
     port.start_passage();
@@ -195,7 +197,7 @@ fn a_missing_model_says_so_and_is_used_once_it_is_there() {
 }
 
 #[test]
-fn a_changed_file_and_another_model_of_the_name_are_told_apart() {
+fn a_changed_file_and_another_model_of_the_same_name_are_detected() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::at(folder.path().join("models"));
     let choice = add(&store);
@@ -213,20 +215,21 @@ fn a_changed_file_and_another_model_of_the_name_are_told_apart() {
     );
     let missing = other.find(&store).unwrap_err();
     assert!(
-        matches!(&missing, Unusable::Missing(reason) if reason.contains("another file")),
+        matches!(&missing, ModelUnavailable::Missing(reason) if reason.contains("another file")),
         "{missing:?}"
     );
     let path = choice.find(&store).unwrap();
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[4_000] ^= 1;
     std::fs::write(&path, bytes).unwrap();
-    let hub = SharedEngine::start(DeviceChoice::Cpu, Some(store)).unwrap();
-    let port = open(&hub, &choice, &Arc::default());
+    let engine = SharedEngine::start(DeviceChoice::Cpu, Some(store)).unwrap();
+    let port = open(&engine, &choice, &Arc::default());
     wait_for("the damage", || {
-        hub.model(&choice)
+        engine
+            .model_status(&choice)
             .is_some_and(|m| m.phase == ModelPhase::Damaged)
     });
-    let reason = hub.model(&choice).unwrap().reason.unwrap();
+    let reason = engine.model_status(&choice).unwrap().reason.unwrap();
     assert!(
         reason.contains("has changed since it was imported"),
         "{reason}"

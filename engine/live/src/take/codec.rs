@@ -1,25 +1,25 @@
-//! Takes as bytes: small, versioned, and harmless whatever the bytes are.
+//! Takes as bytes: small, versioned, and safe to read from any source.
 //!
-//! Layout of version 2, all integers as LEB128 unless said otherwise: the magic `HSTK`, the
+//! Layout of version 2, all integers as LEB128 unless stated otherwise: the magic `HSTK`, the
 //! version, the number of passages, then for each passage its sample rate (f64, little endian), a
-//! byte of flags (1 playing, 2 host samples, 4 host beats, 8 host bar, 16 number of that bar), where
-//! flagged the host's samples (zigzag), beats (f64), bar line in beats (f64) and its number (zigzag),
-//! two counted lists: tempo changes (offset difference, f64 tempo, two bytes of meter), notes (offset
-//! difference, length, key, velocity, program or, of a drum, openness of the hi-hat plus one or 0, a
-//! byte of flags, confidence), the length in frames, and the counted list of peaks (bytes).
+//! byte of flags (1 playing, 2 host samples, 4 host beats, 8 host bar, 16 number of that bar),
+//! where flagged the host's samples (zigzag), beats (f64), bar line in beats (f64) and its number
+//! (zigzag), two counted lists: tempo changes (offset difference, f64 tempo, two bytes of meter),
+//! notes (offset difference, length, key, velocity, program or, of a drum, openness of the hi-hat
+//! plus one or 0, a byte of flags, confidence), the length in frames, and the counted list of peaks
+//! (bytes).
 //!
-//! Version 1 is the same without bars, so that both are read alike.
+//! Version 1 is the same without bars.
 
-use hitscribe_core::error::{Error, Result};
 use hitscribe_core::note::MAX_OPENNESS;
 
-use crate::take::tempo::{MAX_BPM, MAX_TEMPO_CHANGES, MIN_BPM};
-use crate::take::{
-    HostBar, MAX_NOTES, MAX_PASSAGES, MAX_PEAKS, Passage, Take, TakeNote, TempoChange,
-};
+use crate::take::error::Error;
+use crate::take::passage::{MAX_PEAKS, Passage, TakeNote};
+use crate::take::tempo::{HostBar, MAX_BPM, MAX_TEMPO_CHANGES, MIN_BPM, TempoChange};
+use crate::take::{MAX_NOTES, MAX_PASSAGES, Take};
 
 const MAGIC: &[u8; 4] = b"HSTK";
-/// The version that is written. Every earlier one is read.
+/// The version that is written. Earlier ones can be read.
 pub const VERSION: u64 = 2;
 
 const PLAYING: u8 = 1;
@@ -42,11 +42,14 @@ impl Take {
         out.0
     }
 
-    /// The take that `bytes` hold. Never costs more memory than the limits of a take allow.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+    /// Reads a take. Needs no more memory than the limits of a take allow.
+    ///
+    /// # Errors
+    /// [`Error::TooNew`] and [`Error::Damaged`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let rest = bytes
             .strip_prefix(MAGIC)
-            .ok_or(Error::TakeDamaged { at_byte: 0 })?;
+            .ok_or(Error::Damaged { at_byte: 0 })?;
         let mut input = Reader { bytes: rest, at: 0 };
         let read = |input: &mut Reader| -> Option<Self> {
             let count = input.count(MAX_PASSAGES)?;
@@ -58,18 +61,18 @@ impl Take {
         match input.number() {
             Some(1..=VERSION) => {}
             Some(found) if found > VERSION => {
-                return Err(Error::TakeTooNew {
+                return Err(Error::TooNew {
                     found,
                     newest: VERSION,
                 });
             }
             _ => {
-                return Err(Error::TakeDamaged {
+                return Err(Error::Damaged {
                     at_byte: input.at + MAGIC.len(),
                 });
             }
         }
-        let mut take = read(&mut input).ok_or(Error::TakeDamaged {
+        let mut take = read(&mut input).ok_or(Error::Damaged {
             at_byte: input.at + MAGIC.len(),
         })?;
         take.trim();
@@ -118,7 +121,7 @@ fn write_passage(out: &mut Writer, passage: &Passage) {
         out.0.extend([
             note.key,
             note.velocity,
-            // A drum has no program; takes from before openness was measured have a 0 here.
+            // A drum has no program. Takes without openness have a 0 here.
             match note.is_drum {
                 true => note.openness.map_or(0, |open| 1 + open.min(MAX_OPENNESS)),
                 false => note.program,
@@ -217,7 +220,7 @@ impl Writer {
         self.0.push(value as u8);
     }
 
-    /// Zigzag: small numbers of either sign stay short.
+    /// Zigzag encoding: small numbers of either sign are short.
     fn signed(&mut self, value: i64) {
         self.number(((value << 1) ^ (value >> 63)) as u64);
     }
@@ -266,7 +269,7 @@ impl<'a> Reader<'a> {
         Some((zigzag >> 1) as i64 ^ -((zigzag & 1) as i64))
     }
 
-    /// A count of things that take at least one byte each.
+    /// A count of items of at least one byte each.
     fn count(&mut self, limit: usize) -> Option<usize> {
         let count = usize::try_from(self.number()?).ok()?;
         (count <= limit && count <= self.bytes.len() - self.at).then_some(count)

@@ -1,3 +1,4 @@
+use super::passage::MAX_STOPPED_PEAKS;
 use super::*;
 
 pub(super) fn note(offset_frames: u64, key: u8) -> TakeNote {
@@ -22,7 +23,7 @@ fn playing() -> Passage {
 }
 
 #[test]
-fn silence_between_plays_is_forgotten_and_memory_stays_bounded() {
+fn silence_between_plays_is_dropped_and_memory_stays_bounded() {
     let mut take = Take::default();
     take.start_passage(Passage::new(48_000.0));
     take.start_passage(playing());
@@ -48,7 +49,7 @@ fn silence_between_plays_is_forgotten_and_memory_stays_bounded() {
 }
 
 #[test]
-fn a_cleared_take_comes_back_with_what_was_heard_since() {
+fn a_restored_take_keeps_what_was_recorded_since() {
     let mut take = Take::default();
     let mut first = Passage::new(48_000.0);
     first.insert(note(1, 36));
@@ -72,7 +73,7 @@ fn a_cleared_take_comes_back_with_what_was_heard_since() {
 }
 
 #[test]
-fn a_take_that_was_cleared_in_silence_comes_back_before_the_play_that_followed() {
+fn a_take_cleared_in_silence_is_restored_before_the_play_that_followed() {
     let mut take = Take::default();
     let mut first = playing();
     first.insert(note(1, 36));
@@ -92,7 +93,7 @@ fn a_take_that_was_cleared_in_silence_comes_back_before_the_play_that_followed()
         });
     }
     let since = take.passages.clone();
-    assert_eq!(since.len(), 1, "the silence has been forgotten");
+    assert_eq!(since.len(), 1, "the silence is dropped");
     take.restore(cleared);
     assert_eq!(take.passages.len(), 2);
     assert_eq!(take.passages[0].notes.len(), 1);
@@ -100,11 +101,11 @@ fn a_take_that_was_cleared_in_silence_comes_back_before_the_play_that_followed()
 }
 
 #[test]
-fn a_passage_that_ended_after_clearing_is_another_than_what_followed() {
+fn a_passage_that_ended_after_clearing_is_not_merged_with_the_next() {
     let mut take = Take::default();
-    let mut standing = Passage::new(48_000.0);
-    standing.insert(note(1, 36));
-    take.start_passage(standing);
+    let mut stopped = Passage::new(48_000.0);
+    stopped.insert(note(1, 36));
+    take.start_passage(stopped);
     let cleared = take.clear();
     take.start_passage(playing());
     take.restore(cleared);
@@ -117,7 +118,7 @@ fn a_passage_that_ended_after_clearing_is_another_than_what_followed() {
 }
 
 #[test]
-fn days_of_a_standing_transport_cost_no_note() {
+fn days_of_a_stopped_transport_cost_no_note() {
     const HOUR_PEAKS: usize = 3600 * PEAKS_PER_SECOND;
     let hour = [7; HOUR_PEAKS];
     let mut take = Take::default();
@@ -134,12 +135,12 @@ fn days_of_a_standing_transport_cost_no_note() {
     }
     assert_eq!((take.passages.len(), take.note_count()), (2, 1));
     assert_eq!(take.passages[0].peaks.len(), HOUR_PEAKS);
-    assert_eq!(take.passages[1].peaks.len(), MAX_STANDING_PEAKS);
+    assert_eq!(take.passages[1].peaks.len(), MAX_STOPPED_PEAKS);
     assert_eq!(take.passages[1].length_frames, 48 * 3600 * 48_000);
 }
 
 #[test]
-fn the_overview_is_forgotten_where_there_are_no_notes_then_where_they_are_oldest() {
+fn overviews_are_dropped_without_notes_first_then_the_oldest() {
     const HOUR_PEAKS: usize = 3600 * PEAKS_PER_SECOND;
     let hours = |take: &Take| -> Vec<usize> {
         let hours = |passage: &Passage| passage.peaks.len() / HOUR_PEAKS;
@@ -165,7 +166,7 @@ fn the_overview_is_forgotten_where_there_are_no_notes_then_where_they_are_oldest
 }
 
 #[test]
-fn too_many_passages_lose_those_without_notes_first() {
+fn passages_without_notes_are_dropped_first() {
     let mut take = Take::default();
     for index in 0..MAX_PASSAGES as u64 {
         let mut passage = playing();
@@ -191,7 +192,7 @@ fn too_many_passages_lose_those_without_notes_first() {
 }
 
 #[test]
-fn a_note_that_was_cut_gets_its_length_and_no_other() {
+fn only_the_note_that_was_cut_is_extended() {
     let mut passage = Passage::new(48_000.0);
     let pitched = |offset_frames, key, program| TakeNote {
         is_drum: false,

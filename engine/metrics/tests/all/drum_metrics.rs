@@ -1,9 +1,8 @@
-//! Drum scores on constructed cases with known answers.
+//! Drum scores of constructed cases with known results.
 
 use hitscribe_core::Note;
 use hitscribe_metrics::*;
-
-use hitscribe_testing::golden_notes::note;
+use hitscribe_testing::notes::note;
 
 fn hits(list: &[(f64, u8)]) -> Vec<Hit> {
     list.iter()

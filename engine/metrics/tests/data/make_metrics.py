@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes metrics.json: random note lists and what mir_eval says about them.
+"""Makes metrics.json: random note lists and their mir_eval scores.
 
     pip install mir_eval numpy; python make_metrics.py > metrics.json
 """

@@ -1,4 +1,4 @@
-//! Whether CUDA can be used, found out without the help of the CUDA backend (it panics where not).
+//! Whether CUDA works, without the CUDA backend, which panics if it does not.
 
 use std::ffi::c_int;
 use std::path::PathBuf;
@@ -17,8 +17,10 @@ const COMPILER_LIBRARIES: &[&str] = if cfg!(windows) {
     &["libnvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12"]
 };
 
-/// Number of GPUs, at least one, after the driver, the run-time compiler and its headers were found.
-/// Otherwise one line that says what is missing.
+/// The number of GPUs, at least one. All of driver, run-time compiler and its headers are there.
+///
+/// # Errors
+/// What is missing and how to get it, in one line.
 pub(super) fn usable_device_count() -> Result<usize, String> {
     let count = driver_device_count()?;
     if count == 0 {
@@ -45,7 +47,8 @@ pub(super) fn usable_device_count() -> Result<usize, String> {
     Ok(count)
 }
 
-/// Where the backend's compiler looks for headers: the same rule as cubecl-cuda's `install` module.
+/// The folder where the backend's compiler looks for headers, by the rule of cubecl-cuda's
+/// `install`.
 fn toolkit_folder() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("CUDA_PATH") {
         return Some(path.into());
@@ -64,7 +67,7 @@ fn toolkit_folder() -> Option<PathBuf> {
 }
 
 fn open_first(names: &[&str]) -> Option<Library> {
-    // SAFETY: loading runs the initialisers of NVIDIA's own libraries, as the backend would.
+    // SAFETY: loading runs the initialisers of NVIDIA's libraries, as the backend does.
     names
         .iter()
         .find_map(|name| unsafe { Library::new(name) }.ok())
@@ -74,8 +77,8 @@ fn driver_device_count() -> Result<usize, String> {
     let driver =
         open_first(DRIVER_LIBRARIES).ok_or("no NVIDIA driver (libcuda) on this machine")?;
     let mut count: c_int = 0;
-    // SAFETY: signatures of the CUDA driver API, stable since version 2; the library outlives the
-    // calls because it is never unloaded (below).
+    // SAFETY: the signatures of the CUDA driver API, stable since version 2. The library is not
+    // unloaded before the calls return.
     let status = unsafe {
         let init = driver
             .get::<unsafe extern "C" fn(u32) -> c_int>(b"cuInit\0")
@@ -88,7 +91,7 @@ fn driver_device_count() -> Result<usize, String> {
             error => error,
         }
     };
-    // Unloading a driver that has started threads is not safe; the backend will need it anyway.
+    // Unloading a driver that has started threads is unsafe, and the backend needs it anyway.
     std::mem::forget(driver);
     match status {
         0 => Ok(usize::try_from(count).unwrap_or(0)),

@@ -1,17 +1,16 @@
-//! Weights files of the built-in networks: SafeTensors with the configuration in the metadata.
+//! Weights files of the frame networks: SafeTensors with the configuration in the metadata.
 
+use hitscribe_core::error::{Error, Result};
+use hitscribe_core::features::log_bands::LogBandsConfig;
 use safetensors::{Dtype, SafeTensors};
 use serde::de::DeserializeOwned;
 
-use hitscribe_core::error::{Error, Result};
-use hitscribe_core::features::log_bands::FrontEndConfig;
-
 const NAME: &str = "built-in";
 
-/// What a weights file says about its network beside the tensors.
+/// The configuration of a frame network, the JSON in its weights file.
 pub trait NetworkConfig: DeserializeOwned {
-    /// From audio to features.
-    fn front_end(&self) -> &FrontEndConfig;
+    /// The front end that computes the features.
+    fn front_end(&self) -> &LogBandsConfig;
 
     /// Frames before frame `t` whose features the outputs of frame `t` depend on.
     fn past_frames(&self) -> usize;
@@ -19,10 +18,10 @@ pub trait NetworkConfig: DeserializeOwned {
     /// Frames after frame `t` whose features the outputs of frame `t` depend on.
     fn future_frames(&self) -> usize;
 
-    /// Whether the engine knows such a network.
+    /// Checks format and ranges.
     ///
     /// # Errors
-    /// [`Error::Model`] that says what is wrong.
+    /// [`Error::Model`] with the reason.
     fn check(&self) -> Result<()>;
 }
 
@@ -41,10 +40,10 @@ pub struct WeightsFile<'a, C> {
 }
 
 impl<'a, C: NetworkConfig> WeightsFile<'a, C> {
-    /// Reads a weights file from memory.
+    /// Parses a weights file in memory.
     ///
     /// # Errors
-    /// [`Error::Model`] when it is damaged or describes a model that this engine does not know.
+    /// [`Error::Model`] if it is damaged or that of another kind of network.
     pub fn parse(bytes: &'a [u8]) -> Result<Self> {
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| broken(e.to_string()))?;
         let tensors = SafeTensors::deserialize(bytes).map_err(|e| broken(e.to_string()))?;
@@ -52,33 +51,34 @@ impl<'a, C: NetworkConfig> WeightsFile<'a, C> {
             .metadata()
             .as_ref()
             .and_then(|map| map.get("config"))
-            .ok_or_else(|| broken("no configuration in the file's metadata"))?;
+            .ok_or_else(|| broken("its metadata has no config"))?;
         let config: C = serde_json::from_str(text).map_err(|e| broken(e.to_string()))?;
         config.check()?;
         Ok(Self { config, tensors })
     }
 
-    /// Shape of a tensor.
+    /// The shape of a tensor.
     ///
     /// # Errors
-    /// [`Error::Model`] when there is no such tensor.
+    /// [`Error::Model`] if it is missing.
     pub fn shape(&self, name: &str) -> Result<Vec<usize>> {
         let view = self
             .tensors
             .tensor(name)
-            .map_err(|_| broken(format!("no tensor {name}")))?;
+            .map_err(|_| broken(format!("tensor {name} is missing")))?;
         Ok(view.shape().to_vec())
     }
 
-    /// One tensor, which must have the given shape.
+    /// The values of a tensor in row-major order.
     ///
     /// # Errors
-    /// [`Error::Model`] when it is missing, of another shape or type, or not finite.
+    /// [`Error::Model`] if it is missing, has another shape than `shape`, another type than f16 or
+    /// f32, or values that are not finite.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let view = self
             .tensors
             .tensor(name)
-            .map_err(|_| broken(format!("no tensor {name}")))?;
+            .map_err(|_| broken(format!("tensor {name} is missing")))?;
         if view.shape() != shape {
             return Err(broken(format!(
                 "tensor {name} has shape {:?}, not {shape:?}",
@@ -104,7 +104,7 @@ impl<'a, C: NetworkConfig> WeightsFile<'a, C> {
         };
         if values.iter().any(|v| !v.is_finite()) {
             return Err(broken(format!(
-                "tensor {name} has values that are not numbers"
+                "tensor {name} has values that are not finite"
             )));
         }
         Ok(values)

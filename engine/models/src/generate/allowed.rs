@@ -1,10 +1,10 @@
-//! What a signal can contain.
+//! The notes that a signal can contain, and the sensitivity of decoding.
 
 use std::fmt;
 use std::str::FromStr;
 
 use hitscribe_core::DrumClass;
-use hitscribe_core::tokens::yourmt3::decode;
+use hitscribe_core::tokens::yourmt3;
 
 /// The programs and drum keys that can occur in a signal.
 #[derive(Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl AllowedNotes {
         }
     }
 
-    /// Drums of any kind, nothing pitched.
+    /// All drums, nothing pitched.
     pub fn drums() -> Self {
         Self {
             programs: [false; 128],
@@ -87,10 +87,11 @@ impl AllowedNotes {
         self.drums.contains(&true)
     }
 
-    /// The program to write notes with when the model does not tell instruments apart: the usual one of
-    /// the first family that is possible, else the lowest that is possible.
+    /// The program for notes of a model that does not recognise instruments: the usual one of the
+    /// first allowed family, else the lowest allowed one.
     pub fn usual_program(&self) -> Option<u8> {
-        // Piano, finger bass, steel guitar, strings, brass section, alto saxophone, flute, lead, choir.
+        // Piano, finger bass, steel guitar, strings, brass section, alto saxophone, flute, lead,
+        // choir.
         const USUAL: [u8; 9] = [0, 33, 25, 48, 61, 65, 73, 81, 52];
         let possible = |program: &u8| self.allows_program(*program);
         USUAL
@@ -104,15 +105,15 @@ impl AllowedNotes {
         !self.programs.contains(&false) && !self.drums.contains(&false)
     }
 
-    /// Channels of YourMT3 in which something of this source is decoded.
+    /// The channels of YourMT3 that can contain an allowed note.
     pub fn yourmt3_channels(&self) -> Vec<usize> {
-        use hitscribe_core::tokens::yourmt3::programs::channel_of_program;
+        use hitscribe_core::tokens::yourmt3::channel_of_program;
         let mut channels: Vec<usize> = (0..128_u8)
             .filter(|&program| self.allows_program(program))
             .filter_map(channel_of_program)
             .collect();
         if self.allows_drums() {
-            channels.push(decode::CHANNELS - 1);
+            channels.push(yourmt3::CHANNELS - 1);
         }
         channels.sort_unstable();
         channels.dedup();
@@ -133,8 +134,8 @@ fn set(members: impl IntoIterator<Item = u8>) -> [bool; 128] {
 impl FromStr for AllowedNotes {
     type Err = String;
 
-    /// A name (`mix`, `drums`, `kick`, `bass`, `keys`, `guitar`, `strings`, `brass`, `reed`, `pipe`,
-    /// `synth`, `voice`), `programs:0-7,33` or `drums:36,38`; several joined by `+`.
+    /// Parses a name (`mix`, `drums`, `kick`, `bass`, `keys`, `guitar`, `strings`, `brass`, `reed`,
+    /// `pipe`, `synth`, `voice`), `programs:0-7,33` or `drums:36,38`, or several joined by `+`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut out = Self {
             programs: [false; 128],
@@ -159,8 +160,8 @@ impl FromStr for AllowedNotes {
                     Some(("drums", list)) => Self::drum_keys(numbers(list)?),
                     _ => {
                         return Err(format!(
-                            "no source {other}: use mix, drums, kick, bass, keys, guitar, strings, brass, reed, pipe, \
-                             synth, voice, programs:0-7 or drums:36,38"
+                            "unknown source {other}: use mix, drums, kick, bass, keys, guitar, \
+                             strings, brass, reed, pipe, synth, voice, programs:0-7 or drums:36,38"
                         ));
                     }
                 },
@@ -177,11 +178,11 @@ impl FromStr for AllowedNotes {
     }
 }
 
-/// `0-7,33` to the numbers.
+/// Parses a list such as `0-7,33`.
 fn numbers(list: &str) -> Result<Vec<u8>, String> {
     let number = |text: &str| match text.trim().parse::<u8>() {
         Ok(number) if number < 128 => Ok(number),
-        _ => Err(format!("{text} is no number from 0 to 127")),
+        _ => Err(format!("{text} is not a number from 0 to 127")),
     };
     let mut out = Vec::new();
     for part in list.split(',') {
@@ -193,22 +194,22 @@ fn numbers(list: &str) -> Result<Vec<u8>, String> {
     Ok(out)
 }
 
-/// Nats that full sensitivity adds to the logits of notes, and none takes away.
+/// Nats that sensitivity 1 adds to the logits of notes, and sensitivity 0 subtracts.
 const SENSITIVITY_RANGE_NATS: f32 = 4.0;
 
-/// Added to the logits of each class of event: more than 0 finds more, less finds less.
+/// Biases of the logits of notes: above 0 more notes are found, below 0 fewer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LogitBias {
-    /// For each drum class, in nats.
+    /// Bias of each drum class in nats; 0 for classes not listed.
     pub drums: Vec<(DrumClass, f32)>,
-    /// For pitched notes, in nats.
+    /// Bias of pitched notes in nats.
     pub pitched: f32,
 }
 
 impl LogitBias {
-    /// From shares of 0 to 1, of which 0.5 changes nothing: one for all, to which that of a class is
-    /// added.
-    pub fn of_shares(overall: f32, by_class: impl Fn(DrumClass) -> f32) -> Self {
+    /// From sensitivities between 0 and 1, where 0.5 is neutral: `overall`, plus `by_class` for
+    /// drums.
+    pub fn from_sensitivity(overall: f32, by_class: impl Fn(DrumClass) -> f32) -> Self {
         let nats = |share: f32| (share.clamp(0.0, 1.0) - 0.5) * 2.0 * SENSITIVITY_RANGE_NATS;
         let drums = DrumClass::ALL.map(|class| (class, nats(overall + by_class(class))));
         Self {
@@ -235,14 +236,17 @@ mod tests {
 
     #[test]
     fn half_sensitivity_changes_nothing() {
-        assert_eq!(LogitBias::of_shares(0.5, |_| 0.0), LogitBias::default());
+        assert_eq!(
+            LogitBias::from_sensitivity(0.5, |_| 0.0),
+            LogitBias::default()
+        );
         let more_snare = |class| f32::from(u8::from(class == DrumClass::Snare)) / 4.0;
-        let snare = LogitBias::of_shares(0.5, more_snare);
+        let snare = LogitBias::from_sensitivity(0.5, more_snare);
         assert_eq!(
             (snare.drums, snare.pitched),
             (vec![(DrumClass::Snare, 2.0)], 0.0)
         );
-        let none = LogitBias::of_shares(0.0, |_| 0.0);
+        let none = LogitBias::from_sensitivity(0.0, |_| 0.0);
         assert_eq!(
             (none.drums.len(), none.pitched),
             (DrumClass::ALL.len(), -4.0)

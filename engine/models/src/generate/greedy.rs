@@ -1,62 +1,62 @@
 //! Greedy decoding of a batch of sequences.
 
-use burn::tensor::Tensor;
-use burn::tensor::backend::Backend;
-
-use crate::generate::token_mask::Constraint;
-use crate::mt3_family::layers::host;
-use crate::mt3_family::t5::Decoder;
+use burn_tensor::Tensor;
+use burn_tensor::backend::Backend;
 use hitscribe_core::tokens::vocabulary::{EOS_ID, PAD_ID};
+
+use crate::generate::token_mask::TokenMask;
+use crate::mt3_family::layers::to_host;
+use crate::mt3_family::t5::Decoder;
 
 /// How to decode.
 #[derive(Clone, Copy, Debug)]
-pub struct GreedyOptions<'a> {
-    /// Most ids per sequence.
+pub(crate) struct GreedyOptions<'a> {
+    /// Longest sequence in ids.
     pub max_ids: usize,
-    /// YourMT3 does not look for the end in the first id.
+    /// Whether EOS as the first id ends a sequence. YourMT3 ignores it there.
     pub first_id_can_end: bool,
-    /// What may be said.
-    pub constraint: Option<&'a Constraint>,
+    /// The mask of every sequence; `None` allows all ids.
+    pub mask: Option<&'a TokenMask>,
 }
 
-/// What was decoded of one sequence.
+/// A decoded sequence.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sequence {
-    /// Without the start id; ends with EOS unless it was cut off.
+    /// Token ids without the start id. The last is EOS unless the sequence was cut off.
     pub ids: Vec<i32>,
-    /// Probability of each id among those that were allowed.
+    /// Probability of each id among the allowed ones, 0 to 1.
     pub probabilities: Vec<f32>,
-    /// Distance in logits from each id to the next best.
+    /// Difference of the logits of each id and the second best.
     pub margins: Vec<f32>,
     /// Whether EOS was reached.
     pub ended: bool,
 }
 
-/// Decodes one sequence for each context: `[batch, rows, model]`. When a quarter of the sequences have
-/// ended they leave the batch; the others do not depend on them.
-pub fn greedy<B: Backend>(
+/// Decodes one sequence for each context `[batch, rows, model]`. Sequences that have ended leave
+/// the batch once they are a quarter of it; the other sequences do not depend on that.
+pub(crate) fn greedy<B: Backend>(
     decoder: &Decoder<B>,
     contexts: Tensor<B, 3>,
     options: GreedyOptions<'_>,
 ) -> Vec<Sequence> {
-    let constraints = vec![options.constraint; contexts.dims()[0]];
-    greedy_each(decoder, contexts, options, &constraints, &|| true)
+    let masks = vec![options.mask; contexts.dims()[0]];
+    greedy_each(decoder, contexts, options, &masks, &|| true)
 }
 
-/// The same with a constraint for each sequence instead of that of the options; one that is missing
-/// allows everything. `keep_going` is asked before each id; false ends all sequences where they are.
-pub fn greedy_each<B: Backend>(
+/// [`greedy`] with a mask for each sequence instead of that of the options; `None` allows all ids.
+/// `keep_going` is called before each id; `false` cuts all sequences off.
+pub(crate) fn greedy_each<B: Backend>(
     decoder: &Decoder<B>,
     contexts: Tensor<B, 3>,
     options: GreedyOptions<'_>,
-    constraints: &[Option<&Constraint>],
+    masks: &[Option<&TokenMask>],
     keep_going: &dyn Fn() -> bool,
 ) -> Vec<Sequence> {
     let [batch, _, _] = contexts.dims();
     let mut sequences = vec![Sequence::default(); batch];
-    let mut program_said = vec![false; batch];
+    let mut has_program = vec![false; batch];
     let mut state = decoder.start(contexts);
-    // Which sequence each row of the batch is.
+    // The sequence of each row of the batch.
     let mut rows: Vec<usize> = (0..batch).collect();
     let mut last = vec![PAD_ID; batch];
     let vocabulary = decoder.vocabulary_size();
@@ -64,24 +64,23 @@ pub fn greedy_each<B: Backend>(
         if batch == 0 || !keep_going() {
             break;
         }
-        let mut logits = host(decoder.step(&last, &mut state));
+        let mut logits = to_host(decoder.step(&last, &mut state));
         let mut kept = Vec::with_capacity(rows.len());
         for (row, (logits, &sequence)) in logits.chunks_exact_mut(vocabulary).zip(&rows).enumerate()
         {
             if sequences[sequence].ended {
                 continue;
             }
-            let constraint = constraints.get(sequence).copied().flatten();
-            if let Some(constraint) = constraint {
-                constraint.apply(logits, program_said[sequence]);
+            let mask = masks.get(sequence).copied().flatten();
+            if let Some(mask) = mask {
+                mask.apply(logits, has_program[sequence]);
             }
             let choice = choose(logits);
             let out = &mut sequences[sequence];
             out.ids.push(choice.id);
             out.probabilities.push(choice.probability);
             out.margins.push(choice.margin);
-            program_said[sequence] |=
-                constraint.is_some_and(|constraint| constraint.is_program(choice.id));
+            has_program[sequence] |= mask.is_some_and(|mask| mask.is_program(choice.id));
             last[row] = choice.id;
             if choice.id == EOS_ID && (position > 0 || options.first_id_can_end) {
                 out.ended = true;
@@ -102,8 +101,9 @@ pub fn greedy_each<B: Backend>(
     sequences
 }
 
-/// Feeds `ids` to every sequence and returns the logits after each: `[batch][ids, vocabulary]`, flat.
-pub fn teacher_forced<B: Backend>(
+/// Feeds `ids` to every sequence and returns the logits after each: `[batch][ids, vocabulary]`,
+/// flat.
+pub(crate) fn teacher_forced<B: Backend>(
     decoder: &Decoder<B>,
     contexts: Tensor<B, 3>,
     ids: &[i32],
@@ -114,7 +114,7 @@ pub fn teacher_forced<B: Backend>(
     let known = 0..decoder.vocabulary_size() as i32;
     for &id in ids.iter().take(decoder.max_length()) {
         let id = if known.contains(&id) { id } else { PAD_ID };
-        let logits = host(decoder.step(&vec![id; batch], &mut state));
+        let logits = to_host(decoder.step(&vec![id; batch], &mut state));
         for (out, logits) in out
             .iter_mut()
             .zip(logits.chunks_exact(decoder.vocabulary_size()))
@@ -131,7 +131,7 @@ struct Choice {
     margin: f32,
 }
 
-/// The first largest logit.
+/// The largest logit, the first of equal ones.
 fn choose(logits: &[f32]) -> Choice {
     let (mut id, mut best, mut second) = (0, f32::NEG_INFINITY, f32::NEG_INFINITY);
     for (index, &logit) in logits.iter().enumerate() {
@@ -142,7 +142,7 @@ fn choose(logits: &[f32]) -> Choice {
         }
     }
     let total: f32 = logits.iter().map(|logit| (logit - best).exp()).sum();
-    // All logits NaN or minus infinity: the first id, of no probability.
+    // All logits NaN or minus infinity: the first id with probability 0.
     let probability = if total.is_finite() && total > 0.0 {
         1.0 / total
     } else {

@@ -1,14 +1,21 @@
-//! Autoregressive decoding: caches, constraints, confidences.
+//! Token models of the MT3 family: greedy decoding with masks and confidences.
 
 pub mod allowed;
+
+mod erased;
 mod family;
-pub mod greedy;
+pub(crate) mod greedy;
+mod network;
 mod segment;
-pub mod token_mask;
+mod timing;
+mod token_mask;
 mod token_model;
 mod trace;
 
-pub use family::{Family, TokenOptions};
-pub use segment::{SegmentForm, SegmentJob, family_of};
-pub use token_model::{Heard, LoadOptions, Transcriber};
+pub use allowed::{AllowedNotes, LogitBias};
+pub use family::{Family, family_of};
+pub use greedy::Sequence;
+pub use network::TokenOptions;
+pub use segment::{SegmentForm, SegmentJob};
+pub use token_model::{EncodedSegment, LoadOptions, TokenModel, TokenTranscription};
 pub use trace::{NamedTensor, NamedValues, TraceRequest};

@@ -1,32 +1,33 @@
-//! The mask over tokens that follows from a source.
+//! The mask over tokens that keeps notes outside the source from being decoded.
 
-use crate::generate::allowed::{AllowedNotes, LogitBias};
 use hitscribe_core::DrumClass;
 use hitscribe_core::tokens::vocabulary::{EOS_ID, Event, Vocabulary};
 
-/// What tokens mean to a constraint.
+use crate::generate::allowed::{AllowedNotes, LogitBias};
+
+/// Kinds of tokens that a mask treats alike.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Meaning {
+enum TokenKind {
     /// Ends, ties, shifts, velocity 1.
     Neutral,
-    /// Velocity 0: offsets follow.
+    /// Velocity 0: note-offs follow.
     Offsets,
     Pitch,
     Program(u8),
     Drum(u8),
-    /// Padding and ids without event.
+    /// Padding and ids without an event.
     None,
 }
 
 /// A mask over the tokens of a vocabulary, with a bias for each token.
 ///
-/// Programs and drums outside the source are never chosen. A pitch is possible only once a program
-/// of the source was said in the segment, so that no earlier or default program can slip in.
+/// Programs and drums outside the source are never chosen. A pitch needs a program of the source
+/// before it in the segment, so that it cannot get an earlier or default program.
 #[derive(Clone, Debug)]
-pub struct Constraint {
+pub(crate) struct TokenMask {
     tokens: Vec<TokenRule>,
-    /// Whether a pitch must wait for a program.
-    program_needed: bool,
+    /// Whether a pitch needs a program before it.
+    needs_program: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -36,8 +37,8 @@ struct TokenRule {
     is_program: bool,
 }
 
-impl Constraint {
-    /// The mask for `source` in a vocabulary of `size` ids. `None` if it would change nothing.
+impl TokenMask {
+    /// The mask for `source` in a vocabulary of `size` ids; `None` if it would change nothing.
     pub fn new(
         vocabulary: Vocabulary,
         size: usize,
@@ -49,14 +50,14 @@ impl Constraint {
         }
         let pitched = source.allows_pitched();
         let tokens = (0..size).map(|id| {
-            let meaning = meaning(vocabulary, id as i32);
-            let bias = match meaning {
-                Meaning::Neutral => 0.0,
-                Meaning::Offsets | Meaning::Pitch if !pitched => f32::NEG_INFINITY,
-                Meaning::Offsets => 0.0,
-                Meaning::Pitch => sensitivity.pitched,
-                Meaning::Program(program) if source.allows_program(program) => 0.0,
-                Meaning::Drum(key) if source.allows_drum(key) => {
+            let kind = kind_of(vocabulary, id as i32);
+            let bias = match kind {
+                TokenKind::Neutral => 0.0,
+                TokenKind::Offsets | TokenKind::Pitch if !pitched => f32::NEG_INFINITY,
+                TokenKind::Offsets => 0.0,
+                TokenKind::Pitch => sensitivity.pitched,
+                TokenKind::Program(program) if source.allows_program(program) => 0.0,
+                TokenKind::Drum(key) if source.allows_drum(key) => {
                     let class = DrumClass::from_gm_note(key);
                     let own = sensitivity
                         .drums
@@ -64,24 +65,24 @@ impl Constraint {
                         .find(|(other, _)| Some(*other) == class);
                     own.map_or(0.0, |(_, bias)| *bias)
                 }
-                Meaning::Program(_) | Meaning::Drum(_) | Meaning::None => f32::NEG_INFINITY,
+                TokenKind::Program(_) | TokenKind::Drum(_) | TokenKind::None => f32::NEG_INFINITY,
             };
             TokenRule {
                 bias,
-                is_pitch: meaning == Meaning::Pitch,
-                is_program: matches!(meaning, Meaning::Program(_)),
+                is_pitch: kind == TokenKind::Pitch,
+                is_program: matches!(kind, TokenKind::Program(_)),
             }
         });
         Some(Self {
             tokens: tokens.collect(),
-            program_needed: !source.is_everything(),
+            needs_program: !source.is_everything(),
         })
     }
 
-    /// Adds the bias to the logits of one sequence. `program_said` is whether one of its ids so far
-    /// was a program.
-    pub fn apply(&self, logits: &mut [f32], program_said: bool) {
-        let pitches = program_said || !self.program_needed;
+    /// Adds the biases to the logits of one sequence. `has_program`: one of its ids so far is a
+    /// program.
+    pub fn apply(&self, logits: &mut [f32], has_program: bool) {
+        let pitches = has_program || !self.needs_program;
         for (logit, token) in logits.iter_mut().zip(&self.tokens) {
             *logit += if token.is_pitch && !pitches {
                 f32::NEG_INFINITY
@@ -91,7 +92,7 @@ impl Constraint {
         }
     }
 
-    /// Whether `id` says a program.
+    /// Whether `id` is a program token.
     pub fn is_program(&self, id: i32) -> bool {
         usize::try_from(id)
             .ok()
@@ -100,15 +101,15 @@ impl Constraint {
     }
 }
 
-fn meaning(vocabulary: Vocabulary, id: i32) -> Meaning {
+fn kind_of(vocabulary: Vocabulary, id: i32) -> TokenKind {
     match vocabulary.event(id) {
-        _ if id == EOS_ID => Meaning::Neutral,
-        Some(Event::Shift(_) | Event::Tie | Event::Velocity(1..)) => Meaning::Neutral,
-        Some(Event::Velocity(0)) => Meaning::Offsets,
-        Some(Event::Pitch(_)) => Meaning::Pitch,
-        Some(Event::Program(program)) => Meaning::Program(program),
-        Some(Event::Drum(key)) => Meaning::Drum(key),
-        None => Meaning::None,
+        _ if id == EOS_ID => TokenKind::Neutral,
+        Some(Event::Shift(_) | Event::Tie | Event::Velocity(1..)) => TokenKind::Neutral,
+        Some(Event::Velocity(0)) => TokenKind::Offsets,
+        Some(Event::Pitch(_)) => TokenKind::Pitch,
+        Some(Event::Program(program)) => TokenKind::Program(program),
+        Some(Event::Drum(key)) => TokenKind::Drum(key),
+        None => TokenKind::None,
     }
 }
 
@@ -119,7 +120,7 @@ mod tests {
     #[test]
     fn a_drum_source_leaves_no_pitched_token() {
         let none = LogitBias::default();
-        let constraint = Constraint::new(
+        let mask = TokenMask::new(
             Vocabulary::MT3,
             Vocabulary::MT3.size(),
             &AllowedNotes::drums(),
@@ -127,7 +128,7 @@ mod tests {
         )
         .unwrap();
         let mut logits = vec![0.0; Vocabulary::MT3.size()];
-        constraint.apply(&mut logits, true);
+        mask.apply(&mut logits, true);
         for (id, logit) in logits.into_iter().enumerate() {
             use Event::*;
             let event = Vocabulary::MT3.event(id as i32);
@@ -140,16 +141,15 @@ mod tests {
     fn a_pitch_needs_a_program_of_the_source() {
         let none = LogitBias::default();
         let bass: AllowedNotes = "bass".parse().unwrap();
-        let constraint =
-            Constraint::new(Vocabulary::MT3, Vocabulary::MT3.size(), &bass, &none).unwrap();
+        let mask = TokenMask::new(Vocabulary::MT3, Vocabulary::MT3.size(), &bass, &none).unwrap();
         let pitch = Vocabulary::MT3.id(Event::Pitch(40)) as usize;
-        for program_said in [false, true] {
+        for has_program in [false, true] {
             let mut logits = vec![0.0; Vocabulary::MT3.size()];
-            constraint.apply(&mut logits, program_said);
-            assert_eq!(logits[pitch] == 0.0, program_said);
+            mask.apply(&mut logits, has_program);
+            assert_eq!(logits[pitch] == 0.0, has_program);
         }
-        assert!(constraint.is_program(Vocabulary::MT3.id(Event::Program(33))));
-        assert!(!constraint.is_program(Vocabulary::MT3.id(Event::Drum(36))));
+        assert!(mask.is_program(Vocabulary::MT3.id(Event::Program(33))));
+        assert!(!mask.is_program(Vocabulary::MT3.id(Event::Drum(36))));
     }
 
     #[test]
@@ -158,7 +158,7 @@ mod tests {
             drums: vec![(DrumClass::Kick, 1.5)],
             pitched: -0.5,
         };
-        let constraint = Constraint::new(
+        let mask = TokenMask::new(
             Vocabulary::YOURMT3,
             Vocabulary::YOURMT3.size(),
             &AllowedNotes::everything(),
@@ -166,7 +166,7 @@ mod tests {
         )
         .unwrap();
         let mut logits = vec![0.0; Vocabulary::YOURMT3.size()];
-        constraint.apply(&mut logits, false);
+        mask.apply(&mut logits, false);
         assert_eq!(
             logits[Vocabulary::YOURMT3.id(Event::Drum(36)) as usize],
             1.5

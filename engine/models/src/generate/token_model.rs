@@ -1,68 +1,65 @@
-//! A published transcription model, ready to use: sound in, notes out, on the device of choice.
+//! A token model of the MT3 family: sound in, notes out, on one device.
 
+use std::any::Any;
 use std::path::Path;
 
-use crate::device::{Cpu, Device};
-use crate::generate::family::{Family, Network, TokenOptions};
-use crate::generate::greedy::Sequence;
-use crate::generate::trace::{NamedTensor, TraceRequest, trace};
-use crate::mt3_family::hyperparameters::Settings;
-use crate::mt3_family::load::LoadReport;
 use hitscribe_core::checkpoint::Checkpoint;
 use hitscribe_core::error::{Error, Result};
 use hitscribe_core::features::mt3_family::{Features, FrontEnd, FrontEndKind};
 use hitscribe_core::note::Note;
 use hitscribe_core::tokens::SegmentTokens;
-use hitscribe_core::tokens::mt3::decode;
-use hitscribe_core::tokens::yourmt3::decode::Faults;
-use hitscribe_core::tokens::yourmt3::notes;
+use hitscribe_core::tokens::mt3;
+use hitscribe_core::tokens::yourmt3::{self, Faults};
+
+use crate::device::Device;
+use crate::generate::erased::{self, TokenNetwork};
+use crate::generate::family::Family;
+use crate::generate::greedy::Sequence;
+use crate::generate::network::{SegmentTask, TokenOptions};
+use crate::generate::segment::{SegmentForm, SegmentJob, append_features, plain};
+use crate::generate::trace::{NamedTensor, TraceRequest};
+use crate::mt3_family::hyperparameters::Hyperparameters;
+use crate::mt3_family::load::LoadReport;
 
 /// How a model is loaded.
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions<'a> {
-    /// A configuration file; without, the checkpoint and what lies beside it are asked.
+    /// A configuration file; `None` for the checkpoint's own configuration, or one beside it.
     pub config: Option<&'a Path>,
-    /// Settings that go before those of any file.
-    pub settings: Settings,
-    /// `None` for the front end that the weights were trained with.
+    /// Hyperparameters that override those of any file.
+    pub hyperparameters: Hyperparameters,
+    /// The front end; `None` for the one that the weights were trained with.
     pub front_end: Option<FrontEndKind>,
 }
 
-/// What was heard in a recording.
+/// The transcription of a recording by a token model.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Heard {
-    /// By onset. Programs are those of the model; drums have program 0.
+pub struct TokenTranscription {
+    /// Notes by onset, with the model's programs; drums have program 0.
     pub notes: Vec<Note>,
-    /// The notes as the reference system lists them: its order, programs and velocities.
+    /// The notes as the reference implementation lists them: its order, programs and velocities.
     pub reference_notes: Vec<Note>,
     /// Start of each segment in seconds.
     pub starts_seconds: Vec<f64>,
-    /// `[segment][channel]`.
+    /// Decoded tokens, `[segment][channel]`.
     pub sequences: Vec<Vec<Sequence>>,
-    /// MT3: tokens that made no sense.
+    /// MT3: tokens that are invalid where they are.
     pub invalid_events: usize,
-    /// MT3: tokens beyond the next segment.
+    /// MT3: tokens after the start of the next segment.
     pub dropped_events: usize,
-    /// YourMT3: what was wrong with the tokens.
+    /// YourMT3: faults in the tokens and how often each occurred.
     pub faults: Faults,
 }
 
-pub(super) enum Runner {
-    Cpu(Network<Cpu>),
-    #[cfg(feature = "cuda")]
-    Cuda(Network<crate::device::Cuda>, usize),
-}
-
-/// A model of the MT3 family. `Sync`: may be shared by threads.
-pub struct Transcriber {
-    pub(super) runner: Runner,
-    pub(super) family: Family,
-    pub(super) front_end: FrontEnd,
+/// A model of the MT3 family on one device. `Send` and `Sync`: threads may share it.
+pub struct TokenModel {
+    network: Box<dyn TokenNetwork>,
+    front_end: FrontEnd,
     device: Device,
 }
 
-impl Transcriber {
-    /// Loads a checkpoint. Which system it is, and how large, is told from its tensors.
+impl TokenModel {
+    /// Loads a checkpoint. Its family and sizes follow from its tensors.
     ///
     /// # Errors
     /// [`Error::Io`] and [`Error::Model`] for files that cannot be read or do not fit,
@@ -73,66 +70,60 @@ impl Transcriber {
         device: Device,
     ) -> Result<(Self, LoadReport)> {
         let checkpoint = Checkpoint::open(path)?;
-        let settings = options
-            .settings
+        let hyperparameters = options
+            .hyperparameters
             .clone()
-            .or(Settings::find(&checkpoint, options.config)?);
-        let (runner, report) = match device {
-            Device::Cpu => {
-                let (network, report) = Network::load(&checkpoint, &settings, &Default::default())?;
-                (Runner::Cpu(network), report)
-            }
-            #[cfg(feature = "cuda")]
-            Device::Cuda { index } => {
-                let (network, report) = crate::device::guarded(&device.to_string(), || {
-                    Network::load(&checkpoint, &settings, &crate::device::cuda_device(index))
-                })??;
-                (Runner::Cuda(network, index), report)
-            }
-        };
-        let (family, bands) = match &runner {
-            Runner::Cpu(network) => (network.family(), network.bands()),
-            #[cfg(feature = "cuda")]
-            Runner::Cuda(network, _) => (network.family(), network.bands()),
-        };
+            .or(Hyperparameters::find(&checkpoint, options.config)?);
+        let (network, report) = erased::load(&checkpoint, &hyperparameters, device)?;
+        let family = network.family();
         let kind = options.front_end.unwrap_or(family.front_end());
         if !family.takes(kind) {
             return Err(Error::Model {
                 model: path.display().to_string(),
                 reason: format!(
-                    "{} cannot take the front end {kind}: leave it out",
+                    "{} cannot use the front end {kind}: leave it out",
                     family.name()
                 ),
             });
         }
+        let front_end = FrontEnd::new(kind, network.bands());
         Ok((
             Self {
-                runner,
-                family,
-                front_end: FrontEnd::new(kind, bands),
+                network,
+                front_end,
                 device,
             },
             report,
         ))
     }
 
-    /// Which system it is.
+    /// The model's family.
     pub fn family(&self) -> Family {
-        self.family
+        self.network.family()
     }
 
-    /// Its front end.
+    /// From sound to the model's features.
     pub fn front_end(&self) -> &FrontEnd {
         &self.front_end
     }
 
-    /// Where it computes.
+    /// The device that the model is on.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// Transcribes a whole recording, mono at 16 kHz. `on_progress` is given the share done, from 0 to
-    /// 1; `false` stops, and what was done until then is returned.
+    /// How the model cuts audio into segments and its tokens form notes.
+    pub fn form(&self) -> SegmentForm {
+        SegmentForm {
+            family: self.family(),
+            segment_samples: self.front_end.segment_samples(),
+            front_end: self.front_end.kind(),
+            has_memory: self.network.has_memory(),
+        }
+    }
+
+    /// Transcribes a recording: mono samples at 16 kHz, full scale at 1. `on_progress` gets the
+    /// share done, 0 to 1; `false` stops, and the transcription ends there.
     ///
     /// # Errors
     /// [`Error::Device`] when the GPU fails; the model must be dropped then.
@@ -141,102 +132,253 @@ impl Transcriber {
         samples: &[f32],
         options: &TokenOptions,
         mut on_progress: impl FnMut(f64) -> bool,
-    ) -> Result<Heard> {
+    ) -> Result<TokenTranscription> {
         let features = self.front_end.features(samples);
         let total = features.segments().max(1) as f64;
-        let mut progress = |segments: usize| on_progress(segments as f64 / total);
-        let sequences = match &self.runner {
-            Runner::Cpu(network) => {
-                network.tokens(&features, options, &Default::default(), &mut progress)
-            }
-            #[cfg(feature = "cuda")]
-            Runner::Cuda(network, index) => {
-                crate::device::guarded(&self.device.to_string(), || {
-                    network.tokens(
-                        &features,
-                        options,
-                        &crate::device::cuda_device(*index),
-                        &mut progress,
-                    )
-                })?
-            }
-        };
+        let mut on_segments = |segments: usize| on_progress(segments as f64 / total);
+        let sequences = self.device.guard(|| {
+            self.network
+                .decode_all(&features, options, &mut on_segments)
+        })?;
         Ok(self.notes(features.starts_seconds, sequences))
     }
 
-    /// Features, hidden states, logits and tokens, for comparison with another implementation.
+    /// Decodes segments of any sources as one batch: `[job][channel]`. A last segment too short for
+    /// a frame has no channels. `keep_going` is called before each id; `false` stops, and the
+    /// sequences are incomplete then.
     ///
     /// # Errors
-    /// [`Error::Model`] if the request does not fit the model, [`Error::Device`] when the GPU fails.
-    pub fn trace(&self, features: &Features, request: &TraceRequest) -> Result<Vec<NamedTensor>> {
-        match &self.runner {
-            Runner::Cpu(network) => trace(network, features, request, &Default::default()),
-            #[cfg(feature = "cuda")]
-            Runner::Cuda(network, index) => {
-                crate::device::guarded(&self.device.to_string(), || {
-                    trace(
-                        network,
-                        features,
-                        request,
-                        &crate::device::cuda_device(*index),
-                    )
-                })?
+    /// [`Error::Device`] when the GPU fails; the model must be dropped then.
+    pub fn decode_segments(
+        &self,
+        jobs: &[&SegmentJob],
+        keep_going: &dyn Fn() -> bool,
+    ) -> Result<Vec<Vec<Sequence>>> {
+        let mut features = Features {
+            frames: self.front_end.frames(),
+            bands: self.front_end.bands(),
+            ..Features::default()
+        };
+        let mut tasks = Vec::with_capacity(jobs.len());
+        let mut has_frames = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let appended = append_features(&self.front_end, job, &mut features.values);
+            has_frames.push(appended);
+            if appended {
+                tasks.push(SegmentTask {
+                    source: &job.source,
+                    sensitivity: &job.sensitivity,
+                    memory_ids: &job.memory_ids,
+                });
             }
         }
+        let decoded = match tasks.is_empty() {
+            true => Vec::new(),
+            false => self
+                .device
+                .guard(|| self.network.decode(&features, &tasks, keep_going))?,
+        };
+        let mut decoded = decoded.into_iter();
+        let of_job = |has_frames: bool| match has_frames {
+            true => decoded.next().unwrap_or_default(),
+            false => Vec::new(),
+        };
+        Ok(has_frames.into_iter().map(of_job).collect())
     }
 
-    /// Turns decoded sequences, `[segment][channel]`, into notes.
-    pub fn notes(&self, starts_seconds: Vec<f64>, sequences: Vec<Vec<Sequence>>) -> Heard {
-        let mut heard = Heard {
+    /// Features, hidden states, logits and tokens, to compare with another implementation.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the request does not fit the model, [`Error::Device`] when the GPU
+    /// fails.
+    pub fn trace(&self, features: &Features, request: &TraceRequest) -> Result<Vec<NamedTensor>> {
+        self.device
+            .guard(|| self.network.trace(features, request))?
+    }
+
+    /// Runs the encoder on the first segment and waits for it: for benchmarks.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the GPU fails.
+    pub fn encode(&self, features: &Features) -> Result<EncodedSegment> {
+        let contexts = self.device.guard(|| self.network.encode(features))?;
+        Ok(EncodedSegment(contexts))
+    }
+
+    /// Decodes `steps` ids of each of `copies` copies of a segment, whether or not the sequences
+    /// end: for benchmarks.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the GPU fails.
+    pub fn decode_steps(
+        &self,
+        segment: &EncodedSegment,
+        copies: usize,
+        steps: usize,
+    ) -> Result<()> {
+        self.device
+            .guard(|| self.network.decode_steps(&*segment.0, copies, steps))
+    }
+
+    /// Turns decoded sequences, `[segment][channel]`, into notes. A segment may have fewer channels
+    /// than the model, or none: it adds nothing to the others.
+    pub fn notes(
+        &self,
+        starts_seconds: Vec<f64>,
+        sequences: Vec<Vec<Sequence>>,
+    ) -> TokenTranscription {
+        let mut out = TokenTranscription {
             starts_seconds,
             sequences,
-            ..Heard::default()
+            ..TokenTranscription::default()
         };
         let form = self.form();
-        let segments: Vec<Vec<SegmentTokens>> = heard
+        let segments: Vec<Vec<SegmentTokens>> = out
             .starts_seconds
             .iter()
-            .zip(&heard.sequences)
+            .zip(&out.sequences)
             .map(|(start, channels)| form.tokens(*start, channels))
             .collect();
-        match self.family {
+        match form.family {
             Family::Mt3 | Family::MrMt3 => {
                 let segments: Vec<SegmentTokens> = segments.into_iter().flatten().collect();
-                let decoded = decode::decode(&segments, form.decode_path());
-                heard.reference_notes = decoded.notes;
-                heard.invalid_events = decoded.invalid_events;
-                heard.dropped_events = decoded.dropped_events;
+                let decoded = mt3::parse(&segments, form.parse_rules());
+                out.reference_notes = decoded.notes;
+                out.invalid_events = decoded.invalid_events;
+                out.dropped_events = decoded.dropped_events;
             }
             Family::YourMt3 => {
-                let channels = segments.first().map_or(0, Vec::len);
-                let streams: Vec<Vec<SegmentTokens>> = (0..channels)
-                    .map(|channel| segments.iter().map(|all| all[channel].clone()).collect())
-                    // A channel that was not decoded says nothing, which is no fault.
-                    .filter(|segments: &Vec<SegmentTokens>| {
-                        segments.iter().any(|segment| !segment.ids.is_empty())
-                    })
-                    .collect();
-                let decoded = notes::decode(&streams);
-                heard.reference_notes = decoded.notes;
-                heard.faults = decoded.faults;
+                let decoded = yourmt3::parse(&channel_streams(segments));
+                out.reference_notes = decoded.notes;
+                out.faults = decoded.faults;
             }
         }
-        heard.notes = heard.reference_notes.iter().map(plain).collect();
-        heard.notes.sort_by(|a, b| {
+        out.notes = out.reference_notes.iter().map(plain).collect();
+        out.notes.sort_by(|a, b| {
             let key = |note: &Note| (note.is_drum, note.program, note.pitch);
             a.onset_seconds
                 .total_cmp(&b.onset_seconds)
                 .then_with(|| key(a).cmp(&key(b)))
         });
-        heard
+        out
     }
 }
 
-/// A note by the rules of [`Note`]: audible, drums without program.
-pub(super) fn plain(note: &Note) -> Note {
-    Note {
-        velocity: note.velocity.clamp(1, 127),
-        program: if note.is_drum { 0 } else { note.program },
-        ..*note
+/// Encoder output of one segment on the model's device.
+pub struct EncodedSegment(Box<dyn Any>);
+
+/// `[segment][channel]` to `[channel][segment]`, without the segments that a channel does not have, and
+/// without the channels that were not decoded.
+fn channel_streams(segments: Vec<Vec<SegmentTokens>>) -> Vec<Vec<SegmentTokens>> {
+    let channels = segments.iter().map(Vec::len).max().unwrap_or(0);
+    let mut streams = vec![Vec::with_capacity(segments.len()); channels];
+    for segment in segments {
+        for (stream, tokens) in streams.iter_mut().zip(segment) {
+            stream.push(tokens);
+        }
+    }
+    // A channel without tokens was not decoded: that is no fault of its segments.
+    streams.retain(|stream| stream.iter().any(|segment| !segment.ids.is_empty()));
+    streams
+}
+
+#[cfg(test)]
+mod tests {
+    use hitscribe_core::tokens::vocabulary::{EOS_ID, Event, Vocabulary};
+    use hitscribe_core::tokens::yourmt3::CHANNELS;
+
+    use super::*;
+
+    /// Stands in for a network of YourMT3, of which `notes` needs nothing but the family.
+    struct NoNetwork;
+
+    impl TokenNetwork for NoNetwork {
+        fn family(&self) -> Family {
+            Family::YourMt3
+        }
+
+        fn bands(&self) -> usize {
+            0
+        }
+
+        fn has_memory(&self) -> bool {
+            false
+        }
+
+        fn decode_all(
+            &self,
+            _: &Features,
+            _: &TokenOptions,
+            _: &mut dyn FnMut(usize) -> bool,
+        ) -> Vec<Vec<Sequence>> {
+            Vec::new()
+        }
+
+        fn decode(
+            &self,
+            _: &Features,
+            _: &[SegmentTask<'_>],
+            _: &dyn Fn() -> bool,
+        ) -> Vec<Vec<Sequence>> {
+            Vec::new()
+        }
+
+        fn trace(&self, _: &Features, _: &TraceRequest) -> Result<Vec<NamedTensor>> {
+            Ok(Vec::new())
+        }
+
+        fn encode(&self, _: &Features) -> Box<dyn Any> {
+            Box::new(())
+        }
+
+        fn decode_steps(&self, _: &dyn Any, _: usize, _: usize) {}
+    }
+
+    /// A segment with one drum hit in its last channel.
+    fn hit(vocabulary: Vocabulary) -> Vec<Sequence> {
+        let mut channels = vec![Sequence::default(); CHANNELS];
+        let events = [
+            Event::Tie,
+            Event::Shift(10),
+            Event::Velocity(1),
+            Event::Drum(36),
+        ];
+        let ids = events.map(|event| vocabulary.id(event)).into_iter();
+        channels[CHANNELS - 1] = Sequence {
+            ids: ids.chain([EOS_ID]).collect(),
+            ended: true,
+            ..Sequence::default()
+        };
+        channels
+    }
+
+    #[test]
+    fn segments_with_fewer_channels_are_segments_without_notes() {
+        let model = TokenModel {
+            network: Box::new(NoNetwork),
+            front_end: FrontEnd::new(FrontEndKind::YourMt3, 0),
+            device: Device::Cpu,
+        };
+        let hit = hit(Vocabulary::YOURMT3);
+        let onsets = |segments: &[Vec<Sequence>]| -> Vec<f64> {
+            let starts = (0..segments.len()).map(|n| 2.0 * n as f64).collect();
+            let out = model.notes(starts, segments.to_vec());
+            assert!(
+                out.notes
+                    .iter()
+                    .all(|note| note.is_drum && note.pitch == 36)
+            );
+            assert!(out.faults.is_empty(), "{:?}", out.faults);
+            out.notes.iter().map(|note| note.onset_seconds).collect()
+        };
+        let [none, few] = [Vec::new(), vec![Sequence::default(); 3]];
+        let alone = onsets(std::slice::from_ref(&hit));
+        assert_eq!(alone.len(), 1);
+        // As `decode_segments` returns it if the last segment has no frame.
+        assert_eq!(onsets(&[hit.clone(), none.clone()]), alone);
+        let later = alone[0] + 2.0;
+        assert_eq!(onsets(&[none, hit.clone(), few.clone()]), [later]);
+        assert_eq!(onsets(&[few, hit]), [later]);
+        assert!(onsets(&[]).is_empty());
     }
 }

@@ -1,39 +1,38 @@
 //! Intermediate values of a network, under the names of the golden packs.
 
-use burn::tensor::backend::Backend;
-use burn::tensor::{Device, Tensor};
-
-use crate::generate::family::{Network, batch, with_memory};
-use crate::generate::greedy::{GreedyOptions, Sequence, greedy, teacher_forced};
-use crate::mt3_family::layers::host;
-use crate::mt3_family::mt3;
-use crate::mt3_family::mt3::{MEMORY_IDS, Mt3};
-use crate::mt3_family::yourmt3;
-use crate::mt3_family::yourmt3::{YourMt3, YourMt3Trace};
+use burn_tensor::backend::Backend;
+use burn_tensor::{Device, Tensor};
 use hitscribe_core::error::{Error, Result};
 use hitscribe_core::features::mt3_family::Features;
 use hitscribe_core::tokens::vocabulary::PAD_ID;
 
-/// What is wanted besides features, encoder output and greedy tokens.
+use crate::generate::greedy::{GreedyOptions, Sequence, greedy, teacher_forced};
+use crate::generate::network::{Network, batch, with_memory};
+use crate::mt3_family::layers::to_host;
+use crate::mt3_family::mt3::{self, MEMORY_IDS, Mt3};
+use crate::mt3_family::yourmt3::{self, YourMt3, YourMt3Trace};
+
+/// What a trace has besides features, encoder output and greedy tokens.
 #[derive(Clone, Debug, Default)]
 pub struct TraceRequest {
-    /// Decoder inputs for teacher-forced logits, beginning with 0: one list for all channels, or one
-    /// for each.
+    /// Decoder inputs for teacher-forced logits, the first id 0: one list for all channels, or one
+    /// for each channel, all of the same length.
     pub teacher_ids: Vec<Vec<i32>>,
-    /// MR-MT3: ids that the memory for the teacher-forced logits is made from, with their leading 0.
+    /// MR-MT3: ids of the previous segment, with their leading 0, for the memory of the
+    /// teacher-forced logits.
     pub memory_ids: Option<Vec<i32>>,
-    /// Most ids per sequence; `None` for the model's own limit.
+    /// Longest sequence in ids; `None` for the model's own limit.
     pub max_ids: Option<usize>,
 }
 
 /// A tensor with a name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedTensor {
-    /// As in the packs.
+    /// Name, as in the golden packs.
     pub name: String,
-    /// Shape.
+    /// Its dimensions.
     pub shape: Vec<usize>,
-    /// Row-major values.
+    /// Values in row-major order.
     pub values: NamedValues,
 }
 
@@ -42,7 +41,7 @@ pub struct NamedTensor {
 pub enum NamedValues {
     /// Floats.
     F32(Vec<f32>),
-    /// Ids.
+    /// Token ids.
     I32(Vec<i32>),
 }
 
@@ -89,7 +88,7 @@ pub(super) fn trace<B: Backend>(
     let options = |limit: usize, first_id_can_end| GreedyOptions {
         max_ids: request.max_ids.unwrap_or(limit).min(limit),
         first_id_can_end,
-        constraint: None,
+        mask: None,
     };
     Ok(match network {
         Network::Mt3(model) => trace_mt3(
@@ -128,14 +127,14 @@ fn trace_mt3<B: Backend>(
     let mut logits = Vec::new();
     let mut sequences = Vec::new();
     let mut generated = Vec::new();
-    let mut memory_ids = Mt3::<B>::first_memory_ids();
+    let mut memory_ids = mt3::first_memory_ids();
     let given_memory = request
         .memory_ids
         .as_deref()
         .and_then(|ids| model.memory(ids));
     for segment in 0..segments {
         let encoded = model.encode(batch(features, segment, 1, device));
-        encoder_out.extend(host(encoded.clone()));
+        encoder_out.extend(to_host(encoded.clone()));
         let memory = model.memory(&memory_ids);
         if let Some(teacher_ids) = request.teacher_ids.first() {
             let context = match given_memory.clone().or(memory.clone()) {
@@ -150,7 +149,7 @@ fn trace_mt3<B: Backend>(
                 out.push(floats(
                     &format!("memory_seg{segment}"),
                     &[rows, width],
-                    host(memory),
+                    to_host(memory),
                 ));
                 let (sequence, next) = with_memory(model, encoded, &memory_ids, options);
                 generated.extend_from_slice(&next);
@@ -178,12 +177,12 @@ fn trace_mt3<B: Backend>(
     }
     if let Some(memory) = given_memory {
         let rows = memory.dims()[1];
-        out.push(floats("memory_block", &[rows, width], host(memory)));
+        out.push(floats("memory_block", &[rows, width], to_host(memory)));
     }
     if !generated.is_empty() {
         out.push(ids("generated_ids", &[segments, MEMORY_IDS], generated));
     }
-    // With the start id in front, -1 after the end.
+    // With the start id, and -1 after the end.
     let longest = sequences
         .iter()
         .map(|sequence| sequence.ids.len())
@@ -228,7 +227,7 @@ fn trace_yourmt3<B: Backend>(
         let mut inner = YourMt3Trace::default();
         let wanted = (segment == 0).then_some(&mut inner);
         let encoded = model.encode(batch(features, segment, 1, device), wanted);
-        encoder_out.extend(host(encoded.clone()));
+        encoder_out.extend(to_host(encoded.clone()));
         let contexts = model.contexts(encoded, &all);
         if segment == 0 {
             let rows = frames * encoder.latents;
@@ -249,7 +248,7 @@ fn trace_yourmt3<B: Backend>(
             out.push(floats(
                 "pre_decoder_seg0",
                 &contexts.dims(),
-                host(contexts.clone()),
+                to_host(contexts.clone()),
             ));
         }
         if let Some(first) = request.teacher_ids.first() {
@@ -277,7 +276,7 @@ fn trace_yourmt3<B: Backend>(
             logits,
         ));
     }
-    // Without the start id, 0 after the end, as long as the longest possible.
+    // Without the start id, and 0 after the end up to the longest possible length.
     let length = options.max_ids;
     let greedy_ids = sequences
         .iter()

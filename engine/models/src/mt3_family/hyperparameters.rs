@@ -1,15 +1,15 @@
-//! What the shapes in a checkpoint cannot tell: numbers of heads, length of the memory.
+//! Hyperparameters that do not follow from a checkpoint's shapes: attention heads, length of the
+//! memory.
 
 use std::path::Path;
 
-use serde_json::Value;
-
 use hitscribe_core::checkpoint::Checkpoint;
 use hitscribe_core::error::{Error, Result};
+use serde_json::Value;
 
-/// Settings of a network, each `None` where nothing was said.
+/// Hyperparameters that a checkpoint's shapes leave open; `None` where unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Settings {
+pub struct Hyperparameters {
     /// Attention heads of the T5 blocks.
     pub heads: Option<usize>,
     /// Width of a T5 attention head.
@@ -20,9 +20,9 @@ pub struct Settings {
     pub encoder_heads: Option<usize>,
 }
 
-impl Settings {
-    /// Reads a configuration: that of a T5 model (`num_heads`, `d_kv`, `segmem_length`), YourMT3's
-    /// (`model_cfg`), or an object with one of them under `config`.
+impl Hyperparameters {
+    /// Reads the configuration of a T5 model (`num_heads`, `d_kv`, `segmem_length`) or of YourMT3
+    /// (`model_cfg`), at the top level or under `config`.
     pub fn from_json(json: &Value) -> Self {
         let number = |value: &Value| {
             value
@@ -58,7 +58,7 @@ impl Settings {
         }
     }
 
-    /// Fills what is not said here from `other`.
+    /// These values, and those of `other` where unknown.
     pub fn or(self, other: Self) -> Self {
         Self {
             heads: self.heads.or(other.heads),
@@ -68,12 +68,12 @@ impl Settings {
         }
     }
 
-    /// The settings for a checkpoint: those in the file `explicit` if given, else in its own
-    /// hyper-parameters, else in `config.json` or `manifest.json` beside it.
+    /// The hyperparameters of a checkpoint: from the file `explicit` if given, else from the
+    /// checkpoint itself, else from `config.json` or `manifest.json` in its folder.
     ///
     /// # Errors
-    /// [`Error::Io`] or [`Error::Model`] if `explicit` cannot be read. Files beside the checkpoint
-    /// that are no JSON are passed over.
+    /// [`Error::Io`] or [`Error::Model`] if `explicit` cannot be read. Files in the checkpoint's
+    /// folder that are not JSON are ignored.
     pub fn find(checkpoint: &Checkpoint, explicit: Option<&Path>) -> Result<Self> {
         if let Some(path) = explicit {
             let text = std::fs::read_to_string(path).map_err(|source| Error::Io {
@@ -82,28 +82,28 @@ impl Settings {
             })?;
             let json = serde_json::from_str(&text).map_err(|error| Error::Model {
                 model: path.display().to_string(),
-                reason: format!("is no JSON: {error}"),
+                reason: format!("is not JSON: {error}"),
             })?;
             return Ok(Self::from_json(&json));
         }
-        let mut settings = Self::from_json(checkpoint.hyper_parameters());
+        let mut found = Self::from_json(checkpoint.hyper_parameters());
         for name in ["config.json", "manifest.json"] {
             let path = checkpoint.path().with_file_name(name);
             let json = std::fs::read_to_string(path)
                 .ok()
                 .and_then(|text| serde_json::from_str(&text).ok());
             if let Some(json) = json {
-                settings = settings.or(Self::from_json(&json));
+                found = found.or(Self::from_json(&json));
             }
         }
-        Ok(settings)
+        Ok(found)
     }
 
-    /// The number of heads for attention of total width `inner`. Without settings the published
-    /// models' head width of 64 is taken if it fits.
+    /// The number of heads for attention of total width `inner`. If unknown, heads have the
+    /// published models' width of 64, provided that it divides `inner`.
     ///
     /// # Errors
-    /// One line that says what is wrong.
+    /// The reason, in one line.
     pub(crate) fn heads_for(&self, inner: usize) -> Result<usize, String> {
         let fits = |heads: usize| heads > 0 && inner.is_multiple_of(heads);
         match (self.heads, self.head_size) {
@@ -111,10 +111,11 @@ impl Settings {
             (None, Some(size)) if size > 0 && inner.is_multiple_of(size) => Ok(inner / size),
             (None, None) if inner.is_multiple_of(64) && inner > 0 => Ok(inner / 64),
             (None, None) => Err(format!(
-                "attention has a total width of {inner}; how many heads that are is not in the file: give a config.json"
+                "the file does not have the number of heads for an attention width of {inner}: \
+                 give a config.json"
             )),
             _ => Err(format!(
-                "the configured heads do not divide the attention's width of {inner}"
+                "the configured heads do not divide the attention width of {inner}"
             )),
         }
     }

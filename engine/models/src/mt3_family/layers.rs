@@ -1,20 +1,15 @@
-//! Building blocks that the transformers share.
+//! Layers that the transformers share.
 
-use burn::tensor::activation::{sigmoid, softmax};
-use burn::tensor::backend::Backend;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn_tensor::activation::{sigmoid, softmax};
+use burn_tensor::backend::Backend;
+use burn_tensor::{Device, Int, Tensor, TensorData};
 
+use crate::device::is_cpu;
 use crate::mt3_family::load::Weights;
 
-/// Most rows for which the CPU's matrix product streams the weights as they lie. From one more row on
-/// it repacks them first, which costs three times as much (13 rows 45 ms, 12 rows 16 ms in MT3's
-/// decoder) until there are many rows to make up for it.
+/// Most rows for which the CPU's matrix product reads the weights in place. With more rows it packs
+/// them first, which pays only for many rows: in MT3's decoder 12 rows take 16 ms, 13 rows 45 ms.
 const UNPACKED_ROWS: usize = 12;
-
-/// Whether tensors of this backend live in the processor's own memory.
-pub(crate) fn is_cpu<B: Backend>() -> bool {
-    std::any::TypeId::of::<B>() == std::any::TypeId::of::<crate::device::Cpu>()
-}
 
 /// A linear map `y = x W + b`; `W` is `[in, out]`.
 #[derive(Clone, Debug)]
@@ -24,7 +19,7 @@ pub struct Linear<B: Backend> {
 }
 
 impl<B: Backend> Linear<B> {
-    /// From a matrix `[outputs, inputs]`, as PyTorch stores it, and a bias for each output.
+    /// From a matrix `[outputs, inputs]`, PyTorch's layout, and a bias for each output.
     pub fn new(
         stored: &[f32],
         inputs: usize,
@@ -91,7 +86,7 @@ impl<B: Backend> Linear<B> {
     }
 }
 
-/// Root-mean-square norm without mean and bias, as in T5.
+/// Root-mean-square norm without mean and bias, T5's layer norm.
 #[derive(Clone, Debug)]
 pub struct RmsNorm<B: Backend> {
     weight: Tensor<B, 1>,
@@ -107,7 +102,7 @@ impl<B: Backend> RmsNorm<B> {
         }
     }
 
-    /// Normalises over the last dimension, which has the size of the norm.
+    /// Normalises over the last dimension, which must have the size of the norm.
     pub fn forward<const D: usize>(&self, x: Tensor<B, D>) -> Tensor<B, D> {
         let mean_square = x.clone().powi_scalar(2).mean_dim(D - 1);
         x * mean_square.add_scalar(self.epsilon).sqrt().recip() * self.weight.clone().unsqueeze()
@@ -115,7 +110,7 @@ impl<B: Backend> RmsNorm<B> {
 }
 
 /// `gelu(a) * b` with the tanh form of GELU, `0.5 a (1 + tanh(sqrt(2/pi) (a + 0.044715 a^3)))`,
-/// written with the logistic function: `(1 + tanh u) / 2 = sigmoid(2 u)`.
+/// by way of the logistic function: `(1 + tanh u) / 2 = sigmoid(2 u)`.
 pub fn gated_gelu<B: Backend, const D: usize>(a: Tensor<B, D>, b: Tensor<B, D>) -> Tensor<B, D> {
     let twice_root = 2.0 * (2.0 / std::f64::consts::PI).sqrt();
     let square = a.clone() * a.clone();
@@ -139,7 +134,7 @@ pub fn join_heads<B: Backend>(x: Tensor<B, 4>) -> Tensor<B, 3> {
     x.swap_dims(1, 2).reshape([batch, rows, heads * size])
 }
 
-/// `softmax(q k^T) v` over `[batch, heads, rows, size]`, without scaling and mask.
+/// Attention `softmax(q k^T) v` over `[batch, heads, rows, size]`, without scale and mask.
 pub fn attend<B: Backend>(q: Tensor<B, 4>, k: Tensor<B, 4>, v: Tensor<B, 4>) -> Tensor<B, 4> {
     softmax(q.matmul(k.swap_dims(2, 3)), 3).matmul(v)
 }
@@ -153,7 +148,7 @@ pub fn embed<B: Backend>(table: &Tensor<B, 2>, ids: &[i32]) -> Tensor<B, 2> {
 
 /// Sinusoidal positions `[rows, 2 * inv_freq.len()]`: sines first, then cosines.
 ///
-/// The angles are rounded to f32 like the reference's, which matters for late rows.
+/// The angles are rounded to f32 like those of the reference, which matters for late rows.
 pub fn sinusoidal_positions<B: Backend>(
     inv_freq: &[f32],
     rows: usize,
@@ -171,8 +166,8 @@ pub fn sinusoidal_positions<B: Backend>(
     Tensor::from_data(TensorData::new(values, [rows, half * 2]), device)
 }
 
-/// The values of a tensor in row-major order as f32.
-pub(crate) fn host<B: Backend, const D: usize>(x: Tensor<B, D>) -> Vec<f32> {
+/// Copies a tensor from the device: its values in row-major order.
+pub(crate) fn to_host<B: Backend, const D: usize>(x: Tensor<B, D>) -> Vec<f32> {
     let data = x.into_data();
     match data.as_slice::<f32>() {
         Ok(values) => values.to_vec(),

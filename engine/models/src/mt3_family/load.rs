@@ -1,24 +1,23 @@
-//! Taking tensors out of a checkpoint while keeping account of what is missing or left over.
+//! Reads a network's tensors from a checkpoint and records missing and unused ones.
 
 use std::collections::BTreeSet;
 
-use burn::tensor::backend::Backend;
-use burn::tensor::{Device, Tensor, TensorData};
-
+use burn_tensor::backend::Backend;
+use burn_tensor::{Device, Tensor, TensorData};
 use hitscribe_core::checkpoint::Checkpoint;
 use hitscribe_core::error::{Error, Result};
 
-/// How well a checkpoint fitted a network.
+/// The tensors of a checkpoint that a network uses, and the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadReport {
-    /// Tensors that were used.
+    /// Number of tensors used.
     pub used: usize,
-    /// Tensors of the file that the network does not have.
+    /// Names of the tensors that the network does not have.
     pub unused: Vec<String>,
 }
 
-/// Reads the tensors of one network. Missing and mis-shaped tensors are collected, so that
-/// [`Weights::finish`] can name all of them at once.
+/// Reads the tensors of one network. [`Weights::finish`] reports all missing and mis-shaped tensors
+/// at once.
 pub struct Weights<'a, B: Backend> {
     checkpoint: &'a Checkpoint,
     prefix: String,
@@ -30,7 +29,7 @@ pub struct Weights<'a, B: Backend> {
 }
 
 impl<'a, B: Backend> Weights<'a, B> {
-    /// For a network whose keys all begin with `prefix` (which may be empty).
+    /// For a network whose keys all begin with `prefix`, which may be empty.
     pub fn new(checkpoint: &'a Checkpoint, prefix: &str, device: &Device<B>) -> Self {
         Self {
             checkpoint,
@@ -43,12 +42,12 @@ impl<'a, B: Backend> Weights<'a, B> {
         }
     }
 
-    /// The device that tensors are put on.
+    /// The device that the tensors go to.
     pub fn device(&self) -> &Device<B> {
         &self.device
     }
 
-    /// The values of tensor `name`, which must have `shape`; zeros if it cannot be had.
+    /// The values of the tensor `name`, which must have `shape`; zeros if it is missing.
     pub fn values(&mut self, name: &str, shape: &[usize]) -> Vec<f32> {
         let key = format!("{}{name}", self.prefix);
         let zeros = || vec![0.0; shape.iter().product()];
@@ -79,7 +78,7 @@ impl<'a, B: Backend> Weights<'a, B> {
         Tensor::from_data(TensorData::new(values, shape), &self.device)
     }
 
-    /// Notes that tensors whose name satisfies `test` are known and not needed (aliases, buffers).
+    /// Counts tensors whose names satisfy `test` as used: aliases and buffers that need no reading.
     pub fn ignore(&mut self, test: impl Fn(&str) -> bool) {
         let prefix = self.prefix.as_str();
         let known = self
@@ -89,7 +88,7 @@ impl<'a, B: Backend> Weights<'a, B> {
         self.used.extend(known.map(str::to_owned));
     }
 
-    /// Whether everything fitted.
+    /// Reports on the tensors read.
     ///
     /// # Errors
     /// [`Error::Model`] that names the missing and mis-shaped tensors, or the first read error.
@@ -121,7 +120,7 @@ impl<'a, B: Backend> Weights<'a, B> {
         if !reasons.is_empty() {
             if !unused.is_empty() {
                 reasons.push(format!(
-                    "{} are not known: {}",
+                    "{} are unknown: {}",
                     unused.len(),
                     some_of(&unused)
                 ));
@@ -138,7 +137,7 @@ impl<'a, B: Backend> Weights<'a, B> {
     }
 }
 
-/// The first names of a list that may be long.
+/// The first names of a list.
 fn some_of(names: &[String]) -> String {
     const SHOWN: usize = 12;
     let shown = names[..names.len().min(SHOWN)].join(", ");

@@ -1,10 +1,10 @@
-//! The mixture of experts that is the feed-forward layer of YourMT3's encoder.
+//! The mixture of experts: the feed-forward layer of YourMT3's encoder.
 
-use burn::tensor::activation::silu;
-use burn::tensor::backend::Backend;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn_tensor::activation::silu;
+use burn_tensor::backend::Backend;
+use burn_tensor::{Device, Int, Tensor, TensorData};
 
-use crate::mt3_family::layers::{Linear, host};
+use crate::mt3_family::layers::{Linear, to_host};
 use crate::mt3_family::load::Weights;
 
 #[derive(Clone, Debug)]
@@ -23,11 +23,11 @@ pub(super) struct MoeConfig {
     pub expert_size: usize,
     /// Number of experts.
     pub experts: usize,
-    /// Experts that each row goes through.
+    /// Experts per row.
     pub chosen_experts: usize,
 }
 
-/// Mixture of experts: each row goes through the few experts that its router prefers.
+/// A mixture of experts: each row passes through the few experts with its largest router logits.
 #[derive(Clone, Debug)]
 pub(super) struct Mixture<B: Backend> {
     router: Linear<B>,
@@ -56,14 +56,14 @@ impl<B: Backend> Mixture<B> {
         }
     }
 
-    /// `[rows, size]` to the same shape; `router_logits` gets `[rows, experts]`.
+    /// `[rows, size]` to the same shape. Stores the router's logits `[rows, experts]` if asked to.
     pub fn forward(&self, x: Tensor<B, 2>, router_logits: Option<&mut Vec<f32>>) -> Tensor<B, 2> {
         let device = x.device();
         let [rows, _] = x.dims();
-        let logits = host(self.router.rows(x.clone()));
+        let logits = to_host(self.router.rows(x.clone()));
         let mut own_rows: Vec<Vec<i32>> = vec![Vec::new(); self.experts.len()];
         let mut shares: Vec<Vec<f32>> = vec![Vec::new(); self.experts.len()];
-        // For each choice of each row: its expert, and its place among that expert's rows.
+        // For each choice of each row: the expert, and the row's index among that expert's rows.
         let mut places = vec![Vec::with_capacity(rows); self.chosen];
         for (row, logits) in logits.chunks_exact(self.experts.len().max(1)).enumerate() {
             for (choice, (expert, share)) in best_experts(logits, self.chosen).enumerate() {
@@ -110,7 +110,7 @@ fn indices<B: Backend>(rows: Vec<i32>, device: &Device<B>) -> Tensor<B, 1, Int> 
     Tensor::from_data(TensorData::new(rows, [count]), device)
 }
 
-/// The `count` experts with the largest logits and their shares.
+/// The `count` experts with the largest logits, and their softmax weights among themselves.
 fn best_experts(logits: &[f32], count: usize) -> impl Iterator<Item = (usize, f32)> {
     let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let exponentials: Vec<f32> = logits.iter().map(|logit| (logit - top).exp()).collect();

@@ -1,11 +1,11 @@
-//! The networks of MT3, MR-MT3 and YourMT3.
+//! The networks of MT3, MR-MT3 and YourMT3, generic over the backend.
 
-pub mod hyperparameters;
-pub mod layers;
-pub mod load;
+pub(crate) mod hyperparameters;
+pub(crate) mod layers;
+pub(crate) mod load;
 mod mixture_of_experts;
-pub mod mt3;
-pub mod perceiver;
-pub mod pre_encoder;
-pub mod t5;
-pub mod yourmt3;
+pub(crate) mod mt3;
+mod perceiver;
+mod pre_encoder;
+pub(crate) mod t5;
+pub(crate) mod yourmt3;

@@ -1,21 +1,21 @@
-//! MT3 as MT3-PyTorch publishes it, and MR-MT3, which adds a memory of the previous segment.
+//! MT3 as published by MT3-PyTorch, and MR-MT3, which adds a memory of the previous segment.
 
-use burn::tensor::backend::Backend;
-use burn::tensor::{Device, Tensor};
-
-use crate::mt3_family::hyperparameters::Settings;
-use crate::mt3_family::layers::{Linear, sinusoidal_positions};
-use crate::mt3_family::load::{LoadReport, Weights};
-use crate::mt3_family::t5::{Decoder, DecoderParts, Encoder, T5Config};
-use hitscribe_core::checkpoint::{Checkpoint, elements_of};
+use burn_tensor::backend::Backend;
+use burn_tensor::{Device, Tensor};
+use hitscribe_core::checkpoint::{Checkpoint, count_elements};
 use hitscribe_core::error::{Error, Result};
 use hitscribe_core::tokens::vocabulary::{EOS_ID, Event, Vocabulary};
 
-/// Most ids that one segment may have.
+use crate::mt3_family::hyperparameters::Hyperparameters;
+use crate::mt3_family::layers::{Linear, sinusoidal_positions};
+use crate::mt3_family::load::{LoadReport, Weights};
+use crate::mt3_family::t5::{Decoder, DecoderParts, Encoder, T5Config};
+
+/// Longest sequence of a segment in ids.
 pub const MAX_NEW_IDS: usize = 1024;
-/// Ids that MR-MT3's memory is made from.
+/// Ids of the previous segment that MR-MT3's memory encodes.
 pub const MEMORY_IDS: usize = 1024;
-/// Most positions of a sequence or a segment.
+/// Most positions of a sequence, or frames of a segment.
 const MAX_POSITIONS: usize = 1026;
 
 /// Sizes of an MT3 network.
@@ -31,26 +31,30 @@ pub struct Mt3Config {
     pub decoder_layers: usize,
     /// Number of ids.
     pub vocabulary_size: usize,
-    /// MR-MT3's memory, if there is one.
+    /// MR-MT3's memory; `None` for MT3.
     pub memory: Option<MemoryConfig>,
 }
 
 /// Sizes of MR-MT3's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryConfig {
-    /// Rows that are kept, at most [`MEMORY_IDS`]; 0 makes it plain MT3.
+    /// Encoded rows in the memory, at most [`MEMORY_IDS`]; 0 makes it plain MT3.
     pub rows: usize,
     /// Blocks of the memory encoder.
     pub layers: usize,
 }
 
 impl Mt3Config {
-    /// Tells the sizes from the shapes in a checkpoint; what shapes cannot tell (number of heads,
-    /// length of the memory) from `settings`.
+    /// Derives the sizes from a checkpoint's shapes, and the number of heads and the length of the
+    /// memory from `hyperparameters`.
     ///
     /// # Errors
-    /// [`Error::Model`] if the checkpoint does not look like MT3 or the settings do not fit it.
-    pub fn of(checkpoint: &Checkpoint, prefix: &str, settings: &Settings) -> Result<Self> {
+    /// [`Error::Model`] if the checkpoint is not MT3 or the hyperparameters do not fit it.
+    pub fn of(
+        checkpoint: &Checkpoint,
+        prefix: &str,
+        hyperparameters: &Hyperparameters,
+    ) -> Result<Self> {
         let wrong = |reason: String| Error::Model {
             model: checkpoint.path().display().to_string(),
             reason,
@@ -81,7 +85,7 @@ impl Mt3Config {
                 })
                 .count()
         };
-        let heads = settings.heads_for(inner).map_err(wrong)?;
+        let heads = hyperparameters.heads_for(inner).map_err(wrong)?;
         let blocks = T5Config {
             model_size,
             heads,
@@ -90,15 +94,15 @@ impl Mt3Config {
         };
         let (encoder_layers, decoder_layers) = (layers("encoder"), layers("decoder"));
         let memory_layers = layers("segmem_encoder");
-        let outside = elements_of(&[&[bands, model_size], &[2, vocabulary_size, model_size]]);
-        checkpoint.must_hold(
+        let outside = count_elements(&[&[bands, model_size], &[2, vocabulary_size, model_size]]);
+        checkpoint.check_capacity(
             outside
                 .saturating_add(blocks.elements(encoder_layers, 1))
                 .saturating_add(blocks.elements(decoder_layers, 2))
                 .saturating_add(blocks.elements(memory_layers, 1)),
         )?;
         let memory = (memory_layers > 0).then(|| MemoryConfig {
-            rows: settings.memory_rows.unwrap_or(64).min(MEMORY_IDS),
+            rows: hyperparameters.memory_rows.unwrap_or(64).min(MEMORY_IDS),
             layers: memory_layers,
         });
         Ok(Self {
@@ -131,7 +135,7 @@ struct Memory<B: Backend> {
 }
 
 impl<B: Backend> Mt3<B> {
-    /// Loads the network from a checkpoint whose keys begin with `prefix`.
+    /// Loads a network from a checkpoint whose keys begin with `prefix`.
     ///
     /// # Errors
     /// [`Error::Model`] with the list of tensors that are missing or have another shape.
@@ -171,7 +175,7 @@ impl<B: Backend> Mt3<B> {
             positions,
             config,
         };
-        // Aliases of tensors that were read above, and buffers.
+        // Aliases of tensors read above, and buffers.
         weights.ignore(|name| {
             name.ends_with(".embed_tokens.weight") || name.ends_with(".pos_emb.inv_freq")
         });
@@ -183,7 +187,7 @@ impl<B: Backend> Mt3<B> {
         &self.config
     }
 
-    /// Whether segments depend on the one before.
+    /// Whether a segment depends on the previous one.
     pub fn has_memory(&self) -> bool {
         self.memory.as_ref().is_some_and(|memory| memory.rows > 0)
     }
@@ -193,9 +197,7 @@ impl<B: Backend> Mt3<B> {
         &self.decoder
     }
 
-    /// Features `[batch, frames, bands]` to `[batch, frames, model]`.
-    ///
-    /// At most 1026 frames.
+    /// Encodes features `[batch, frames, bands]` to `[batch, frames, model]`; at most 1026 frames.
     pub fn encode(&self, features: Tensor<B, 3>) -> Tensor<B, 3> {
         self.encoder
             .forward(self.with_positions(self.projection.forward(features)))
@@ -206,7 +208,7 @@ impl<B: Backend> Mt3<B> {
         x + self.positions.clone().narrow(0, 0, rows).unsqueeze()
     }
 
-    /// The memory that the ids of the previous segment leave (with their leading 0): `[1, rows,
+    /// Encodes the ids of the previous segment, with their leading 0, to the memory `[1, rows,
     /// model]`; `None` for a network without memory.
     pub fn memory(&self, previous_ids: &[i32]) -> Option<Tensor<B, 3>> {
         let memory = self.memory.as_ref().filter(|memory| memory.rows > 0)?;
@@ -218,11 +220,11 @@ impl<B: Backend> Mt3<B> {
             .forward(self.with_positions(embedded.unsqueeze()));
         Some(encoded.slice([0..1, 0..memory.rows]))
     }
+}
 
-    /// What [`Self::memory`] takes for the first segment.
-    pub fn first_memory_ids() -> Vec<i32> {
-        vec![Vocabulary::MT3.id(Event::Tie), EOS_ID]
-    }
+/// The ids that [`Mt3::memory`] takes for the first segment.
+pub(crate) fn first_memory_ids() -> Vec<i32> {
+    vec![Vocabulary::MT3.id(Event::Tie), EOS_ID]
 }
 
 /// The prefix of an MT3 network's keys in a checkpoint: none, or `model.` as Lightning writes it.

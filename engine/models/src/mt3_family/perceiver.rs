@@ -1,13 +1,13 @@
-//! YourMT3's encoder: latents that attend to the spectrum of each frame, then to each other and over
-//! time, with a mixture of experts as feed-forward layer.
+//! YourMT3's encoder, a Perceiver-TF: latents attend to the spectrum of each frame, then to each
+//! other, then over time. The feed-forward layers are mixtures of experts.
 
-use burn::tensor::backend::Backend;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_tensor::backend::Backend;
+use burn_tensor::{Device, Tensor, TensorData};
+use hitscribe_core::checkpoint::count_elements;
 
-use crate::mt3_family::layers::{Linear, attend, host, join_heads, split_heads};
+use crate::mt3_family::layers::{Linear, attend, join_heads, split_heads, to_host};
 use crate::mt3_family::load::Weights;
 use crate::mt3_family::mixture_of_experts::{Mixture, MoeConfig};
-use hitscribe_core::checkpoint::elements_of;
 
 /// Added to the variance in every norm.
 const NORM_EPSILON: f64 = 1e-5;
@@ -15,17 +15,17 @@ const NORM_EPSILON: f64 = 1e-5;
 /// Sizes of the encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PerceiverConfig {
-    /// Number of latents; two make one channel of the decoder.
+    /// Number of latents; two form one channel of the decoder.
     pub latents: usize,
     /// Width of a latent.
     pub size: usize,
     /// Attention heads.
     pub heads: usize,
-    /// Features of a key: the pre-encoder's bins.
+    /// Features of a key, which are the pre-encoder's bins.
     pub key_features: usize,
     /// Blocks.
     pub blocks: usize,
-    /// Layers over the latents in each block.
+    /// Layers over the latents of a frame in each block.
     pub local_layers: usize,
     /// Layers over time in each block.
     pub temporal_layers: usize,
@@ -33,13 +33,13 @@ pub struct PerceiverConfig {
     pub experts: usize,
     /// Width of an expert.
     pub expert_size: usize,
-    /// Experts that each row uses.
+    /// Experts per row.
     pub chosen_experts: usize,
     /// Frames of a segment.
     pub frames: usize,
-    /// Angles of the rotary code: half of the dimensions that turn.
+    /// Angles of the rotary embedding: half of the rotated dimensions.
     pub rotary_angles: usize,
-    /// Layer norm with bias, or RMS norm.
+    /// Whether norms are layer norms with bias, or RMS norms.
     pub norm_has_bias: bool,
 }
 
@@ -57,11 +57,11 @@ impl PerceiverConfig {
         }
     }
 
-    /// Elements of the encoder's matrices, those of one block at least.
+    /// Elements of the encoder's matrices, at least those of one block.
     pub(super) fn elements(&self) -> u64 {
         let blocks = self.blocks.max(1);
         let layers = self.local_layers + self.temporal_layers;
-        elements_of(&[
+        count_elements(&[
             &[self.latents, self.size],
             &[2, blocks, self.size, self.size],
             &[2, blocks, self.size, self.key_features],
@@ -75,9 +75,9 @@ impl PerceiverConfig {
 /// Intermediate values of the encoder, for comparison with other implementations.
 #[derive(Debug, Default)]
 pub struct PerceiverTrace {
-    /// `[rows, experts]` of the first local layer.
+    /// The router's logits in the first local layer, `[rows, experts]`.
     pub first_router_logits: Vec<f32>,
-    /// `[frames, latents, size]` after each block, flat.
+    /// The output of each block, `[frames, latents, size]` flat.
     pub block_outputs: Vec<Vec<f32>>,
 }
 
@@ -111,14 +111,14 @@ impl<B: Backend> Norm<B> {
     }
 }
 
-/// The rotary position code of queries: pairs of neighbouring dimensions turn by an angle that grows
-/// with the position; in each head the first `2 * angles` dimensions.
+/// The rotary position embedding of queries: in the first `2 * angles` dimensions of each head,
+/// pairs of neighbouring dimensions are rotated by an angle proportional to the position.
 ///
-/// Turning (x0, x1) gives `(x0, x1) cos + (-x1, x0) sin`, and `(-x1, x0)` is a linear map of the query,
-/// which [`query_and_turned`] merges with the query's own weights.
+/// Rotating (x0, x1) gives `(x0, x1) cos + (-x1, x0) sin`. `(-x1, x0)` is a linear map of the
+/// query, which [`query_and_rotated`] merges with the query's weights.
 #[derive(Clone, Debug)]
 struct Rotary<B: Backend> {
-    /// `[1, rows * size]`, with the scale of the attention.
+    /// `[1, rows * size]`, times the scale of the attention.
     cos: Tensor<B, 2>,
     sin: Tensor<B, 2>,
 }
@@ -152,23 +152,23 @@ impl<B: Backend> Rotary<B> {
         }
     }
 
-    /// `query` and `turned` are `[batch, rows, size]`.
-    fn forward(&self, query: Tensor<B, 3>, turned: Tensor<B, 3>) -> Tensor<B, 3> {
+    /// `query` and `rotated`, by a quarter turn, are `[batch, rows, size]`.
+    fn forward(&self, query: Tensor<B, 3>, rotated: Tensor<B, 3>) -> Tensor<B, 3> {
         let [batch, rows, size] = query.dims();
         let flat = [batch, rows * size];
-        let sum = query.reshape(flat) * self.cos.clone() + turned.reshape(flat) * self.sin.clone();
+        let sum = query.reshape(flat) * self.cos.clone() + rotated.reshape(flat) * self.sin.clone();
         sum.reshape([batch, rows, size])
     }
 }
 
-/// Reads the layer that makes the queries, also with the map from (x0, x1) to (-x1, x0) behind it.
-fn query_and_turned<B: Backend>(
+/// Reads the layer for the queries: as it is, and followed by the map from (x0, x1) to (-x1, x0).
+fn query_and_rotated<B: Backend>(
     weights: &mut Weights<'_, B>,
     name: &str,
     config: &PerceiverConfig,
 ) -> [Linear<B>; 2] {
     let size = config.size;
-    let turned = |values: &[f32], width: usize| {
+    let rotated = |values: &[f32], width: usize| {
         let mut values = values.to_vec();
         for head in values.chunks_exact_mut(config.head_size() * width) {
             for pair in head.chunks_exact_mut(2 * width) {
@@ -181,8 +181,8 @@ fn query_and_turned<B: Backend>(
     };
     let weight = weights.values(&format!("{name}.weight"), &[size, size]);
     let bias = weights.values(&format!("{name}.bias"), &[size]);
-    let (turned_weight, turned_bias) = (turned(&weight, size), turned(&bias, 1));
-    [(weight, bias), (turned_weight, turned_bias)]
+    let (rotated_weight, rotated_bias) = (rotated(&weight, size), rotated(&bias, 1));
+    [(weight, bias), (rotated_weight, rotated_bias)]
         .map(|(weight, bias)| Linear::new(&weight, size, size, Some(bias), weights.device()))
 }
 
@@ -190,11 +190,11 @@ fn query_and_turned<B: Backend>(
 struct Attention<B: Backend> {
     heads: usize,
     query_norm: Norm<B>,
-    /// Of the keys, where they are not the queries.
+    /// The norm of the keys in cross attention.
     key_norm: Option<Norm<B>>,
     query: Linear<B>,
-    /// The query's pairs after a quarter turn, for the rotary code.
-    turned_query: Linear<B>,
+    /// The query's pairs rotated by a quarter turn.
+    rotated_query: Linear<B>,
     key: Linear<B>,
     value: Linear<B>,
     output: Linear<B>,
@@ -210,7 +210,7 @@ impl<B: Backend> Attention<B> {
         let size = config.size;
         let inner = format!("{name}.self");
         let keys = key_features.unwrap_or(size);
-        let [query, turned_query] = query_and_turned(weights, &format!("{inner}.query"), config);
+        let [query, rotated_query] = query_and_rotated(weights, &format!("{inner}.query"), config);
         Self {
             heads: config.heads,
             query_norm: Norm::load(
@@ -228,14 +228,14 @@ impl<B: Backend> Attention<B> {
                 )
             }),
             query,
-            turned_query,
+            rotated_query,
             key: Linear::load_with_bias(weights, &format!("{inner}.key"), keys, size),
             value: Linear::load_with_bias(weights, &format!("{inner}.value"), keys, size),
             output: Linear::load_with_bias(weights, &format!("{name}.output.dense"), size, size),
         }
     }
 
-    /// `x` (`[batch, rows, size]`) plus what it attends to: itself, or `keys`.
+    /// `x`, `[batch, rows, size]`, plus its attention to itself or to `keys`.
     fn forward(
         &self,
         x: Tensor<B, 3>,
@@ -247,8 +247,8 @@ impl<B: Backend> Attention<B> {
             (Some(keys), Some(norm)) => norm.forward(keys),
             _ => normed.clone(),
         };
-        let turned = self.turned_query.forward(normed.clone());
-        let q = rotary.forward(self.query.forward(normed), turned);
+        let rotated = self.rotated_query.forward(normed.clone());
+        let q = rotary.forward(self.query.forward(normed), rotated);
         let [q, k, v] = [q, self.key.forward(keys.clone()), self.value.forward(keys)]
             .map(|x| split_heads(x, self.heads));
         x + self.output.forward(join_heads(attend(q, k, v)))
@@ -398,7 +398,7 @@ impl<B: Backend> Perceiver<B> {
                 .swap_dims(1, 2)
                 .reshape([batch * frames, latents, size]);
             if let Some(trace) = trace.as_deref_mut() {
-                trace.block_outputs.push(host(x.clone()));
+                trace.block_outputs.push(to_host(x.clone()));
             }
         }
         if let (Some(trace), Some(logits)) = (trace, router_logits) {

@@ -1,40 +1,40 @@
-//! YourMT3's pre-encoder: residual blocks of 3x3 convolutions over the spectrogram, each of which
+//! YourMT3's pre-encoder: residual blocks of 3x3 convolutions over the spectrogram. Each block
 //! halves the number of bins.
 //!
-//! On a GPU the image goes through the backend's convolution. On the CPU each frame is a matrix
-//! `[bins, channels]`, and a convolution one matrix product per frame whose left side is a view of
-//! overlapping windows: no columns are copied, and a frame stays in the cache from one step to the
-//! next. Frames are spread over the threads.
+//! A GPU uses the backend's convolution. On the CPU each frame is a matrix `[bins, channels]`, and
+//! a convolution is one matrix product per frame, whose left side is a view of overlapping windows.
+//! That copies no columns, and a frame stays in the cache from one step to the next. Frames run in
+//! parallel.
 
-use burn::tensor::activation::relu;
-use burn::tensor::backend::Backend;
-use burn::tensor::module::{avg_pool2d, conv2d};
-use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Tensor, TensorData};
+use burn_tensor::activation::relu;
+use burn_tensor::backend::Backend;
+use burn_tensor::module::{avg_pool2d, conv2d};
+use burn_tensor::ops::ConvOptions;
+use burn_tensor::{Tensor, TensorData};
+use hitscribe_core::checkpoint::count_elements;
 use rayon::prelude::*;
 
-use crate::mt3_family::layers::is_cpu;
+use crate::device::is_cpu;
 use crate::mt3_family::load::Weights;
-use hitscribe_core::checkpoint::elements_of;
 
-/// Width and height of a kernel.
+/// Width and height of the kernels.
 const KERNEL: usize = 3;
-/// Added to the variance in the batch norms.
+/// Added to the variance in batch norms.
 const BATCH_NORM_EPSILON: f32 = 1e-5;
 
-/// Elements of the kernels of so many blocks.
+/// Elements of the kernels of `blocks` blocks.
 pub(super) fn elements(blocks: usize, channels: usize) -> u64 {
     let of_many_inputs = (2 * blocks).saturating_sub(1);
-    elements_of(&[
+    count_elements(&[
         &[KERNEL, KERNEL, channels],
         &[of_many_inputs, KERNEL, KERNEL, channels, channels],
     ])
 }
 
-/// A 3x3 convolution with the batch norm that follows it folded in.
+/// A 3x3 convolution with the following batch norm folded in.
 #[derive(Clone, Debug)]
 struct Convolution<B: Backend> {
-    /// `[bins x frames x inputs of the kernel, outputs]`, the inputs changing fastest.
+    /// `[bins * frames * inputs of the kernel, outputs]`, the inputs varying fastest.
     weight: Tensor<B, 2>,
     bias: Tensor<B, 1>,
 }
@@ -77,7 +77,7 @@ impl<B: Backend> Convolution<B> {
     }
 
     /// `[batch, inputs, frames, bins]` to `[batch, outputs, frames, bins]`.
-    fn of_image(&self, image: Tensor<B, 4>) -> Tensor<B, 4> {
+    fn on_image(&self, image: Tensor<B, 4>) -> Tensor<B, 4> {
         let [rows, outputs] = self.weight.dims();
         let kernel = self
             .weight
@@ -88,8 +88,8 @@ impl<B: Backend> Convolution<B> {
         conv2d(image, kernel, Some(self.bias.clone()), options)
     }
 
-    /// Frames `[bins, inputs]` to as many frames `[bins, outputs]`.
-    fn of_frames(&self, frames: &[Tensor<B, 2>]) -> Vec<Tensor<B, 2>> {
+    /// Frames `[bins, inputs]` to frames `[bins, outputs]`.
+    fn on_frames(&self, frames: &[Tensor<B, 2>]) -> Vec<Tensor<B, 2>> {
         let Some([_, inputs]) = frames.first().map(Tensor::dims) else {
             return Vec::new();
         };
@@ -105,7 +105,7 @@ impl<B: Backend> Convolution<B> {
                 near(Some(frame)),
                 near(Some(frame + 1)),
             ];
-            // The three frames beside each other, so that three bins of them lie in one piece.
+            // The three frames side by side, so that three bins of them are contiguous.
             let values = Tensor::cat(neighbours, 1);
             let [rows, width] = values.dims();
             let windows: Tensor<B, 2> =
@@ -125,7 +125,7 @@ fn with_silent_bins<B: Backend>(frame: &Tensor<B, 2>) -> Tensor<B, 2> {
     Tensor::cat(vec![silence.clone(), frame.clone(), silence], 0)
 }
 
-/// A 1x1 convolution, where the number of channels changes.
+/// A 1x1 convolution, for a block that changes the number of channels.
 #[derive(Clone, Debug)]
 struct Shortcut<B: Backend> {
     /// `[outputs, inputs, 1, 1]`.
@@ -134,12 +134,12 @@ struct Shortcut<B: Backend> {
 }
 
 impl<B: Backend> Shortcut<B> {
-    fn of_image(&self, image: Tensor<B, 4>) -> Tensor<B, 4> {
+    fn on_image(&self, image: Tensor<B, 4>) -> Tensor<B, 4> {
         let options = ConvOptions::new([1, 1], [0, 0], [1, 1], 1);
         conv2d(image, self.weight.clone(), Some(self.bias.clone()), options)
     }
 
-    fn of_frame(&self, frame: Tensor<B, 2>) -> Tensor<B, 2> {
+    fn on_frame(&self, frame: Tensor<B, 2>) -> Tensor<B, 2> {
         let [outputs, inputs, _, _] = self.weight.dims();
         let weight = self.weight.clone().reshape([outputs, inputs]).transpose();
         frame.matmul(weight) + self.bias.clone().unsqueeze()
@@ -154,23 +154,23 @@ struct Block<B: Backend> {
 }
 
 impl<B: Backend> Block<B> {
-    fn of_image(&self, image: Tensor<B, 4>) -> Tensor<B, 4> {
-        let inner = relu(self.first.of_image(image.clone()));
-        let outer = self.second.of_image(inner);
+    fn on_image(&self, image: Tensor<B, 4>) -> Tensor<B, 4> {
+        let inner = relu(self.first.on_image(image.clone()));
+        let outer = self.second.on_image(inner);
         let image = match &self.shortcut {
-            Some(shortcut) => shortcut.of_image(image),
+            Some(shortcut) => shortcut.on_image(image),
             None => image,
         };
         avg_pool2d(relu(outer + image), [1, 2], [1, 2], [0, 0], false, false)
     }
 
-    fn of_frames(&self, frames: Vec<Tensor<B, 2>>) -> Vec<Tensor<B, 2>> {
-        let mut inner = self.first.of_frames(&frames);
+    fn on_frames(&self, frames: Vec<Tensor<B, 2>>) -> Vec<Tensor<B, 2>> {
+        let mut inner = self.first.on_frames(&frames);
         inner.par_iter_mut().for_each(|frame| frame.inplace(relu));
-        let outer = self.second.of_frames(&inner);
+        let outer = self.second.on_frames(&inner);
         let end = |(outer, frame): (Tensor<B, 2>, Tensor<B, 2>)| {
             let frame = match &self.shortcut {
-                Some(shortcut) => shortcut.of_frame(frame),
+                Some(shortcut) => shortcut.on_frame(frame),
                 None => frame,
             };
             mean_of_bin_pairs(relu(outer + frame))
@@ -232,7 +232,7 @@ impl<B: Backend> PreEncoder<B> {
         let image = self
             .blocks
             .iter()
-            .fold(image, |image, block| block.of_image(image));
+            .fold(image, |image, block| block.on_image(image));
         image.swap_dims(1, 2)
     }
 
@@ -249,7 +249,7 @@ impl<B: Backend> PreEncoder<B> {
             let frames = self
                 .blocks
                 .iter()
-                .fold(frames, |frames, block| block.of_frames(frames));
+                .fold(frames, |frames, block| block.on_frames(frames));
             Tensor::stack::<3>(frames, 0)
         });
         Tensor::stack::<4>(segments.collect(), 0).swap_dims(2, 3)

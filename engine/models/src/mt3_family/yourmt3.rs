@@ -1,29 +1,29 @@
-//! YourMT3, the variant YPTF.MoE+Multi: convolutional pre-encoder, Perceiver-TF encoder with a
-//! mixture of experts, and one T5 decoder for 13 channels.
+//! YourMT3, variant YPTF.MoE+Multi: convolutional pre-encoder, Perceiver-TF encoder with mixtures
+//! of experts, one T5 decoder for 13 channels.
 
-use burn::tensor::backend::Backend;
-use burn::tensor::{Device, Tensor};
+use burn_tensor::backend::Backend;
+use burn_tensor::{Device, Tensor};
+use hitscribe_core::checkpoint::{Checkpoint, count_elements};
+use hitscribe_core::error::{Error, Result};
+use hitscribe_core::tokens::vocabulary::Vocabulary;
 
-use crate::mt3_family::hyperparameters::Settings;
-use crate::mt3_family::layers::{Linear, host};
+use crate::mt3_family::hyperparameters::Hyperparameters;
+use crate::mt3_family::layers::{Linear, to_host};
 use crate::mt3_family::load::{LoadReport, Weights};
 use crate::mt3_family::perceiver::{Perceiver, PerceiverConfig, PerceiverTrace};
 use crate::mt3_family::pre_encoder;
 use crate::mt3_family::pre_encoder::PreEncoder;
 use crate::mt3_family::t5::{Decoder, DecoderParts, T5Config};
-use hitscribe_core::checkpoint::{Checkpoint, elements_of};
-use hitscribe_core::error::{Error, Result};
-use hitscribe_core::tokens::vocabulary::Vocabulary;
 
 /// Frames of a segment.
 pub const FRAMES: usize = 110;
 /// Bins of the spectrogram.
 pub const BINS: usize = 1024;
-/// Most ids that one channel of a segment may have.
+/// Longest sequence of a channel of a segment in ids.
 pub const MAX_NEW_IDS: usize = 256;
 /// Attention heads of the published encoder.
 const PUBLISHED_ENCODER_HEADS: usize = 8;
-/// Experts that each row uses.
+/// Experts per row.
 const CHOSEN_EXPERTS: usize = 2;
 
 /// Sizes of the network.
@@ -46,11 +46,16 @@ pub struct YourMt3Config {
 }
 
 impl YourMt3Config {
-    /// Tells the sizes from the shapes in a checkpoint, and the numbers of heads from `settings`.
+    /// Derives the sizes from a checkpoint's shapes, and the numbers of heads from
+    /// `hyperparameters`.
     ///
     /// # Errors
-    /// [`Error::Model`] if the checkpoint does not look like YourMT3 or the settings do not fit it.
-    pub fn of(checkpoint: &Checkpoint, prefix: &str, settings: &Settings) -> Result<Self> {
+    /// [`Error::Model`] if the checkpoint is not YourMT3 or the hyperparameters do not fit it.
+    pub fn of(
+        checkpoint: &Checkpoint,
+        prefix: &str,
+        hyperparameters: &Hyperparameters,
+    ) -> Result<Self> {
         let wrong = |reason: String| Error::Model {
             model: checkpoint.path().display().to_string(),
             reason,
@@ -79,16 +84,18 @@ impl YourMt3Config {
         let convolution_blocks = count(&|n| format!("pre_encoder.0.blocks.{n}.conv1.weight"));
         let latents = dimensions("encoder.latent_array.latents")?;
         let [latents, size] = latents[..] else {
-            return Err(wrong("its latents are no matrix".into()));
+            return Err(wrong("its latents are not a matrix".into()));
         };
         if latents % 2 != 0 {
             return Err(wrong(format!(
-                "has {latents} latents, but a channel takes two"
+                "has {latents} latents; channels need an even number"
             )));
         }
         let block = "encoder.blocks.0";
         let mixture = format!("{block}.local_transformer.0.mlp");
-        let encoder_heads = settings.encoder_heads.unwrap_or(PUBLISHED_ENCODER_HEADS);
+        let encoder_heads = hyperparameters
+            .encoder_heads
+            .unwrap_or(PUBLISHED_ENCODER_HEADS);
         let rotary_angles = first("encoder.rotary_emb_sca.freqs")?;
         if size % encoder_heads != 0
             || 2 * rotary_angles > size / encoder_heads
@@ -124,7 +131,7 @@ impl YourMt3Config {
         let stack = "decoder.decoder";
         let model_size = first("pre_decoder.0.linear.weight")?;
         let inner = first(&format!("{stack}.block.0.layer.0.SelfAttention.q.weight"))?;
-        let heads = settings.heads_for(inner).map_err(wrong)?;
+        let heads = hyperparameters.heads_for(inner).map_err(wrong)?;
         let vocabulary_size = first("embed_tokens.weight")?;
         if vocabulary_size < Vocabulary::YOURMT3.size() {
             return Err(wrong(format!(
@@ -147,14 +154,14 @@ impl YourMt3Config {
             vocabulary_size,
             max_positions: first(&format!("{stack}.additive_pe.weight"))?,
         };
-        checkpoint.must_hold(config.elements())?;
+        checkpoint.check_capacity(config.elements())?;
         Ok(config)
     }
 
     /// Elements of the network's matrices.
     fn elements(&self) -> u64 {
         let model_size = self.decoder.model_size;
-        let between = elements_of(&[
+        let between = count_elements(&[
             &[2, self.encoder.size, model_size],
             &[2, self.vocabulary_size, model_size],
             &[self.max_positions, model_size],
@@ -174,9 +181,9 @@ impl YourMt3Config {
 /// Intermediate values, for comparison with other implementations.
 #[derive(Debug, Default)]
 pub struct YourMt3Trace {
-    /// `[batch, frames, bins, channels]` after the pre-encoder, flat.
+    /// Output of the pre-encoder, `[batch, frames, bins, channels]` flat.
     pub pre_encoder: Vec<f32>,
-    /// Of the encoder.
+    /// Values inside the encoder.
     pub encoder: PerceiverTrace,
 }
 
@@ -191,7 +198,7 @@ pub struct YourMt3<B: Backend> {
 }
 
 impl<B: Backend> YourMt3<B> {
-    /// Loads the network from a checkpoint whose keys begin with `prefix`.
+    /// Loads a network from a checkpoint whose keys begin with `prefix`.
     ///
     /// # Errors
     /// [`Error::Model`] with the list of tensors that are missing or have another shape.
@@ -240,7 +247,7 @@ impl<B: Backend> YourMt3<B> {
             pre_encoder,
             config,
         };
-        // The front end's window, counters of training, and repetitions of tensors read above.
+        // The front end's window, training counters, and copies of tensors read above.
         weights.ignore(|name| {
             name == "spectrogram.stft.window"
                 || name.ends_with(".num_batches_tracked")
@@ -259,23 +266,23 @@ impl<B: Backend> YourMt3<B> {
         &self.decoder
     }
 
-    /// Spectrograms `[batch, 110, 1024]` to `[batch, 110, latents, size]`.
+    /// Encodes spectrograms `[batch, 110, 1024]` to `[batch, 110, latents, size]`.
     pub fn encode(
         &self,
         spectrograms: Tensor<B, 3>,
         mut trace: Option<&mut YourMt3Trace>,
     ) -> Tensor<B, 4> {
-        // The channels are the keys of the encoder, the bins their features.
+        // The encoder's keys are the channels, their features the bins.
         let spectra = self.pre_encoder.forward(spectrograms);
         if let Some(trace) = trace.as_deref_mut() {
-            trace.pre_encoder = host(spectra.clone().swap_dims(2, 3));
+            trace.pre_encoder = to_host(spectra.clone().swap_dims(2, 3));
         }
         self.encoder
             .forward(spectra, trace.map(|trace| &mut trace.encoder))
     }
 
-    /// Encoder output `[batch, frames, latents, size]` to the decoder's contexts `[batch * channels,
-    /// frames, model]`, all channels of a segment together; of all channels, or of those listed.
+    /// Encoder output `[batch, frames, latents, size]` to the decoder's contexts of the given
+    /// channels, `[batch * channels, frames, model]`, all channels of a segment together.
     pub fn contexts(&self, encoded: Tensor<B, 4>, channels: &[usize]) -> Tensor<B, 3> {
         let [batch, frames, latents, size] = encoded.dims();
         let pairs = encoded

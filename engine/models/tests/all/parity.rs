@@ -1,17 +1,17 @@
-//! What the parity tests of the built-in networks share: a tensor pack holds the network, and audio,
-//! features and outputs as PyTorch computed them.
+//! What the parity tests of the built-in networks share: a tensor pack holds the network, and
+//! audio, features and outputs as PyTorch computed them.
 
 use std::sync::Arc;
 
-use hitscribe_core::features::log_bands::{FeatureStream, FrontEnd};
-use hitscribe_models::device::Device;
+use hitscribe_core::error::Result;
+use hitscribe_core::features::log_bands::{FeatureStream, LogBands};
 use hitscribe_models::frame::weights_file::{NetworkConfig, WeightsFile};
-use hitscribe_models::frame::{Architecture, StreamModel, StreamStep};
+use hitscribe_models::frame::{FrameNet, FrameStep};
 
-/// Largest difference allowed between outputs, in 32-bit floats on both sides.
+/// Largest difference of outputs, 32-bit floats on both sides.
 const OUTPUT_TOLERANCE: f32 = 1e-5;
 
-/// The same for features: bands far below a loud one carry the rounding of the transform.
+/// Largest difference of features: bands far below a loud one have the transform's rounding errors.
 const FEATURE_TOLERANCE: f32 = 5e-4;
 
 /// A tensor of the pack whose shape is `[any, row...]`.
@@ -33,10 +33,10 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     differences.fold(0.0, f32::max)
 }
 
-/// Features of the pack's audio equal those of PyTorch.
+/// Checks the features of the pack's audio against PyTorch.
 pub fn features_equal<C: NetworkConfig>(pack: &[u8]) {
     let weights = WeightsFile::<C>::parse(pack).unwrap();
-    let front_end = Arc::new(FrontEnd::new(weights.config.front_end().clone()));
+    let front_end = Arc::new(LogBands::new(weights.config.front_end().clone()));
     let audio = tensor(&weights, "check.audio", &[]);
     let mut features = Vec::new();
     let mut stream = FeatureStream::new(front_end);
@@ -47,57 +47,49 @@ pub fn features_equal<C: NetworkConfig>(pack: &[u8]) {
     assert!(difference < FEATURE_TOLERANCE, "{difference}");
 }
 
-/// Outputs of the whole passage, `row` values a frame, run in steps of `hop` frames.
-fn outputs<A: Architecture>(
-    model: &StreamModel<A>,
-    features: &[f32],
-    hop: usize,
-    row: usize,
-) -> Vec<f32> {
-    let config = model.config();
-    let frame_len = config.front_end().frame_len();
+/// Outputs of the whole passage, `row` values per frame, in steps of `hop` frames.
+fn outputs(net: &FrameNet, features: &[f32], hop: usize, row: usize) -> Vec<f32> {
+    let frame_len = net.front_end().config().frame_len();
     let frames = features.len() / frame_len;
     let mut padded = features.to_vec();
-    let steps = (frames + config.future_frames()).div_ceil(hop);
+    let steps = (frames + net.future_frames()).div_ceil(hop);
     padded.resize(steps * hop * frame_len, 0.0);
-    let mut state = model.new_state().unwrap();
+    let mut state = net.new_state().unwrap();
     let mut all = Vec::new();
     for features in padded.chunks(hop * frame_len) {
         let total_frames = Some(frames as u64);
-        let mut steps = [StreamStep {
+        let mut steps = [FrameStep {
             state: &mut state,
             features,
             total_frames,
         }];
-        all.append(&mut model.run(&mut steps).unwrap()[0]);
+        all.append(&mut net.run(&mut steps).unwrap()[0]);
     }
-    let first = config.future_frames() * row;
+    let first = net.future_frames() * row;
     all[first..first + frames * row].to_vec()
 }
 
-/// Outputs on the pack's features equal those of PyTorch, `[frames, row...]`, however many frames are
-/// run at once.
-pub fn outputs_equal<A: Architecture>(pack: &[u8], row: &[usize]) {
-    let weights = WeightsFile::<A::Config>::parse(pack).unwrap();
-    let model = StreamModel::<A>::load(pack, Device::Cpu).unwrap();
+/// Outputs on the pack's features equal those of PyTorch, `[frames, row...]`, however many frames
+/// are run at once.
+pub fn outputs_equal<C: NetworkConfig>(net: &FrameNet, pack: &[u8], row: &[usize]) {
+    let weights = WeightsFile::<C>::parse(pack).unwrap();
     let features = features_of(&weights);
     let expected = tensor(&weights, "check.outputs", row);
     let row = row.iter().product();
-    let whole = outputs(&model, &features, 256, row);
+    let whole = outputs(net, &features, 256, row);
     let difference = largest_difference(&whole, &expected);
     eprintln!("outputs: largest difference {difference:e}");
     assert!(difference < OUTPUT_TOLERANCE, "{difference}");
     for hop in [7, 32, 64, 100, 400] {
-        let difference = largest_difference(&outputs(&model, &features, hop, row), &whole);
+        let difference = largest_difference(&outputs(net, &features, hop, row), &whole);
         eprintln!("steps of {hop} frames: largest difference {difference:e}");
         assert!(difference < OUTPUT_TOLERANCE, "{difference}");
     }
 }
 
-/// A pack that is cut short, or whose layers are not as wide as it says, is an error that names the
-/// tensor `narrow`.
-pub fn damage_is_an_error<A: Architecture>(pack: &[u8], narrow: &str) {
-    let load = |bytes: &[u8]| StreamModel::<A>::load(bytes, Device::Cpu).map(|_| ());
+/// Checks that a truncated pack is an error, and that one with narrower layers than configured is an
+/// error that names the tensor `narrow`.
+pub fn damage_is_an_error(load: impl Fn(&[u8]) -> Result<()>, pack: &[u8], narrow: &str) {
     for length in [0, 7, 8, 100, pack.len() / 2, pack.len() - 1] {
         assert!(load(&pack[..length]).is_err(), "cut to {length} bytes");
     }

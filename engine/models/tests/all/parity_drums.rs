@@ -1,9 +1,11 @@
-//! The drum network in burn against PyTorch, on the tensor pack that `train/hitscribe_train/parity.py`
-//! writes.
+//! The drum network in burn against PyTorch, on the tensor pack that
+//! `train/hitscribe_train/parity.py` writes.
+
+use hitscribe_core::DrumClass;
+use hitscribe_models::device::Device;
+use hitscribe_models::frame::drums::{DrumConfig, DrumNet, VALUES_PER_CLASS};
 
 use super::parity;
-use hitscribe_core::DrumClass;
-use hitscribe_models::frame::drums::{DrumConfig, Drums, VALUES_PER_CLASS};
 
 const PACK: &[u8] = include_bytes!("../data/builtin_parity.safetensors");
 
@@ -14,10 +16,13 @@ fn features_equal_pytorch() {
 
 #[test]
 fn outputs_equal_pytorch_whatever_the_step() {
-    parity::outputs_equal::<Drums>(PACK, &[VALUES_PER_CLASS, DrumClass::ALL.len()]);
+    let net = DrumNet::load(PACK, Device::Cpu).unwrap();
+    let row = [VALUES_PER_CLASS, DrumClass::ALL.len()];
+    parity::outputs_equal::<DrumConfig>(net.frames(), PACK, &row);
 }
 
 #[test]
 fn damaged_weights_are_errors() {
-    parity::damage_is_an_error::<Drums>(PACK, "project.weight");
+    let load = |bytes: &[u8]| DrumNet::load(bytes, Device::Cpu).map(|_| ());
+    parity::damage_is_an_error(load, PACK, "project.weight");
 }

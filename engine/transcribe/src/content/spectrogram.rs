@@ -1,22 +1,22 @@
-//! The measurements behind an advice.
+//! A spectrogram, and the measurements on it.
 
-use realfft::RealFftPlanner;
+use hitscribe_core::features::fft::real_fft;
 
-use crate::content::ContentEvidence;
+use crate::content::evidence::ContentEvidence;
 
 const MAXIMUM_SECONDS: usize = 30;
 const WINDOW_SECONDS: f64 = 0.046;
 /// Windows overlap by three quarters.
 const HOPS_PER_WINDOW: usize = 4;
 const HIGHEST_HZ: f64 = 8000.0;
-/// Extents of the median filters.
+/// Lengths of the median filters.
 const MEDIAN_SECONDS: f64 = 0.2;
 const MEDIAN_HZ: f64 = 370.0;
 /// Frames this far below the loudest are silence: -40 dB.
 const ACTIVE_SHARE: f64 = 1e-4;
 /// Peaks below this are silence: -80 dBFS.
 const SILENT_PEAK: f32 = 1e-4;
-/// Sound begins here relative to the peak: -40 dB.
+/// Level of the first sound relative to the peak: -40 dB.
 const FIRST_SOUND: f32 = 0.01;
 
 /// Magnitudes up to 8 kHz, frame by frame.
@@ -44,7 +44,7 @@ impl Spectrogram {
             .min(start.saturating_add(MAXIMUM_SECONDS * sample_rate_hz as usize));
         let window = 1 << ((WINDOW_SECONDS * rate).log2().round().clamp(4.0, 16.0) as u32);
         let hop = window / HOPS_PER_WINDOW;
-        let fft = RealFftPlanner::<f32>::new().plan_fft_forward(window);
+        let fft = real_fft(window);
         let hann: Vec<f32> = (0..window)
             .map(|i| {
                 (0.5 - 0.5 * (std::f64::consts::TAU * i as f64 / window as f64).cos()) as f32 / peak
@@ -96,7 +96,7 @@ impl Spectrogram {
         }
     }
 
-    /// Wiener share of the vertical lines.
+    /// Share of the energy in vertical lines (Wiener filter).
     fn percussive_share(&self) -> f32 {
         let bins = self.frames[0].len();
         let reach_t = ((MEDIAN_SECONDS / self.frame_seconds / 2.0) as usize).max(1);
@@ -138,7 +138,7 @@ impl Spectrogram {
         (10.0 * (self.energy[t] + loudest * 1e-9).log10()) as f32
     }
 
-    /// Fall from just after an onset to 0.1 s later.
+    /// Fall of the level from just after an onset to 0.1 s later, in dB.
     fn decay_db(&self, onset: usize) -> f32 {
         let frames = |seconds: f64| onset + (seconds / self.frame_seconds).round() as usize;
         let last = self.frames.len() - 1;
@@ -151,13 +151,13 @@ impl Spectrogram {
     }
 }
 
-/// Beginnings of notes and hits: peaks of the rise of log magnitudes.
+/// Onsets of notes and hits: peaks of the rise of log magnitudes.
 struct Onsets {
     log: Vec<Vec<f32>>,
     at: Vec<usize>,
 }
 
-/// A bin rises by at least this in log units (about 4 dB well above the floor).
+/// Smallest rise of a bin in log units (about 4 dB well above the floor).
 const RISE: f32 = 0.5;
 
 impl Onsets {
@@ -215,7 +215,7 @@ fn median(mut values: Vec<f32>) -> f32 {
     *values.select_nth_unstable_by(middle, f32::total_cmp).1
 }
 
-/// Median of an iterator, in a buffer that is used again.
+/// Median of an iterator; the buffer saves allocations.
 fn median_of(buffer: &mut Vec<f32>, values: impl Iterator<Item = f32>) -> f32 {
     buffer.clear();
     buffer.extend(values);

@@ -1,13 +1,14 @@
-//! The levels of a source in the bands where drums live, in steps of a quarter of a millisecond.
+//! Band levels of a source in steps of a quarter of a millisecond, one band for each kind of drum.
 //!
-//! What velocities ([`super::velocity`]) and exact onsets ([`super::refine`]) are measured on.
+//! Velocities ([`super::velocity`]), onsets ([`super::onset_refinement`]) and the openness of
+//! hi-hats ([`super::hihat_openness`]) are measured on them.
 
 use std::collections::VecDeque;
 use std::f64::consts::TAU;
 
 use hitscribe_core::DrumClass;
 
-/// Each class is measured in one of these bands, in Hz.
+/// Band edges in Hz.
 const BANDS: [(f64, f64); 6] = [
     (30.0, 120.0),
     (150.0, 6_000.0),
@@ -22,7 +23,7 @@ pub const BAND_COUNT: usize = BANDS.len();
 /// Steps in a second.
 pub const STEPS_PER_SECOND: u32 = 4_000;
 
-/// Index of the band that hits of a class are measured in.
+/// Index of the band in which hits of a class are measured.
 pub const fn band_of(class: DrumClass) -> usize {
     match class {
         DrumClass::Kick => 0,
@@ -39,16 +40,16 @@ pub const fn band_of(class: DrumClass) -> usize {
     }
 }
 
-/// What is kept of one step.
+/// Levels of one step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Step {
-    /// Greatest absolute sample.
+    /// Largest absolute sample.
     pub peak: f32,
     /// Sum of squares in each band.
     pub energy: [f32; BAND_COUNT],
 }
 
-/// Follows the levels of one source. Samples go in as they come; results do not depend on the blocks.
+/// Measures the levels of one source. Results do not depend on how the samples are cut into blocks.
 pub struct BandLevels {
     filters: [BandPass; BAND_COUNT],
     samples_per_step: usize,
@@ -60,7 +61,7 @@ pub struct BandLevels {
 }
 
 impl BandLevels {
-    /// Levels before the first sample, at a whole number of samples per step.
+    /// No levels yet. The rate should be a multiple of [`STEPS_PER_SECOND`].
     pub fn new(sample_rate_hz: u32) -> Self {
         let rate_hz = f64::from(sample_rate_hz);
         Self {
@@ -94,14 +95,14 @@ impl BandLevels {
         }
     }
 
-    /// The steps from `from` up to `to`, as far as they are known.
+    /// The steps from `from` to before `to`, as far as they are known.
     pub fn steps(&self, from: i64, to: i64) -> impl Iterator<Item = &Step> {
         let index = |step: i64| step.saturating_sub_unsigned(self.first_step).max(0) as usize;
         let (from, to) = (index(from), index(to));
         self.past.iter().skip(from).take(to.saturating_sub(from))
     }
 
-    /// Energy of a band in one step; 0 where nothing is known.
+    /// Energy of a band in one step; 0 if the step is not known.
     pub fn energy(&self, band: usize, step: i64) -> f32 {
         usize::try_from(step.saturating_sub_unsigned(self.first_step))
             .ok()
@@ -109,8 +110,8 @@ impl BandLevels {
             .map_or(0.0, |step| step.energy[band])
     }
 
-    /// Lets go of everything before a step that nobody will ask for.
-    pub fn forget_before(&mut self, step: i64) {
+    /// Drops everything before a step.
+    pub fn drop_before(&mut self, step: i64) {
         while self.first_step < step.max(0) as u64 && self.past.pop_front().is_some() {
             self.first_step += 1;
         }
@@ -129,9 +130,9 @@ struct BandPass {
 
 impl BandPass {
     fn new(low_hz: f64, high_hz: f64, rate_hz: f64) -> Self {
-        // Edges bent to where the bilinear transform puts them.
-        let bent = |hz: f64| (TAU / 2.0 * (hz / rate_hz).min(0.49)).tan();
-        let (low, high) = (bent(low_hz), bent(high_hz));
+        // Prewarped for the bilinear transform.
+        let warped = |hz: f64| (TAU / 2.0 * (hz / rate_hz).min(0.49)).tan();
+        let (low, high) = (warped(low_hz), warped(high_hz));
         let (width, centre_squared) = (high - low, high * low);
         let a0 = 1.0 + width + centre_squared;
         Self {
@@ -156,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_do_not_depend_on_blocks_and_are_forgotten() {
+    fn steps_do_not_depend_on_blocks_and_are_dropped() {
         let samples: Vec<f32> = (0..3_210).map(|n| (n as f32 * 0.3).sin()).collect();
         let (mut whole, mut parts) = (BandLevels::new(32_000), BandLevels::new(32_000));
         whole.push(&samples);
@@ -165,7 +166,7 @@ mod tests {
         assert_eq!(steps(&whole).len(), 3_210 / 8);
         assert_eq!(steps(&whole), steps(&parts));
         let energy = whole.energy(1, 200);
-        whole.forget_before(150);
+        whole.drop_before(150);
         assert_eq!(whole.energy(1, 200), energy);
         assert!(energy > 0.0 && whole.energy(1, 149) == 0.0 && whole.energy(1, 9_999) == 0.0);
         assert_eq!(whole.steps(100, 160).count(), 10);

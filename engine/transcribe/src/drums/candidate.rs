@@ -1,17 +1,16 @@
-//! Candidates of peak picking, and the sensitivity that decides about them.
+//! Candidates of peak picking, and the sensitivity that selects among them.
 
 use hitscribe_core::DrumClass;
 
 const CLASSES: usize = DrumClass::ALL.len();
 
-/// How much is a hit: from 0 (only certain hits) to 1 (every suspicion); 0.5 is what the model was
-/// tuned for.
+/// From 0 (only certain notes) to 1 (every candidate); the models are calibrated for 0.5.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sensitivity {
     /// For all classes.
     pub overall: f32,
-    /// Added to it for single classes, by their index: -0.5 to 0.5. More of a class may cost its
-    /// rivals hits, since one stroke is one hit.
+    /// Offset for single drum classes, by their index, -0.5 to 0.5. More hits of a class may mean
+    /// fewer of its rivals, since one stroke is one hit.
     pub by_class: [f32; CLASSES],
 }
 
@@ -30,18 +29,18 @@ impl From<f32> for Sensitivity {
     }
 }
 
-/// What may be a hit, before it has a place in the audio.
+/// A peak of the model's onset curve that may be a hit.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pick {
-    /// What was struck.
+pub struct Candidate {
+    /// The drum.
     pub class: DrumClass,
-    /// When, in frames from the start of the passage, never negative.
+    /// Position in frames from the start of the passage, never negative.
     pub position_frames: f64,
-    /// Probability 0..=1 that the model gives to it.
+    /// The model's probability, 0..=1.
     pub confidence: f32,
     /// Logits above the calibrated threshold of its class.
     pub calibrated_excess: f32,
-    /// Logits above the threshold as the sensitivity moves it; not below minus
-    /// [`super::loudness_gate::most_help`] unless the calibrated one is above that.
+    /// Logits above the threshold for the present sensitivity. One of the two is at least minus
+    /// [`super::loudness_gate::max_bonus`].
     pub excess: f32,
 }

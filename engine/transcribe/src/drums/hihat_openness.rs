@@ -1,36 +1,35 @@
-//! How open a hi-hat was when it was struck, measured on how long it rings.
+//! How open a hi-hat was when it was struck, measured by how long it rings.
 //!
-//! A hat is not open or closed but anything between. Over recorded hats, the time in which the highs would
-//! fall by 60 dB goes from 0.2 s (pressed tight) over 0.3 to 0.7 s (closed), 1.3 s (half open, tight) and
-//! 3 s (half open) to 5 s and more (open).
+//! The decay time of the highs (60 dB) on recorded hats: 0.2 s pressed tight, 0.3 to 0.7 s closed,
+//! 1.3 s half open and tight, 3 s half open, 5 s and more open.
 
 use crate::drums::band_levels::{BandLevels, STEPS_PER_SECOND, band_of};
 use hitscribe_core::DrumClass;
 use hitscribe_core::note::MAX_OPENNESS;
 
-/// Decay times in seconds of a hat that is pressed tight and of one that is all open.
+/// Decay times in seconds of a hat that is pressed tight and of one that is fully open.
 const TIGHT_SECONDS: f64 = 0.2;
 const OPEN_SECONDS: f64 = 5.0;
 
-/// Energies are compared in windows of 15 ms: these for the stroke, the ones behind it for its ring.
+/// Energies are compared in windows of 15 ms: some for the stroke, those after them for its ring.
 const WINDOW_STEPS: i64 = 60;
-/// What rang before the stroke is looked for this far before its onset, which may be some ms late.
+/// The ring of earlier strokes is measured this long before the onset, which may be some ms late.
 const EARLIER_STEPS: i64 = 20;
-/// Steps before an onset that [`openness`] looks at.
+/// Steps before an onset that [`openness`] needs.
 pub const PAST_STEPS: i64 = EARLIER_STEPS + WINDOW_STEPS;
 const STROKE_WINDOWS: i64 = 3;
 const RING_WINDOWS: i64 = 7;
-/// A rise by more than this is another hit.
+/// A larger rise is another hit.
 const RISE: f64 = 2.0;
-/// The least drop that a decay is read from, in dB.
-const LEAST_DROP_DB: f64 = 0.5;
+/// Smallest drop in dB from which a decay time is computed.
+const MIN_DROP_DB: f64 = 0.5;
 
-/// Where the classes meet: a hat that the model calls closed is never more open than one that it calls open.
+/// Limit between the classes closed and open.
 const MIDDLE: f64 = MAX_OPENNESS as f64 / 2.0;
 
-/// Openness of the hat that was struck at `onset_seconds`, 0 (pressed tight) to [`MAX_OPENNESS`] (all open).
-/// `None` for everything that is not struck with a stick on a hat, and where too little can be heard. Needs
-/// the levels from [`PAST_STEPS`] before the onset to 150 ms after it.
+/// Openness of the hi-hat that was struck at `onset_seconds`, from 0 (pressed tight) to
+/// [`MAX_OPENNESS`] (fully open). None for other drums and the pedal, and where the stroke is too
+/// soft to measure. Needs the levels from [`PAST_STEPS`] before the onset to 150 ms after it.
 pub fn openness(levels: &BandLevels, class: DrumClass, onset_seconds: f64) -> Option<u8> {
     if !matches!(class, DrumClass::ClosedHat | DrumClass::OpenHat) {
         return None;
@@ -42,7 +41,7 @@ pub fn openness(levels: &BandLevels, class: DrumClass, onset_seconds: f64) -> Op
         steps.map(|step| f64::from(step.energy[band])).sum()
     };
     let energy = |window: i64| energy_from(onset + window * WINDOW_STEPS);
-    // What rang before rings on beneath it.
+    // Earlier strokes ring on beneath this one.
     let before = energy_from(onset - PAST_STEPS);
     let (loudest, stroke) = (0..STROKE_WINDOWS)
         .map(|window| (window, energy(window) - before))
@@ -59,7 +58,7 @@ pub fn openness(levels: &BandLevels, class: DrumClass, onset_seconds: f64) -> Op
         }
         last = ring;
         let seconds = ((window - loudest) * WINDOW_STEPS) as f64 / f64::from(STEPS_PER_SECOND);
-        let drop_db = (10.0 * (stroke / ring).log10()).max(LEAST_DROP_DB);
+        let drop_db = (10.0 * (stroke / ring).log10()).max(MIN_DROP_DB);
         decay_seconds = decay_seconds.max(60.0 * seconds / drop_db);
     }
     let share = (decay_seconds.max(TIGHT_SECONDS) / TIGHT_SECONDS).ln()
@@ -77,7 +76,8 @@ mod tests {
 
     const RATE_HZ: u32 = 32_000;
 
-    /// Bursts of noise at 0.25 s and `next_seconds` that fall by 60 dB in `decay_seconds`, over a tail.
+    /// Bursts of noise at 0.25 s and `next_seconds` that fall by 60 dB in `decay_seconds`, over a
+    /// tail.
     fn levels(decay_seconds: f32, next_seconds: f32, tail: f32) -> BandLevels {
         let mut state = 5u32;
         let samples: Vec<f32> = (0..RATE_HZ)
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_the_next_hit_nor_what_rang_before_opens_a_closed_hat() {
+    fn neither_the_next_hit_nor_an_earlier_one_opens_a_closed_hat() {
         let alone = openness(&levels(0.3, 9.0, 0.0), DrumClass::ClosedHat, 0.25);
         let alone = i16::from(alone.unwrap_or(255));
         for (next_seconds, tail) in [(0.33, 0.0), (0.37, 0.0), (9.0, 0.02), (0.35, 0.02)] {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_hat_or_cannot_be_heard_has_no_openness() {
+    fn other_drums_and_inaudible_strokes_have_no_openness() {
         let ringing = levels(1.0, 9.0, 0.0);
         assert_eq!(openness(&ringing, DrumClass::Crash, 0.25), None);
         assert_eq!(openness(&ringing, DrumClass::PedalHat, 0.25), None);

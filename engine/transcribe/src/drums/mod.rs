@@ -1,4 +1,4 @@
-//! From the drum network's outputs to hits: peak picking, exact onsets, velocities.
+//! From the outputs of the drum network to hits: peak picking, loudness gate, onsets, velocities.
 
 pub mod band_levels;
 pub mod candidate;

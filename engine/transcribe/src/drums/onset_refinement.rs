@@ -1,31 +1,31 @@
-//! Exact onsets: the model says which drum and roughly when, the audio says when exactly.
+//! Exact onsets: the model estimates, the audio decides.
 //!
-//! The model's frames are 8 ms apart, and its estimate between them moves by one or two milliseconds
-//! with the place of the frames on the audio. The steepest rise of the drum's band near the estimate
-//! does not move with anything but the sound.
+//! The model's frames are 8 ms apart, and its estimate between them shifts by one or two
+//! milliseconds with the position of the frames on the audio. The steepest rise in the drum's band
+//! near the estimate does not.
 
 use crate::drums::band_levels::{BandLevels, STEPS_PER_SECOND, band_of};
 use hitscribe_core::DrumClass;
 
-/// Farthest that an onset is moved, in seconds: less than half of the shortest time between two hits
-/// of one class.
+/// Most that an onset is moved, in seconds: less than half of the shortest time between two hits of
+/// one class.
 pub const MAX_MOVE_SECONDS: f64 = 0.006;
 
-/// Steps of the levels on each side of an instant whose energies are compared: 2 ms.
+/// Steps before and after an instant whose energies are compared: 2 ms.
 const SIDE_STEPS: i64 = 8;
-/// Steps before the estimate that [`refined_onset`] looks at.
+/// Steps before the estimate that [`refined_onset`] needs.
 pub const PAST_STEPS: i64 = max_move_steps() as i64 + 1 + SIDE_STEPS;
-/// Rises below this share of the loudest energy near by are noise.
+/// Rises below this share of the largest energy nearby are noise.
 const FLOOR: f64 = 0.1;
-/// How far from the estimate a rise must be to lose half a neper, in seconds.
+/// Distance from the estimate at which a rise counts half a neper less, in seconds.
 const DOUBT_SECONDS: f64 = 0.006;
 
 const fn max_move_steps() -> f64 {
     MAX_MOVE_SECONDS * STEPS_PER_SECOND as f64
 }
 
-/// The onset in seconds of a hit that the model has placed at `estimate_seconds`, at most
-/// [`MAX_MOVE_SECONDS`] away from there and never negative. Needs the levels from [`PAST_STEPS`]
+/// The onset in seconds of a hit that the model estimates at `estimate_seconds`: at most
+/// [`MAX_MOVE_SECONDS`] away from it, never negative. Needs the levels from [`PAST_STEPS`]
 /// before the estimate to 8 ms after it.
 pub fn refined_onset(levels: &BandLevels, class: DrumClass, estimate_seconds: f64) -> f64 {
     let band = band_of(class);
@@ -52,7 +52,7 @@ pub fn refined_onset(levels: &BandLevels, class: DrumClass, estimate_seconds: f6
     };
     let rises: Vec<f64> = (0..sums.len() - side).map(rise).collect();
     let best = (1..rises.len()).fold(0, |best, i| if rises[i] > rises[best] { i } else { best });
-    // Between the steps lies the top of the parabola through the three highest.
+    // Position between the steps: the vertex of the parabola through three of them.
     let fraction = match (best.checked_sub(1).map(|i| rises[i]), rises.get(best + 1)) {
         (Some(left), Some(&right)) => {
             let bend = left - 2.0 * rises[best] + right;
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_onset_is_found_from_any_estimate_near_by() {
+    fn the_onset_is_found_from_any_estimate_nearby() {
         for onset_ms in [400.0, 401.3, 402.66] {
             let levels = levels(onset_ms / 1000.0);
             for error_ms in [-5.0, -3.0, -1.0, 0.0, 0.7, 2.5, 5.0] {
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_and_the_ends_of_the_audio_move_nothing_far() {
+    fn in_silence_and_at_the_ends_onsets_stay_near_the_estimate() {
         let mut silent = BandLevels::new(RATE_HZ);
         silent.push(&[0.0; 3_200]);
         assert_eq!(refined_onset(&silent, DrumClass::Kick, 0.05), 0.05);

@@ -1,12 +1,12 @@
-//! The automatic filter of the MT3-PyTorch adapter of mt3-infer: rules on shares of instrument families.
+//! The automatic filter of the MT3-PyTorch adapter (mt3-infer): rules on the shares of instrument
+//! families.
 
 use std::fmt;
 
+use hitscribe_core::Note;
 use serde::Serialize;
 
-use hitscribe_core::Note;
-
-/// Notes by family, as the rules see them.
+/// Number of notes by family.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct InstrumentCounts {
     /// All notes.
@@ -19,7 +19,8 @@ pub struct InstrumentCounts {
     pub chromatic: usize,
 }
 
-/// Whether a note belongs to General MIDI's chromatic percussion (programs 8 to 15, from celesta to dulcimer).
+/// Whether a note belongs to General MIDI's chromatic percussion (programs 8 to 15, from celesta to
+/// dulcimer).
 pub(super) fn is_chromatic(note: &Note) -> bool {
     !note.is_drum && (8..=15).contains(&note.program)
 }
@@ -37,7 +38,7 @@ impl InstrumentCounts {
     }
 }
 
-/// The rule that applies, with the share that made it apply.
+/// A rule that applies, with the share that it depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AutoRule {

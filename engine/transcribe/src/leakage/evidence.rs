@@ -1,31 +1,31 @@
-//! Evidence that a pitched note is a drum hit in disguise, from the notes around it.
+//! Evidence that a pitched note is really a drum hit, from the notes around it.
 //!
-//! A model that mistakes a hit for a pitched note writes something short, on the same key again and again, at the time
-//! of a drum, as loud as that drum, in an instrument that has little else to say. A real part fills its time, moves
-//! over keys, and has a rhythm of its own. Each observation gives points; the sum decides.
+//! A hit that was transcribed as a pitched note is short, repeats one key, coincides with a drum
+//! and is as loud, in an instrument with few other notes. A real part is sustained, uses many keys,
+//! and has its own rhythm. Each observation gives points; their sum decides.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use hitscribe_core::Note;
 use serde::Serialize;
 
 use crate::leakage::auto::is_chromatic;
-use hitscribe_core::Note;
 
 /// Onsets closer than this are simultaneous.
 const SIMULTANEOUS_SECONDS: f64 = 0.025;
-/// From here on the points say that a note has leaked.
+/// Points from which a note is leakage.
 const LEAK_POINTS: f32 = 2.0;
-/// Velocities that differ by no more than this are alike.
+/// Largest difference of similar velocities.
 const ALIKE_VELOCITY: u8 = 8;
-/// A part with no other note this near is isolated.
+/// A note with no other of its program this near is isolated.
 const ISOLATION_SECONDS: f64 = 1.0;
 /// A program with at least this many notes in the window has a pattern.
 const PATTERN_NOTES: usize = 4;
-/// More programs than this with a handful of notes each are no band.
+/// With more programs than this, those with few notes are implausible.
 const SCATTERED_PROGRAMS: usize = 5;
 
-/// What speaks for (positive) and against (negative) a leaked hit, in points.
+/// Points for (positive) and against (negative) leakage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Evidence {
     /// A drum begins at the same time, and mostly so for its program.
@@ -34,7 +34,8 @@ pub struct Evidence {
     pub length: f32,
     /// It is as loud as the drum that it begins with, where dynamics vary.
     pub velocity: f32,
-    /// Its key is out of a real part's range, or its program stays on one or two keys; or moves over many.
+    /// Its key is out of a real part's range, or its program stays on one or two keys; or moves
+    /// over many.
     pub pitch: f32,
     /// Its program is silent around it, or fills the time.
     pub isolation: f32,
@@ -52,7 +53,7 @@ impl Evidence {
         self.clustering + self.length + self.velocity + self.pitch + self.isolation + self.family
     }
 
-    /// Whether the points suffice to call it leaked.
+    /// Whether the points suffice for leakage.
     pub fn is_leak(&self) -> bool {
         self.points() >= LEAK_POINTS
     }
@@ -87,7 +88,7 @@ struct Program {
     covered_until: f64,
 }
 
-/// What a window says about all its notes.
+/// Statistics of a window.
 pub(super) struct Context {
     /// Onset and velocity of drums, in order.
     drums: Vec<(f64, u8)>,
@@ -98,7 +99,7 @@ pub(super) struct Context {
 }
 
 impl Context {
-    /// Looks at a window whose notes are in order of onset.
+    /// The statistics of a window whose notes are in order of onset.
     pub(super) fn new(window: &[Note]) -> Self {
         let drums: Vec<(f64, u8)> = window
             .iter()
@@ -158,7 +159,7 @@ impl Context {
         let is_percussive =
             is_chromatic(note) || note.program == 47 || (112..=119).contains(&note.program);
         if self.drums.is_empty() && !is_percussive {
-            // Nothing to leak from.
+            // No drums, no leakage.
             return Evidence::default();
         }
         let keys = program.keys.count_ones();
@@ -198,7 +199,7 @@ impl Context {
         points + if is_scattered { 0.5 } else { 0.0 }
     }
 
-    /// Whether at least half of the pitched notes, and no less than four, are those of real parts.
+    /// Whether at least half of the pitched notes, and at least four, are not leakage.
     pub(super) fn is_real_mix(&self, window: &[Note]) -> bool {
         let pitched = window.iter().filter(|n| !n.is_drum);
         let (real, all) = pitched.fold((0, 0), |(real, all), n| {
@@ -259,7 +260,7 @@ fn repetition(keys: u32, count: usize) -> f32 {
 
 fn isolation(note: &Note, program: &Program, coverage: f64) -> f32 {
     let near = |t: &&f64| (**t - note.onset_seconds).abs() <= ISOLATION_SECONDS;
-    // The note itself is one of them.
+    // The note itself counts, too.
     if program.onsets.iter().filter(near).take(2).count() < 2 || coverage <= 0.3 {
         0.5
     } else if coverage >= 0.6 {

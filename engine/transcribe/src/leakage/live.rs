@@ -1,37 +1,41 @@
 //! The leakage filter of a live source.
 
-use crate::builtin::builtin_latency_samples;
-use crate::leakage::{RunningFilter, Settings, Strategy, Verdict, Window};
-use crate::session_config::SessionConfig;
-use crate::source::Source;
 use hitscribe_core::error::Result;
 use hitscribe_core::note::PlacedNote;
 
-/// What the verdict on a live note rests on: the passage before it, and the drums that begin with it.
+use crate::builtin::builtin_latency_samples;
+use crate::leakage::running::{RunningFilter, Window};
+use crate::leakage::strategy::{Settings, Strategy};
+use crate::leakage::verdict::Verdict;
+use crate::session_config::SessionConfig;
+use crate::source::Source;
+
+/// A verdict depends on the passage before the note and on the drums that begin with it.
 const WINDOW: Window = Window {
     behind_seconds: 8.0,
     ahead_seconds: 0.03,
 };
 
-/// What [`super::Session::latency_samples`] is for a session of the built-in model, and the time that the
-/// leakage filter waits for drums that begin with a note.
+/// Latency of a live session of the built-in models in samples:
+/// [`Session::latency_samples`](crate::Session::latency_samples) and the delay of the leakage
+/// filter.
 ///
 /// # Errors
-/// [`hitscribe_core::Error::Setting`] for an impossible sample rate or hop.
+/// [`hitscribe_core::Error::Setting`] for a sample rate that is out of range.
 pub fn live_latency_samples(config: &SessionConfig) -> Result<u64> {
     Ok(builtin_latency_samples(config)? + delay_samples(config.sample_rate_hz))
 }
 
-/// Samples by which the verdicts of [`LiveFilter`] come after the notes.
+/// Delay of [`LiveFilter`] in samples.
 pub fn delay_samples(sample_rate_hz: u32) -> u64 {
     (WINDOW.ahead_seconds * f64::from(sample_rate_hz)).ceil() as u64
 }
 
-/// Judges notes as they come out of a source's sessions. Positions are in the source's stream, so that a
-/// session may replace another within a passage.
+/// Judges the notes of a live source. Positions are those of the stream, so that one session may
+/// replace another within a passage.
 ///
-/// On a track of drums alone every pitched note is leakage; in a mix each is judged by its own evidence
-/// ([`Strategy::Smart`]), and real parts stay.
+/// On a track with only drums every pitched note is leakage. In a mix each is judged by its
+/// evidence ([`Strategy::Smart`]), and real parts stay.
 pub struct LiveFilter {
     filter: RunningFilter,
     sample_rate_hz: u32,
@@ -46,11 +50,11 @@ impl LiveFilter {
         }
     }
 
-    /// Takes notes in any order, all from `source`. Gives `out`, in order of onset, those whose verdict is
-    /// final, and whether they are leakage; returns how far the stream is settled now.
+    /// Takes notes of `source` in any order. Passes those with a final verdict to `out`, by onset,
+    /// with whether they are leakage. Returns the position up to which all notes have been passed.
     ///
-    /// Every note with an onset before `settled_samples` has been given. With `passage_ends` there are no
-    /// more: all verdicts are final, and a new passage begins.
+    /// Every note with an onset before `settled_samples` has been pushed. `passage_ends` makes all
+    /// verdicts final; a new passage can begin.
     pub fn push(
         &mut self,
         notes: &[PlacedNote],
@@ -73,9 +77,10 @@ impl LiveFilter {
             judged.append(&mut self.filter.finish());
         }
         for judged in judged {
-            // A hit that the filter would make a drum has no drum beside it: taken away it would be lost.
+            // A note that would become a drum has no drum beside it: removed, the hit would be
+            // lost.
             let is_leakage = matches!(judged.verdict, Verdict::Remove(_));
-            out(PlacedNote::of_note(&judged.note, rate_hz), is_leakage);
+            out(PlacedNote::from_note(&judged.note, rate_hz), is_leakage);
         }
         if passage_ends {
             settled_samples
@@ -85,9 +90,8 @@ impl LiveFilter {
     }
 }
 
-/// The notes of a whole passage in order of onset, each with whether it is leakage: as the filter of a live
-/// source judges them.
-pub fn judged(
+/// The notes of a whole passage by onset, each with whether it is leakage, as in live use.
+pub fn mark_leakage(
     notes: &[PlacedNote],
     sample_rate_hz: u32,
     source: Source,
@@ -107,7 +111,7 @@ pub fn judged(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::leakage::filter_running;
+    use crate::leakage::running::filter_running;
 
     const RATE_HZ: u32 = 44_100;
 
@@ -157,21 +161,22 @@ mod tests {
             let (now, later) = rest.split_at(split);
             rest = later;
             let before = out.len();
-            let told = filter.push(now, settled, settled >= end, source, |note, is_leakage| {
-                out.push((note, is_leakage));
-            });
+            let judged_until =
+                filter.push(now, settled, settled >= end, source, |note, is_leakage| {
+                    out.push((note, is_leakage));
+                });
             let due = notes
                 .iter()
-                .filter(|note| note.onset_samples < told)
+                .filter(|note| note.onset_samples < judged_until)
                 .count();
-            assert!(out.len() >= due, "{} of {due} at {told}", out.len());
+            assert!(out.len() >= due, "{} of {due} at {judged_until}", out.len());
             assert!(out[before..].is_sorted_by_key(|(note, _)| note.onset_samples));
         }
         out
     }
 
     #[test]
-    fn live_verdicts_are_those_of_the_whole_passage_for_any_hop() {
+    fn live_verdicts_equal_those_of_the_whole_passage_for_any_hop() {
         let raw = leaky_mix();
         let in_seconds: Vec<_> = raw.iter().map(|note| note.to_note(RATE_HZ)).collect();
         let verdicts = filter_running(&in_seconds, &Strategy::Smart.into(), WINDOW);

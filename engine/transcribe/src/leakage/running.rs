@@ -1,16 +1,19 @@
-//! The filter for live use: verdicts from a running window of one passage.
+//! The leakage filter on a running window of one passage.
 
 use std::cmp::Ordering;
 
-use crate::leakage::{Settings, Verdict, judge};
 use hitscribe_core::Note;
 
-/// How much of a passage a verdict may rest on.
+use crate::leakage::judge::judge;
+use crate::leakage::strategy::Settings;
+use crate::leakage::verdict::Verdict;
+
+/// The part of a passage that a verdict depends on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Window {
-    /// Seconds before a note's onset that are remembered.
+    /// Seconds before the onset of a note.
     pub behind_seconds: f64,
-    /// Seconds after a note's onset that are waited for: the delay after which its verdict is final.
+    /// Seconds after the onset of a note: the delay after which its verdict is final.
     pub ahead_seconds: f64,
 }
 
@@ -28,18 +31,18 @@ impl Default for Window {
 pub struct Judged {
     /// As it was pushed.
     pub note: Note,
-    /// What happens to it.
+    /// The verdict.
     pub verdict: Verdict,
 }
 
-/// At most this many notes before a note are looked at and remembered, however dense the music.
-const MAXIMUM_NOTES_BEHIND: usize = 1024;
-/// At most this many after it are looked at.
-const MAXIMUM_NOTES_AHEAD: usize = 256;
+/// Most notes before a note that are kept and used.
+const MAX_NOTES_BEHIND: usize = 1024;
+/// Most notes after a note that are used.
+const MAX_NOTES_AHEAD: usize = 256;
 
-/// Order of notes in a passage; ties are broken by everything a verdict can depend on, so that the order in which
-/// simultaneous notes arrive does not matter.
-pub(super) fn order(a: &Note, b: &Note) -> Ordering {
+/// Order of notes in a passage. Ties are broken by everything that a verdict can depend on, so that
+/// the order in which simultaneous notes arrive does not matter.
+fn order(a: &Note, b: &Note) -> Ordering {
     let key = |n: &Note| (n.is_drum, n.program, n.pitch, n.velocity);
     a.onset_seconds
         .total_cmp(&b.onset_seconds)
@@ -48,15 +51,15 @@ pub(super) fn order(a: &Note, b: &Note) -> Ordering {
         .then_with(|| a.confidence.total_cmp(&b.confidence))
 }
 
-/// Judges the notes of one passage as they come. Not for the audio thread: it allocates.
+/// Judges the notes of one passage as they arrive. Not for the audio thread: it allocates.
 ///
-/// A note's verdict depends on the notes from [`Window::behind_seconds`] before to [`Window::ahead_seconds`] after its
-/// onset and on nothing else, so it is the same however the notes are cut into pushes.
+/// A verdict depends only on the notes from [`Window::behind_seconds`] before to
+/// [`Window::ahead_seconds`] after the onset of the note, not on how they are pushed.
 #[derive(Clone, Debug)]
 pub struct RunningFilter {
     settings: Settings,
     window: Window,
-    /// Notes in order; the first `judged` of them have their verdict and are only remembered.
+    /// Notes in order, of which the first `judged` have their verdict.
     notes: Vec<Note>,
     judged: usize,
 }
@@ -72,15 +75,15 @@ impl RunningFilter {
         }
     }
 
-    /// Other settings for all notes that have no verdict yet.
+    /// Sets the settings for all notes that have no verdict yet.
     pub fn set_settings(&mut self, settings: Settings) {
         self.settings = settings;
     }
 
-    /// Takes notes in any order and returns, in order of onset, those whose verdict has become final.
+    /// Takes notes in any order and returns, by onset, those whose verdict has become final.
     ///
-    /// `complete_until_seconds`: every note with an onset before it has been pushed. A note that comes too late for
-    /// that promise is judged all the same, with the notes that are remembered.
+    /// Every note with an onset before `complete_until_seconds` has been pushed; one that is late
+    /// is judged with the notes that are left.
     pub fn push(&mut self, notes: &[Note], complete_until_seconds: f64) -> Vec<Judged> {
         self.notes.extend_from_slice(notes);
         self.notes[self.judged..].sort_by(order);
@@ -91,11 +94,11 @@ impl RunningFilter {
             }
             out.push(self.judge_next());
         }
-        self.forget();
+        self.drop_old();
         out
     }
 
-    /// The passage has ended: verdicts on everything that is left. The filter is then at the start of a new passage.
+    /// Ends the passage and returns the notes that are left. A new passage can begin.
     pub fn finish(&mut self) -> Vec<Judged> {
         let mut out = Vec::new();
         while self.judged < self.notes.len() {
@@ -110,10 +113,10 @@ impl RunningFilter {
         let note = self.notes[self.judged];
         let oldest = note.onset_seconds - self.window.behind_seconds;
         let latest = note.onset_seconds + self.window.ahead_seconds;
-        let behind = self.judged.saturating_sub(MAXIMUM_NOTES_BEHIND);
+        let behind = self.judged.saturating_sub(MAX_NOTES_BEHIND);
         let first =
             behind + self.notes[behind..self.judged].partition_point(|n| n.onset_seconds < oldest);
-        let ahead = (self.judged + 1 + MAXIMUM_NOTES_AHEAD).min(self.notes.len());
+        let ahead = (self.judged + 1 + MAX_NOTES_AHEAD).min(self.notes.len());
         // Strictly before: notes at exactly `latest` may still be missing.
         let after = self.judged + 1;
         let end = after + self.notes[after..ahead].partition_point(|n| n.onset_seconds < latest);
@@ -122,11 +125,11 @@ impl RunningFilter {
         Judged { note, verdict }
     }
 
-    fn forget(&mut self) {
-        let excess = self.judged.saturating_sub(MAXIMUM_NOTES_BEHIND);
+    fn drop_old(&mut self) {
+        let excess = self.judged.saturating_sub(MAX_NOTES_BEHIND);
         let oldest = match self.notes.get(self.judged) {
             Some(next) => next.onset_seconds - self.window.behind_seconds,
-            // What comes next is not known, only that it is not before the last note.
+            // The next note is not before the last one.
             None => self.notes.last().map_or(0.0, |n| n.onset_seconds) - self.window.behind_seconds,
         };
         let old = self.notes[..self.judged].partition_point(|n| n.onset_seconds < oldest);
@@ -136,14 +139,28 @@ impl RunningFilter {
     }
 }
 
+/// The verdicts of [`RunningFilter`] on all notes of a passage, in the order of `notes`.
+pub fn filter_running(notes: &[Note], settings: &Settings, window: Window) -> Vec<Verdict> {
+    let mut indices: Vec<usize> = (0..notes.len()).collect();
+    indices.sort_by(|&a, &b| order(&notes[a], &notes[b]));
+    let mut running = RunningFilter::new(*settings, window);
+    let mut judged = running.push(notes, f64::INFINITY);
+    judged.extend(running.finish());
+    let mut verdicts = vec![Verdict::Keep; notes.len()];
+    for (index, judged) in indices.into_iter().zip(judged) {
+        verdicts[index] = judged.verdict;
+    }
+    verdicts
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::leakage::Strategy;
+    use crate::leakage::strategy::Strategy;
     use hitscribe_core::DrumClass;
 
     #[test]
-    fn hours_of_notes_leave_memory_flat() {
+    fn memory_stays_bounded_over_hours() {
         let mut filter = RunningFilter::new(Strategy::Smart.into(), Window::default());
         for second in 0..20_000 {
             let notes: Vec<Note> = (0..20)
@@ -155,7 +172,7 @@ mod tests {
             filter.push(&notes, f64::from(second) + 1.0);
             assert!(
                 filter.notes.len() < 200,
-                "{} notes remembered",
+                "{} notes kept",
                 filter.notes.len()
             );
         }
@@ -163,7 +180,7 @@ mod tests {
         for _ in 0..20 {
             let burst = vec![Note::drum(DrumClass::Kick, 20_001.0, 90, 1.0); 500];
             filter.push(&burst, 20_002.0);
-            assert!(filter.notes.len() <= MAXIMUM_NOTES_BEHIND);
+            assert!(filter.notes.len() <= MAX_NOTES_BEHIND);
         }
     }
 }

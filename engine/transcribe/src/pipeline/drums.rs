@@ -1,33 +1,35 @@
-//! Drums of one source.
+//! The drum pipeline of one source: network, peak picking, loudness gate, onset, velocity,
+//! openness.
 
-use crate::drums::band_levels::{BandLevels, STEPS_PER_SECOND};
-use crate::drums::candidate::{Pick, Sensitivity};
-use crate::drums::hihat_openness;
-use crate::drums::hihat_openness::openness;
-use crate::drums::loudness_gate::LoudnessJudge;
-use crate::drums::onset_refinement;
-use crate::drums::onset_refinement::{MAX_MOVE_SECONDS, refined_onset};
-use crate::drums::peak_picking::{MAX_SHIFT_FRAMES, PickRules, Picker};
-use crate::drums::velocity::{StrengthMeter, VelocityScale, band_db};
-use crate::pipeline::frames::{FramePipeline, FrameStream, Loaded};
-use crate::session_config::SessionConfig;
 use hitscribe_core::error::Result;
-use hitscribe_core::features::log_bands::FrontEndConfig;
+use hitscribe_core::features::log_bands::LogBandsConfig;
 use hitscribe_core::note::{DRUM_NOTE_SECONDS, PlacedNote};
-use hitscribe_models::frame::drums::{DrumConfig, Drums};
+use hitscribe_models::frame::drums::{DrumConfig, DrumNet};
 use hitscribe_models::frame::weights_file::NetworkConfig;
 
-/// Farthest that an onset lies from the frame that it was found in, in frames of the model.
-fn reach_frames(front_end: &FrontEndConfig) -> f64 {
+use crate::drums::band_levels::{BandLevels, STEPS_PER_SECOND};
+use crate::drums::candidate::{Candidate, Sensitivity};
+use crate::drums::hihat_openness;
+use crate::drums::hihat_openness::openness;
+use crate::drums::loudness_gate::LoudnessGate;
+use crate::drums::onset_refinement;
+use crate::drums::onset_refinement::{MAX_MOVE_SECONDS, refined_onset};
+use crate::drums::peak_picking::{MAX_SHIFT_FRAMES, PeakPicker, PickRules};
+use crate::drums::velocity::{StrengthMeter, VelocityScale, band_db};
+use crate::pipeline::frames::{FramePipeline, FrameStream};
+use crate::session_config::SessionConfig;
+
+/// Largest distance between an onset and the frame it was picked from, in frames of the model.
+fn reach_frames(front_end: &LogBandsConfig) -> f64 {
     let frames_per_second = f64::from(front_end.sample_rate_hz) / front_end.hop_samples as f64;
     MAX_SHIFT_FRAMES + MAX_MOVE_SECONDS * frames_per_second
 }
 
 pub(crate) struct DrumPipeline {
-    stream: FrameStream<Drums>,
-    picker: Picker,
+    stream: FrameStream,
+    picker: PeakPicker,
     levels: BandLevels,
-    judge: LoudnessJudge,
+    gate: LoudnessGate,
     meter: StrengthMeter,
     velocities: VelocityScale,
     reach_frames: f64,
@@ -36,13 +38,13 @@ pub(crate) struct DrumPipeline {
 }
 
 impl DrumPipeline {
-    pub(crate) fn new(loaded: &Loaded<Drums>, config: &SessionConfig) -> Result<Self> {
-        let model = loaded.model.config();
+    pub(crate) fn new(network: &DrumNet, config: &SessionConfig) -> Result<Self> {
+        let model = network.config();
         Ok(Self {
-            stream: FrameStream::new(loaded, config.hop_frames)?,
-            picker: Picker::new(&model.thresholds, PickRules::default()),
+            stream: FrameStream::new(network.frames(), config.hop_frames)?,
+            picker: PeakPicker::new(&model.thresholds, PickRules::default()),
             levels: BandLevels::new(model.front_end.sample_rate_hz),
-            judge: LoudnessJudge::default(),
+            gate: LoudnessGate::default(),
             meter: StrengthMeter::default(),
             velocities: VelocityScale::default(),
             reach_frames: reach_frames(&model.front_end),
@@ -51,8 +53,8 @@ impl DrumPipeline {
         })
     }
 
-    /// Samples of the model's rate from a hit to the last one that must be in: its way to its frame, the
-    /// frames that decide whether it is a peak, the model's context, the rest of the step, the front end.
+    /// Latency in samples of the model's rate: onset shift, peak look-ahead, model look-ahead, hop
+    /// and front-end look-ahead.
     pub(crate) fn latency_samples(model: &DrumConfig, hop_frames: usize) -> usize {
         let frames = reach_frames(&model.front_end).ceil() as usize
             + PickRules::default().lookahead_frames()
@@ -71,7 +73,7 @@ impl DrumPipeline {
         self.stream.push(samples);
     }
 
-    /// Every note with an onset before this time is out.
+    /// Every note with an onset before this time has been given out.
     pub(crate) fn settled_seconds(&self) -> f64 {
         let frames = self.picker.next_frame() as f64 - self.reach_frames;
         frames.max(0.0) * self.stream.frame_seconds()
@@ -81,50 +83,50 @@ impl DrumPipeline {
         notes.append(&mut self.notes);
     }
 
-    fn place(&mut self, pick: &Pick) {
-        // All that is looked at is in: the model's context reaches further.
-        let estimate_seconds = pick.position_frames * self.stream.frame_seconds();
-        let onset_seconds = refined_onset(&self.levels, pick.class, estimate_seconds);
-        let level_db = band_db(&self.levels, pick.class, onset_seconds);
-        if !self.judge.is_hit(pick, level_db) {
+    fn place(&mut self, candidate: &Candidate) {
+        // These levels are known: the model's look-ahead reaches further.
+        let estimate_seconds = candidate.position_frames * self.stream.frame_seconds();
+        let onset_seconds = refined_onset(&self.levels, candidate.class, estimate_seconds);
+        let level_db = band_db(&self.levels, candidate.class, onset_seconds);
+        if !self.gate.is_hit(candidate, level_db) {
             return;
         }
         let strength_db = self
             .meter
-            .strength_db(&self.levels, pick.class, onset_seconds);
+            .strength_db(&self.levels, candidate.class, onset_seconds);
         let length = self.sample_rate_hz * DRUM_NOTE_SECONDS;
         self.notes.push(PlacedNote {
             onset_samples: (onset_seconds * self.sample_rate_hz).round() as u64,
             length_samples: length.round().max(1.0) as u64,
-            pitch: pick.class.gm_note(),
+            pitch: candidate.class.gm_note(),
             velocity: self.velocities.velocity(strength_db),
             program: 0,
             is_drum: true,
-            openness: openness(&self.levels, pick.class, onset_seconds),
-            confidence: pick.confidence,
+            openness: openness(&self.levels, candidate.class, onset_seconds),
+            confidence: candidate.confidence,
         });
     }
 }
 
-impl FramePipeline<Drums> for DrumPipeline {
-    fn stream(&self) -> &FrameStream<Drums> {
+impl FramePipeline for DrumPipeline {
+    fn stream(&self) -> &FrameStream {
         &self.stream
     }
 
-    fn stream_mut(&mut self) -> &mut FrameStream<Drums> {
+    fn stream_mut(&mut self) -> &mut FrameStream {
         &mut self.stream
     }
 
     fn receive(&mut self, outputs: &[f32]) {
-        let mut picks = Vec::new();
+        let mut candidates = Vec::new();
         for frame in self.stream.receive(outputs) {
-            self.picker.push(frame, &mut picks);
+            self.picker.push(frame, &mut candidates);
         }
         if self.stream.is_complete() {
-            self.picker.finish(&mut picks);
+            self.picker.finish(&mut candidates);
         }
-        for pick in &picks {
-            self.place(pick);
+        for candidate in &candidates {
+            self.place(candidate);
         }
         let settled_frames = self.picker.next_frame() as f64 - self.reach_frames;
         let settled_step =
@@ -132,7 +134,6 @@ impl FramePipeline<Drums> for DrumPipeline {
         let needed_steps = onset_refinement::PAST_STEPS
             .max(StrengthMeter::PAST_STEPS)
             .max(hihat_openness::PAST_STEPS);
-        self.levels
-            .forget_before(settled_step as i64 - needed_steps);
+        self.levels.drop_before(settled_step as i64 - needed_steps);
     }
 }

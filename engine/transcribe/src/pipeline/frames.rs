@@ -1,102 +1,72 @@
-//! One network listening to one source: samples to features, features to steps on a grid that starts with
-//! the first sample.
+//! A frame-by-frame network on one source: samples to features, features to steps on a grid that
+//! begins with the first sample.
 
 use std::sync::Arc;
 
 use hitscribe_core::error::Result;
-use hitscribe_core::features::log_bands::{FeatureStream, FrontEnd};
-use hitscribe_models::device::Device;
-use hitscribe_models::frame::weights_file::NetworkConfig;
-use hitscribe_models::frame::{Architecture, StreamModel, StreamState, StreamStep};
+use hitscribe_core::features::log_bands::FeatureStream;
+use hitscribe_models::frame::{FrameNet, FrameState, FrameStep};
 
-/// A network that is ready to listen, shared by all sessions.
-pub(crate) struct Loaded<A: Architecture> {
-    pub(crate) model: StreamModel<A>,
-    front_end: Arc<FrontEnd>,
-}
+/// The pipeline of one source with a frame-by-frame network.
+pub(crate) trait FramePipeline {
+    fn stream(&self) -> &FrameStream;
 
-impl<A: Architecture> Loaded<A> {
-    /// Loads a model and, on a GPU, runs it once: only then is it known to work.
-    ///
-    /// # Errors
-    /// [`hitscribe_core::Error::Model`] for damaged weights, [`hitscribe_core::Error::Device`].
-    pub(crate) fn new(bytes: &[u8], device: Device) -> Result<Self> {
-        const FRAMES: usize = 32;
-        let model = StreamModel::<A>::load(bytes, device)?;
-        let front_end = model.config().front_end().clone();
-        if device != Device::Cpu {
-            let features = vec![0.0; FRAMES * front_end.frame_len()];
-            let mut state = model.new_state()?;
-            model.run(&mut [StreamStep {
-                state: &mut state,
-                features: &features,
-                total_frames: None,
-            }])?;
-        }
-        let front_end = Arc::new(FrontEnd::new(front_end));
-        Ok(Self { model, front_end })
-    }
-}
+    fn stream_mut(&mut self) -> &mut FrameStream;
 
-/// What listens to a source with a network of kind `A`.
-pub(crate) trait FramePipeline<A: Architecture> {
-    fn stream(&self) -> &FrameStream<A>;
-
-    fn stream_mut(&mut self) -> &mut FrameStream<A>;
-
-    /// Turns the outputs of a step into notes.
+    /// Converts the outputs of a step to notes.
     fn receive(&mut self, outputs: &[f32]);
 }
 
-/// Runs one step of every ear that is ready, as one batch for each length of step.
-pub(crate) fn run_ready<A: Architecture, E: FramePipeline<A>>(
-    loaded: &Loaded<A>,
-    mut ears: Vec<&mut E>,
+/// Runs a step of every pipeline that is ready, in one batch for each hop size.
+pub(crate) fn run_ready(
+    network: &FrameNet,
+    mut pipelines: Vec<&mut impl FramePipeline>,
 ) -> Result<()> {
-    ears.retain(|ear| ear.stream().is_ready());
-    ears.sort_by_key(|ear| ear.stream().hop_frames);
-    for batch in ears.chunk_by_mut(|a, b| a.stream().hop_frames == b.stream().hop_frames) {
-        let steps = batch.iter_mut().map(|ear| ear.stream_mut().step());
-        let outputs = loaded.model.run(&mut steps.collect::<Vec<_>>())?;
-        for (ear, outputs) in batch.iter_mut().zip(outputs) {
-            ear.receive(&outputs);
+    pipelines.retain(|pipeline| pipeline.stream().is_ready());
+    pipelines.sort_by_key(|pipeline| pipeline.stream().hop_frames);
+    for batch in pipelines.chunk_by_mut(|a, b| a.stream().hop_frames == b.stream().hop_frames) {
+        let steps = batch
+            .iter_mut()
+            .map(|pipeline| pipeline.stream_mut().step());
+        let outputs = network.run(&mut steps.collect::<Vec<_>>())?;
+        for (pipeline, outputs) in batch.iter_mut().zip(outputs) {
+            pipeline.receive(&outputs);
         }
     }
     Ok(())
 }
 
-/// The way from one source's samples to the outputs of its frames.
-pub(crate) struct FrameStream<A: Architecture> {
+/// From the samples of a source to the network's outputs for each frame.
+pub(crate) struct FrameStream {
     feature_stream: FeatureStream,
-    state: StreamState<A>,
-    /// Features that wait for the next step, `[frames, frame_len]`.
+    state: FrameState,
+    /// Features for the next steps, `[frames, frame_len]`.
     features: Vec<f32>,
     frame_len: usize,
     hop_frames: usize,
     future_frames: usize,
-    /// Frames of silence that the model hears before the first: a recording starts as after a pause. In
-    /// whole steps, and as many as the model remembers, so that the length of a step does not matter.
+    /// Frames of silence before the first, so that a recording begins as after a pause: whole steps
+    /// that fill the network's memory, so that the hop size does not matter.
     silent_frames: u64,
-    /// Frames that the model has been given, those of silence included.
+    /// Frames that the network has processed, including the silence.
     frames_run: u64,
-    /// Frames of the passage, once it is over.
+    /// Frames of the passage, once it has ended.
     total_frames: Option<u64>,
     frame_seconds: f64,
 }
 
-impl<A: Architecture> FrameStream<A> {
-    pub(crate) fn new(loaded: &Loaded<A>, hop_frames: usize) -> Result<Self> {
-        let config = loaded.model.config();
-        let front_end = config.front_end();
-        let silent_frames = config.past_frames().next_multiple_of(hop_frames);
+impl FrameStream {
+    pub(crate) fn new(network: &FrameNet, hop_frames: usize) -> Result<Self> {
+        let front_end = network.front_end().config();
+        let silent_frames = network.past_frames().next_multiple_of(hop_frames);
         Ok(Self {
-            feature_stream: FeatureStream::new(Arc::clone(&loaded.front_end)),
-            state: loaded.model.new_state()?,
+            feature_stream: FeatureStream::new(Arc::clone(network.front_end())),
+            state: network.new_state()?,
             features: vec![front_end.silent_value(); silent_frames * front_end.frame_len()],
             silent_frames: silent_frames as u64,
             frame_len: front_end.frame_len(),
             hop_frames,
-            future_frames: config.future_frames(),
+            future_frames: network.future_frames(),
             frames_run: 0,
             total_frames: None,
             frame_seconds: front_end.hop_samples as f64 / f64::from(front_end.sample_rate_hz),
@@ -123,7 +93,7 @@ impl<A: Architecture> FrameStream<A> {
         }
     }
 
-    /// Whether the passage has ended and all of its frames are out.
+    /// Whether the passage has ended and all of its frames are processed.
     pub(crate) fn is_complete(&self) -> bool {
         let behind = self.silent_frames + self.future_frames as u64;
         self.total_frames
@@ -135,20 +105,20 @@ impl<A: Architecture> FrameStream<A> {
         self.frame_seconds
     }
 
-    /// The features of the next step; after the end zeros, which the model does not look at.
-    fn step(&mut self) -> StreamStep<'_, A> {
+    /// The features of the next step; zeros after the end, which the network ignores.
+    fn step(&mut self) -> FrameStep<'_> {
         let len = self.hop_frames * self.frame_len;
         if self.features.len() < len {
             self.features.resize(len, 0.0);
         }
-        StreamStep {
+        FrameStep {
             state: &mut self.state,
             features: &self.features[..len],
             total_frames: self.total_frames.map(|total| total + self.silent_frames),
         }
     }
 
-    /// Takes the outputs of the step and gives back those of frames inside the passage.
+    /// Takes the outputs of a step and returns those of frames inside the passage.
     pub(crate) fn receive<'a>(&mut self, outputs: &'a [f32]) -> Vec<&'a [f32]> {
         let hop = self.hop_frames;
         self.features.drain(..hop * self.frame_len);

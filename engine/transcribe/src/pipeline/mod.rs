@@ -1,19 +1,20 @@
-//! From one source's samples to notes, by kind of model.
+//! From the samples of a source to notes: one pipeline for each kind of model.
 
 pub(crate) mod drums;
 pub(crate) mod frames;
 pub(crate) mod pitched;
 pub mod tokens;
 
-use crate::drums::candidate::Sensitivity;
 use hitscribe_core::note::PlacedNote;
+
+use crate::drums::candidate::Sensitivity;
 
 use drums::DrumPipeline;
 use frames::FramePipeline as _;
 use pitched::PitchedPipeline;
 use tokens::TokenPipeline;
 
-/// The pipelines of one session. All of them take samples at the rate of their model.
+/// The pipelines of one session. They take samples at the rate of their model.
 pub(crate) enum Pipelines {
     /// The built-in networks, which work frame by frame.
     Frames {
@@ -78,7 +79,7 @@ impl Pipelines {
         }
     }
 
-    /// Whether all notes of a finished passage are out.
+    /// Whether the passage has ended and all of its notes have been given out.
     pub fn is_complete(&self) -> bool {
         match self {
             Self::Frames { drums, pitched } => {
@@ -89,7 +90,7 @@ impl Pipelines {
         }
     }
 
-    /// Every note with an onset before this time is out.
+    /// Every note with an onset before this time has been given out.
     pub fn settled_seconds(&self) -> f64 {
         match self {
             Self::Frames { drums, pitched } => {

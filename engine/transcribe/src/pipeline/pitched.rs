@@ -1,23 +1,24 @@
-//! Pitched notes of one source.
+//! The pipeline for pitched notes of one source: network and note picking.
 
-use crate::drums::candidate::Sensitivity;
-use crate::pipeline::frames::{FramePipeline, FrameStream, Loaded};
-use crate::pitched::note_picking::{KeyPick, KeyPicker, KeyRules, MAX_KEY_SHIFT_FRAMES};
-use crate::session_config::SessionConfig;
 use hitscribe_core::error::Result;
 use hitscribe_core::note::PlacedNote;
-use hitscribe_models::frame::pitched::{Pitched, PitchedConfig};
+use hitscribe_models::frame::pitched::{PitchConfig, PitchNet};
 use hitscribe_models::frame::weights_file::NetworkConfig;
 
-/// Frames of the pitched model in one of its steps, for so many frames of the drum model, whose frames
-/// are half as long.
+use crate::drums::candidate::Sensitivity;
+use crate::pipeline::frames::{FramePipeline, FrameStream};
+use crate::pitched::note_picking::{MAX_KEY_SHIFT_FRAMES, NotePickRules, NotePicker, PickedNote};
+use crate::session_config::SessionConfig;
+
+/// Frames of the pitched model in a step of `hop_frames` frames of the drum model, which are half
+/// as long.
 fn own_hop_frames(hop_frames: usize) -> usize {
     hop_frames.div_ceil(2)
 }
 
 pub(crate) struct PitchedPipeline {
-    stream: FrameStream<Pitched>,
-    picker: KeyPicker,
+    stream: FrameStream,
+    picker: NotePicker,
     lowest_key: u8,
     program: u8,
     sample_rate_hz: f64,
@@ -25,15 +26,11 @@ pub(crate) struct PitchedPipeline {
 }
 
 impl PitchedPipeline {
-    pub(crate) fn new(
-        loaded: &Loaded<Pitched>,
-        config: &SessionConfig,
-        program: u8,
-    ) -> Result<Self> {
-        let model = loaded.model.config();
+    pub(crate) fn new(network: &PitchNet, config: &SessionConfig, program: u8) -> Result<Self> {
+        let model = network.config();
         Ok(Self {
-            stream: FrameStream::new(loaded, own_hop_frames(config.hop_frames))?,
-            picker: KeyPicker::new(model.keys, rules(model, config)),
+            stream: FrameStream::new(network.frames(), own_hop_frames(config.hop_frames))?,
+            picker: NotePicker::new(model.keys, rules(model, config)),
             lowest_key: model.lowest_key,
             program,
             sample_rate_hz: f64::from(config.sample_rate_hz),
@@ -41,9 +38,9 @@ impl PitchedPipeline {
         })
     }
 
-    /// Samples of the model's rate from an onset to the last one that must be in until the note is out:
-    /// as for drums, and then the longest that a note lasts.
-    pub(crate) fn latency_samples(model: &PitchedConfig, config: &SessionConfig) -> usize {
+    /// Latency in samples of the model's rate: onset shift, longest note, peak look-ahead, model
+    /// look-ahead, hop and front-end look-ahead.
+    pub(crate) fn latency_samples(model: &PitchConfig, config: &SessionConfig) -> usize {
         let rules = rules(model, config);
         let frames = MAX_KEY_SHIFT_FRAMES.ceil() as usize
             + rules.longest_frames as usize
@@ -62,7 +59,7 @@ impl PitchedPipeline {
         self.stream.push(samples);
     }
 
-    /// Every note with an onset before this time is out.
+    /// Every note with an onset before this time has been given out.
     pub(crate) fn settled_seconds(&self) -> f64 {
         self.picker.settled_frames() * self.stream.frame_seconds()
     }
@@ -71,52 +68,52 @@ impl PitchedPipeline {
         notes.append(&mut self.notes);
     }
 
-    fn place(&mut self, pick: &KeyPick) {
+    fn place(&mut self, picked: &PickedNote) {
         let samples_per_frame = self.stream.frame_seconds() * self.sample_rate_hz;
-        let length = (pick.end_frames - pick.onset_frames) * samples_per_frame;
+        let length = (picked.end_frames - picked.onset_frames) * samples_per_frame;
         self.notes.push(PlacedNote {
-            onset_samples: (pick.onset_frames * samples_per_frame).round() as u64,
+            onset_samples: (picked.onset_frames * samples_per_frame).round() as u64,
             length_samples: length.round().max(1.0) as u64,
-            pitch: (self.lowest_key + pick.key as u8).min(127),
-            velocity: (pick.velocity * 127.0).round().clamp(1.0, 127.0) as u8,
+            pitch: (self.lowest_key + picked.key as u8).min(127),
+            velocity: (picked.velocity * 127.0).round().clamp(1.0, 127.0) as u8,
             program: self.program,
             is_drum: false,
             openness: None,
-            confidence: pick.confidence,
+            confidence: picked.confidence,
         });
     }
 }
 
-fn rules(model: &PitchedConfig, config: &SessionConfig) -> KeyRules {
+fn rules(model: &PitchConfig, config: &SessionConfig) -> NotePickRules {
     let front_end = &model.front_end;
     let frames_per_second = f64::from(front_end.sample_rate_hz) / front_end.hop_samples as f64;
     let longest = (config.longest_note_seconds.max(0.0) * frames_per_second).round();
-    KeyRules::new(
+    NotePickRules::new(
         model.onset_threshold,
         model.sounding_threshold,
         (longest as u64).clamp(1, 1_000_000),
     )
 }
 
-impl FramePipeline<Pitched> for PitchedPipeline {
-    fn stream(&self) -> &FrameStream<Pitched> {
+impl FramePipeline for PitchedPipeline {
+    fn stream(&self) -> &FrameStream {
         &self.stream
     }
 
-    fn stream_mut(&mut self) -> &mut FrameStream<Pitched> {
+    fn stream_mut(&mut self) -> &mut FrameStream {
         &mut self.stream
     }
 
     fn receive(&mut self, outputs: &[f32]) {
-        let mut picks = Vec::new();
+        let mut picked = Vec::new();
         for frame in self.stream.receive(outputs) {
-            self.picker.push(frame, &mut picks);
+            self.picker.push(frame, &mut picked);
         }
         if self.stream.is_complete() {
-            self.picker.finish(&mut picks);
+            self.picker.finish(&mut picked);
         }
-        for pick in &picks {
-            self.place(pick);
+        for note in &picked {
+            self.place(note);
         }
     }
 }

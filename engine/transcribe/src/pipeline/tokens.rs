@@ -1,42 +1,42 @@
-//! What a model of the MT3 family hears in one source: samples to segments on a grid that belongs to the
-//! source's timeline, and what was decoded of them to notes.
+//! The pipeline of a model of the MT3 family: samples to segments on a grid of the source's
+//! timeline, decoded segments to notes.
 
 use std::collections::VecDeque;
 
 use crossbeam::channel::{Receiver, Sender, unbounded};
-
-use crate::drums::candidate::Sensitivity;
-use crate::session_config::SessionConfig;
 use hitscribe_core::audio::resample::Resampler;
 use hitscribe_core::error::Result;
 use hitscribe_core::features::mt3_family::SAMPLE_RATE_HZ;
 use hitscribe_core::note::{Note, PlacedNote};
-use hitscribe_core::tokens::incremental::RunningNotes;
+use hitscribe_core::tokens::IncrementalParser;
+use hitscribe_models::generate::Sequence;
 use hitscribe_models::generate::allowed::{AllowedNotes, LogitBias};
-use hitscribe_models::generate::greedy::Sequence;
 use hitscribe_models::generate::{SegmentForm, SegmentJob};
+
+use crate::drums::candidate::Sensitivity;
+use crate::session_config::SessionConfig;
 
 /// Samples of the longest segment of the family.
 const LONGEST_SEGMENT_SAMPLES: usize = 32_768;
 
-/// Length of a segment of the published models, and so the time between two runs.
+/// Length of the longest segment in seconds: the time between two runs.
 pub const SEGMENT_SECONDS: f64 = LONGEST_SEGMENT_SAMPLES as f64 / SAMPLE_RATE_HZ as f64;
 
-/// Length with which live notes are given out that have not ended by then: a little less than the
-/// shortest segment, so that the end of the next one decides.
+/// Length at which live notes are given out before they end: a little less than the shortest
+/// segment, so that one more segment is enough.
 pub const LONGEST_LIVE_NOTE_SECONDS: f64 = 2.0;
 
-/// Audio that waits for a model, in samples; beyond it the source has to wait.
-const MOST_WAITING_SAMPLES: usize = 64 * LONGEST_SEGMENT_SAMPLES;
-/// Segments of one source that are decoded at once.
-const MOST_AT_ONCE: usize = 8;
-/// After so many segments of MT3, a segment starts on a hundredth of a second again.
+/// Most samples that wait for a model before the session is backed up.
+const MAX_WAITING_SAMPLES: usize = 64 * LONGEST_SEGMENT_SAMPLES;
+/// Most segments of one source that are decoded at once.
+const MAX_SENT: usize = 8;
+/// Every so many segments of MT3, one starts on a multiple of 10 ms.
 const SEGMENTS_TO_GRID: i64 = 5;
 
-/// What was decoded of the channels of a segment; none if it could not be.
+/// The decoded channels of a segment; none if it could not be decoded.
 pub type Reply = Option<Vec<Sequence>>;
 
-/// A segment on its way to the model, and the way back.
+/// A segment to be decoded, and where to send the result.
 pub struct SegmentRequest {
     /// What to decode.
     pub job: SegmentJob,
@@ -44,35 +44,35 @@ pub struct SegmentRequest {
 }
 
 impl SegmentRequest {
-    /// Gives back what was decoded. Whoever asked may be gone.
+    /// Sends the result. The session may have been dropped meanwhile.
     pub fn answer(self, reply: Reply) {
         let _ = self.reply.send(reply);
     }
 }
 
-/// Where a segment lies that is being decoded.
+/// A segment that is being decoded.
 struct Sent {
     start_seconds: f64,
-    /// None for the last.
+    /// Start of the next segment; none for the last.
     next_seconds: Option<f64>,
 }
 
-/// What is known once the model is.
+/// State once the model is loaded.
 struct Ready {
     form: SegmentForm,
     /// Index of the next segment to send.
     segment: i64,
-    /// Segments before the one that the notes count from.
+    /// Index of the segment from which note times count.
     base: i64,
     memory_ids: Vec<i32>,
-    notes: RunningNotes,
+    notes: IncrementalParser,
 }
 
 enum State {
     /// The model is not loaded yet.
     Waiting,
     Ready(Box<Ready>),
-    /// There is no model: everything is silence.
+    /// The model cannot be used.
     NoModel,
 }
 
@@ -82,11 +82,10 @@ pub(crate) struct TokenPipeline {
     source: AllowedNotes,
     sensitivity: LogitBias,
     state: State,
-    /// Place of the first sample that is pushed, in samples of the model's rate from the start of the
-    /// timeline.
+    /// Position of the first pushed sample on the timeline, in samples of the model's rate.
     origin_samples: i64,
     pushed_samples: u64,
-    /// What has not been sent.
+    /// Samples that have not been sent.
     samples: Vec<f32>,
     is_finished: bool,
     last_is_sent: bool,
@@ -96,7 +95,7 @@ pub(crate) struct TokenPipeline {
     ended: Vec<PlacedNote>,
 }
 
-/// Samples of the source after which samples of the model begin on whole ones again.
+/// Distance, in samples of the source, at which samples of the source and the model coincide.
 pub(crate) fn grid_samples(sample_rate_hz: u32) -> u64 {
     let grid = (1..=u64::from(SAMPLE_RATE_HZ))
         .map(|count| count * u64::from(sample_rate_hz))
@@ -104,12 +103,11 @@ pub(crate) fn grid_samples(sample_rate_hz: u32) -> u64 {
     grid.map_or(1, |samples| samples / u64::from(SAMPLE_RATE_HZ))
 }
 
-/// From an onset to the last sample that must be in until its note can be decoded: the rest of its
-/// segment, and as much as a note lasts before it is cut. In samples of the source.
+/// Latency in samples of the source: a segment, the longest note and the resampler.
 pub(crate) fn latency_samples(resampler: &Resampler, config: &SessionConfig) -> u64 {
-    /// The model's times are rounded.
+    /// Rounding of the model's times.
     const GRID_SECONDS: f64 = 0.01;
-    /// Where notes are not cut there is no latency to speak of.
+    /// Limit for notes that are not cut, whose latency is unbounded.
     const LONGEST_SECONDS: f64 = 3600.0;
     let note_seconds = config.longest_note_seconds.clamp(0.0, LONGEST_SECONDS);
     let seconds = SEGMENT_SECONDS + GRID_SECONDS + note_seconds;
@@ -119,7 +117,8 @@ pub(crate) fn latency_samples(resampler: &Resampler, config: &SessionConfig) -> 
 }
 
 impl TokenPipeline {
-    /// `origin_samples` is where the first sample lies on the timeline, in samples of the model's rate.
+    /// `origin_samples` is the position of the first sample on the timeline, in samples of the
+    /// model's rate.
     pub(crate) fn new(config: &SessionConfig, source: AllowedNotes, origin_samples: i64) -> Self {
         Self {
             sample_rate_hz: f64::from(config.sample_rate_hz),
@@ -141,7 +140,7 @@ impl TokenPipeline {
 
     pub(crate) fn set_sensitivity(&mut self, sensitivity: Sensitivity) {
         let of_class = |class: hitscribe_core::DrumClass| sensitivity.by_class[class.index()];
-        self.sensitivity = LogitBias::of_shares(sensitivity.overall, of_class);
+        self.sensitivity = LogitBias::from_sensitivity(sensitivity.overall, of_class);
     }
 
     /// Takes the next samples, at the rate of the model.
@@ -157,12 +156,12 @@ impl TokenPipeline {
         self.is_finished = true;
     }
 
-    /// Whether no more samples should be pushed for now.
+    /// Whether so much waits that no more should be pushed for now.
     pub(crate) fn is_backed_up(&self) -> bool {
-        self.samples.len() >= MOST_WAITING_SAMPLES
+        self.samples.len() >= MAX_WAITING_SAMPLES
     }
 
-    /// The model is there: cuts what has been pushed as it wants it.
+    /// The model is loaded: aligns what has been pushed with its segments.
     pub(crate) fn model_ready(&mut self, form: SegmentForm) {
         if !matches!(self.state, State::Waiting) {
             return;
@@ -171,32 +170,32 @@ impl TokenPipeline {
         let segment = self.origin_samples.div_euclid(segment_samples);
         let silence = self.origin_samples.rem_euclid(segment_samples) as usize;
         self.samples.splice(0..0, std::iter::repeat_n(0.0, silence));
-        // Times before the start of the timeline would be no times for the model's tokens.
+        // The model's tokens have no negative times.
         let base = segment.min(0).div_euclid(SEGMENTS_TO_GRID) * SEGMENTS_TO_GRID;
         self.state = State::Ready(Box::new(Ready {
             form,
             segment,
             base,
             memory_ids: form.memory_ids(None),
-            notes: form.running_notes(self.longest_seconds),
+            notes: form.incremental_parser(self.longest_seconds),
         }));
     }
 
-    /// There is no model, or none any more: nothing will be heard from here on.
+    /// The model cannot be used: nothing more is transcribed.
     pub(crate) fn model_lost(&mut self) {
         self.state = State::NoModel;
         self.samples = Vec::new();
         self.sent.clear();
     }
 
-    /// The segments that can be decoded now.
+    /// The segments that can be decoded now, of which each is returned once.
     pub(crate) fn requests(&mut self) -> Vec<SegmentRequest> {
         let State::Ready(ready) = &mut self.state else {
             return Vec::new();
         };
         let most = match ready.form.has_memory() {
             true => 1,
-            false => MOST_AT_ONCE,
+            false => MAX_SENT,
         };
         let length = ready.form.segment_samples;
         let mut requests = Vec::new();
@@ -229,7 +228,7 @@ impl TokenPipeline {
         requests
     }
 
-    /// Takes over what has been decoded since the last call.
+    /// Converts what has been decoded since the last call to notes.
     pub(crate) fn receive(&mut self) {
         while let Ok(reply) = self.replies.1.try_recv() {
             let Some(channels) = reply else {
@@ -260,13 +259,13 @@ impl TokenPipeline {
         }
     }
 
-    /// Whether the passage has ended and all of its notes are out.
+    /// Whether the passage has ended and all of its notes have been given out.
     pub(crate) fn is_complete(&self) -> bool {
         let has_no_model = matches!(self.state, State::NoModel);
         self.is_finished && (has_no_model || (self.last_is_sent && self.sent.is_empty()))
     }
 
-    /// Every note with an onset before this time after the first sample is out.
+    /// Every note with an onset before this time after the first sample has been given out.
     pub(crate) fn settled_seconds(&self) -> f64 {
         let rate = f64::from(SAMPLE_RATE_HZ);
         match &self.state {
@@ -283,12 +282,12 @@ impl TokenPipeline {
         notes.append(&mut self.notes);
     }
 
-    /// Notes that came out before they ended, as they were.
+    /// Notes that were given out before they ended, now with their true length.
     pub(crate) fn take_ended(&mut self, notes: &mut Vec<PlacedNote>) {
         notes.append(&mut self.ended);
     }
 
-    /// The note in samples from the first one that was pushed.
+    /// The note in samples from the first pushed one.
     fn placed(&self, note: &Note, base_seconds: f64) -> PlacedNote {
         let origin = self.origin_samples as f64 / f64::from(SAMPLE_RATE_HZ) * self.sample_rate_hz;
         let origin = origin.round() as i64;
@@ -308,19 +307,19 @@ impl TokenPipeline {
 }
 
 impl Ready {
-    /// Start of a segment as the notes count.
+    /// Start of a segment in the time of the notes.
     fn seconds(&self, segment: i64) -> f64 {
         let samples = (segment - self.base) * self.form.segment_samples as i64;
         samples as f64 / f64::from(SAMPLE_RATE_HZ)
     }
 
-    /// Where the notes count from, on the timeline.
+    /// Position on the timeline from which note times count.
     fn base_seconds(&self) -> f64 {
         (self.base * self.form.segment_samples as i64) as f64 / f64::from(SAMPLE_RATE_HZ)
     }
 }
 
-/// What resamples a source for these models.
+/// The resampler from a source to these models.
 ///
 /// # Errors
 /// [`hitscribe_core::Error::Setting`] for a sample rate that is out of range.

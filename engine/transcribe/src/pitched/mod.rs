@@ -1,3 +1,3 @@
-//! From the pitched network's outputs to notes.
+//! From the outputs of the pitched network to notes.
 
 pub mod note_picking;

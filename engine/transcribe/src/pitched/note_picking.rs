@@ -1,41 +1,41 @@
-//! Notes from the pitched model's frames, as the frames come in.
+//! Notes from the outputs of the pitched network, frame by frame.
 //!
-//! A note begins where the onset logit of its key peaks above the threshold, at the place inside the
-//! frame that the model gives, unless the same moment can be explained better by a lower key whose harmonic
-//! it is. It ends where the key no longer sounds, for longer than a single frame, where it is struck again, or
-//! after the longest time that the caller waits for an end.
+//! A note begins where the onset logit of its key peaks above the threshold, unless the peak is
+//! better explained as a harmonic of a lower key. It ends when the key is silent for more than one
+//! frame, when it is struck again, or after the longest time that the caller waits for an end.
 
 use std::collections::VecDeque;
 
 use hitscribe_models::frame::pitched::VALUES_PER_KEY;
 
-/// Largest shift between a frame and the onset in it, in frames. The model is trained on half a frame.
+/// Largest distance between a frame and the onset in it, in frames. The model is trained on half a
+/// frame.
 pub const MAX_KEY_SHIFT_FRAMES: f64 = 1.0;
 
 /// Semitones from a key to its second, third, fourth and fifth harmonic.
 const HARMONIC_SEMITONES: [usize; 4] = [12, 19, 24, 28];
 
-/// How peaks become notes. All times in frames of the pitched model.
+/// Rules of note picking. All times are in frames of the pitched model.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct KeyRules {
-    /// Probability from which a peak is an onset.
+pub struct NotePickRules {
+    /// Probability threshold of an onset.
     pub onset_threshold: f32,
-    /// Probability below which a key no longer sounds.
+    /// Probability below which a key is silent.
     pub sounding_threshold: f32,
-    /// Only the largest frame of a key within this many frames is an onset.
+    /// An onset is the largest frame of its key within this many frames.
     pub reach_frames: usize,
-    /// A peak is taken for a harmonic of a lower key when that key's onset, as near in time, is more than
-    /// this many logits surer.
+    /// A peak is a harmonic of a lower key if that key has an onset within the reach that is larger
+    /// by more than this many logits.
     pub harmonic_lead_logits: f32,
-    /// No note is shorter.
+    /// Shortest note.
     pub shortest_frames: u64,
-    /// No note is longer: what rings on is cut.
+    /// Longest note; longer ones are cut.
     pub longest_frames: u64,
-    /// Logits by which sensitivity 0 and 1 lie away from the threshold at 0.5.
+    /// Logits by which sensitivity 0 raises and sensitivity 1 lowers the threshold.
     pub sensitivity_logits: f32,
 }
 
-impl KeyRules {
+impl NotePickRules {
     /// The rules for a model with these thresholds.
     pub fn new(onset_threshold: f32, sounding_threshold: f32, longest_frames: u64) -> Self {
         Self {
@@ -50,37 +50,37 @@ impl KeyRules {
     }
 }
 
-/// A note before it has a place in the audio.
+/// A note in frames.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct KeyPick {
+pub struct PickedNote {
     /// Index of the key in the model's outputs.
     pub key: usize,
     /// Start in frames from the start of the passage, never negative.
     pub onset_frames: f64,
     /// End in frames, after the start.
     pub end_frames: f64,
-    /// How hard it was played, 0..=1.
+    /// Velocity, 0..=1.
     pub velocity: f32,
-    /// Probability 0..=1 that the model gives to its onset.
+    /// The model's probability of the onset, 0..=1.
     pub confidence: f32,
 }
 
 /// Finds the notes of one source, frame by frame.
-pub struct KeyPicker {
-    rules: KeyRules,
+pub struct NotePicker {
+    rules: NotePickRules,
     sensitivity: f32,
     /// Outputs of the frames around the next one to decide, `[keys, values]` each.
     window: VecDeque<Vec<f32>>,
     /// Index of the window's first frame.
     window_start: u64,
     next_frame: u64,
-    /// The note that each key is sounding, and the frame of its onset.
-    open: Vec<Option<(KeyPick, u64)>>,
+    /// The sounding note of each key, and the frame of its onset.
+    open: Vec<Option<(PickedNote, u64)>>,
 }
 
-impl KeyPicker {
-    /// A picker before the first frame, for this many keys.
-    pub fn new(keys: usize, rules: KeyRules) -> Self {
+impl NotePicker {
+    /// A picker for this many keys.
+    pub fn new(keys: usize, rules: NotePickRules) -> Self {
         Self {
             rules,
             sensitivity: 0.5,
@@ -91,8 +91,8 @@ impl KeyPicker {
         }
     }
 
-    /// Sets how much is a note, for frames decided from now on: 0 (only certain notes) to 1 (every
-    /// suspicion).
+    /// Sets the sensitivity for frames decided from now on: 0 (only certain notes) to 1 (every
+    /// candidate).
     pub fn set_sensitivity(&mut self, sensitivity: f32) {
         self.sensitivity = if sensitivity.is_finite() {
             sensitivity.clamp(0.0, 1.0)
@@ -101,7 +101,7 @@ impl KeyPicker {
         };
     }
 
-    /// Every note with an onset before this position, in frames, is out.
+    /// Every note with an onset before this position, in frames, has been appended.
     pub fn settled_frames(&self) -> f64 {
         let decided = self.next_frame as f64 - MAX_KEY_SHIFT_FRAMES;
         let open = self
@@ -112,9 +112,9 @@ impl KeyPicker {
         open.fold(decided.max(0.0), f64::min)
     }
 
-    /// Takes one frame of the model's outputs, [`VALUES_PER_KEY`] for each key, and appends the notes
-    /// that end in the frame that is decided by it.
-    pub fn push(&mut self, outputs: &[f32], notes: &mut Vec<KeyPick>) {
+    /// Takes the outputs of one frame, [`VALUES_PER_KEY`] for each key, and appends the notes that
+    /// end in the frame that this one decides.
+    pub fn push(&mut self, outputs: &[f32], notes: &mut Vec<PickedNote>) {
         let mut frame = outputs.to_vec();
         frame.resize(self.open.len() * VALUES_PER_KEY, f32::NAN);
         self.window.push_back(frame);
@@ -123,8 +123,8 @@ impl KeyPicker {
         }
     }
 
-    /// Appends the notes of the frames that were waiting for more, and those that still sound.
-    pub fn finish(&mut self, notes: &mut Vec<KeyPick>) {
+    /// Appends the notes of the last frames and those that still sound.
+    pub fn finish(&mut self, notes: &mut Vec<PickedNote>) {
         while self.next_frame < self.window_end() {
             self.decide(notes);
         }
@@ -133,7 +133,7 @@ impl KeyPicker {
         }
     }
 
-    fn decide(&mut self, notes: &mut Vec<KeyPick>) {
+    fn decide(&mut self, notes: &mut Vec<PickedNote>) {
         let frame = self.next_frame;
         for key in 0..self.open.len() {
             if self.is_onset(frame, key) {
@@ -146,7 +146,7 @@ impl KeyPicker {
                 .clamp(-MAX_KEY_SHIFT_FRAMES, MAX_KEY_SHIFT_FRAMES);
                 let position = (frame as f64 + shift).max(0.0);
                 self.close(key, position, notes);
-                let note = KeyPick {
+                let note = PickedNote {
                     key,
                     onset_frames: position,
                     end_frames: position,
@@ -156,7 +156,7 @@ impl KeyPicker {
                 self.open[key] = Some((note, frame));
             } else if let Some((note, first)) = self.open[key] {
                 let length = frame - first;
-                // The next frame is in already. One silent frame between two that sound is no end.
+                // The next frame is known. A single silent frame does not end a note.
                 let sounds = (frame..=frame + 1)
                     .take_while(|&frame| frame < self.window_end())
                     .any(|frame| self.at(frame, key)[1] > logit(self.rules.sounding_threshold));
@@ -178,7 +178,7 @@ impl KeyPicker {
         }
     }
 
-    fn close(&mut self, key: usize, end_frames: f64, notes: &mut Vec<KeyPick>) {
+    fn close(&mut self, key: usize, end_frames: f64, notes: &mut Vec<PickedNote>) {
         if let Some((mut note, _)) = self.open[key].take() {
             note.end_frames = end_frames.max(note.onset_frames + 1.0);
             notes.push(note);
@@ -199,7 +199,7 @@ impl KeyPicker {
         let reach = self.rules.reach_frames as u64;
         let height = self.at(frame, key)[0];
         let moved = (0.5 - self.sensitivity) * 2.0 * self.rules.sensitivity_logits;
-        // What is no number is no evidence.
+        // NaN is no evidence.
         if height.is_nan() || height < logit(self.rules.onset_threshold) + moved {
             return false;
         }
@@ -207,7 +207,7 @@ impl KeyPicker {
         let end = (frame + reach + 1).min(self.window_end());
         (first..end).all(|other| {
             let other_height = self.at(other, key)[0];
-            // Of two equal frames the first is the peak.
+            // Of equal frames the first is the peak.
             let is_peak = !(other_height > height || (other < frame && other_height == height));
             let is_harmonic = HARMONIC_SEMITONES
                 .into_iter()
@@ -244,8 +244,8 @@ mod tests {
         values.iter().map(frame).collect()
     }
 
-    fn notes(frames: &[Vec<f32>], sensitivity: f32) -> Vec<KeyPick> {
-        let mut picker = KeyPicker::new(KEYS, KeyRules::new(0.5, 0.5, 10));
+    fn notes(frames: &[Vec<f32>], sensitivity: f32) -> Vec<PickedNote> {
+        let mut picker = NotePicker::new(KEYS, NotePickRules::new(0.5, 0.5, 10));
         picker.set_sensitivity(sensitivity);
         let mut notes = Vec::new();
         for frame in frames {
@@ -255,8 +255,8 @@ mod tests {
         notes
     }
 
-    fn places(notes: &[KeyPick]) -> Vec<(usize, f64, f64)> {
-        let place = |n: &KeyPick| (n.key, n.onset_frames, n.end_frames);
+    fn places(notes: &[PickedNote]) -> Vec<(usize, f64, f64)> {
+        let place = |n: &PickedNote| (n.key, n.onset_frames, n.end_frames);
         notes.iter().map(place).collect()
     }
 
@@ -265,7 +265,7 @@ mod tests {
     const HELD: (f32, f32) = (-5.0, 4.0);
 
     #[test]
-    fn a_note_lasts_from_its_onset_to_where_it_no_longer_sounds() {
+    fn a_note_lasts_from_its_onset_until_the_key_is_silent() {
         let mut curve = frames(1, &[SILENCE, ONSET, HELD, HELD, HELD, SILENCE, SILENCE]);
         curve[1][VALUES_PER_KEY + 3] = 0.25;
         let found = notes(&curve, 0.5);
@@ -278,7 +278,7 @@ mod tests {
     fn a_single_silent_frame_does_not_end_a_note() {
         let curve = [ONSET, HELD, HELD, HELD, SILENCE, HELD, SILENCE, SILENCE];
         assert_eq!(places(&notes(&frames(1, &curve), 0.5)), [(1, 0.0, 6.0)]);
-        // The last frame has none after it.
+        // Nothing follows the last frame.
         let curve = [ONSET, HELD, HELD, HELD, SILENCE];
         assert_eq!(places(&notes(&frames(1, &curve), 0.5)), [(1, 0.0, 4.0)]);
     }
@@ -287,13 +287,13 @@ mod tests {
     fn a_key_that_is_struck_again_is_two_notes() {
         let curve = frames(0, &[ONSET, HELD, HELD, ONSET, HELD, HELD]);
         assert_eq!(places(&notes(&curve, 0.5)), [(0, 0.0, 3.0), (0, 3.0, 6.0)]);
-        // Too close to be two.
+        // Too close for two notes.
         let curve = frames(0, &[ONSET, HELD, (4.0, 4.0), HELD, HELD, HELD]);
         assert_eq!(places(&notes(&curve, 0.5)), [(0, 2.0, 6.0)]);
     }
 
     #[test]
-    fn notes_are_neither_shorter_nor_longer_than_the_rules_say() {
+    fn notes_are_neither_shorter_nor_longer_than_the_rules_allow() {
         let short = frames(2, &[ONSET, SILENCE, SILENCE, SILENCE, SILENCE]);
         assert_eq!(places(&notes(&short, 0.5)), [(2, 0.0, 3.0)]);
         let mut long = vec![ONSET];
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_harmonic_of_a_surer_key_is_no_note() {
+    fn a_harmonic_of_a_stronger_key_is_no_note() {
         let mut curve = frames(2, &[SILENCE, (4.0, 4.0), HELD, HELD, HELD]);
         let mut with = |onset: f32| {
             curve[2][14 * VALUES_PER_KEY..][..2].copy_from_slice(&[onset, 4.0]);
@@ -313,8 +313,8 @@ mod tests {
     }
 
     #[test]
-    fn every_note_before_the_settled_position_is_out() {
-        let mut picker = KeyPicker::new(KEYS, KeyRules::new(0.5, 0.5, 100));
+    fn every_note_before_the_settled_position_is_appended() {
+        let mut picker = NotePicker::new(KEYS, NotePickRules::new(0.5, 0.5, 100));
         let mut out = Vec::new();
         for frame in frames(1, &[SILENCE, ONSET, HELD, HELD, HELD, HELD]) {
             picker.push(&frame, &mut out);
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn sensitivity_moves_the_threshold_and_no_number_is_no_note() {
+    fn sensitivity_moves_the_threshold_and_nan_is_no_note() {
         let weak = frames(0, &[(-1.0, 4.0), HELD, HELD, HELD]);
         assert!(notes(&weak, 0.5).is_empty());
         assert_eq!(notes(&weak, 1.0).len(), 1);

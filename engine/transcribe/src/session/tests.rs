@@ -1,11 +1,11 @@
 use super::*;
-use crate::builtin::Engine;
+use crate::builtin::BuiltinModels;
 use crate::session_config::{HOP_FRAMES, MIN_HOP_FRAMES};
 use hitscribe_models::device::DeviceChoice;
 
 const fn shared_between_threads<T: Send + Sync>() {}
 const fn moved_between_threads<T: Send>() {}
-const _: () = shared_between_threads::<Engine>();
+const _: () = shared_between_threads::<BuiltinModels>();
 const _: () = moved_between_threads::<Session>();
 
 /// Clicks of decaying noise.
@@ -24,53 +24,53 @@ fn clicks(rate_hz: u32, seconds: f64) -> Vec<f32> {
         .collect()
 }
 
-fn engine() -> Engine {
-    Engine::builtin(DeviceChoice::Cpu).unwrap()
+fn models() -> BuiltinModels {
+    BuiltinModels::load(DeviceChoice::Cpu).unwrap()
 }
 
-fn drain(engine: &Engine, session: &mut Session, notes: &mut Vec<PlacedNote>) {
+fn drain(models: &BuiltinModels, session: &mut Session, notes: &mut Vec<PlacedNote>) {
     while session.is_ready() {
-        engine.run(&mut [session]).unwrap();
+        models.run(&mut [session]).unwrap();
     }
     session.take_notes(notes);
 }
 
 fn transcribe(
-    engine: &Engine,
+    models: &BuiltinModels,
     config: &SessionConfig,
     audio: &[f32],
     blocks: &[usize],
 ) -> Vec<PlacedNote> {
-    let mut session = engine.session(config).unwrap();
+    let mut session = models.session(config).unwrap();
     let (mut notes, mut rest) = (Vec::new(), audio);
     for block in blocks.iter().cycle() {
         let (now, later) = rest.split_at((*block).min(rest.len()));
         session.push(now);
-        drain(engine, &mut session, &mut notes);
+        drain(models, &mut session, &mut notes);
         rest = later;
         if rest.is_empty() {
             break;
         }
     }
     session.finish();
-    drain(engine, &mut session, &mut notes);
+    drain(models, &mut session, &mut notes);
     assert!(session.is_complete());
     notes
 }
 
 #[test]
 fn notes_do_not_depend_on_block_sizes_or_other_sessions() {
-    let engine = engine();
+    let models = models();
     let audio = clicks(44_100, 7.3);
     let config = SessionConfig {
         sensitivity: 0.9.into(),
         ..SessionConfig::new(44_100)
     };
-    let whole = transcribe(&engine, &config, &audio, &[audio.len()]);
+    let whole = transcribe(&models, &config, &audio, &[audio.len()]);
     assert!(!whole.is_empty());
     for blocks in [&[32][..], &[8192], &[1, 7, 1000, 333], &[441]] {
         assert_eq!(
-            transcribe(&engine, &config, &audio, blocks),
+            transcribe(&models, &config, &audio, blocks),
             whole,
             "{blocks:?}"
         );
@@ -80,28 +80,28 @@ fn notes_do_not_depend_on_block_sizes_or_other_sessions() {
         ..config
     };
     let (mut a, mut b) = (
-        engine.session(&config).unwrap(),
-        engine.session(&live).unwrap(),
+        models.session(&config).unwrap(),
+        models.session(&live).unwrap(),
     );
     let (mut notes_a, mut notes_b) = (Vec::new(), Vec::new());
     for block in audio.chunks(4096) {
         a.push(block);
         b.push(block);
-        while engine.run(&mut [&mut b, &mut a]).unwrap() > 0 {}
+        while models.run(&mut [&mut b, &mut a]).unwrap() > 0 {}
         a.take_notes(&mut notes_a);
         b.take_notes(&mut notes_b);
     }
     a.finish();
     b.finish();
-    drain(&engine, &mut a, &mut notes_a);
-    drain(&engine, &mut b, &mut notes_b);
+    drain(&models, &mut a, &mut notes_a);
+    drain(&models, &mut b, &mut notes_b);
     assert_eq!(notes_a, whole);
     assert_eq!(notes_b.len(), whole.len());
 }
 
 #[test]
-fn every_note_is_out_after_the_latency() {
-    let engine = engine();
+fn every_note_is_given_out_after_the_latency() {
+    let models = models();
     for (rate_hz, hop_frames) in [(44_100, MIN_HOP_FRAMES), (48_000, 64), (32_000, HOP_FRAMES)] {
         let config = SessionConfig {
             hop_frames,
@@ -109,12 +109,12 @@ fn every_note_is_out_after_the_latency() {
             ..SessionConfig::new(rate_hz)
         };
         let audio = clicks(rate_hz, 6.0);
-        let all = transcribe(&engine, &config, &audio, &[audio.len()]);
-        let mut session = engine.session(&config).unwrap();
+        let all = transcribe(&models, &config, &audio, &[audio.len()]);
+        let mut session = models.session(&config).unwrap();
         let mut notes = Vec::new();
         for block in audio.chunks(97) {
             session.push(block);
-            drain(&engine, &mut session, &mut notes);
+            drain(&models, &mut session, &mut notes);
             let pushed = session.pushed_samples();
             let due = (pushed - 1).checked_sub(session.latency_samples());
             for note in all
@@ -133,21 +133,21 @@ fn every_note_is_out_after_the_latency() {
 }
 
 #[test]
-fn empty_short_and_broken_audio_is_no_problem() {
-    let engine = engine();
+fn empty_short_and_invalid_audio_is_no_error() {
+    let models = models();
     let config = SessionConfig::new(48_000);
     for length in [0, 1, 255, 5_000] {
-        transcribe(&engine, &config, &vec![0.1; length], &[64]);
+        transcribe(&models, &config, &vec![0.1; length], &[64]);
     }
-    let mut session = engine.session(&config).unwrap();
+    let mut session = models.session(&config).unwrap();
     session.push(&[f32::NAN, f32::INFINITY, 1e30, 0.5]);
     session.push(&clicks(48_000, 3.0));
     session.finish();
-    drain(&engine, &mut session, &mut Vec::new());
+    drain(&models, &mut session, &mut Vec::new());
     assert_eq!(session.bad_samples(), 3);
-    assert!(engine.session(&SessionConfig::new(0)).is_err());
+    assert!(models.session(&SessionConfig::new(0)).is_err());
     assert!(
-        engine
+        models
             .session(&SessionConfig {
                 hop_frames: 1,
                 ..config
@@ -157,16 +157,16 @@ fn empty_short_and_broken_audio_is_no_problem() {
 }
 
 #[test]
-fn a_passage_gives_the_same_notes_wherever_it_begins() {
-    let engine = engine();
+fn notes_do_not_depend_on_where_a_passage_begins() {
+    let models = models();
     for rate_hz in [44_100, 48_000, 88_200, 96_000] {
         let audio = clicks(rate_hz, 9.0);
         let config = SessionConfig {
             sensitivity: 0.9.into(),
             ..SessionConfig::new(rate_hz)
         };
-        let whole = transcribe(&engine, &config, &audio, &[audio.len()]);
-        // What lies before the start is unknown to a passage, so its first seconds may differ.
+        let whole = transcribe(&models, &config, &audio, &[audio.len()]);
+        // A passage does not know what was before it, so its first seconds may differ.
         let alike_from = 6 * u64::from(rate_hz);
         let late = |notes: &[PlacedNote], shift: u64| -> Vec<_> {
             let places = notes.iter().map(|n| (n.onset_samples + shift, n.pitch));
@@ -178,7 +178,7 @@ fn a_passage_gives_the_same_notes_wherever_it_begins() {
                 timeline_samples: start as i64,
                 ..config
             };
-            let part = transcribe(&engine, &config, &audio[start..], &[1000]);
+            let part = transcribe(&models, &config, &audio[start..], &[1000]);
             let (part, whole) = (late(&part, start as u64), late(&whole, 0));
             assert_eq!(part.len(), whole.len(), "{rate_hz} Hz from {start}");
             for (a, b) in part.iter().zip(&whole) {
@@ -189,9 +189,9 @@ fn a_passage_gives_the_same_notes_wherever_it_begins() {
 }
 
 #[test]
-fn the_grid_of_frames_meets_whole_samples() {
-    let engine = engine();
-    let front_end = FrontEndConfig::clone(&engine.model_config().front_end);
+fn frames_meet_whole_samples_on_the_grid() {
+    let models = models();
+    let front_end = LogBandsConfig::clone(&models.drum_config().front_end);
     for (rate_hz, samples) in [(32_000, 256), (44_100, 1_764), (48_000, 384), (96_000, 768)] {
         assert_eq!(grid_samples(&front_end, rate_hz), samples);
     }

@@ -2,9 +2,10 @@
 
 use hitscribe::leakage::*;
 use hitscribe_core::Note;
+use hitscribe_testing::golden::golden_json;
+use hitscribe_testing::notes::{GoldenNote, note, notes};
+use hitscribe_testing::random::Random;
 use serde::Deserialize;
-
-use hitscribe_testing::golden_notes::{GoldenNote, Random, note, notes, read, shared};
 
 #[derive(Deserialize)]
 struct Goldens {
@@ -52,10 +53,10 @@ fn action(verdicts: &[Verdict], notes: &[Note]) -> &'static str {
 
 #[test]
 fn auto_equals_the_reference_adapter() {
-    let Some(path) = shared("mt3_leakage_filter.json") else {
+    let Some(goldens) = golden_json::<Goldens>("goldens/mt3_leakage_filter.json") else {
         return;
     };
-    for case in read::<Goldens>(&path).cases {
+    for case in goldens.cases {
         let raw = notes(&case.notes);
         let counts = InstrumentCounts::of(&raw);
         let verdicts = filter(&raw, &Strategy::Auto.into());
@@ -137,7 +138,8 @@ fn auto_rules_are_strict_about_their_limits() {
     assert_eq!(outcome(40, 25, 0, 35), "drums_only");
 }
 
-/// Eight bars of a rock band at 120 BPM: drums on the grid, a bass that follows the kick and moves, guitar chords.
+/// Eight bars of a rock band at 120 BPM: drums on the grid, a bass that follows the kick and moves,
+/// guitar chords.
 fn band() -> Vec<Note> {
     let mut notes = Vec::new();
     for eighth in 0..64_u8 {
@@ -172,7 +174,8 @@ fn band() -> Vec<Note> {
     notes
 }
 
-/// Sixteen bars of hits of which most were written as short notes of scattered chromatic percussion and bass.
+/// Sixteen bars of hits of which most were written as short notes of scattered chromatic percussion
+/// and bass.
 fn leaky_loop() -> Vec<Note> {
     let mut random = Random(5);
     let mut notes = Vec::new();
@@ -234,7 +237,7 @@ fn leaked_hits_go_or_become_drums() {
             report.removed + report.remapped
         );
     }
-    // Hits that only the leaked notes tell of are kept as drums.
+    // Leaked notes without a drum beside them become drums.
     let kept = apply(&raw, &filter(&raw, &Strategy::Smart.into()));
     assert!(
         kept.iter().filter(|n| n.is_drum).count() > raw.iter().filter(|n| n.is_drum).count() * 2

@@ -1,4 +1,5 @@
 //! The tests of the crate from outside, as one program.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod content;
 mod leakage;

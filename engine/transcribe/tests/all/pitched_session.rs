@@ -1,11 +1,10 @@
 //! Pitched notes through sessions of the engine, with the weights that it comes with.
 
-use hitscribe::{Engine, HOP_FRAMES, MIN_HOP_FRAMES, Parts, SessionConfig, transcribe_samples};
-use hitscribe_core::Note;
-use hitscribe_core::note::PlacedNote;
-use hitscribe_models::device::DeviceChoice;
-use hitscribe_models::frame::pitched::PITCHED_WEIGHTS;
-use hitscribe_models::generate::allowed::AllowedNotes;
+use hitscribe::{
+    AllowedNotes, BuiltinModels, DeviceChoice, HOP_FRAMES, MIN_HOP_FRAMES, Note, Parts, PlacedNote,
+    SessionConfig, Source, Transcriber, TranscriberBuilder,
+};
+use hitscribe_models::frame::pitched::PITCH_WEIGHTS;
 
 const RATE_HZ: u32 = 44_100;
 /// Seconds and MIDI keys of what [`plucks`] plays.
@@ -40,8 +39,18 @@ fn plucks() -> Vec<f32> {
     audio
 }
 
-fn engine() -> Engine {
-    Engine::builtin(DeviceChoice::Cpu).unwrap()
+fn engine() -> BuiltinModels {
+    BuiltinModels::load(DeviceChoice::Cpu).unwrap()
+}
+
+fn on_cpu() -> TranscriberBuilder {
+    Transcriber::builder().device(DeviceChoice::Cpu)
+}
+
+/// The notes of a bass track.
+fn bass_notes(transcriber: &Transcriber, audio: &[f32], rate_hz: u32) -> Vec<Note> {
+    let mut options = transcriber.options().source(Source::Bass);
+    options.samples(audio, 1, rate_hz).unwrap().notes
 }
 
 fn config(parts: Parts) -> SessionConfig {
@@ -57,16 +66,15 @@ const BASS: Parts = Parts {
 };
 
 #[test]
-fn plucked_strings_are_heard_where_they_are_played() {
+fn plucked_strings_are_transcribed_where_they_are_played() {
     let audio = plucks();
-    let heard = transcribe_samples(&engine(), &audio, 1, RATE_HZ, BASS, 0.5).unwrap();
-    assert!(heard.notes.iter().all(|n| !n.is_drum && n.program == 33));
+    let notes = bass_notes(&on_cpu().builtin().unwrap(), &audio, RATE_HZ);
+    assert!(notes.iter().all(|n| !n.is_drum && n.program == 33));
     for (seconds, key) in PLAYED {
-        let found = heard
-            .notes
+        let found = notes
             .iter()
             .any(|n| n.pitch == key && (n.onset_seconds - seconds).abs() < 0.05);
-        assert!(found, "key {key} at {seconds} s in {:?}", heard.notes);
+        assert!(found, "key {key} at {seconds} s in {notes:?}");
     }
 }
 
@@ -84,16 +92,16 @@ fn a_long_note_is_written_in_full() {
         false => 0.0,
     };
     let audio: Vec<f32> = (0..last + ORGAN_RATE_HZ).map(sample).collect();
-    let heard = transcribe_samples(&engine(), &audio, 1, ORGAN_RATE_HZ, BASS, 0.5).unwrap();
+    let notes = bass_notes(&on_cpu().builtin().unwrap(), &audio, ORGAN_RATE_HZ);
     let is_whole =
         |note: &Note| note.pitch == 69 && note.onset_seconds < 1.1 && note.offset_seconds > 12.0;
-    assert!(heard.notes.iter().any(is_whole), "{:?}", heard.notes);
+    assert!(notes.iter().any(is_whole), "{notes:?}");
 }
 
 /// The embedded weights with the onset threshold of their configuration replaced by one of the same
 /// number of digits.
 fn weights_with_onset_threshold(threshold: &str) -> Vec<u8> {
-    let mut bytes = PITCHED_WEIGHTS.to_vec();
+    let mut bytes = PITCH_WEIGHTS.to_vec();
     let name = br#"\"onset_threshold\": "#;
     let at = bytes.windows(name.len()).position(|w| w == name).unwrap() + name.len();
     bytes[at..at + threshold.len()].copy_from_slice(threshold.as_bytes());
@@ -103,29 +111,38 @@ fn weights_with_onset_threshold(threshold: &str) -> Vec<u8> {
 #[test]
 fn weights_of_the_pitched_network_take_its_place() {
     let audio = plucks();
-    let count = |engine: Engine| {
-        let heard = transcribe_samples(&engine, &audio, 1, RATE_HZ, BASS, 0.5).unwrap();
-        heard.notes.len()
+    let count = |builder: TranscriberBuilder| {
+        bass_notes(&builder.builtin().unwrap(), &audio, RATE_HZ).len()
     };
-    let with = |bytes: &[u8]| count(Engine::with_weights(bytes, DeviceChoice::Cpu).unwrap());
-    assert_eq!(with(PITCHED_WEIGHTS), count(engine()));
-    assert!(with(&weights_with_onset_threshold("0.01")) > count(engine()));
-    assert!(Engine::with_weights(&PITCHED_WEIGHTS[..1000], DeviceChoice::Cpu).is_err());
+    let own = count(on_cpu());
+    assert_eq!(count(on_cpu().weights(PITCH_WEIGHTS)), own);
+    assert!(count(on_cpu().weights(weights_with_onset_threshold("0.01"))) > own);
+    assert!(on_cpu().weights(&PITCH_WEIGHTS[..1000]).builtin().is_err());
 }
 
 #[test]
-fn a_source_says_what_is_listened_for() {
+fn a_source_sets_the_parts() {
     let parts = |text: &str| Parts::from(&text.parse::<AllowedNotes>().unwrap());
     assert_eq!(parts("mix"), Parts::ALL);
     assert_eq!(parts("drums"), Parts::DRUMS);
     assert_eq!(parts("bass"), BASS);
     assert_eq!(parts("guitar+kick").pitched_program, Some(25));
     assert!(parts("guitar+kick").drums);
-    let heard = transcribe_samples(&engine(), &plucks(), 1, RATE_HZ, Parts::DRUMS, 1.0).unwrap();
-    assert!(heard.notes.iter().all(|n| n.is_drum));
+    let transcriber = on_cpu().builtin().unwrap();
+    let mut options = transcriber
+        .options()
+        .source(Source::DrumBus)
+        .sensitivity(1.0);
+    let drums = options.samples(&plucks(), 1, RATE_HZ).unwrap();
+    assert!(drums.notes.iter().all(|n| n.is_drum));
 }
 
-fn listen(engine: &Engine, config: &SessionConfig, audio: &[f32], block: usize) -> Vec<PlacedNote> {
+fn transcribe_stream(
+    engine: &BuiltinModels,
+    config: &SessionConfig,
+    audio: &[f32],
+    block: usize,
+) -> Vec<PlacedNote> {
     let mut session = engine.session(config).unwrap();
     let mut notes = Vec::new();
     for block in audio.chunks(block) {
@@ -145,10 +162,14 @@ fn listen(engine: &Engine, config: &SessionConfig, audio: &[f32], block: usize) 
 fn notes_do_not_depend_on_block_sizes() {
     let (engine, audio) = (engine(), plucks());
     let config = config(Parts::ALL);
-    let whole = listen(&engine, &config, &audio, audio.len());
+    let whole = transcribe_stream(&engine, &config, &audio, audio.len());
     assert!(whole.iter().any(|n| !n.is_drum));
     for block in [441, 8192, 50_001] {
-        assert_eq!(listen(&engine, &config, &audio, block), whole, "{block}");
+        assert_eq!(
+            transcribe_stream(&engine, &config, &audio, block),
+            whole,
+            "{block}"
+        );
     }
 }
 
@@ -180,7 +201,7 @@ fn every_note_is_out_after_the_latency() {
             longest_note_seconds: 0.4,
             ..config(Parts::ALL)
         };
-        let all = listen(&engine, &config, &audio, audio.len());
+        let all = transcribe_stream(&engine, &config, &audio, audio.len());
         let mut session = engine.session(&config).unwrap();
         let mut notes = Vec::new();
         for block in audio.chunks(997) {

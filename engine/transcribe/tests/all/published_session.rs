@@ -1,23 +1,23 @@
-//! Published models segment by segment, as live sources are heard, against whole recordings.
+//! Imported models on streams, segment by segment, against whole recordings.
 #![allow(clippy::print_stdout)]
 
 use std::path::{Path, PathBuf};
 
 use hitscribe::{
-    LONGEST_LIVE_NOTE_SECONDS, Published, SEGMENT_SECONDS, Session, SessionConfig, Source,
-    published_latency_samples,
+    ImportedModel, LONGEST_LIVE_NOTE_SECONDS, SEGMENT_SECONDS, Session, SessionConfig, Source,
+    imported_latency_samples,
 };
 use hitscribe_core::audio::resample::Resampler;
 use hitscribe_core::features::mt3_family::SAMPLE_RATE_HZ;
 use hitscribe_core::note::PlacedNote;
 use hitscribe_models::device::Device;
-use hitscribe_models::generate::{Family, LoadOptions, TokenOptions, Transcriber, family_of};
+use hitscribe_models::generate::{Family, LoadOptions, TokenModel, TokenOptions, family_of};
 
 const RATE_HZ: u32 = 44_100;
 
 /// A folder with a checkpoint and what it needs beside it.
 fn lively(folder: &Path) -> PathBuf {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/mt3_family");
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/data/mt3_family");
     let path = folder.join("lively.safetensors");
     std::fs::copy(data.join("lively.safetensors"), &path).unwrap();
     std::fs::write(folder.join("config.json"), r#"{"num_heads": 2}"#).unwrap();
@@ -85,7 +85,7 @@ fn plain(notes: &[PlacedNote]) -> Vec<PlacedNote> {
 
 /// What the transcription of a whole recording gives.
 fn whole(path: &Path, source: Source, audio: &[f32]) -> Vec<PlacedNote> {
-    let (model, _) = Transcriber::load(path, &LoadOptions::default(), Device::Cpu).unwrap();
+    let (model, _) = TokenModel::load(path, &LoadOptions::default(), Device::Cpu).unwrap();
     let mut resampler = Resampler::new(RATE_HZ, SAMPLE_RATE_HZ).unwrap();
     let mut samples = Vec::new();
     resampler.push(audio, &mut samples);
@@ -94,25 +94,25 @@ fn whole(path: &Path, source: Source, audio: &[f32]) -> Vec<PlacedNote> {
         source: source.mask(),
         ..TokenOptions::default()
     };
-    let heard = model.transcribe(&samples, &options, |_| true).unwrap();
+    let decoded = model.transcribe(&samples, &options, |_| true).unwrap();
     let last = audio.len() as u64 - 1;
     let place = |note| {
-        let note = PlacedNote::of_note(note, RATE_HZ);
+        let note = PlacedNote::from_note(note, RATE_HZ);
         PlacedNote {
             onset_samples: note.onset_samples.min(last),
             ..note
         }
     };
-    sorted(heard.notes.iter().map(place).collect())
+    sorted(decoded.notes.iter().map(place).collect())
 }
 
-fn drain(model: &Published, session: &mut Session, notes: &mut Vec<PlacedNote>) {
+fn drain(model: &ImportedModel, session: &mut Session, notes: &mut Vec<PlacedNote>) {
     while model.run(&mut [session]).unwrap() > 0 {}
     session.take_notes(notes);
 }
 
-fn listen(
-    model: &Published,
+fn transcribe_stream(
+    model: &ImportedModel,
     config: &SessionConfig,
     source: Source,
     audio: &[f32],
@@ -144,7 +144,7 @@ fn segments_that_come_in_give_the_notes_of_the_recording() {
     let mut paths = packs();
     paths.push(lively(folder.path()));
     for path in paths {
-        let model = Published::load(&path, Device::Cpu).unwrap();
+        let model = ImportedModel::load(&path, Device::Cpu).unwrap();
         // The second ends exactly with a segment.
         for seconds in [19.3, 5.0 * SEGMENT_SECONDS] {
             let audio = sound(seconds);
@@ -155,8 +155,8 @@ fn segments_that_come_in_give_the_notes_of_the_recording() {
                     assert!(whole.len() > 30, "{} notes prove little", whole.len());
                 }
                 for block in [audio.len(), 4096] {
-                    let heard = listen(&model, &config(), source, &audio, block);
-                    assert_eq!(plain(&heard), plain(&whole), "{source:?}, {block}");
+                    let streamed = transcribe_stream(&model, &config(), source, &audio, block);
+                    assert_eq!(plain(&streamed), plain(&whole), "{source:?}, {block}");
                 }
             }
         }
@@ -170,7 +170,7 @@ fn sources_do_not_depend_on_each_other() {
     paths.push(lively(folder.path()));
     let audio = sound(9.0);
     for path in paths {
-        let model = Published::load(&path, Device::Cpu).unwrap();
+        let model = ImportedModel::load(&path, Device::Cpu).unwrap();
         let sources = [Source::DrumBus, Source::FullMix, Source::Kick, Source::Keys];
         let mut sessions = sources.map(|source| model.session(&config(), source).unwrap());
         let mut notes = sources.map(|_| Vec::new());
@@ -188,7 +188,7 @@ fn sources_do_not_depend_on_each_other() {
         sessions.iter_mut().for_each(Session::finish);
         run(&mut sessions);
         for (source, together) in sources.into_iter().zip(notes) {
-            let alone = listen(&model, &config(), source, &audio, audio.len());
+            let alone = transcribe_stream(&model, &config(), source, &audio, audio.len());
             assert_eq!(plain(&sorted(together)), plain(&alone), "{source:?}");
         }
     }
@@ -201,14 +201,14 @@ fn every_note_is_out_after_the_latency() {
     paths.push(lively(folder.path()));
     let audio = sound(15.0);
     for path in paths {
-        let model = Published::load(&path, Device::Cpu).unwrap();
+        let model = ImportedModel::load(&path, Device::Cpu).unwrap();
         let live = SessionConfig {
             longest_note_seconds: LONGEST_LIVE_NOTE_SECONDS,
             ..SessionConfig::new(RATE_HZ)
         };
-        let all = listen(&model, &live, Source::FullMix, &audio, audio.len());
+        let all = transcribe_stream(&model, &live, Source::FullMix, &audio, audio.len());
         let mut session = model.session(&live, Source::FullMix).unwrap();
-        assert!(session.latency_samples() < published_latency_samples(RATE_HZ).unwrap());
+        assert!(session.latency_samples() < imported_latency_samples(RATE_HZ).unwrap());
         let mut notes = Vec::new();
         for block in audio.chunks(997) {
             session.push(block);
@@ -230,16 +230,16 @@ fn every_note_is_out_after_the_latency() {
 #[test]
 fn the_grid_of_segments_belongs_to_the_timeline() {
     let folder = tempfile::tempdir().unwrap();
-    let model = Published::load(&lively(folder.path()), Device::Cpu).unwrap();
+    let model = ImportedModel::load(&lively(folder.path()), Device::Cpu).unwrap();
     let audio = sound(15.0);
     let source = Source::DrumBus;
-    let whole = listen(&model, &config(), source, &audio, audio.len());
+    let whole = transcribe_stream(&model, &config(), source, &audio, audio.len());
     let from = |timeline_samples: i64, audio: &[f32]| {
         let config = SessionConfig {
             timeline_samples,
             ..config()
         };
-        listen(&model, &config, source, audio, 4096)
+        transcribe_stream(&model, &config, source, audio, 4096)
     };
     let places = |notes: &[PlacedNote], shift: u64, after: u64| -> Vec<(u64, u8)> {
         let places = notes.iter().map(|n| (n.onset_samples + shift, n.pitch));
@@ -284,7 +284,8 @@ fn the_family_is_told_without_loading() {
         };
         assert_eq!(family_of(&path).unwrap(), family);
     }
-    let junk = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/mt3_family/legacy.pth");
+    let junk =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/data/mt3_family/legacy.pth");
     let error = family_of(&junk).unwrap_err().to_string();
     assert!(error.contains("neither MT3"), "{error}");
 }

@@ -1,8 +1,8 @@
-//! A dragging session of AppKit. The compiler has checked it; it has not been run.
+//! An AppKit dragging session. Compiles, but has not been run.
 //!
-//! AppKit asks an object of ours what may be done with the file and tells it how the drag ended. Classes
-//! live in the process, not in a library, and more than one copy of this library may be loaded: each
-//! makes a class of its own, under a name that is still free.
+//! AppKit calls an object to learn which operations are allowed and how the drag ended. Classes are
+//! global to the process, and several copies of this library may be loaded, so each copy registers
+//! its own class under an unused name.
 
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
@@ -27,10 +27,10 @@ use crate::platform::drag::{Drag, Outcome};
 /// Edge of the icon under the pointer, in points.
 const ICON: f64 = 32.0;
 
-/// The drag that is under way, and the number of the window that it began in. There is one pointer.
+/// The drag in progress and the number of the window that it started in. There is only one pointer.
 static DRAG: Mutex<Option<(Drag, NSInteger)>> = Mutex::new(None);
 
-/// Starts to drag `file`. Called on the thread of the window, which is the main thread.
+/// Starts a drag of `file`. Call it on the window's thread, which is the main thread.
 pub fn start(file: PathBuf, drag: &Drag) {
     let begun = MainThreadMarker::new()
         .ok_or("the window is not on the main thread")
@@ -41,13 +41,13 @@ pub fn start(file: PathBuf, drag: &Drag) {
 }
 
 fn begin(file: &Path, drag: &Drag, thread: MainThreadMarker) -> Result<(), &'static str> {
-    let source = source().ok_or("no class can be made")?;
+    let source = source().ok_or("the drag source class cannot be created")?;
     let window = window_at_pointer(thread).ok_or("there is no window at the pointer")?;
     let place = window.convertPointFromScreen(NSEvent::mouseLocation());
     let content = window.contentView().ok_or("the window is empty")?;
     let view = content.hitTest(place).unwrap_or(content);
     let event = mouse_event(NSEventType::LeftMouseDragged, &window, place);
-    let event = event.ok_or("no event can be made")?;
+    let event = event.ok_or("the mouse event cannot be created")?;
 
     let path = NSString::from_str(&file.to_string_lossy());
     let url = NSURL::fileURLWithPath(&path);
@@ -57,7 +57,7 @@ fn begin(file: &Path, drag: &Drag, thread: MainThreadMarker) -> Result<(), &'sta
     let middle = view.convertPoint_fromView(place, None);
     let corner = NSPoint::new(middle.x - ICON / 2.0, middle.y - ICON / 2.0);
     let frame = NSRect::new(corner, NSSize::new(ICON, ICON));
-    // SAFETY: an image is among the contents that an item may have.
+    // SAFETY: an image is valid content of a dragging item.
     unsafe { item.setDraggingFrame_contents(frame, Some(&icon)) };
 
     let items = NSArray::from_retained_slice(&[item]);
@@ -82,18 +82,18 @@ fn mouse_event(kind: NSEventType, window: &NSWindow, place: NSPoint) -> Option<R
     )
 }
 
-/// The object that AppKit asks and tells. Never freed: a session may outlive any window.
+/// The object that AppKit calls. Never freed, because a session may outlive any window.
 fn source() -> Option<&'static ProtocolObject<dyn NSDraggingSource>> {
     /// A pointer to an object without state.
     struct Shared(*const AnyObject);
-    // SAFETY: the object has no state, and is used on the main thread only.
+    // SAFETY: the object has no state and is only used on the main thread.
     unsafe impl Send for Shared {}
     // SAFETY: as above.
     unsafe impl Sync for Shared {}
     static SOURCE: OnceLock<Option<Shared>> = OnceLock::new();
     let made = SOURCE.get_or_init(|| {
         let class = class()?;
-        // SAFETY: `new` of NSObject, from which the class is derived.
+        // SAFETY: the class is derived from NSObject, which has `new`.
         let object: Retained<AnyObject> = unsafe { msg_send![class, new] };
         Some(Shared(Retained::into_raw(object).cast_const()))
     });
@@ -101,7 +101,7 @@ fn source() -> Option<&'static ProtocolObject<dyn NSDraggingSource>> {
         .as_ref()?
         .0
         .cast::<ProtocolObject<dyn NSDraggingSource>>();
-    // SAFETY: the object lives for ever and has the methods of the protocol that must be there.
+    // SAFETY: the object is never freed and has the required methods of the protocol.
     Some(unsafe { &*object })
 }
 
@@ -114,21 +114,21 @@ fn class() -> Option<&'static AnyClass> {
     if let Some(protocol) = AnyProtocol::get(c"NSDraggingSource") {
         builder.add_protocol(protocol);
     }
-    // SAFETY: the signatures are those of the protocol.
+    // SAFETY: the functions have the signatures of the protocol's methods.
     unsafe {
         builder.add_method(
             sel!(draggingSession:sourceOperationMaskForDraggingContext:),
-            may as extern "C-unwind" fn(_, _, _, _) -> _,
+            allowed_operations as extern "C-unwind" fn(_, _, _, _) -> _,
         );
         builder.add_method(
             sel!(draggingSession:endedAtPoint:operation:),
-            ended as extern "C-unwind" fn(_, _, _, _, _),
+            drag_ended as extern "C-unwind" fn(_, _, _, _, _),
         );
     }
     Some(builder.register())
 }
 
-extern "C-unwind" fn may(
+extern "C-unwind" fn allowed_operations(
     _source: &NSObject,
     _name: Sel,
     _session: &NSDraggingSession,
@@ -137,7 +137,7 @@ extern "C-unwind" fn may(
     NSDragOperation::Copy
 }
 
-extern "C-unwind" fn ended(
+extern "C-unwind" fn drag_ended(
     _source: &NSObject,
     _name: Sel,
     _session: &NSDraggingSession,
@@ -155,7 +155,7 @@ extern "C-unwind" fn ended(
     release_button(window, place);
 }
 
-/// Tells the window that the button is up: the session took the event.
+/// Posts the button release to the window, because the session has consumed the event.
 fn release_button(window: NSInteger, screen_place: NSPoint) {
     let Some(thread) = MainThreadMarker::new() else {
         return;

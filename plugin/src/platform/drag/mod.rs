@@ -1,11 +1,13 @@
 //! Dragging files out of the editor.
 //!
-//! The window toolkit only receives drops, so each system needs a source of its own. Where there is
-//! none, [`start`] says so and the editor offers Save instead.
+//! The window toolkit can only receive drops, so each operating system has its own drag source. On
+//! other systems the drag fails with a message, and files can still be saved.
 
 #[cfg(target_os = "macos")]
+#[expect(unsafe_code, reason = "the AppKit bindings")]
 mod appkit;
 #[cfg(target_os = "windows")]
+#[expect(unsafe_code, reason = "the Windows bindings")]
 mod ole;
 #[cfg(target_os = "linux")]
 mod x11;
@@ -27,51 +29,49 @@ use parking_lot::Mutex;
 pub enum Outcome {
     /// The target took the file.
     Dropped,
-    /// The pointer was released where nobody takes files, or the target refused.
+    /// The pointer was released over something that does not accept files, or the target refused.
     Refused,
-    /// The user gave up.
+    /// The user cancelled the drag.
     Cancelled,
-    /// The target said nothing after the drop.
+    /// The target did not answer the drop.
     NoAnswer,
-    /// The drag could not be done; one line.
+    /// The drag failed, with the reason in one line.
     Failed(String),
 }
 
 impl Outcome {
-    /// What to tell the user about `file`.
+    /// The message for the user about `file`.
     pub fn message(&self, file: &Path) -> String {
         let file = file.display();
         match self {
             Self::Dropped => "Dropped".to_owned(),
-            Self::Refused => format!("Nothing there takes MIDI files. The file is {file}"),
+            Self::Refused => format!("MIDI files cannot be dropped there. The file is {file}"),
             Self::Cancelled => "Drag cancelled".to_owned(),
             Self::NoAnswer => format!("The target did not answer. The file is {file}"),
-            Self::Failed(reason) => format!("No drag possible: {reason}. The file is {file}"),
+            Self::Failed(reason) => format!("Cannot drag: {reason}. The file is {file}"),
         }
     }
 }
 
-/// A drag that is under way. Cloned by the editor and the thread that serves it.
+/// A drag in progress. The editor and the thread that runs the drag each hold a clone.
 #[derive(Clone, Default)]
 pub struct Drag {
     outcome: Arc<Mutex<Option<Outcome>>>,
 }
 
 impl Drag {
-    /// How it ended, once it has; taken only once.
+    /// How the drag ended, once it has. Returned only once.
     pub fn take_outcome(&self) -> Option<Outcome> {
         self.outcome.lock().take()
     }
-}
 
-impl Drag {
     fn end(&self, outcome: Outcome) {
         *self.outcome.lock() = Some(outcome);
     }
 
-    /// Does a drag that lasts until it has ended on a thread of its own.
+    /// Runs a blocking drag on a new thread.
     #[cfg(not(target_os = "macos"))]
-    fn on_a_thread(&self, run: impl FnOnce() -> Outcome + Send + 'static) {
+    fn spawn(&self, run: impl FnOnce() -> Outcome + Send + 'static) {
         let drag = self.clone();
         let spawned = std::thread::Builder::new()
             .name("hitscribe-drag".to_owned())
@@ -82,8 +82,8 @@ impl Drag {
     }
 }
 
-/// Starts to drag `file` while the left button is held. Called on the thread of the window; returns at
-/// once.
+/// Starts a drag of `file` while the left button is held. Call it on the window's thread. Returns
+/// at once.
 pub fn start(file: PathBuf) -> Drag {
     let drag = Drag::default();
     system::start(file, &drag);
@@ -95,7 +95,7 @@ mod system {
     use super::{Drag, Outcome, PathBuf};
 
     pub fn start(_file: PathBuf, drag: &Drag) {
-        let reason = "there is no way to drag on this system yet";
+        let reason = "dragging is not supported on this system";
         drag.end(Outcome::Failed(reason.to_owned()));
     }
 }

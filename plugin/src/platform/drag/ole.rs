@@ -1,8 +1,8 @@
-//! A drag by the shell of Windows. The compiler has checked it; it has not been run.
+//! A drag by the Windows shell. Compiles, but has not been run.
 //!
-//! OLE's loop lasts as long as the drag, and must not run inside the drawing of a frame: it has a
-//! thread of its own. That thread shares the input of the window's thread meanwhile, because only who
-//! saw the button go down is told where the pointer goes.
+//! OLE's loop blocks until the drag ends, so it runs on its own thread, not while a frame is drawn.
+//! That thread attaches to the input of the window's thread, because only the thread that received
+//! the button press gets pointer events.
 
 use std::ffi::c_void;
 use std::os::windows::ffi::OsStrExt as _;
@@ -28,32 +28,33 @@ use crate::platform::drag::{Drag, Outcome};
 
 type Result<T> = std::result::Result<T, String>;
 
-/// The interface of what is dragged, `IDataObject`.
+/// Identifier of the interface `IDataObject`.
 const DATA_OBJECT: GUID = GUID::from_u128(0x0000010e_0000_0000_c000_000000000046);
 
-/// Starts to drag `file`. Called on the thread of the window.
+/// Starts a drag of `file`. Call it on the window's thread.
 pub fn start(file: PathBuf, drag: &Drag) {
-    // SAFETY: asks for a number.
+    // SAFETY: the function has no preconditions.
     let window_thread = unsafe { GetCurrentThreadId() };
-    drag.on_a_thread(move || run(&file, window_thread).unwrap_or_else(Outcome::Failed));
+    drag.spawn(move || run(&file, window_thread).unwrap_or_else(Outcome::Failed));
 }
 
 fn run(file: &Path, window_thread: u32) -> Result<Outcome> {
-    // Makes the message queue of this thread as well, without which input cannot be shared.
+    // This also creates the thread's message queue, which sharing input requires.
     let _ole = Ole::new()?;
     let _input = SharedInput::with(window_thread)?;
     let data = data_object(file)?;
-    // SAFETY: the input is shared, so this is the window that saw the button go down, or none.
+    // SAFETY: the function has no preconditions. The input is shared, so it returns the window that
+    // received the button press, or null.
     let window = unsafe { GetCapture() };
     let mut effect = DROPEFFECT_NONE;
-    // SAFETY: `data` is alive; without a source the shell uses its own.
+    // SAFETY: `data` is alive. For a null source the shell uses its own.
     let result = unsafe {
         let (data, source) = (data.as_raw(), null_mut());
         SHDoDragDrop(null_mut(), data, source, DROPEFFECT_COPY, &raw mut effect)
     };
     if !window.is_null() {
-        // OLE's loop took the release of the button; the window would think that it is still down.
-        // SAFETY: a message without pointers, to a window that may be gone by now.
+        // OLE's loop consumed the button release, so the window has not received it.
+        // SAFETY: the message contains no pointers. The window may be gone, which is an error only.
         unsafe { PostMessageW(window, WM_LBUTTONUP, 0, 0) };
     }
     match result {
@@ -64,12 +65,12 @@ fn run(file: &Path, window_thread: u32) -> Result<Outcome> {
     }
 }
 
-/// `file` as what Explorer would drag.
+/// `file` as the data object that Explorer would drag.
 fn data_object(file: &Path) -> Result<IUnknown> {
     let item = Item::new(file)?;
     let folder = item.folder();
     let mut object: *mut c_void = null_mut();
-    // SAFETY: the lists are alive and belong together; `object` receives one reference.
+    // SAFETY: both lists are alive and belong together. `object` receives one reference.
     unsafe {
         let name = ILFindLastID(item.0).cast_const();
         let (own, count) = (null_mut(), 1);
@@ -94,15 +95,15 @@ fn checked(call: &str, result: HRESULT) -> Result<()> {
 }
 
 fn refused(call: &str, result: HRESULT) -> String {
-    format!("Windows refuses {call}: 0x{result:08x}")
+    format!("{call} failed: 0x{result:08x}")
 }
 
-/// OLE on this thread, while it is alive.
+/// OLE, initialised on this thread until it is dropped.
 struct Ole;
 
 impl Ole {
     fn new() -> Result<Self> {
-        // SAFETY: the argument is reserved; undone when this is dropped.
+        // SAFETY: the argument is reserved. `drop` uninitialises OLE.
         checked("OleInitialize", unsafe { OleInitialize(null()) })?;
         Ok(Self)
     }
@@ -110,12 +111,12 @@ impl Ole {
 
 impl Drop for Ole {
     fn drop(&mut self) {
-        // SAFETY: it was initialised on this thread, which this value does not leave.
+        // SAFETY: `new` has initialised OLE on this thread, which this value does not leave.
         unsafe { OleUninitialize() };
     }
 }
 
-/// The input of another thread, shared with this one.
+/// The input of another thread, shared with this one until it is dropped.
 struct SharedInput {
     own: u32,
     other: u32,
@@ -123,7 +124,7 @@ struct SharedInput {
 
 impl SharedInput {
     fn with(other: u32) -> Result<Self> {
-        // SAFETY: numbers of threads; undone when this is dropped.
+        // SAFETY: both are thread identifiers. `drop` detaches the input.
         unsafe {
             let own = GetCurrentThreadId();
             if AttachThreadInput(own, other, 1) == 0 {
@@ -136,30 +137,36 @@ impl SharedInput {
 
 impl Drop for SharedInput {
     fn drop(&mut self) {
-        // SAFETY: undoes what `with` has done.
+        // SAFETY: detaches what `with` has attached.
         unsafe { AttachThreadInput(self.own, self.other, 0) };
     }
 }
 
-/// A place as the shell names it.
+/// An item identifier list (PIDL) of the shell.
 struct Item(*mut ITEMIDLIST);
 
 impl Item {
     fn new(file: &Path) -> Result<Self> {
         let wide: Vec<u16> = file.as_os_str().encode_wide().chain([0]).collect();
         let mut item = null_mut();
-        // SAFETY: `wide` ends with a zero; `item` receives a list that is freed when this is dropped.
+        // SAFETY: `wide` is null-terminated. `item` receives a list that `drop` frees.
         let result = unsafe {
-            let (context, asked, told) = (null_mut(), 0, null_mut());
-            SHParseDisplayName(wide.as_ptr(), context, &raw mut item, asked, told)
+            let (context, attributes_in, attributes_out) = (null_mut(), 0, null_mut());
+            SHParseDisplayName(
+                wide.as_ptr(),
+                context,
+                &raw mut item,
+                attributes_in,
+                attributes_out,
+            )
         };
         checked("SHParseDisplayName", result)?;
         Ok(Self(item))
     }
 
-    /// The folder that it lies in.
+    /// The folder that contains it.
     fn folder(&self) -> Self {
-        // SAFETY: a copy of a list that is alive, without its last part.
+        // SAFETY: the list is alive. The copy loses its last part and is freed by `drop`.
         unsafe {
             let folder = ILClone(self.0);
             ILRemoveLastID(folder);
@@ -170,7 +177,7 @@ impl Item {
 
 impl Drop for Item {
     fn drop(&mut self) {
-        // SAFETY: the list is ours, and nobody else frees it.
+        // SAFETY: this value owns the list.
         unsafe { ILFree(self.0) };
     }
 }

@@ -1,8 +1,8 @@
-//! A source of the XDND protocol, version 5, on a connection of its own.
+//! A drag source of the XDND protocol, version 5, on its own connection to the X server.
 //!
-//! The toolkit holds the pointer's implicit grab while the button is down, so there is nothing to
-//! grab: the pointer is polled, the window below it is asked whether it takes drops, and the
-//! protocol's messages are sent from an invisible window that owns the selection. Protocol:
+//! The toolkit holds the pointer's implicit grab while the button is pressed, so this code polls
+//! the pointer instead of grabbing it. An invisible window owns the selection and sends the
+//! protocol's messages to the window below the pointer. Protocol:
 //! <https://www.freedesktop.org/wiki/Specifications/XDND/>.
 
 use std::fmt::Write as _;
@@ -25,17 +25,17 @@ use crate::platform::drag::{Drag, Outcome};
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 const VERSION: u32 = 5;
-/// The oldest version that we can talk to.
+/// Oldest supported version.
 const OLDEST_VERSION: u32 = 3;
-/// Time between two looks at the pointer.
+/// Time between two pointer queries.
 const POLL: Duration = Duration::from_millis(8);
-/// A target that does not answer a position for so long gets the next one anyway.
-const STATUS_PATIENCE: Duration = Duration::from_millis(500);
-/// A target that does not confirm a drop for so long never will.
-const DROP_PATIENCE: Duration = Duration::from_secs(5);
-/// A held button is not held longer than this.
-const LONGEST_DRAG: Duration = Duration::from_secs(300);
-/// Escape, as keyboards under X number their keys.
+/// The next position is sent after this long without an answer to the last one.
+const STATUS_TIMEOUT: Duration = Duration::from_millis(500);
+/// A drop counts as unanswered after this long.
+const DROP_TIMEOUT: Duration = Duration::from_secs(5);
+/// A drag is cancelled after this long.
+const MAX_DRAG: Duration = Duration::from_secs(300);
+/// X11 keycode of the Escape key.
 const ESCAPE_KEYCODE: usize = 9;
 
 x11rb::atom_manager! {
@@ -46,11 +46,11 @@ x11rb::atom_manager! {
     }
 }
 
-/// A window that takes drops.
+/// A window that accepts drops.
 #[derive(Clone, Copy, PartialEq)]
 struct Target {
     window: Window,
-    /// Where messages for it go.
+    /// The window that receives the messages.
     proxy: Window,
     version: u32,
 }
@@ -64,18 +64,18 @@ struct Source {
     uris: String,
 }
 
-/// What is known about the target under the pointer.
+/// State of the target under the pointer.
 struct Hover {
     target: Option<Target>,
     is_accepted: bool,
-    /// When a position was sent that has not been answered.
-    asked: Option<Instant>,
+    /// When the last unanswered position was sent.
+    sent_at: Option<Instant>,
     last_position: Option<(i16, i16)>,
 }
 
-/// Starts to drag `file`; its thread polls the pointer until the button is released.
+/// Starts a drag of `file` on a thread that polls the pointer until the button is released.
 pub fn start(file: PathBuf, drag: &Drag) {
-    drag.on_a_thread(move || {
+    drag.spawn(move || {
         follow_pointer(&file).unwrap_or_else(|error| Outcome::Failed(error.to_string()))
     });
 }
@@ -88,7 +88,7 @@ fn follow_pointer(file: &Path) -> Result<Outcome> {
     outcome
 }
 
-/// `file` as a URI, every byte that is not plain escaped.
+/// `file` as a percent-encoded URI.
 fn uri(file: &Path) -> String {
     let mut uri = String::from("file://");
     for byte in file.as_os_str().as_bytes() {
@@ -149,7 +149,7 @@ impl Source {
         Ok(source)
     }
 
-    /// The server's clock: changing a property is answered with the time.
+    /// The server's time, from the answer to a property change.
     fn server_time(&self) -> Result<Timestamp> {
         let connection = &self.connection;
         let (name, text) = (AtomEnum::WM_NAME, AtomEnum::STRING);
@@ -167,11 +167,11 @@ impl Source {
         let mut hover = Hover {
             target: None,
             is_accepted: false,
-            asked: None,
+            sent_at: None,
             last_position: None,
         };
         loop {
-            if self.answer_events(&mut hover)?.is_some() || began.elapsed() > LONGEST_DRAG {
+            if self.handle_events(&mut hover)?.is_some() || began.elapsed() > MAX_DRAG {
                 return Ok(Outcome::Cancelled);
             }
             let pointer = self.connection.query_pointer(self.root)?.reply()?;
@@ -181,10 +181,12 @@ impl Source {
             }
             let is_down = u16::from(pointer.mask) & u16::from(KeyButMask::BUTTON1) != 0;
             if !is_down {
-                let is_unanswered = hover.asked.is_some_and(|at| at.elapsed() < STATUS_PATIENCE);
+                let is_unanswered = hover
+                    .sent_at
+                    .is_some_and(|at| at.elapsed() < STATUS_TIMEOUT);
                 match hover.target {
                     Some(target) if hover.is_accepted => return self.drop_on(target, &mut hover),
-                    // The answer to the last position may be on its way.
+                    // Wait for the answer to the last position.
                     Some(_) if is_unanswered => {}
                     _ => {
                         self.leave(&hover)?;
@@ -198,7 +200,7 @@ impl Source {
         }
     }
 
-    /// Tells the window under the pointer where the pointer is.
+    /// Sends the pointer position to the window under the pointer.
     fn follow(&self, hover: &mut Hover, child: Window, position: (i16, i16)) -> Result<()> {
         let target = self.target_below(child)?;
         if target != hover.target {
@@ -206,7 +208,7 @@ impl Source {
             *hover = Hover {
                 target,
                 is_accepted: false,
-                asked: None,
+                sent_at: None,
                 last_position: None,
             };
             if let Some(target) = target {
@@ -214,16 +216,16 @@ impl Source {
                 self.send(target, self.atoms.XdndEnter, data)?;
             }
         }
-        let may_ask = hover.asked.is_none_or(|at| at.elapsed() > STATUS_PATIENCE);
+        let may_send = hover.sent_at.is_none_or(|at| at.elapsed() > STATUS_TIMEOUT);
         if let Some(target) = hover.target
-            && may_ask
+            && may_send
             && hover.last_position != Some(position)
         {
             let packed = (u32::from(position.0 as u16) << 16) | u32::from(position.1 as u16);
             let data = [self.window, 0, packed, self.time, self.atoms.XdndActionCopy];
             self.send(target, self.atoms.XdndPosition, data)?;
             hover.last_position = Some(position);
-            hover.asked = Some(Instant::now());
+            hover.sent_at = Some(Instant::now());
         }
         Ok(())
     }
@@ -242,8 +244,8 @@ impl Source {
             [self.window, 0, self.time, 0, 0],
         )?;
         let dropped = Instant::now();
-        while dropped.elapsed() < DROP_PATIENCE {
-            if let Some(outcome) = self.answer_events(hover)? {
+        while dropped.elapsed() < DROP_TIMEOUT {
+            if let Some(outcome) = self.handle_events(hover)? {
                 return Ok(outcome);
             }
             std::thread::sleep(POLL);
@@ -251,28 +253,28 @@ impl Source {
         Ok(Outcome::NoAnswer)
     }
 
-    /// Deals with everything the server has sent; an outcome ends the drag.
-    fn answer_events(&self, hover: &mut Hover) -> Result<Option<Outcome>> {
+    /// Handles all pending events. An outcome ends the drag.
+    fn handle_events(&self, hover: &mut Hover) -> Result<Option<Outcome>> {
         while let Some(event) = self.connection.poll_for_event()? {
             match event {
                 Event::ClientMessage(message) if message.type_ == self.atoms.XdndStatus => {
                     let data = message.data.as_data32();
                     if hover.target.map(|target| target.window) == Some(data[0]) {
                         hover.is_accepted = data[1] & 1 != 0;
-                        hover.asked = None;
+                        hover.sent_at = None;
                     }
                 }
                 Event::ClientMessage(message) if message.type_ == self.atoms.XdndFinished => {
-                    // Only version 5 says whether the drop was a success.
-                    let says = hover.target.is_some_and(|target| target.version >= VERSION);
-                    let is_good = !says || message.data.as_data32()[1] & 1 != 0;
-                    return Ok(Some(if is_good {
+                    // Only version 5 reports whether the drop succeeded.
+                    let has_result = hover.target.is_some_and(|target| target.version >= VERSION);
+                    let is_accepted = !has_result || message.data.as_data32()[1] & 1 != 0;
+                    return Ok(Some(if is_accepted {
                         Outcome::Dropped
                     } else {
                         Outcome::Refused
                     }));
                 }
-                Event::SelectionRequest(request) => self.serve(&request)?,
+                Event::SelectionRequest(request) => self.answer_request(&request)?,
                 Event::SelectionClear(_) => return Ok(Some(Outcome::Cancelled)),
                 _ => {}
             }
@@ -280,8 +282,8 @@ impl Source {
         Ok(None)
     }
 
-    /// Hands the list of files to who asks for it.
-    fn serve(&self, request: &SelectionRequestEvent) -> Result<()> {
+    /// Answers a request for the list of files.
+    fn answer_request(&self, request: &SelectionRequestEvent) -> Result<()> {
         let (connection, atoms) = (&self.connection, &self.atoms);
         let mut property = if request.property == x11rb::NONE {
             request.target
@@ -327,13 +329,13 @@ impl Source {
         Ok(())
     }
 
-    /// The outermost window at the pointer, from `window` inwards, that takes drops.
+    /// The outermost window at the pointer, from `window` inwards, that accepts drops.
     fn target_below(&self, mut window: Window) -> Result<Option<Target>> {
         while window != x11rb::NONE {
             if let Some(target) = self.target(window)? {
                 return Ok(Some(target));
             }
-            // Windows vanish at any time: one that has is simply no target.
+            // A window may be destroyed at any time. It then is not a target.
             match self.connection.query_pointer(window)?.reply() {
                 Ok(pointer) => window = pointer.child,
                 Err(_) => break,
@@ -375,7 +377,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spaces_umlauts_and_percent_signs_are_escaped() {
+    fn spaces_umlauts_and_percent_signs_are_encoded() {
         assert_eq!(
             uri(Path::new("/a/Übung 1 50%.mid")),
             "file:///a/%C3%9Cbung%201%2050%25.mid"

@@ -1,7 +1,7 @@
 //! Tests of recordings as segments.
 
 use hitscribe_core::tokens::SegmentTokens;
-use hitscribe_core::tokens::mt3::decode::{DecodePath, decode};
+use hitscribe_core::tokens::mt3::{ParseRules, parse};
 use hitscribe_core::tokens::vocabulary::{EOS_ID, Event, Vocabulary};
 
 use super::*;
@@ -72,7 +72,7 @@ fn said(segment: &TokenSegment) -> Vec<hitscribe_core::Note> {
     let ids: Vec<i32> = segment.ids.iter().map(|&id| i32::from(id)).collect();
     assert_eq!(ids.last(), Some(&EOS_ID));
     let tokens = SegmentTokens::certain(0.0, ids[..ids.len() - 1].to_vec());
-    let decoded = decode(&[tokens], DecodePath::Mt3);
+    let decoded = parse(&[tokens], ParseRules::Mt3);
     decoded.notes
 }
 

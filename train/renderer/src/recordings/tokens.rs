@@ -4,7 +4,7 @@ use anyhow::Result;
 use hitscribe_core::Note;
 use hitscribe_core::audio::resample::Resampler;
 use hitscribe_core::features::mt3_family::SAMPLE_RATE_HZ;
-use hitscribe_core::tokens::mt3::encode::encode;
+use hitscribe_core::tokens::mt3::encode;
 use hitscribe_core::tokens::vocabulary::{EOS_ID, SPECIAL_IDS, STEPS_PER_SECOND};
 use rand::Rng;
 

@@ -1,19 +1,19 @@
-//! The stack machine of pickles.
+//! The stack machine that executes pickle opcodes.
 
 use std::collections::HashMap;
 
-use crate::checkpoint::pickle::{Node, Pickle, Value};
+use crate::checkpoint::pickle::value::{Node, Pickle, Value};
 
-/// Most values that one pickle may hold.
+/// Limit on the values of a pickle.
 pub(super) const MAX_NODES: usize = 4_000_000;
-/// Deepest stack.
+/// Limit on the depth of the stack.
 const MAX_STACK: usize = 1_000_000;
-/// Longest integer in bytes; Python's are unbounded.
+/// Limit on the length of an integer in bytes; Python has none.
 const MAX_LONG_BYTES: usize = 64;
-/// Longest name of a class or a storage: names are copied, so they must be short.
+/// Limit on the length of a class name or storage key in bytes, since these are copied.
 pub(super) const MAX_NAME_BYTES: usize = 256;
 
-/// The state of a pickle that is being read.
+/// The state of the machine.
 pub(super) struct Machine<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -21,11 +21,11 @@ pub(super) struct Machine<'a> {
     stack: Vec<Node>,
     marks: Vec<usize>,
     memo: HashMap<u32, Node>,
-    /// Entries copied from lists to dictionaries so far.
+    /// Number of entries copied from lists to dictionaries so far.
     pub(super) copied: usize,
 }
 
-/// Result of one step: an error is one line.
+/// Result of a step; the error is one line.
 pub(super) type Step<T = ()> = Result<T, String>;
 
 impl<'a> Machine<'a> {
@@ -41,7 +41,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Runs to the end of the pickle; returns it and the number of bytes it took.
+    /// Runs to the end of the pickle. Returns it and its length in bytes.
     pub(super) fn run(mut self) -> Step<(Pickle, usize)> {
         let root = self.root()?;
         let pickle = Pickle {
@@ -239,7 +239,7 @@ impl<'a> Machine<'a> {
                 let module = self.pop()?;
                 let (Value::Str(module), Value::Str(name)) = (self.value(module), self.value(name))
                 else {
-                    return Err("a class name that is no text".into());
+                    return Err("a class name that is not a string".into());
                 };
                 let global = global_name(module, name)?;
                 self.push(Value::Global(global))?;
@@ -263,7 +263,7 @@ impl<'a> Machine<'a> {
                 self.pop_mark()?;
                 self.push(Value::Opaque)?;
             }
-            // The state of an object is of no use to us.
+            // The state of an object is ignored.
             b'b' => {
                 self.pop()?;
             }
@@ -271,7 +271,7 @@ impl<'a> Machine<'a> {
                 let id = self.pop()?;
                 self.persistent(id)?;
             }
-            // Extension registry and out-of-band buffers: nothing we could resolve.
+            // Extension registry and out-of-band buffers cannot be resolved.
             0x82 => {
                 self.take(1)?;
                 self.push(Value::Opaque)?;
@@ -404,7 +404,7 @@ impl<'a> Machine<'a> {
 
     fn length64(&mut self) -> Step<usize> {
         usize::try_from(u64::from_le_bytes(self.array()?))
-            .map_err(|_| "a length beyond memory".to_owned())
+            .map_err(|_| "a length beyond the address space".to_owned())
     }
 
     fn take(&mut self, length: usize) -> Step<&[u8]> {
@@ -412,7 +412,7 @@ impl<'a> Machine<'a> {
             .at
             .checked_add(length)
             .filter(|&end| end <= self.bytes.len())
-            .ok_or("the data end early")?;
+            .ok_or("unexpected end of data")?;
         let taken = &self.bytes[self.at..end];
         self.at = end;
         Ok(taken)
@@ -423,7 +423,7 @@ impl<'a> Machine<'a> {
         let length = rest
             .iter()
             .position(|&byte| byte == b'\n')
-            .ok_or("the data end early")?;
+            .ok_or("unexpected end of data")?;
         self.at += length + 1;
         std::str::from_utf8(&rest[..length]).map_err(|_| "not UTF-8".to_owned())
     }

@@ -1,26 +1,26 @@
-//! The few callables and references that a pickle may use: dictionaries, tensors, storages.
+//! The known callables and references of a pickle: dictionaries, tensors, storages.
 
 use crate::checkpoint::pickle::machine::{MAX_NAME_BYTES, MAX_NODES, Machine, Step};
-use crate::checkpoint::pickle::{Node, Storage, TensorView, Value};
+use crate::checkpoint::pickle::value::{Node, Storage, TensorView, Value};
 
 impl Machine<'_> {
-    /// What a call would make, for the few callables we know.
+    /// Pushes the result of a call of a known callable, or an opaque value.
     pub(super) fn call(&mut self, callee: Node, arguments: Node) -> Step {
         let made = match (self.value(callee), self.value(arguments)) {
             (Value::Global(name), Value::Tuple(arguments)) => self.known_call(name, arguments)?,
             _ => None,
         };
-        if let Some(Made::Value(Value::Dict(entries))) = &made {
+        if let Some(CallResult::Value(Value::Dict(entries))) = &made {
             self.copied += entries.len();
         }
         match made {
-            Some(Made::Value(value)) => self.push(value),
-            Some(Made::Same(node)) => self.stack_push(node),
+            Some(CallResult::Value(value)) => self.push(value),
+            Some(CallResult::Same(node)) => self.stack_push(node),
             None => self.push(Value::Opaque),
         }
     }
 
-    fn known_call(&self, name: &str, arguments: &[Node]) -> Step<Option<Made>> {
+    fn known_call(&self, name: &str, arguments: &[Node]) -> Step<Option<CallResult>> {
         Ok(match name {
             "collections.OrderedDict" | "builtins.dict" | "__builtin__.dict" => {
                 let mut entries = Vec::new();
@@ -36,15 +36,15 @@ impl Machine<'_> {
                         }
                     }
                 }
-                Some(Made::Value(Value::Dict(entries)))
+                Some(CallResult::Value(Value::Dict(entries)))
             }
             "torch._utils._rebuild_tensor_v2" | "torch._utils._rebuild_tensor" => {
-                Some(Made::Value(self.tensor(arguments)?))
+                Some(CallResult::Value(self.tensor(arguments)?))
             }
             "torch._utils._rebuild_parameter" => {
-                arguments.first().map(|&tensor| Made::Same(tensor))
+                arguments.first().map(|&tensor| CallResult::Same(tensor))
             }
-            // (function, type, arguments, state): a subclass of Tensor.
+            // A subclass of Tensor: (function, type, arguments, state).
             "torch._tensor._rebuild_from_type_v2" => match arguments {
                 [function, _, inner, ..] => match (self.value(*function), self.value(*inner)) {
                     (Value::Global(name), Value::Tuple(inner))
@@ -94,7 +94,7 @@ impl Machine<'_> {
         }))
     }
 
-    /// ('storage', class, key, device, number of elements, ...)
+    /// Pushes the storage of a persistent id: ('storage', class, key, device, element count, ...).
     pub(super) fn persistent(&mut self, id: Node) -> Step {
         let storage = match self.value(id) {
             Value::Tuple(items) => match items[..] {
@@ -126,7 +126,8 @@ impl Machine<'_> {
     }
 }
 
-enum Made {
+/// The result of a known call: a new value, or a node that exists already.
+enum CallResult {
     Value(Value),
     Same(Node),
 }

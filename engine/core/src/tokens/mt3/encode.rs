@@ -1,11 +1,12 @@
-//! Notes to MT3 tokens, for training targets and for tests of the decoder.
+//! Notes to MT3 tokens, for training targets and for tests of the parser.
 
 use std::collections::BTreeSet;
 
 use crate::note::Note;
+use crate::tokens::overlap::trim_overlaps;
 use crate::tokens::vocabulary::{Event, SPECIAL_IDS, STEPS_PER_SECOND, Vocabulary};
 
-/// One onset, offset or hit, at a step of 10 ms.
+/// One onset, offset or hit, at a time in steps of 10 ms.
 #[derive(Clone, Copy)]
 struct StepEvent {
     step: i64,
@@ -15,10 +16,10 @@ struct StepEvent {
     is_onset: bool,
 }
 
-/// Encodes `notes` for segments that start at `segment_starts_seconds` (ascending; the last reaches
-/// to the end). Returns the codec indices of each segment, without EOS.
+/// Encodes `notes` for segments that start at `segment_starts_seconds` (ascending; the last segment
+/// has no end). Returns the codec indices of each segment, without EOS.
 ///
-/// Velocities are not kept: the vocabulary has one bin.
+/// Velocities are lost: the vocabulary has one bin.
 pub fn encode(notes: &[Note], segment_starts_seconds: &[f64]) -> Vec<Vec<i32>> {
     let events = step_events(notes);
     let start_step = |seconds: f64| (seconds * STEPS_PER_SECOND + 1e-9).floor() as i64;
@@ -73,7 +74,7 @@ fn encode_segment(
     writer.out
 }
 
-/// Writes tokens, leaving out shifts, programs and velocities that hold already.
+/// Writes tokens, without shifts, programs and velocities that repeat the state.
 #[derive(Default)]
 struct Writer {
     out: Vec<i32>,
@@ -110,9 +111,10 @@ impl Writer {
     }
 }
 
-/// Offsets, then onsets, in the order of time.
+/// The events in order of time; at equal times offsets come before onsets.
 fn step_events(notes: &[Note]) -> Vec<StepEvent> {
-    let mut notes = trim_overlaps(notes);
+    let mut notes = notes.to_vec();
+    trim_overlaps(&mut notes);
     notes.sort_by_key(|note| (note.is_drum, note.program, note.pitch));
     let event = |note: &Note, seconds: f64, is_onset: bool| {
         let step = (seconds * STEPS_PER_SECOND).round_ties_even() as i64;
@@ -135,26 +137,6 @@ fn step_events(notes: &[Note]) -> Vec<StepEvent> {
     let mut events: Vec<(f64, StepEvent)> = offsets.chain(onsets).collect();
     events.sort_by(|a, b| a.0.total_cmp(&b.0));
     events.into_iter().map(|(_, event)| event).collect()
-}
-
-/// Cuts each note at the next onset of the same pitch, program and kind; drops what is left empty.
-fn trim_overlaps(notes: &[Note]) -> Vec<Note> {
-    let voice = |n: &Note| (n.pitch, n.program, n.is_drum);
-    let mut sorted = notes.to_vec();
-    sorted.sort_by(|a, b| {
-        voice(a)
-            .cmp(&voice(b))
-            .then_with(|| a.onset_seconds.total_cmp(&b.onset_seconds))
-    });
-    for position in 1..sorted.len() {
-        let next = sorted[position];
-        let note = &mut sorted[position - 1];
-        if voice(note) == voice(&next) {
-            note.offset_seconds = note.offset_seconds.min(next.onset_seconds);
-        }
-    }
-    sorted.retain(|note| note.onset_seconds < note.offset_seconds);
-    sorted
 }
 
 fn codec_index(event: Event) -> i32 {

@@ -1,4 +1,9 @@
-//! Tokens of MT3, MT3-PyTorch and MR-MT3.
+//! Token streams of MT3, MT3-PyTorch and MR-MT3: one stream per recording.
 
-pub mod decode;
-pub mod encode;
+mod encode;
+mod incremental;
+mod parse;
+
+pub use encode::encode;
+pub use incremental::Mt3IncrementalParser;
+pub use parse::{MIN_NOTE_SECONDS, ParseRules, ParsedNotes, codec_indices, parse};

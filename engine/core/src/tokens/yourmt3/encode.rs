@@ -1,15 +1,16 @@
-//! Notes to YourMT3 tokens, for training targets and for tests of the decoder.
+//! Notes to YourMT3 tokens, for training targets and for tests of the parser.
 
 use crate::note::Note;
 use crate::tokens::vocabulary::{EOS_ID, Event, STEPS_PER_SECOND, Vocabulary};
-use crate::tokens::yourmt3::decode::CHANNELS;
-use crate::tokens::yourmt3::notes::trim_overlaps;
+use crate::tokens::yourmt3::notes::trim_and_sort;
 use crate::tokens::yourmt3::programs::{channel_of_program, training_drum_key, training_program};
+use crate::tokens::yourmt3::segment::CHANNELS;
 
-/// Encodes `notes` for segments that start at `segment_starts_seconds` (ascending; the last reaches
-/// to the end). Returns model ids with EOS as `[segment][channel]`. Notes of programs that belong to
-/// no channel are left out. Programs and drum keys become those of their group, but where the
-/// original program changes, the program is said again.
+/// Encodes `notes` for segments that start at `segment_starts_seconds` (ascending; the last segment
+/// has no end). Returns model ids with EOS as `[segment][channel]`.
+///
+/// Notes whose program has no channel are left out. Programs and drum keys become those of their
+/// group; a program token is written wherever the original program changes.
 pub fn encode(notes: &[Note], segment_starts_seconds: &[f64]) -> Vec<Vec<Vec<i32>>> {
     let mut channels: Vec<Vec<Note>> = vec![Vec::new(); CHANNELS];
     for note in notes {
@@ -24,7 +25,7 @@ pub fn encode(notes: &[Note], segment_starts_seconds: &[f64]) -> Vec<Vec<Vec<i32
     }
     let events: Vec<Vec<TimedEvent>> = channels
         .into_iter()
-        .map(|notes| timed_events(trim_overlaps(notes)))
+        .map(|notes| timed_events(trim_and_sort(notes)))
         .collect();
     let mut sounding: Vec<Vec<(u8, u8)>> = vec![Vec::new(); CHANNELS];
     let mut cursors = [0; CHANNELS];
@@ -126,12 +127,12 @@ fn encode_segment(events: &[TimedEvent], start_seconds: f64, sounding: &[(u8, u8
         if velocity.replace(event.is_onset) != Some(event.is_onset) {
             out.push(id(Event::Velocity(u8::from(event.is_onset))));
         }
-        let said = if event.is_drum {
+        let pitch_event = if event.is_drum {
             Event::Drum(training_drum_key(event.pitch))
         } else {
             Event::Pitch(event.pitch)
         };
-        out.push(id(said));
+        out.push(id(pitch_event));
     }
     out.push(EOS_ID);
     out

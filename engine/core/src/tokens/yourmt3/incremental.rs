@@ -1,57 +1,56 @@
-//! YourMT3's notes segment by segment, while they come in.
+//! YourMT3 tokens to notes, segment by segment.
 
 use crate::note::Note;
-use crate::tokens::SegmentTokens;
+use crate::tokens::overlap::voice;
+use crate::tokens::segment::SegmentTokens;
 use crate::tokens::vocabulary::STEPS_PER_SECOND;
-use crate::tokens::yourmt3::decode::{Faults, NoteEvent, decode_segment};
 use crate::tokens::yourmt3::notes::{
-    MAX_NOTE_SECONDS, MIN_NOTE_SECONDS, Pairing, add_events, mend_length, sort_events,
+    MAX_NOTE_SECONDS, MIN_NOTE_SECONDS, Pairing, add_events, repair_length, sort_events,
 };
+use crate::tokens::yourmt3::segment::{Faults, NoteEvent, parse_segment};
 
-/// The same notes as [`super::yourmt3_notes::decode`] gives, in another order.
-pub struct RunningNotes {
+/// Parses the segments of a recording in order, as they arrive, into the notes of
+/// [`parse`](super::parse), in another order.
+pub struct YourMt3IncrementalParser {
     channels: Vec<Channel>,
-    /// Notes that have ended, and among them those that others may still be cut at.
+    /// Ended notes that have not been emitted, or whose onset may still end another note.
     ended: Vec<Ended>,
-    longest_seconds: f64,
-    /// Nothing begins before this any more.
+    max_note_seconds: f64,
+    /// No later segment has an onset before this time.
     known_seconds: f64,
+    /// New notes for the next [`take`](Self::take).
     notes: Vec<Note>,
+    /// Notes for the next [`take`](Self::take) that were emitted before their end.
     ended_late: Vec<Note>,
     faults: Faults,
 }
 
 #[derive(Default)]
 struct Channel {
-    /// What the next segment may still go before.
+    /// Events that an event of the next segment may precede.
     waiting: Vec<NoteEvent>,
     last_activity: Vec<(u8, u8)>,
     pairing: Pairing,
-    /// What sounds and has been given out already, as it was given.
+    /// Sounding notes that have been emitted, with the length that was emitted.
     cut: Vec<Note>,
     ended_count: usize,
 }
 
 struct Ended {
     note: Note,
-    /// Channel, and place in the order in which the notes of the channel ended.
+    /// Channel, and position in the order in which the notes of the channel ended.
     rank: (usize, usize),
-    is_out: bool,
+    is_emitted: bool,
 }
 
-/// What overlaps and therefore cuts each other.
-fn voice(note: &Note) -> (u8, u8, bool) {
-    (note.pitch, note.program, note.is_drum)
-}
-
-impl RunningNotes {
-    /// Before the first segment. Notes that sound for `longest_seconds` are given out with that length
-    /// before they end.
-    pub fn new(longest_seconds: f64) -> Self {
+impl YourMt3IncrementalParser {
+    /// A parser before the first segment. A note that still sounds after `max_note_seconds` is
+    /// emitted with that length, without waiting for its end.
+    pub fn new(max_note_seconds: f64) -> Self {
         Self {
             channels: Vec::new(),
             ended: Vec::new(),
-            longest_seconds,
+            max_note_seconds,
             known_seconds: 0.0,
             notes: Vec::new(),
             ended_late: Vec::new(),
@@ -59,29 +58,29 @@ impl RunningNotes {
         }
     }
 
-    /// Takes the streams of all channels of the next segment, and where the one after it starts; none
-    /// for the last.
+    /// Parses the streams of all channels of the next segment. `next_seconds` is the start of the
+    /// segment after it, `None` for the last one.
     pub fn push(&mut self, streams: &[SegmentTokens], next_seconds: Option<f64>) {
         if self.channels.len() < streams.len() {
             self.channels.resize_with(streams.len(), Channel::default);
         }
         if let Some(next) = next_seconds {
-            // Events lie on a grid, which the start may be rounded down to.
+            // Events lie on a 10-ms grid, to which the start may be rounded down.
             let on_grid = (next * STEPS_PER_SECOND).round_ties_even() / STEPS_PER_SECOND;
             self.known_seconds = next.min(on_grid);
         }
         for (index, stream) in streams.iter().enumerate() {
-            let segment = decode_segment(stream, &mut self.faults);
+            let segment = parse_segment(stream, &mut self.faults);
             let channel = &mut self.channels[index];
             let active = std::mem::take(&mut channel.last_activity);
             add_events(&mut channel.waiting, &active, &segment, &mut self.faults);
             channel.last_activity = segment.last_activity;
             self.pair(index, self.known_seconds);
         }
-        self.give_out(self.known_seconds);
+        self.emit(self.known_seconds);
     }
 
-    /// Ends what sounds: there are no more segments.
+    /// Ends all sounding notes: there are no more segments.
     pub fn finish(&mut self) {
         for index in 0..self.channels.len() {
             self.pair(index, f64::INFINITY);
@@ -89,23 +88,24 @@ impl RunningNotes {
                 self.end(index, note);
             }
         }
-        self.give_out(f64::INFINITY);
+        self.emit(f64::INFINITY);
     }
 
-    /// Every note that begins before this is out.
+    /// Time before which every onset has been emitted, in seconds from the start of the audio.
     pub fn settled_seconds(&self) -> f64 {
         self.pending_seconds().fold(self.known_seconds, f64::min)
     }
 
-    /// Takes what has come out: notes, and notes that came out before they ended, as they were.
+    /// Returns the notes since the last call: new notes, and, with their final length, notes that
+    /// were emitted earlier at `max_note_seconds`.
     pub fn take(&mut self) -> (Vec<Note>, Vec<Note>) {
         let notes = std::mem::take(&mut self.notes);
         (notes, std::mem::take(&mut self.ended_late))
     }
 
-    /// Where the notes begin that are known and not out.
+    /// Onsets of the notes that are known and not yet emitted.
     fn pending_seconds(&self) -> impl Iterator<Item = f64> + '_ {
-        let ended = self.ended.iter().filter(|ended| !ended.is_out);
+        let ended = self.ended.iter().filter(|ended| !ended.is_emitted);
         let ended = ended.map(|ended| ended.note.onset_seconds);
         ended.chain(self.channels.iter().flat_map(|channel| {
             let sounding = channel.pairing.active.iter();
@@ -115,7 +115,7 @@ impl RunningNotes {
         }))
     }
 
-    /// Pairs the events of a channel before a time.
+    /// Pairs the events of a channel that lie before a time.
     fn pair(&mut self, index: usize, before_seconds: f64) {
         let mut events = std::mem::take(&mut self.channels[index].waiting);
         sort_events(&mut events);
@@ -131,31 +131,35 @@ impl RunningNotes {
     }
 
     fn end(&mut self, index: usize, mut note: Note) {
-        mend_length(&mut note, &mut self.faults);
+        repair_length(&mut note, &mut self.faults);
         let channel = &mut self.channels[index];
         let cut = channel.cut.iter().position(|cut| is_same(cut, &note));
         if let Some(cut) = cut {
-            let given = channel.cut.remove(cut);
-            if note.offset_seconds > given.offset_seconds {
+            let emitted = channel.cut.remove(cut);
+            if note.offset_seconds > emitted.offset_seconds {
                 self.ended_late.push(note);
             }
         }
         self.ended.push(Ended {
             note,
             rank: (index, channel.ended_count),
-            is_out: cut.is_some(),
+            is_emitted: cut.is_some(),
         });
         channel.ended_count += 1;
     }
 
-    /// Gives out what nothing that begins from `known_seconds` on can change.
-    fn give_out(&mut self, known_seconds: f64) {
+    /// Emits the notes that no event from `known_seconds` on can change.
+    fn emit(&mut self, known_seconds: f64) {
         for index in 0..self.ended.len() {
-            let Ended { note, rank, is_out } = &self.ended[index];
-            if !is_out && note.offset_seconds <= known_seconds {
+            let Ended {
+                note,
+                rank,
+                is_emitted,
+            } = &self.ended[index];
+            if !is_emitted && note.offset_seconds <= known_seconds {
                 let trimmed = self.trimmed(note, *rank);
                 self.notes.extend(trimmed);
-                self.ended[index].is_out = true;
+                self.ended[index].is_emitted = true;
             }
         }
         for index in 0..self.channels.len() {
@@ -167,26 +171,26 @@ impl RunningNotes {
                 let age_seconds = known_seconds - note.onset_seconds;
                 let length_seconds = if age_seconds > MAX_NOTE_SECONDS {
                     MIN_NOTE_SECONDS
-                } else if age_seconds >= self.longest_seconds {
-                    self.longest_seconds
+                } else if age_seconds >= self.max_note_seconds {
+                    self.max_note_seconds
                 } else {
                     continue;
                 };
-                let given = Note {
+                let shortened = Note {
                     offset_seconds: note.onset_seconds + length_seconds,
                     ..note
                 };
-                let trimmed = self.trimmed(&given, (index, usize::MAX));
+                let trimmed = self.trimmed(&shortened, (index, usize::MAX));
                 self.notes.extend(trimmed);
-                self.channels[index].cut.push(given);
+                self.channels[index].cut.push(shortened);
             }
         }
         let oldest = self.pending_seconds().fold(known_seconds, f64::min);
         self.ended
-            .retain(|ended| !ended.is_out || ended.note.onset_seconds >= oldest);
+            .retain(|ended| !ended.is_emitted || ended.note.onset_seconds >= oldest);
     }
 
-    /// The note up to the next of its voice; none if nothing is left of it.
+    /// The note, ended at the next onset of its voice; `None` if it is empty then.
     fn trimmed(&self, note: &Note, rank: (usize, usize)) -> Option<Note> {
         let sounding = self
             .channels

@@ -1,52 +1,53 @@
-//! From the note events of YourMT3's channels and segments to notes.
+//! YourMT3's note events to notes, over segments and channels.
 
 use crate::note::Note;
-use crate::tokens::SegmentTokens;
-use crate::tokens::yourmt3::decode::{
-    DecodedSegment, Fault, Faults, NoteEvent, count, decode_segment,
+use crate::tokens::overlap::trim_overlaps;
+use crate::tokens::segment::SegmentTokens;
+use crate::tokens::yourmt3::segment::{
+    Fault, Faults, NoteEvent, ParsedSegment, count, parse_segment,
 };
 
-/// Length of drum hits and of notes that are never ended.
+/// Length of drum hits and of notes without an offset.
 pub const MIN_NOTE_SECONDS: f64 = 0.01;
-/// Longer notes are taken for errors.
+/// Longest valid note in seconds.
 pub const MAX_NOTE_SECONDS: f64 = 10.0;
-/// Velocity of every note: the vocabulary has none.
+/// Velocity of every note: the vocabulary has no velocities.
 pub const NOTE_VELOCITY: u8 = 100;
 
-/// Notes and what was wrong with the tokens.
+/// Notes, and the faults of their tokens.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct DecodedNotes {
-    /// Sorted by onset, drums last, program, pitch. Programs are those of the tokens.
+pub struct ParsedNotes {
+    /// Sorted by onset, then drums last, program, pitch. Programs are those of the tokens.
     pub notes: Vec<Note>,
-    /// Faults in the tokens and in putting the notes together.
+    /// Faults found while parsing the tokens and assembling the notes.
     pub faults: Faults,
 }
 
-/// Turns the token streams of all channels into notes: `channels[channel][segment]`.
-pub fn decode(channels: &[Vec<SegmentTokens>]) -> DecodedNotes {
+/// Parses the token streams of all channels, `channels[channel][segment]`, into notes.
+pub fn parse(channels: &[Vec<SegmentTokens>]) -> ParsedNotes {
     let mut faults = Faults::new();
     let per_channel = channels
         .iter()
-        .map(|segments| decode_channel(segments, &mut faults))
+        .map(|segments| parse_channel(segments, &mut faults))
         .collect();
-    DecodedNotes {
+    ParsedNotes {
         notes: mix(per_channel),
         faults,
     }
 }
 
-/// Turns the segments of one channel into notes.
-pub fn decode_channel(segments: &[SegmentTokens], faults: &mut Faults) -> Vec<Note> {
-    let decoded: Vec<DecodedSegment> = segments
+/// Parses the segments of one channel, in order, into notes.
+pub fn parse_channel(segments: &[SegmentTokens], faults: &mut Faults) -> Vec<Note> {
+    let parsed: Vec<ParsedSegment> = segments
         .iter()
-        .map(|segment| decode_segment(segment, faults))
+        .map(|segment| parse_segment(segment, faults))
         .collect();
-    merge(&decoded, faults)
+    merge(&parsed, faults)
 }
 
-/// Puts the segments of one channel together. A note that sounds at the end of a segment and is not
-/// tied in the next ends at the border.
-pub fn merge(segments: &[DecodedSegment], faults: &mut Faults) -> Vec<Note> {
+/// Merges the segments of one channel. A note that sounds at the end of a segment and is not tied
+/// in the next ends at the border.
+pub fn merge(segments: &[ParsedSegment], faults: &mut Faults) -> Vec<Note> {
     let mut events = Vec::new();
     let mut active: &[(u8, u8)] = &[];
     for segment in segments {
@@ -61,18 +62,18 @@ pub fn merge(segments: &[DecodedSegment], faults: &mut Faults) -> Vec<Note> {
     }
     notes.extend(pairing.finish());
     for note in &mut notes {
-        mend_length(note, faults);
+        repair_length(note, faults);
     }
     sort(&mut notes);
-    trim_overlaps(notes)
+    trim_and_sort(notes)
 }
 
-/// Adds the events of a segment before which the notes `active` sounded: those that it does not tie end
-/// where it starts.
+/// Adds the events of a segment. `active` are the notes that sound before it; those that it does
+/// not tie end at its start.
 pub(super) fn add_events(
     events: &mut Vec<NoteEvent>,
     active: &[(u8, u8)],
-    segment: &DecodedSegment,
+    segment: &ParsedSegment,
     faults: &mut Faults,
 ) {
     for &(program, pitch) in active.iter().filter(|key| !segment.ties.contains(key)) {
@@ -89,7 +90,7 @@ pub(super) fn add_events(
     events.extend_from_slice(&segment.events);
 }
 
-/// The order in which events are paired.
+/// Sorts events into the order in which they are paired.
 pub(super) fn sort_events(events: &mut [NoteEvent]) {
     events.sort_by(|a, b| {
         let key = |e: &NoteEvent| (e.is_drum, e.pitch, e.is_onset, e.program);
@@ -99,8 +100,8 @@ pub(super) fn sort_events(events: &mut [NoteEvent]) {
     });
 }
 
-/// A note that is too long is an error, one that is too short is lengthened.
-pub(super) fn mend_length(note: &mut Note, faults: &mut Faults) {
+/// Shortens a note that is too long, which is a fault, and lengthens one that is too short.
+pub(super) fn repair_length(note: &mut Note, faults: &mut Faults) {
     let seconds = note.offset_seconds - note.onset_seconds;
     if seconds > MAX_NOTE_SECONDS {
         count(faults, Fault::LongNote);
@@ -110,15 +111,15 @@ pub(super) fn mend_length(note: &mut Note, faults: &mut Faults) {
     }
 }
 
-/// Pairs the onsets of a channel with the offsets.
+/// Pairs the onsets of a channel with its offsets.
 #[derive(Default)]
 pub(super) struct Pairing {
-    /// What sounds, as it would be if it were never ended.
+    /// Sounding notes, with the offset they have if they are never ended.
     pub(super) active: Vec<Note>,
 }
 
 impl Pairing {
-    /// Takes the next event. Returns the note that it ends, or the hit that it is.
+    /// Adds the next event. Returns the note that it ends, or the drum hit.
     pub(super) fn push(&mut self, event: &NoteEvent, faults: &mut Faults) -> Option<Note> {
         let started = Note {
             onset_seconds: event.seconds,
@@ -155,17 +156,17 @@ impl Pairing {
         })
     }
 
-    /// What still sounds at the end.
+    /// Returns the notes that still sound at the end.
     pub(super) fn finish(&mut self) -> Vec<Note> {
         std::mem::take(&mut self.active)
     }
 }
 
-/// Joins the notes of several channels.
+/// Merges the notes of all channels, each as returned by [`merge`].
 pub fn mix(channels: Vec<Vec<Note>>) -> Vec<Note> {
     let mut notes: Vec<Note> = channels.into_iter().flatten().collect();
     sort(&mut notes);
-    let mut notes = trim_overlaps(notes);
+    let mut notes = trim_and_sort(notes);
     for note in &mut notes {
         let seconds = note.offset_seconds - note.onset_seconds;
         if seconds < 0.0 || (!note.is_drum && seconds < MIN_NOTE_SECONDS) {
@@ -175,8 +176,8 @@ pub fn mix(channels: Vec<Vec<Note>>) -> Vec<Note> {
     notes
 }
 
-/// Order of YourMT3's notes.
-pub(crate) fn sort(notes: &mut [Note]) {
+/// Sorts notes into YourMT3's order.
+fn sort(notes: &mut [Note]) {
     notes.sort_by(|a, b| {
         let key = |n: &Note| (n.is_drum, n.program, n.velocity, n.pitch);
         a.onset_seconds
@@ -185,27 +186,11 @@ pub(crate) fn sort(notes: &mut [Note]) {
     });
 }
 
-/// Cuts each note at the next onset of the same pitch and program, and drops what is left empty.
-pub(crate) fn trim_overlaps(mut notes: Vec<Note>) -> Vec<Note> {
-    if notes.len() <= 1 {
-        return notes;
+/// Trims overlaps as YourMT3 does: a single note stays, even if it is empty.
+pub(super) fn trim_and_sort(mut notes: Vec<Note>) -> Vec<Note> {
+    if notes.len() > 1 {
+        trim_overlaps(&mut notes);
+        sort(&mut notes);
     }
-    let mut order: Vec<usize> = (0..notes.len()).collect();
-    let voice = |n: &Note| (n.pitch, n.program, n.is_drum);
-    order.sort_by(|&a, &b| {
-        let (a, b) = (&notes[a], &notes[b]);
-        voice(a)
-            .cmp(&voice(b))
-            .then_with(|| a.onset_seconds.total_cmp(&b.onset_seconds))
-    });
-    for pair in order.windows(2) {
-        let next = notes[pair[1]];
-        let note = &mut notes[pair[0]];
-        if voice(note) == voice(&next) {
-            note.offset_seconds = note.offset_seconds.min(next.onset_seconds);
-        }
-    }
-    notes.retain(|note| note.onset_seconds < note.offset_seconds);
-    sort(&mut notes);
     notes
 }

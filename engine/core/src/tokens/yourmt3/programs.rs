@@ -1,12 +1,12 @@
 //! YourMT3's groups of programs and drum keys.
 
-use crate::tokens::yourmt3::decode::{CHANNELS, DRUM_PROGRAM};
+use crate::tokens::yourmt3::segment::{CHANNELS, DRUM_PROGRAM};
 
-/// The channel (0..=12) that a program is trained in; `None` for programs that no channel has.
+/// The channel 0..=12 of a program; `None` for a program without a channel.
 pub fn channel_of_program(program: u8) -> Option<usize> {
     match program {
         0..=47 => Some(usize::from(program / 8)),
-        // Ensembles share the channel of the strings.
+        // Ensembles share a channel with the strings.
         48..=95 => Some(usize::from(program / 8) - 1),
         100 | 101 => Some(CHANNELS - 2),
         DRUM_PROGRAM => Some(CHANNELS - 1),
@@ -14,7 +14,7 @@ pub fn channel_of_program(program: u8) -> Option<usize> {
     }
 }
 
-/// The program that stands for `program` in training targets: the first of its group.
+/// The program that replaces `program` in training targets: that of its group.
 pub fn training_program(program: u8) -> u8 {
     match program {
         0 | 1 | 3 | 6 | 7 => 0,
@@ -39,7 +39,7 @@ pub fn training_program(program: u8) -> u8 {
     }
 }
 
-/// The percussion key that stands for `key` in training targets.
+/// The percussion key that replaces `key` in training targets.
 pub fn training_drum_key(key: u8) -> u8 {
     match key {
         35 => 36,
@@ -52,7 +52,7 @@ pub fn training_drum_key(key: u8) -> u8 {
     }
 }
 
-/// The program that is written to MIDI for a decoded program, and the name of its track.
+/// The MIDI program that YourMT3 writes for a parsed program, and the name of its track.
 pub fn output_program(program: u8) -> (u8, Option<&'static str>) {
     match program {
         0 | 1 | 3 | 6 | 7 => (0, Some("Acoustic Piano")),

@@ -117,14 +117,14 @@ fn ten_busy_minutes_stay_below_a_quarter_of_a_megabyte() {
 #[test]
 fn the_future_is_named_and_junk_is_refused() {
     let future = Take::from_bytes(b"HSTK\x07...");
-    assert!(matches!(future, Err(Error::TakeTooNew { found: 7, .. })));
+    assert!(matches!(future, Err(Error::TooNew { found: 7, .. })));
     assert!(matches!(
         Take::from_bytes(b"RIFF1234"),
-        Err(Error::TakeDamaged { at_byte: 0 })
+        Err(Error::Damaged { at_byte: 0 })
     ));
     assert!(matches!(
         Take::from_bytes(b""),
-        Err(Error::TakeDamaged { at_byte: 0 })
+        Err(Error::Damaged { at_byte: 0 })
     ));
 }
 

@@ -1,18 +1,19 @@
-//! The network of the drum model in burn, as a stream; see [`super::super::streaming`].
+//! The layers of the drum network; see [`crate::frame`] for frames and delays.
 //!
-//! Convolutions are written as few large matrix products, because that is what the CPU backend does
-//! best: layouts have channels last, and windows over time are views, not copies.
+//! Convolutions are a few large matrix products, the fastest operation of the CPU backend: channels
+//! are the last dimension, and windows over time are views, not copies.
 
-use burn::tensor::activation::relu;
-use burn::tensor::backend::Backend;
-use burn::tensor::{Slice, Tensor, TensorData};
-
-use crate::frame::drums::{BlockConfig, DrumConfig, DrumWeights, STEM_TAPS};
-use crate::frame::{Dense, Edges, Step, StreamNetwork, join, split};
+use burn_tensor::activation::relu;
+use burn_tensor::backend::Backend;
+use burn_tensor::{Slice, Tensor, TensorData};
 use hitscribe_core::error::Result;
 
-/// The network with its weights on one device.
-pub struct Network<B: Backend> {
+use crate::frame::drums::config::{BlockConfig, DrumWeights, STEM_TAPS};
+use crate::frame::layers::{Dense, Edges, join, split};
+use crate::frame::network::{Layers, Step};
+
+/// The network with its weights on a device.
+pub(super) struct Network<B: Backend> {
     stem: Vec<StemConv<B>>,
     project: Dense<B>,
     blocks: Vec<Block<B>>,
@@ -22,8 +23,8 @@ pub struct Network<B: Backend> {
     device: B::Device,
 }
 
-/// What the layers still need of one source's past: inputs of each layer, oldest first.
-pub struct State<B: Backend> {
+/// The inputs of each layer that later frames of a source need, oldest first.
+pub(super) struct State<B: Backend> {
     /// `[1, bands, 2, channels]` for each stem layer.
     stem: Vec<Tensor<B, 4>>,
     /// `[1, 2, bands * channels]`
@@ -47,11 +48,8 @@ struct Block<B: Backend> {
     mix: Dense<B>,
 }
 
-impl<B: Backend> StreamNetwork<B> for Network<B> {
-    type Config = DrumConfig;
-    type State = State<B>;
-
-    fn load(weights: &DrumWeights<'_>, device: &B::Device) -> Result<Self> {
+impl<B: Backend> Network<B> {
+    pub(super) fn load(weights: &DrumWeights<'_>, device: &B::Device) -> Result<Self> {
         let config = &weights.config;
         let bands = config.front_end.bands;
         let inputs = config.front_end.fft_sizes.len();
@@ -102,6 +100,10 @@ impl<B: Backend> StreamNetwork<B> for Network<B> {
             device: device.clone(),
         })
     }
+}
+
+impl<B: Backend> Layers for Network<B> {
+    type State = State<B>;
 
     fn new_state(&self) -> State<B> {
         let (mut bands, mut channels) = (self.bands, self.inputs);
@@ -183,7 +185,7 @@ impl<B: Backend> StemConv<B> {
             .unfold(2, STEM_TAPS * inputs, inputs);
         let outputs = (bands - 1) / self.stride + 1;
         let y = if self.pooled {
-            // The maximum of two bands as b + relu(a - b): the backends have no fast maximum.
+            // max(a, b) = b + relu(a - b): the backends have no fast maximum.
             let even = self.convolve(&windows, 0, 2 * self.stride, outputs / 2);
             let odd = self.convolve(&windows, self.stride, 2 * self.stride, outputs / 2);
             relu(even - odd.clone()) + odd

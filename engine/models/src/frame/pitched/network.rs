@@ -1,20 +1,22 @@
-//! The network of the pitched model in burn, as a stream; see [`super::super::streaming`].
+//! The layers of the network for pitched notes; see [`crate::frame`] for frames and delays.
 //!
-//! Layouts are `[batch, frames, keys, channels]`. A tap over time is then a run of whole rows, which
-//! costs nothing to cut out of one source, and the taps over keys are put side by side as channels, so
-//! that a convolution is three matrix products.
+//! Layouts are `[batch, frames, keys, channels]`. A tap over time is a slice of whole rows, a view.
+//! The taps over keys are concatenated as channels, so that a convolution is three matrix products.
 
-use burn::tensor::activation::relu;
-use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorData};
-
-use crate::frame::pitched::{KeyBlockConfig, PitchedConfig, PitchedWeights, TAPS, VALUES_PER_KEY};
-use crate::frame::{Dense, Edges, Step, StreamNetwork, join, split};
+use burn_tensor::activation::relu;
+use burn_tensor::backend::Backend;
+use burn_tensor::{Tensor, TensorData};
 use hitscribe_core::error::Result;
 
-/// The network with its weights on one device.
-pub struct Network<B: Backend> {
-    config: PitchedConfig,
+use crate::frame::layers::{Dense, Edges, join, split};
+use crate::frame::network::{Layers, Step};
+use crate::frame::pitched::config::{
+    KeyBlockConfig, PitchConfig, PitchWeights, TAPS, VALUES_PER_KEY,
+};
+
+/// The network with its weights on a device.
+pub(super) struct Network<B: Backend> {
+    config: PitchConfig,
     stem: TimeConv<B>,
     context: Dense<B>,
     blocks: Vec<Block<B>>,
@@ -22,15 +24,15 @@ pub struct Network<B: Backend> {
     device: B::Device,
 }
 
-/// What the layers still need of one source's past.
-pub struct State<B: Backend> {
+/// The inputs of each layer that later frames of a source need, oldest first.
+pub(super) struct State<B: Backend> {
     /// `[1, 2, keys, key inputs]`
     stem: Tensor<B, 4>,
     /// `[1, context, keys, channels]` for each block.
     blocks: Vec<Tensor<B, 4>>,
 }
 
-/// Three taps over time on `[batch, frames, keys, inputs]`.
+/// A convolution of three taps over time on `[batch, frames, keys, inputs]`.
 struct TimeConv<B: Backend> {
     /// `[1, 1, inputs, outputs]` each.
     taps: [Tensor<B, 4>; TAPS],
@@ -43,11 +45,8 @@ struct Block<B: Backend> {
     mix: Dense<B>,
 }
 
-impl<B: Backend> StreamNetwork<B> for Network<B> {
-    type Config = PitchedConfig;
-    type State = State<B>;
-
-    fn load(weights: &PitchedWeights<'_>, device: &B::Device) -> Result<Self> {
+impl<B: Backend> Network<B> {
+    pub(super) fn load(weights: &PitchWeights<'_>, device: &B::Device) -> Result<Self> {
         let config = weights.config.clone();
         let width = config.channels;
         let conv = |name: &str, inputs| TimeConv::load(weights, name, inputs, width, device);
@@ -69,6 +68,10 @@ impl<B: Backend> StreamNetwork<B> for Network<B> {
             device: device.clone(),
         })
     }
+}
+
+impl<B: Backend> Layers for Network<B> {
+    type State = State<B>;
 
     fn new_state(&self) -> State<B> {
         let keys = self.config.keys;
@@ -137,7 +140,7 @@ impl<B: Backend> Network<B> {
     }
 }
 
-/// A matrix for each key alike, on `[batch, frames, keys, channels]`.
+/// Applies a dense layer to each key of `[batch, frames, keys, channels]`.
 fn on_keys<B: Backend>(dense: &Dense<B>, x: Tensor<B, 4>) -> Tensor<B, 4> {
     let [batch, frames, keys, channels] = x.dims();
     dense
@@ -147,7 +150,7 @@ fn on_keys<B: Backend>(dense: &Dense<B>, x: Tensor<B, 4>) -> Tensor<B, 4> {
 
 impl<B: Backend> TimeConv<B> {
     fn load(
-        weights: &PitchedWeights<'_>,
+        weights: &PitchWeights<'_>,
         name: &str,
         inputs: usize,
         outputs: usize,

@@ -1,14 +1,14 @@
-//! The decoder: keys and values in preallocated caches, a batch that can be narrowed while decoding,
-//! when sequences have ended.
+//! The T5 decoder. Keys and values are in preallocated caches, and sequences that have ended can
+//! leave the batch.
 
-use burn::tensor::backend::Backend;
-use burn::tensor::{Int, Tensor, TensorData};
+use burn_tensor::backend::Backend;
+use burn_tensor::{Int, Tensor, TensorData};
 
 use crate::mt3_family::layers::{Linear, RmsNorm, attend, embed, join_heads, split_heads};
 use crate::mt3_family::load::Weights;
-use crate::mt3_family::t5::{Attention, FeedForward, NORM_EPSILON, T5Config};
+use crate::mt3_family::t5::blocks::{Attention, FeedForward, NORM_EPSILON, T5Config};
 
-/// Rows that a cache has room for at first; it doubles as needed.
+/// Capacity of a new cache in rows; it doubles as needed.
 const FIRST_CACHE_ROWS: usize = 128;
 
 #[derive(Clone, Debug)]
@@ -31,13 +31,13 @@ pub struct Decoder<B: Backend> {
     output_scale: f64,
 }
 
-/// What a decoder needs besides its blocks.
+/// The parts of a decoder besides its blocks.
 pub struct DecoderParts<B: Backend> {
     /// `[vocabulary, model]`.
     pub embedding: Tensor<B, 2>,
-    /// `[rows, model]`: one row for each possible position.
+    /// `[positions, model]`.
     pub positions: Tensor<B, 2>,
-    /// From the model's width to the vocabulary.
+    /// From the model's width to the vocabulary's logits.
     pub output: Linear<B>,
     /// Factor of the last hidden state before `output`.
     pub output_scale: f64,
@@ -46,34 +46,23 @@ pub struct DecoderParts<B: Backend> {
 /// Keys and values of one block.
 #[derive(Debug)]
 struct BlockCache<B: Backend> {
-    /// `None` only while being written.
+    /// `None` only during a step.
     self_keys: Option<Tensor<B, 4>>,
     self_values: Option<Tensor<B, 4>>,
     cross_keys: Tensor<B, 4>,
     cross_values: Tensor<B, 4>,
 }
 
-/// The state of a batch of sequences that are being decoded.
+/// The state of a batch of sequences between two steps.
 #[derive(Debug)]
 pub struct DecoderState<B: Backend> {
     blocks: Vec<BlockCache<B>>,
     length: usize,
     capacity: usize,
-    batch: usize,
 }
 
 impl<B: Backend> DecoderState<B> {
-    /// Number of sequences.
-    pub fn batch(&self) -> usize {
-        self.batch
-    }
-
-    /// Number of ids that each sequence has taken in.
-    pub fn length(&self) -> usize {
-        self.length
-    }
-
-    /// Keeps only the sequences `rows`, in that order.
+    /// Keeps the sequences `rows`, in that order.
     pub fn select(&mut self, rows: &[usize]) {
         let Some(first) = self.blocks.first() else {
             return;
@@ -92,7 +81,6 @@ impl<B: Backend> DecoderState<B> {
             block.cross_keys = block.cross_keys.clone().select(0, indices.clone());
             block.cross_values = block.cross_values.clone().select(0, indices.clone());
         }
-        self.batch = rows.len();
     }
 }
 
@@ -159,7 +147,7 @@ impl<B: Backend> Decoder<B> {
         self.embedding.dims()[0]
     }
 
-    /// Most ids that a sequence can take in.
+    /// Most ids that can be fed to a sequence.
     pub fn max_length(&self) -> usize {
         self.positions.dims()[0]
     }
@@ -169,9 +157,8 @@ impl<B: Backend> Decoder<B> {
         embed(&self.embedding, ids)
     }
 
-    /// Begins a batch of sequences, each with its context: `[batch, rows, model]`.
+    /// The state before the first id of a batch of sequences with contexts `[batch, rows, model]`.
     pub fn start(&self, context: Tensor<B, 3>) -> DecoderState<B> {
-        let [batch, _, _] = context.dims();
         let blocks = self.blocks.iter().map(|block| {
             let (cross_keys, cross_values) = block.cross_attention.keys_and_values(context.clone());
             BlockCache {
@@ -185,14 +172,13 @@ impl<B: Backend> Decoder<B> {
             blocks: blocks.collect(),
             length: 0,
             capacity: 0,
-            batch,
         }
     }
 
     /// Feeds one id to every sequence and returns the logits of the next: `[batch, vocabulary]`.
     ///
-    /// `ids` has one id below [`Self::vocabulary_size`] for each sequence; at most
-    /// [`Self::max_length`] steps are possible.
+    /// `ids` has one id below [`Self::vocabulary_size`] for each sequence. There are at most
+    /// [`Self::max_length`] steps.
     pub fn step(&self, ids: &[i32], state: &mut DecoderState<B>) -> Tensor<B, 2> {
         let position = state.length;
         if position == state.capacity {
@@ -239,8 +225,8 @@ impl<B: Backend> Decoder<B> {
     }
 }
 
-/// Writes `new` (one row) at `position` of a cache with room for `capacity` rows. The cache must be
-/// the only owner of its memory, or it is copied.
+/// Writes `new`, one row, at `position` of a cache of `capacity` rows. In place if the cache is the
+/// only owner of its memory.
 fn append<B: Backend>(
     cache: Option<Tensor<B, 4>>,
     new: Tensor<B, 4>,

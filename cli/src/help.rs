@@ -1,0 +1,11 @@
+//! Help texts that several commands share.
+
+/// Where the details are.
+pub const MANUAL: &str = "Values and details: docs/manual.md, section \"Command\"";
+
+/// Headings of option groups.
+pub const FILES: &str = "Input and output";
+pub const AUDIO: &str = "Audio";
+pub const MODEL: &str = "Model";
+pub const NOTES: &str = "Notes";
+pub const MIDI: &str = "MIDI file";

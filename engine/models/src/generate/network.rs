@@ -1,0 +1,299 @@
+//! A network of the MT3 family on one backend: from features to token sequences.
+
+use burn_tensor::backend::Backend;
+use burn_tensor::{Device, Tensor, TensorData};
+use hitscribe_core::checkpoint::Checkpoint;
+use hitscribe_core::error::Result;
+use hitscribe_core::features::mt3_family::Features;
+use hitscribe_core::tokens::vocabulary::{PAD_ID, Vocabulary};
+
+use crate::generate::allowed::{AllowedNotes, LogitBias};
+use crate::generate::family::{Family, unknown_family};
+use crate::generate::greedy::{GreedyOptions, Sequence, greedy, greedy_each};
+use crate::generate::token_mask::TokenMask;
+use crate::mt3_family::hyperparameters::Hyperparameters;
+use crate::mt3_family::load::LoadReport;
+use crate::mt3_family::mt3::{self, MEMORY_IDS, Mt3, Mt3Config};
+use crate::mt3_family::t5::Decoder;
+use crate::mt3_family::yourmt3::{self, YourMt3, YourMt3Config};
+
+/// What and how to decode.
+#[derive(Clone, Debug)]
+pub struct TokenOptions {
+    /// The notes that the signal can contain.
+    pub source: AllowedNotes,
+    /// Sensitivity by class.
+    pub sensitivity: LogitBias,
+    /// Segments in a batch, at least 1. MR-MT3 with memory decodes one by one.
+    pub batch_segments: usize,
+    /// Longest sequence in ids; `None` for the model's own limit.
+    pub max_ids: Option<usize>,
+}
+
+impl Default for TokenOptions {
+    fn default() -> Self {
+        Self {
+            source: AllowedNotes::everything(),
+            sensitivity: LogitBias::default(),
+            batch_segments: 8,
+            max_ids: None,
+        }
+    }
+}
+
+/// A loaded network.
+pub(super) enum Network<B: Backend> {
+    /// MT3, or MR-MT3 with its memory.
+    Mt3(Box<Mt3<B>>),
+    YourMt3(Box<YourMt3<B>>),
+}
+
+impl<B: Backend> Network<B> {
+    pub(super) fn load(
+        checkpoint: &Checkpoint,
+        hyperparameters: &Hyperparameters,
+        device: &Device<B>,
+    ) -> Result<(Self, LoadReport)> {
+        if let Some(prefix) = mt3::prefix_of(checkpoint) {
+            let config = Mt3Config::of(checkpoint, prefix, hyperparameters)?;
+            let (model, report) = Mt3::load(checkpoint, prefix, config, device)?;
+            Ok((Self::Mt3(Box::new(model)), report))
+        } else if let Some(prefix) = yourmt3::prefix_of(checkpoint) {
+            let config = YourMt3Config::of(checkpoint, prefix, hyperparameters)?;
+            let (model, report) = YourMt3::load(checkpoint, prefix, config, device)?;
+            Ok((Self::YourMt3(Box::new(model)), report))
+        } else {
+            Err(unknown_family(checkpoint))
+        }
+    }
+
+    pub(super) fn family(&self) -> Family {
+        match self {
+            Self::Mt3(model) if model.has_memory() => Family::MrMt3,
+            Self::Mt3(_) => Family::Mt3,
+            Self::YourMt3(_) => Family::YourMt3,
+        }
+    }
+
+    /// Features per frame.
+    pub(super) fn bands(&self) -> usize {
+        match self {
+            Self::Mt3(model) => model.config().bands,
+            Self::YourMt3(_) => yourmt3::BINS,
+        }
+    }
+
+    pub(super) fn decoder(&self) -> &Decoder<B> {
+        match self {
+            Self::Mt3(model) => model.decoder(),
+            Self::YourMt3(model) => model.decoder(),
+        }
+    }
+
+    fn max_ids(&self) -> usize {
+        match self {
+            Self::Mt3(_) => mt3::MAX_NEW_IDS,
+            Self::YourMt3(_) => yourmt3::MAX_NEW_IDS,
+        }
+    }
+
+    /// Number of token streams per segment.
+    pub(super) fn channels(&self) -> usize {
+        match self {
+            Self::Mt3(_) => 1,
+            Self::YourMt3(model) => model.config().channels(),
+        }
+    }
+
+    /// Decodes every segment: `[segment][channel]`. Channels in which no allowed note can occur
+    /// stay empty. `on_segments` gets the number of segments done; `false` stops.
+    pub(super) fn decode_all(
+        &self,
+        features: &Features,
+        options: &TokenOptions,
+        device: &Device<B>,
+        on_segments: &mut dyn FnMut(usize) -> bool,
+    ) -> Vec<Vec<Sequence>> {
+        let mut out = Vec::with_capacity(features.segments());
+        let mut memory_ids = mt3::first_memory_ids();
+        let most = match self.has_memory() {
+            true => 1,
+            false => options.batch_segments.max(1),
+        };
+        while out.len() < features.segments() {
+            let first = out.len();
+            let count = most.min(features.segments() - first);
+            let task = SegmentTask {
+                source: &options.source,
+                sensitivity: &options.sensitivity,
+                memory_ids: &memory_ids,
+            };
+            let spectra = batch(features, first, count, device);
+            let sequences = self.decode(spectra, &vec![task; count], options.max_ids, &|| true);
+            if let Some(sequence) = sequences.last().and_then(|channels| channels.first()) {
+                memory_ids = memory_ids_after(sequence);
+            }
+            out.extend(sequences);
+            if !on_segments(out.len()) {
+                break;
+            }
+        }
+        out
+    }
+
+    /// Decodes one segment for each task, `[task][channel]`, from features `[tasks, frames,
+    /// bands]`. `keep_going` is called before each id; `false` stops, and the sequences are
+    /// incomplete then.
+    pub(super) fn decode(
+        &self,
+        features: Tensor<B, 3>,
+        tasks: &[SegmentTask<'_>],
+        max_ids: Option<usize>,
+        keep_going: &dyn Fn() -> bool,
+    ) -> Vec<Vec<Sequence>> {
+        let size = self.decoder().vocabulary_size();
+        let mask = |task: &SegmentTask<'_>| {
+            TokenMask::new(self.vocabulary(), size, task.source, task.sensitivity)
+        };
+        let masks: Vec<Option<TokenMask>> = tasks.iter().map(mask).collect();
+        let options = GreedyOptions {
+            max_ids: max_ids.unwrap_or(usize::MAX).min(self.max_ids()),
+            first_id_can_end: matches!(self, Self::Mt3(_)),
+            mask: None,
+        };
+        match self {
+            Self::Mt3(model) => {
+                let encoded = model.encode(features);
+                let memories: Option<Vec<Tensor<B, 3>>> = tasks
+                    .iter()
+                    .map(|task| model.memory(task.memory_ids))
+                    .collect();
+                let contexts = match memories.filter(|memories| !memories.is_empty()) {
+                    Some(memories) => Tensor::cat(vec![encoded, Tensor::cat(memories, 0)], 1),
+                    None => encoded,
+                };
+                let masks: Vec<_> = masks.iter().map(Option::as_ref).collect();
+                greedy_each(model.decoder(), contexts, options, &masks, keep_going)
+                    .into_iter()
+                    .map(|one| vec![one])
+                    .collect()
+            }
+            Self::YourMt3(model) => {
+                let channels: Vec<Vec<usize>> = tasks
+                    .iter()
+                    .map(|task| {
+                        let mut channels = task.source.yourmt3_channels();
+                        channels.retain(|&channel| channel < self.channels());
+                        channels
+                    })
+                    .collect();
+                let rows = channels.iter().zip(&masks);
+                let masks: Vec<_> = rows
+                    .flat_map(|(channels, mask)| vec![mask.as_ref(); channels.len()])
+                    .collect();
+                let contexts = yourmt3_contexts(model, model.encode(features, None), &channels);
+                let mut sequences = contexts
+                    .map(|contexts| {
+                        greedy_each(model.decoder(), contexts, options, &masks, keep_going)
+                    })
+                    .unwrap_or_default()
+                    .into_iter();
+                channels
+                    .iter()
+                    .map(|channels| {
+                        let mut segment = vec![Sequence::default(); self.channels()];
+                        for &channel in channels {
+                            segment[channel] = sequences.next().unwrap_or_default();
+                        }
+                        segment
+                    })
+                    .collect()
+            }
+        }
+    }
+
+    /// Whether a segment can only be decoded after the previous one.
+    pub(super) fn has_memory(&self) -> bool {
+        matches!(self, Self::Mt3(model) if model.has_memory())
+    }
+
+    fn vocabulary(&self) -> Vocabulary {
+        match self {
+            Self::Mt3(_) => Vocabulary::MT3,
+            Self::YourMt3(_) => Vocabulary::YOURMT3,
+        }
+    }
+}
+
+/// How to decode one segment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SegmentTask<'a> {
+    /// The notes that the signal can contain.
+    pub(super) source: &'a AllowedNotes,
+    /// Sensitivity by class.
+    pub(super) sensitivity: &'a LogitBias,
+    /// MR-MT3: [`memory_ids_after`] the previous segment.
+    pub(super) memory_ids: &'a [i32],
+}
+
+/// MR-MT3's memory for the segment after this one.
+pub(super) fn memory_ids_after(sequence: &Sequence) -> Vec<i32> {
+    let mut next = vec![PAD_ID];
+    next.extend_from_slice(&sequence.ids);
+    next.resize(MEMORY_IDS, PAD_ID);
+    next
+}
+
+/// The decoder's contexts `[sequences, frames, model]`, the channels of a segment together; `None`
+/// if no task has a channel.
+fn yourmt3_contexts<B: Backend>(
+    model: &YourMt3<B>,
+    encoded: Tensor<B, 4>,
+    channels: &[Vec<usize>],
+) -> Option<Tensor<B, 3>> {
+    let first = channels.first()?;
+    if channels.iter().all(|channels| channels == first) {
+        return (!first.is_empty()).then(|| model.contexts(encoded, first));
+    }
+    let contexts: Vec<Tensor<B, 3>> = channels
+        .iter()
+        .enumerate()
+        .filter(|(_, channels)| !channels.is_empty())
+        .map(|(task, channels)| model.contexts(encoded.clone().narrow(0, task, 1), channels))
+        .collect();
+    Some(Tensor::cat(contexts, 0))
+}
+
+/// Decodes one segment of MR-MT3 with the memory of the previous one. Returns its sequence and the
+/// memory for the next segment.
+pub(super) fn with_memory<B: Backend>(
+    model: &Mt3<B>,
+    context: Tensor<B, 3>,
+    memory_ids: &[i32],
+    options: GreedyOptions<'_>,
+) -> (Sequence, Vec<i32>) {
+    let context = match model.memory(memory_ids) {
+        Some(memory) => Tensor::cat(vec![context, memory], 1),
+        None => context,
+    };
+    let sequence = greedy(model.decoder(), context, options)
+        .pop()
+        .unwrap_or_default();
+    let next = memory_ids_after(&sequence);
+    (sequence, next)
+}
+
+/// Segments `first..first + count` as `[count, frames, bands]`.
+pub(super) fn batch<B: Backend>(
+    features: &Features,
+    first: usize,
+    count: usize,
+    device: &Device<B>,
+) -> Tensor<B, 3> {
+    let size = features.frames * features.bands;
+    let values = features.values[first * size..(first + count) * size].to_vec();
+    Tensor::from_data(
+        TensorData::new(values, [count, features.frames, features.bands]),
+        device,
+    )
+}

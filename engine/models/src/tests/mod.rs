@@ -1,0 +1,6 @@
+//! Tests of private parts: networks against golden data from PyTorch, and the code for GPUs.
+
+mod frame;
+mod parity_mt3;
+mod parity_yourmt3;
+mod tiny;

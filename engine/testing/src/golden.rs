@@ -1,0 +1,56 @@
+//! Golden files: where they are, and how to read them.
+//!
+//! Most of them are in a folder next to the repository, `../shared/parity`. Tests that need one
+//! skip themselves when it is missing.
+
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Path of the golden file `name`. If it is missing, prints that the test is skipped and returns
+/// `None`.
+pub fn golden(name: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../shared/parity"
+    ))
+    .join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("skipped: no golden data at {}", path.display());
+    None
+}
+
+/// The golden JSON file `name`; `None` as in [`golden`].
+pub fn golden_json<T: DeserializeOwned>(name: &str) -> Option<T> {
+    golden(name).map(|path| read_json(&path))
+}
+
+/// The contents of a JSON file.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> T {
+    let text = std::fs::read_to_string(path).expect("golden file is readable");
+    serde_json::from_str(&text).expect("golden file is JSON of this type")
+}
+
+/// A number.
+pub fn f64_of(value: &Value) -> f64 {
+    value.as_f64().expect("a number")
+}
+
+/// A list of integers.
+pub fn ints(value: &Value) -> Vec<i32> {
+    let integer = |id: &Value| id.as_i64().expect("an integer") as i32;
+    list(value).iter().map(integer).collect()
+}
+
+/// A list of numbers.
+pub fn floats(value: &Value) -> Vec<f64> {
+    list(value).iter().map(f64_of).collect()
+}
+
+/// A list.
+pub fn list(value: &Value) -> &[Value] {
+    value.as_array().expect("a list")
+}

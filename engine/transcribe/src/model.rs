@@ -1,0 +1,205 @@
+//! A loaded model of either kind, and how it transcribes a recording.
+
+use std::ops::ControlFlow;
+
+use hitscribe_core::audio::resample::Resampler;
+use hitscribe_core::audio::{sanitize, sanitize_warning};
+use hitscribe_core::error::{Error, Result};
+use hitscribe_core::features::mt3_family::SAMPLE_RATE_HZ;
+use hitscribe_models::device::Device;
+use hitscribe_models::generate::allowed::AllowedNotes;
+use hitscribe_models::generate::{TokenOptions, allowed::LogitBias};
+
+use crate::audio_input::{Input, MonoBlocks};
+use crate::builtin::BuiltinModels;
+use crate::imported::ImportedModel;
+use crate::plausibility::remove_implausible;
+use crate::request::{AudioBlock, Callbacks, Progress, Request};
+use crate::session::Session;
+use crate::session_config::{Parts, SessionConfig};
+use crate::transcription::{Transcription, Warning};
+
+pub(crate) enum Model {
+    Builtin(Box<BuiltinModels>),
+    Imported {
+        name: String,
+        model: Box<ImportedModel>,
+    },
+}
+
+impl Model {
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Builtin(models) => models.model_name(),
+            Self::Imported { name, .. } => name,
+        }
+    }
+
+    pub(crate) fn device(&self) -> Device {
+        match self {
+            Self::Builtin(models) => models.selected().device,
+            Self::Imported { model, .. } => model.device(),
+        }
+    }
+
+    /// Begins a session for a stream. Without a source the parts of `config` hold.
+    pub(crate) fn session(
+        &self,
+        config: &SessionConfig,
+        source: Option<&AllowedNotes>,
+    ) -> Result<Session> {
+        let parts = source.map_or(config.parts, Parts::from);
+        match self {
+            Self::Builtin(models) => models.session(&SessionConfig { parts, ..*config }),
+            Self::Imported { model, .. } => {
+                let allowed = source.cloned().unwrap_or_else(|| parts.into());
+                model.session(config, allowed)
+            }
+        }
+    }
+
+    /// Runs everything that the session is ready for.
+    pub(crate) fn run(&self, session: &mut Session) -> Result<()> {
+        match self {
+            Self::Builtin(models) => while models.run(&mut [&mut *session])? > 0 {},
+            Self::Imported { model, .. } => while model.run(&mut [&mut *session])? > 0 {},
+        }
+        Ok(())
+    }
+
+    /// Transcribes a whole recording.
+    pub(crate) fn transcribe(
+        &self,
+        input: Input<'_>,
+        request: &Request,
+        callbacks: &mut Callbacks<'_>,
+    ) -> Result<Transcription> {
+        let mut transcription = match self {
+            Self::Builtin(models) => self.frame_by_frame(models, input.open()?, request, callbacks),
+            Self::Imported { model, .. } => {
+                self.by_segments(model, input.open()?, request, callbacks)
+            }
+        }?;
+        transcription.filter_leakage(&request.leakage);
+        Ok(transcription)
+    }
+
+    fn frame_by_frame(
+        &self,
+        models: &BuiltinModels,
+        mut blocks: MonoBlocks<'_>,
+        request: &Request,
+        callbacks: &mut Callbacks<'_>,
+    ) -> Result<Transcription> {
+        let sample_rate_hz = blocks.sample_rate_hz();
+        let source = request.source.as_ref();
+        let mut session = models.session(&SessionConfig {
+            parts: source.map_or(Parts::ALL, Parts::from),
+            sensitivity: request.sensitivity,
+            // Notes need not be out before they end.
+            longest_note_seconds: f64::INFINITY,
+            ..SessionConfig::new(sample_rate_hz)
+        })?;
+        let length_seconds = blocks.declared_seconds();
+        while let Some(samples) = blocks.next_block()? {
+            callbacks.audio(AudioBlock {
+                samples,
+                sample_rate_hz,
+                start_samples: session.pushed_samples(),
+            });
+            session.push(samples);
+            self.run(&mut session)?;
+            let progress = Progress {
+                done_seconds: session.pushed_samples() as f64 / f64::from(sample_rate_hz),
+                length_seconds,
+            };
+            go_on(callbacks.progress(progress))?;
+        }
+        session.finish();
+        self.run(&mut session)?;
+        let mut placed = Vec::new();
+        session.take_notes(&mut placed);
+        placed.sort_by_key(|note| (note.onset_samples, note.pitch));
+        let mut notes = placed
+            .into_iter()
+            .map(|note| note.to_note(sample_rate_hz))
+            .collect();
+        let mut warnings = audio_warnings(&blocks, session.bad_samples());
+        warnings.extend(remove_implausible(source, &mut notes));
+        Ok(Transcription {
+            notes,
+            model: self.name().to_owned(),
+            device: self.device(),
+            sample_rate_hz,
+            duration_seconds: session.pushed_samples() as f64 / f64::from(sample_rate_hz),
+            warnings,
+            leakage: None,
+        })
+    }
+
+    fn by_segments(
+        &self,
+        model: &ImportedModel,
+        mut blocks: MonoBlocks<'_>,
+        request: &Request,
+        callbacks: &mut Callbacks<'_>,
+    ) -> Result<Transcription> {
+        let sample_rate_hz = blocks.sample_rate_hz();
+        let mut resampler = Resampler::new(sample_rate_hz, SAMPLE_RATE_HZ)?;
+        let (mut resampled, mut frame_count, mut bad_samples) = (Vec::new(), 0, 0);
+        while let Some(samples) = blocks.next_block()? {
+            callbacks.audio(AudioBlock {
+                samples,
+                sample_rate_hz,
+                start_samples: frame_count,
+            });
+            frame_count += samples.len() as u64;
+            let (clean, bad) = sanitize(samples);
+            bad_samples += bad as u64;
+            resampler.push(&clean, &mut resampled);
+        }
+        resampler.finish(&mut resampled);
+        let duration_seconds = frame_count as f64 / f64::from(sample_rate_hz);
+        let sensitivity = request.sensitivity;
+        let options = TokenOptions {
+            source: request.source.clone().unwrap_or_default(),
+            sensitivity: LogitBias::from_sensitivity(sensitivity.overall, |class| {
+                sensitivity.by_class[class.index()]
+            }),
+            ..TokenOptions::default()
+        };
+        let mut flow = ControlFlow::Continue(());
+        let decoded = model.transcribe(&resampled, &options, |share| {
+            flow = callbacks.progress(Progress {
+                done_seconds: share * duration_seconds,
+                length_seconds: Some(duration_seconds),
+            });
+            flow.is_continue()
+        })?;
+        go_on(flow)?;
+        Ok(Transcription {
+            notes: decoded.notes,
+            model: self.name().to_owned(),
+            device: self.device(),
+            sample_rate_hz,
+            duration_seconds,
+            warnings: audio_warnings(&blocks, bad_samples),
+            leakage: None,
+        })
+    }
+}
+
+fn go_on(flow: ControlFlow<()>) -> Result<()> {
+    match flow {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(Error::Cancelled),
+    }
+}
+
+fn audio_warnings(blocks: &MonoBlocks<'_>, bad_samples: u64) -> Vec<Warning> {
+    let of_file = blocks.warning().into_iter();
+    of_file
+        .chain(sanitize_warning(bad_samples))
+        .map(Warning::Audio)
+        .collect()
+}

@@ -1,0 +1,132 @@
+//! What is asked of a model, and the callbacks while it transcribes.
+
+use std::fmt;
+use std::ops::ControlFlow;
+
+use hitscribe_models::generate::allowed::AllowedNotes;
+
+use crate::content::ContentAnalysis;
+use crate::drums::candidate::Sensitivity;
+use crate::leakage;
+
+/// How far a transcription is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// Audio that has been transcribed, in seconds.
+    pub done_seconds: f64,
+    /// Length of the recording in seconds; none if the file does not declare it.
+    pub length_seconds: Option<f64>,
+}
+
+impl Progress {
+    /// Share that is done, 0 to 1, if the length is known.
+    pub fn share(&self) -> Option<f64> {
+        let length = self.length_seconds.filter(|length| *length > 0.0)?;
+        Some((self.done_seconds / length).clamp(0.0, 1.0))
+    }
+}
+
+/// A block of the recording that is being transcribed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AudioBlock<'a> {
+    /// The mean of the channels.
+    pub samples: &'a [f32],
+    /// Sample rate of the recording in Hz.
+    pub sample_rate_hz: u32,
+    /// Position of the first sample in the recording, in samples.
+    pub start_samples: u64,
+}
+
+/// A decision that was made while a recording was transcribed. Displayed as a line for users.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Notice<'a> {
+    /// Which model was chosen by content; see [`crate::TranscriberBuilder::open`].
+    ModelChosen {
+        /// The model in use; none for the built-in one.
+        imported: Option<&'a str>,
+        /// What the recording contains.
+        analysis: &'a ContentAnalysis,
+        /// Why the built-in model is used although an imported one suits the content.
+        unavailable: Option<&'a str>,
+    },
+    /// The GPU failed. This recording and all that follow are transcribed on the CPU.
+    Fallback {
+        /// What failed.
+        reason: &'a str,
+    },
+}
+
+impl fmt::Display for Notice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ModelChosen {
+                imported: Some(name),
+                analysis,
+                ..
+            } => write!(f, "the model {name}, because it {analysis}"),
+            Self::ModelChosen {
+                analysis,
+                unavailable: Some(reason),
+                ..
+            } => write!(f, "the built-in model, although it {analysis}: {reason}"),
+            Self::ModelChosen { analysis, .. } => {
+                write!(f, "the built-in model, because it {analysis}")
+            }
+            Self::Fallback { reason } => {
+                write!(
+                    f,
+                    "the GPU failed ({reason}); from here on the CPU computes"
+                )
+            }
+        }
+    }
+}
+
+/// What is asked of a model.
+#[derive(Clone, Default)]
+pub(crate) struct Request {
+    pub source: Option<AllowedNotes>,
+    pub sensitivity: Sensitivity,
+    pub leakage: leakage::Settings,
+}
+
+#[derive(Default)]
+pub(crate) struct Callbacks<'a> {
+    pub on_progress: Option<Box<dyn FnMut(Progress) -> ControlFlow<()> + 'a>>,
+    pub on_notice: Option<Box<dyn FnMut(&Notice<'_>) + 'a>>,
+    pub on_audio: Option<Box<dyn FnMut(AudioBlock<'_>) + 'a>>,
+    /// End of the audio that `on_audio` has got: a second attempt repeats nothing.
+    delivered_samples: u64,
+}
+
+impl Callbacks<'_> {
+    pub(crate) fn progress(&mut self, progress: Progress) -> ControlFlow<()> {
+        match &mut self.on_progress {
+            Some(on_progress) => on_progress(progress),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    pub(crate) fn notice(&mut self, notice: &Notice<'_>) {
+        match (&mut self.on_notice, notice) {
+            (Some(on_notice), _) => on_notice(notice),
+            (None, Notice::Fallback { .. }) => log::warn!("{notice}"),
+            (None, _) => log::info!("{notice}"),
+        }
+    }
+
+    pub(crate) fn audio(&mut self, block: AudioBlock<'_>) {
+        let end = block.start_samples + block.samples.len() as u64;
+        if end > self.delivered_samples
+            && let Some(on_audio) = &mut self.on_audio
+        {
+            on_audio(block);
+            self.delivered_samples = end;
+        }
+    }
+
+    pub(crate) fn start_recording(&mut self) {
+        self.delivered_samples = 0;
+    }
+}

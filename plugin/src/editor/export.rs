@@ -1,0 +1,142 @@
+//! Exports of the selected notes as MIDI files: drag and save.
+
+use std::path::PathBuf;
+
+use egui::{Button, RichText, Sense, Ui};
+use hitscribe_core::DrumClass;
+use hitscribe_live::take::Passage;
+
+use crate::editor::state::{EditorState, Shown};
+use crate::editor::style::palette;
+use crate::editor::view::{shown_passage, start_label};
+use crate::notes::midi_clip::{self, ClipSettings};
+use crate::notes::selection::Selection;
+use crate::params::HitscribeParams;
+use crate::platform::drag::{self, Outcome};
+use crate::user_files;
+
+/// Draws the drag and save buttons and runs their actions.
+pub fn buttons(ui: &mut Ui, params: &HitscribeParams, state: &mut EditorState, has_notes: bool) {
+    drag_button(ui, params, state, has_notes);
+    let folder = user_files::save_folder();
+    let hint = format!("Writes a file to {}", folder.display());
+    let button = ui.add_enabled(has_notes, Button::new("Save MIDI"));
+    if button.on_hover_text(hint).clicked() {
+        save(params, state);
+    }
+}
+
+/// Saves the selected notes as a new file.
+pub fn save(params: &HitscribeParams, state: &mut EditorState) {
+    state.message = Some(match write(params, &state.shown, state.shown.class) {
+        Ok(file) => {
+            let text = format!("Saved {}", file.display());
+            state.export.last_file = Some(file);
+            text
+        }
+        Err(reason) => format!("Not saved: {reason}"),
+    });
+}
+
+/// Reports the result of a drag that has ended.
+pub fn finish_drag(state: &mut EditorState) {
+    let export = &mut state.export;
+    let Some((drag, file)) = &export.drag else {
+        return;
+    };
+    let Some(outcome) = drag.take_outcome() else {
+        return;
+    };
+    let is_dropped_here = std::mem::take(&mut export.is_dropped_on_editor);
+    state.message = Some(if is_dropped_here {
+        "Drop it on a track in your DAW".to_owned()
+    } else {
+        outcome.message(file)
+    });
+    // A cancelled drag leaves no file behind.
+    let is_unused = is_dropped_here || outcome == Outcome::Cancelled;
+    if is_unused && std::fs::remove_file(file).is_ok() {
+        export.last_file = None;
+    }
+    export.drag = None;
+}
+
+/// The notes to export or play: of the selected range, and of one drum or of all.
+pub fn selection(
+    params: &HitscribeParams,
+    shown: &Shown,
+    passage: &Passage,
+    class: Option<DrumClass>,
+) -> Selection {
+    Selection {
+        without_leakage: params.leakage_filter.value(),
+        class,
+        frames: shown.viewport.selected_frames(passage.sample_rate_hz),
+    }
+}
+
+/// The settings of an export or a preview.
+pub fn clip_settings(params: &HitscribeParams) -> ClipSettings<'_> {
+    ClipSettings {
+        map: &params.note_map,
+        shaping: params.shaping(),
+        quantize: params.quantize(),
+    }
+}
+
+fn drag_button(ui: &mut Ui, params: &HitscribeParams, state: &mut EditorState, has_notes: bool) {
+    let (text, notes) = match state.shown.viewport.selection() {
+        Some(_) => ("Drag selection", "the selected notes"),
+        None => ("Drag MIDI", "the notes of the take"),
+    };
+    let text = RichText::new(text).color(palette(ui).accent);
+    let button = Button::new(text).sense(Sense::click_and_drag());
+    let response = ui
+        .add_enabled(has_notes, button)
+        .on_hover_text(format!("Drag {notes} onto a track as a MIDI file"));
+    if response.drag_started() {
+        start_drag(params, state, state.shown.class);
+    }
+    if let Some(class) = state.export.dragged_class.take() {
+        start_drag(params, state, Some(class));
+    }
+    if response.clicked() {
+        state.message = Some("Press and drag onto a track".to_owned());
+    }
+}
+
+fn start_drag(params: &HitscribeParams, state: &mut EditorState, class: Option<DrumClass>) {
+    if state.export.drag.is_some() {
+        return;
+    }
+    match write(params, &state.shown, class) {
+        Ok(file) => {
+            state.message = None;
+            state.export.last_file = Some(file.clone());
+            state.export.drag = Some((drag::start(file.clone()), file));
+        }
+        Err(reason) => state.message = Some(format!("Cannot drag: {reason}")),
+    }
+}
+
+/// Writes the selected notes, of one drum or of all, as a new file.
+fn write(
+    params: &HitscribeParams,
+    shown: &Shown,
+    class: Option<DrumClass>,
+) -> Result<PathBuf, String> {
+    let take = params.take.take().lock();
+    let passage = shown_passage(&take, shown.passage).ok_or("there are no notes yet")?;
+    let selection = selection(params, shown, passage, class);
+    if !passage.notes.iter().any(|note| selection.contains(note)) {
+        return Err("the selection contains no notes".to_owned());
+    }
+    let bytes = midi_clip::midi_file(passage, &selection, &clip_settings(params));
+    let start = selection.start_frames(passage);
+    let mut name = format!("Hitscribe {}", start_label(passage, start));
+    drop(take);
+    if let Some(class) = class {
+        name += &format!(" {}", class.label());
+    }
+    user_files::save(&user_files::save_folder(), &name, "mid", &bytes)
+}
