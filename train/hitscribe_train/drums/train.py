@@ -94,7 +94,7 @@ def main():
     parser.add_argument("--ring", required=True)
     parser.add_argument("--start", help="checkpoint to start from where the folder has none")
     parser.add_argument("--fall", type=int, default=0, help="steps over which the rate falls to zero; then it ends")
-    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--warm-up", type=int, default=300)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--threads", type=int, default=1)
