@@ -63,6 +63,6 @@ fn files_are_added_listed_verified_and_removed() {
     fails(
         &store,
         &["models", "add", path, "--as", "auto"],
-        "chosen by content",
+        "choosing a model by content",
     );
 }
