@@ -58,11 +58,11 @@ fn files_are_added_listed_verified_and_removed() {
     fails(
         &store,
         &["models", "add", path, "--as", "../up"],
-        "is no name",
+        "is not a valid model name",
     );
     fails(
         &store,
         &["models", "add", path, "--as", "auto"],
-        "chosen by content",
+        "choosing a model by content",
     );
 }

@@ -286,7 +286,7 @@ fn samples_that_are_not_finite_are_silence_to_an_imported_model() {
         let (notes, stderr) = transcribed("broken.wav", value);
         assert_eq!(notes, silent, "{value}");
         assert!(
-            stderr.contains("broken.wav: 2 samples that are no"),
+            stderr.contains("broken.wav: 2 samples were NaN, infinite or far too large"),
             "{stderr}"
         );
         assert_eq!(stderr.lines().count(), 1, "{stderr}");

@@ -257,7 +257,7 @@ fn other_commands_check_values_too() {
             .unwrap();
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {message}");
-        assert!(message.contains("must lie between"), "{message}");
+        assert!(message.contains("must be between"), "{message}");
     }
 }
 

@@ -91,11 +91,15 @@ pub(crate) struct Request {
     pub leakage: leakage::Settings,
 }
 
+type OnProgress<'a> = Box<dyn FnMut(Progress) -> ControlFlow<()> + 'a>;
+type OnNotice<'a> = Box<dyn FnMut(&Notice<'_>) + 'a>;
+type OnAudio<'a> = Box<dyn FnMut(AudioBlock<'_>) + 'a>;
+
 #[derive(Default)]
 pub(crate) struct Callbacks<'a> {
-    pub on_progress: Option<Box<dyn FnMut(Progress) -> ControlFlow<()> + 'a>>,
-    pub on_notice: Option<Box<dyn FnMut(&Notice<'_>) + 'a>>,
-    pub on_audio: Option<Box<dyn FnMut(AudioBlock<'_>) + 'a>>,
+    pub on_progress: Option<OnProgress<'a>>,
+    pub on_notice: Option<OnNotice<'a>>,
+    pub on_audio: Option<OnAudio<'a>>,
     /// End of the audio that `on_audio` has got: a second attempt repeats nothing.
     delivered_samples: u64,
 }

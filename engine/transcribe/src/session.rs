@@ -70,8 +70,8 @@ impl Session {
     ) -> Result<Self> {
         let (drums, pitched) = (drum_net.config(), pitch_net.config());
         let resampler = Resampler::new(config.sample_rate_hz, drums.front_end.sample_rate_hz)?;
-        let new_drums = || DrumPipeline::new(drum_net, config);
-        let new_pitched = |program| PitchedPipeline::new(pitch_net, config, program);
+        let new_drums = || DrumPipeline::new(drum_net, config).map(Box::new);
+        let new_pitched = |program| PitchedPipeline::new(pitch_net, config, program).map(Box::new);
         // The frames of the pitched model are longer; its grid contains that of the drum model.
         let front_end = match config.parts.pitched_program {
             None => &drums.front_end,
@@ -121,7 +121,11 @@ impl Session {
             config: *config,
             latency_samples: tokens::latency_samples(&resampler, config),
             resampler,
-            pipelines: Pipelines::Tokens(TokenPipeline::new(config, source.into(), origin_samples)),
+            pipelines: Pipelines::Tokens(Box::new(TokenPipeline::new(
+                config,
+                source.into(),
+                origin_samples,
+            ))),
             lead_in_samples: lead_in_samples as u64,
             is_finished: false,
             pushed_samples: 0,
@@ -244,14 +248,14 @@ impl Session {
 
     pub(crate) fn drum_pipeline(&mut self) -> Option<&mut DrumPipeline> {
         match &mut self.pipelines {
-            Pipelines::Frames { drums, .. } => drums.as_mut(),
+            Pipelines::Frames { drums, .. } => drums.as_deref_mut(),
             Pipelines::Tokens(_) => None,
         }
     }
 
     pub(crate) fn pitched_pipeline(&mut self) -> Option<&mut PitchedPipeline> {
         match &mut self.pipelines {
-            Pipelines::Frames { pitched, .. } => pitched.as_mut(),
+            Pipelines::Frames { pitched, .. } => pitched.as_deref_mut(),
             Pipelines::Tokens(_) => None,
         }
     }

@@ -18,11 +18,11 @@ use tokens::TokenPipeline;
 pub(crate) enum Pipelines {
     /// The built-in networks, which work frame by frame.
     Frames {
-        drums: Option<DrumPipeline>,
-        pitched: Option<PitchedPipeline>,
+        drums: Option<Box<DrumPipeline>>,
+        pitched: Option<Box<PitchedPipeline>>,
     },
     /// A model of the MT3 family, which decodes tokens segment by segment.
-    Tokens(TokenPipeline),
+    Tokens(Box<TokenPipeline>),
 }
 
 impl Pipelines {
@@ -94,8 +94,8 @@ impl Pipelines {
     pub fn settled_seconds(&self) -> f64 {
         match self {
             Self::Frames { drums, pitched } => {
-                let drums = drums.as_ref().map(DrumPipeline::settled_seconds);
-                let pitched = pitched.as_ref().map(PitchedPipeline::settled_seconds);
+                let drums = drums.as_deref().map(DrumPipeline::settled_seconds);
+                let pitched = pitched.as_deref().map(PitchedPipeline::settled_seconds);
                 drums.into_iter().chain(pitched).fold(f64::MAX, f64::min)
             }
             Self::Tokens(tokens) => tokens.settled_seconds(),
