@@ -194,7 +194,7 @@ fn late(track: &mut Track, heard_frames: u64) -> Result<usize> {
         .passages
         .iter()
         .flat_map(|passage| passage.notes_filtered(true))
-        .filter(|note| note.offset_frames + latency_frames < heard_frames)
+        .filter(|marked| marked.note.onset_samples + latency_frames < heard_frames)
         .count();
     due.checked_sub(track.played)
         .context("more notes were played than the take has")

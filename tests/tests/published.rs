@@ -41,7 +41,7 @@ fn choosing(state: &[u8], name: &str, sha256: &str) -> Vec<u8> {
 fn notes_of(take: &Take) -> Vec<(u64, u8, u64)> {
     let notes = take.passages.iter().flat_map(|passage| &passage.notes);
     let mut notes: Vec<_> = notes
-        .map(|n| (n.offset_frames, n.key, u64::from(n.length_frames)))
+        .map(|n| (n.note.onset_samples, n.note.pitch, n.note.length_samples))
         .collect();
     notes.sort_unstable();
     notes

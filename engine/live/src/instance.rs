@@ -15,7 +15,7 @@ use hitscribe_core::error::Result;
 use hitscribe_core::note::PlacedNote;
 use parking_lot::Mutex;
 
-use crate::messages::{LiveNote, Mark, TransportState};
+use crate::messages::{Mark, MarkedNote, TransportState};
 use crate::port::EnginePort;
 use crate::status::{ModelState, SharedModel};
 use crate::take::Take;
@@ -43,7 +43,7 @@ pub(super) struct Instance {
     position_frames: u64,
     source: Source,
     /// Notes that did not fit into the port.
-    backlog: VecDeque<LiveNote>,
+    backlog: VecDeque<MarkedNote>,
     mono: Vec<f32>,
     new_notes: Vec<PlacedNote>,
     /// The session has got its last frame; its last notes are still to come.
@@ -321,9 +321,9 @@ impl Instance {
             }
             self.lengthen(&ended);
         }
-        while let Some(note) = self.backlog.front() {
-            if self.port.notes.push(*note).is_err() {
-                settled_frames = settled_frames.min(note.position_frames);
+        while let Some(marked) = self.backlog.front() {
+            if self.port.notes.push(*marked).is_err() {
+                settled_frames = settled_frames.min(marked.note.onset_samples);
                 break;
             }
             self.backlog.pop_front();
@@ -337,29 +337,26 @@ impl Instance {
     /// Corrects the length of notes that were recorded before they ended.
     fn lengthen(&self, ended: &[PlacedNote]) {
         for note in ended {
-            let position_frames = self.session_start_frames + note.onset_samples;
-            let length_frames = u32::try_from(note.length_samples).unwrap_or(u32::MAX);
-            self.writer
-                .lengthen(position_frames, note.pitch, note.program, length_frames);
+            self.writer.lengthen(PlacedNote {
+                onset_samples: self.session_start_frames + note.onset_samples,
+                ..*note
+            });
         }
     }
 
     /// Adds a note, placed in the stream, to the take and to the notes for the port.
     fn record(&mut self, note: PlacedNote, is_leakage: bool) {
-        let live = LiveNote {
-            position_frames: note.onset_samples,
-            length_frames: u32::try_from(note.length_samples)
-                .unwrap_or(u32::MAX)
-                .max(1),
-            key: note.pitch & 127,
+        // An imported model may give any byte; MIDI has seven bits.
+        let note = PlacedNote {
+            length_samples: note.length_samples.max(1),
+            pitch: note.pitch & 127,
             velocity: note.velocity.clamp(1, 127),
             program: note.program & 127,
-            is_drum: note.is_drum,
-            openness: note.openness,
-            is_leakage,
+            ..note
         };
-        self.backlog.push_back(live);
-        self.writer.insert(&live, note.confidence);
+        let marked = MarkedNote { note, is_leakage };
+        self.backlog.push_back(marked);
+        self.writer.insert(&marked);
     }
 }
 

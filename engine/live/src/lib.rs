@@ -21,8 +21,8 @@
 //! // On the audio thread, for every block:
 //! let mut block = [0.0; 512];
 //! port.push(&[&mut block], TransportState::default(), LiveSettings::default());
-//! while let Some(note) = port.next_note_before(port.position_frames()) {
-//!     println!("key {} at frame {}", note.key, note.position_frames);
+//! while let Some(marked) = port.next_note_before(port.position_frames()) {
+//!     println!("key {} at frame {}", marked.note.pitch, marked.note.onset_samples);
 //! }
 //! # Ok(())
 //! # }
@@ -47,7 +47,7 @@ mod status;
 pub mod take;
 mod take_writer;
 
-pub use messages::{LiveNote, LiveSettings, PortCounters, TransportState};
+pub use messages::{LiveSettings, MarkedNote, PortCounters, TransportState};
 pub use port::CapturePort;
 pub use shared_engine::SharedEngine;
 pub use status::{EngineStatus, ModelPhase, ModelStatus, Phase};

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use hitscribe::drums::candidate::Sensitivity;
 use hitscribe::source::Source;
+use hitscribe_core::note::PlacedNote;
 
 use crate::take::HostBar;
 
@@ -53,23 +54,12 @@ pub struct Mark {
     pub settings: LiveSettings,
 }
 
-/// A note for the audio thread.
+/// A note as it is sent to the audio thread and kept in the take.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LiveNote {
-    /// Onset in frames since the port was opened.
-    pub position_frames: u64,
-    /// Length in frames, at least 1.
-    pub length_frames: u32,
-    /// MIDI key 0..=127; for drums the General MIDI percussion key.
-    pub key: u8,
-    /// MIDI velocity 1..=127.
-    pub velocity: u8,
-    /// General MIDI program 0..=127 of a pitched note; 0 for drums.
-    pub program: u8,
-    /// Whether `key` is a percussion key.
-    pub is_drum: bool,
-    /// How open a hi-hat was, 0 to [`hitscribe_core::note::MAX_OPENNESS`]; none for other notes.
-    pub openness: Option<u8>,
+pub struct MarkedNote {
+    /// The note. Its onset counts from the opening of the port or, in a take, from the start of the
+    /// passage.
+    pub note: PlacedNote,
     /// Whether the leakage filter, when it is on, removes this note.
     pub is_leakage: bool,
 }

@@ -14,7 +14,7 @@ use passage::MAX_PEAKS;
 
 pub use error::Error;
 pub use overview::Overview;
-pub use passage::{PEAKS_PER_SECOND, Passage, TakeNote};
+pub use passage::{PEAKS_PER_SECOND, Passage};
 pub use tempo::{Bar, HostBar, TempoChange};
 
 /// Most notes in a take; the oldest are dropped first.

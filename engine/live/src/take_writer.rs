@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use hitscribe_core::note::PlacedNote;
 use parking_lot::Mutex;
 
-use crate::messages::{LiveNote, TransportState};
-use crate::take::{Overview, Passage, Take, TakeNote, TempoChange};
+use crate::messages::{MarkedNote, TransportState};
+use crate::take::{Overview, Passage, Take, TempoChange};
 
 /// Writes into its own passage of the take, even if another instance has opened one since: the last
 /// notes of a closed port come late.
@@ -81,18 +82,11 @@ impl PassageWriter {
         self.with_passage(|passage| passage.extend(frames, &steps));
     }
 
-    /// Adds a note with a confidence of 0 to 1.
-    pub fn insert(&self, note: &LiveNote, confidence: f32) {
-        let note = TakeNote {
-            offset_frames: self.offset_frames(note.position_frames),
-            length_frames: note.length_frames,
-            key: note.key,
-            velocity: note.velocity,
-            program: note.program,
-            is_drum: note.is_drum,
-            openness: note.openness,
-            is_leakage: note.is_leakage,
-            confidence: (confidence.clamp(0.0, 1.0) * 255.0).round() as u8,
+    /// Adds a note of the stream.
+    pub fn insert(&self, marked: &MarkedNote) {
+        let note = MarkedNote {
+            note: self.in_passage(marked.note),
+            ..*marked
         };
         self.with_passage(|passage| {
             if passage.was_playing || !self.playing_only {
@@ -101,12 +95,17 @@ impl PassageWriter {
         });
     }
 
-    /// Corrects the length of a pitched note that was added before it ended.
-    pub fn lengthen(&self, position_frames: u64, key: u8, program: u8, length_frames: u32) {
-        let offset_frames = self.offset_frames(position_frames);
-        self.with_passage(|passage| {
-            passage.lengthen(offset_frames, key, program, length_frames);
-        });
+    /// Corrects the length of a pitched note of the stream that was added before it ended.
+    pub fn lengthen(&self, ended: PlacedNote) {
+        let ended = self.in_passage(ended);
+        self.with_passage(|passage| passage.lengthen(&ended));
+    }
+
+    fn in_passage(&self, note: PlacedNote) -> PlacedNote {
+        PlacedNote {
+            onset_samples: self.offset_frames(note.onset_samples),
+            ..note
+        }
     }
 
     /// Opens the passage again if a loaded project has replaced the take, unless another has been
@@ -137,6 +136,9 @@ impl PassageWriter {
 
 #[cfg(test)]
 mod tests {
+    use hitscribe_core::DrumClass;
+    use hitscribe_core::note::Note;
+
     use super::*;
     use crate::take::HostBar;
 
@@ -154,15 +156,13 @@ mod tests {
         }
     }
 
-    fn hit(position_frames: u64) -> LiveNote {
-        LiveNote {
-            position_frames,
-            length_frames: 100,
-            key: 38,
-            velocity: 100,
-            program: 0,
-            is_drum: true,
-            openness: None,
+    fn hit(onset_samples: u64) -> MarkedNote {
+        let hit = Note::drum(DrumClass::Snare, 0.0, 100, 0.5);
+        MarkedNote {
+            note: PlacedNote {
+                onset_samples,
+                ..PlacedNote::from_note(&hit, 48_000)
+            },
             is_leakage: false,
         }
     }
@@ -174,12 +174,12 @@ mod tests {
         let mut present = PassageWriter::new(take.clone(), 96_000.0);
         closed.start(1_000, &playing());
         present.start(0, &playing());
-        closed.insert(&hit(1_500), 0.5);
+        closed.insert(&hit(1_500));
         closed.extend(&[0.0; 2_000]);
         closed.end();
         let take = take.lock();
         assert_eq!(take.passages[0].notes.len(), 1);
-        assert_eq!(take.passages[0].notes[0].offset_frames, 500);
+        assert_eq!(take.passages[0].notes[0].note.onset_samples, 500);
         assert_eq!(take.passages[0].length_frames, 2_000);
         assert_eq!(take.passages[1].length_frames, 0);
         assert!(take.passages[1].notes.is_empty() && take.passages[1].is_open);
@@ -198,7 +198,7 @@ mod tests {
         for _ in 0..2 {
             writer.reopen_if_lost();
         }
-        writer.insert(&hit(50_000), 1.0);
+        writer.insert(&hit(50_000));
         let mut after = take.lock().passages.clone();
         assert_eq!(after.len(), 1);
         assert_eq!(after[0].tempo[0].bpm, 90.0);

@@ -2,22 +2,32 @@
 //!
 //! `data/take-0.1.0.bin` was written by that version and is never written again.
 
-use hitscribe_live::take::{HostBar, Passage, Take, TakeNote, TempoChange};
+use hitscribe_core::note::PlacedNote;
+use hitscribe_live::MarkedNote;
+use hitscribe_live::take::{HostBar, Passage, Take, TempoChange};
 
 const SAVED: &[u8] = include_bytes!("data/take-0.1.0.bin");
 
-fn drum(offset_frames: u64, length_frames: u32, key: u8, velocity: u8) -> TakeNote {
-    TakeNote {
-        offset_frames,
-        length_frames,
-        key,
+fn drum(onset_samples: u64, length_samples: u64, pitch: u8, velocity: u8) -> PlacedNote {
+    PlacedNote {
+        onset_samples,
+        length_samples,
+        pitch,
         velocity,
         program: 0,
         is_drum: true,
         openness: None,
-        is_leakage: false,
-        confidence: 200,
+        confidence: saved(200),
     }
+}
+
+/// A confidence as it is saved.
+fn saved(confidence: u8) -> f32 {
+    f32::from(confidence) / 255.0
+}
+
+fn insert(passage: &mut Passage, is_leakage: bool, note: PlacedNote) {
+    passage.insert(MarkedNote { note, is_leakage });
 }
 
 fn tempo(offset_frames: u64, bpm: f64, (beats_per_bar, beat_unit): (u8, u8)) -> TempoChange {
@@ -45,16 +55,24 @@ fn drum_passage() -> Passage {
         let at = 500 + step * 7_001;
         let velocity = 20 + (step * 37 % 107) as u8;
         if step % 4 == 0 {
-            passage.insert(TakeNote {
-                confidence: 255,
-                ..drum(at, 4_800, 36, velocity)
-            });
+            insert(
+                &mut passage,
+                false,
+                PlacedNote {
+                    confidence: saved(255),
+                    ..drum(at, 4_800, 36, velocity)
+                },
+            );
         }
         if step % 4 == 2 {
-            passage.insert(TakeNote {
-                confidence: 131,
-                ..drum(at + 17, 2_400, 38, 127 - velocity / 2)
-            });
+            insert(
+                &mut passage,
+                false,
+                PlacedNote {
+                    confidence: saved(131),
+                    ..drum(at + 17, 2_400, 38, 127 - velocity / 2)
+                },
+            );
         }
         let (key, openness) = match step % 6 {
             5 => (46, Some(126)),
@@ -62,25 +80,35 @@ fn drum_passage() -> Passage {
             1 => (44, None),
             _ => (42, Some(0)),
         };
-        passage.insert(TakeNote {
-            openness,
-            ..drum(at + 3, 1_200 + step as u32, key, velocity)
-        });
+        insert(
+            &mut passage,
+            false,
+            PlacedNote {
+                openness,
+                ..drum(at + 3, 1_200 + step, key, velocity)
+            },
+        );
     }
-    passage.insert(drum(170_000, 9_600, 49, 127));
-    passage.insert(drum(171_000, 9_600, 54, 1));
-    passage.insert(TakeNote {
-        is_drum: false,
-        is_leakage: true,
-        program: 33,
-        confidence: 90,
-        ..drum(7_600, 12_000, 41, 77)
-    });
-    passage.insert(TakeNote {
-        is_leakage: true,
-        confidence: 12,
-        ..drum(9_000, 600, 45, 30)
-    });
+    insert(&mut passage, false, drum(170_000, 9_600, 49, 127));
+    insert(&mut passage, false, drum(171_000, 9_600, 54, 1));
+    insert(
+        &mut passage,
+        true,
+        PlacedNote {
+            is_drum: false,
+            program: 33,
+            confidence: saved(90),
+            ..drum(7_600, 12_000, 41, 77)
+        },
+    );
+    insert(
+        &mut passage,
+        true,
+        PlacedNote {
+            confidence: saved(12),
+            ..drum(9_000, 600, 45, 30)
+        },
+    );
     passage.peaks = (0..100u32).map(|step| (step * 53 % 256) as u8).collect();
     passage.length_frames = 192_000;
     passage
@@ -93,18 +121,21 @@ fn pitched_passage() -> Passage {
     passage.change_tempo(tempo(0, 120.0, (3, 4)));
     let notes = [(40, 33), (52, 27), (64, 0), (67, 0), (28, 33), (88, 80)];
     for (index, (key, program)) in (0u8..).zip(notes) {
-        passage.insert(TakeNote {
-            is_drum: false,
-            program,
-            confidence: 128 + index,
-            is_leakage: index == 4,
-            ..drum(
-                1_000 + u64::from(index) * 11_025,
-                10_000 + 3_333 * u32::from(index),
-                key,
-                60 + 11 * index,
-            )
-        });
+        insert(
+            &mut passage,
+            index == 4,
+            PlacedNote {
+                is_drum: false,
+                program,
+                confidence: saved(128 + index),
+                ..drum(
+                    1_000 + u64::from(index) * 11_025,
+                    10_000 + 3_333 * u64::from(index),
+                    key,
+                    60 + 11 * index,
+                )
+            },
+        );
     }
     passage.peaks = (0..50u32).map(|step| 255 - (step * 5) as u8).collect();
     passage.length_frames = 88_200;

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use hitscribe::{DeviceChoice, ModelChoice, PlacedNote, Transcriber, mark_leakage};
+use hitscribe::{DeviceChoice, ModelChoice, Transcriber, mark_leakage};
 use hitscribe_core::error::Result;
-use hitscribe_live::LiveSettings;
-use hitscribe_live::take::{Overview, Passage, Take, TakeNote, TempoChange};
+use hitscribe_live::take::{Overview, Passage, Take, TempoChange};
+use hitscribe_live::{LiveSettings, MarkedNote};
 use hitscribe_models::device::guarded;
 use parking_lot::Mutex;
 
@@ -126,23 +126,9 @@ fn transcribe(
     }
     passage.extend(length_frames, &peaks);
     for (note, is_leakage) in mark_leakage(&transcription.placed_notes(), sample_rate_hz, source) {
-        passage.insert(take_note(&note, is_leakage));
+        passage.insert(MarkedNote { note, is_leakage });
     }
     Ok(passage)
-}
-
-fn take_note(note: &PlacedNote, is_leakage: bool) -> TakeNote {
-    TakeNote {
-        offset_frames: note.onset_samples,
-        length_frames: u32::try_from(note.length_samples).unwrap_or(u32::MAX),
-        key: note.pitch,
-        velocity: note.velocity,
-        program: note.program,
-        is_drum: note.is_drum,
-        openness: note.openness,
-        is_leakage,
-        confidence: (note.confidence.clamp(0.0, 1.0) * 255.0).round() as u8,
-    }
 }
 
 #[cfg(test)]

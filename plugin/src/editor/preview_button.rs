@@ -64,10 +64,10 @@ pub fn toggle(
     let notes = midi_clip::mapped_notes(passage, &selection, &clip_settings(params))
         .into_iter()
         .map(|(note, mapped)| PreviewNote {
-            at_seconds: note.offset_frames as f64 / rate - start_seconds,
-            length_seconds: f64::from(note.length_frames) / rate,
+            at_seconds: note.onset_samples as f64 / rate - start_seconds,
+            length_seconds: note.length_samples as f64 / rate,
             is_drum: note.is_drum,
-            key: note.key,
+            key: note.pitch,
             velocity: mapped.velocity,
         })
         .collect();

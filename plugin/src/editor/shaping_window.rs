@@ -153,7 +153,7 @@ fn velocities(params: &HitscribeParams, shown: &Shown) -> Vec<u8> {
     notes
         .into_iter()
         .flatten()
-        .map(|note| note.velocity)
+        .map(|marked| marked.note.velocity)
         .collect()
 }
 

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 
 use hitscribe::ModelChoice;
 use hitscribe_core::DrumClass;
-use hitscribe_live::take::{PEAKS_PER_SECOND, Passage, Take, TakeNote};
+use hitscribe_live::MarkedNote;
+use hitscribe_live::take::{PEAKS_PER_SECOND, Passage, Take};
 use hitscribe_live::{EngineStatus, ModelStatus, Phase};
 
 use crate::editor::model_menu;
@@ -167,21 +168,21 @@ impl View {
         let rate = passage.sample_rate_hz;
         self.length_seconds = passage.length_frames as f64 / rate;
         self.window = viewport.window(self.length_seconds);
-        let note_view = |note: &TakeNote| NoteView {
-            at_seconds: note.offset_frames as f64 / rate,
-            length_seconds: f64::from(note.length_frames) / rate,
-            class: DrumClass::from_gm_note(note.key).filter(|_| note.is_drum),
+        let note_view = |MarkedNote { note, is_leakage }: &MarkedNote| NoteView {
+            at_seconds: note.onset_samples as f64 / rate,
+            length_seconds: note.length_samples as f64 / rate,
+            class: note.drum_class(),
             is_drum: note.is_drum,
-            key: note.key,
+            key: note.pitch,
             velocity: note.velocity,
-            is_leakage: filter && note.is_leakage,
-            time: display_time(passage, note.offset_frames),
+            is_leakage: filter && *is_leakage,
+            time: display_time(passage, note.onset_samples),
         };
         let frames = |seconds: f64| (seconds * rate).max(0.0) as u64;
         let index = |frames: u64| {
             passage
                 .notes
-                .partition_point(|note| note.offset_frames < frames)
+                .partition_point(|marked| marked.note.onset_samples < frames)
         };
         // A long note that starts before the window may reach into it.
         let from = index(frames(self.window.start - 10.0));

@@ -5,9 +5,7 @@
 //! notes.
 
 use hitscribe_core::DrumClass;
-use hitscribe_core::note::MAX_OPENNESS;
-use hitscribe_live::LiveNote;
-use hitscribe_live::take::TakeNote;
+use hitscribe_core::note::{MAX_OPENNESS, PlacedNote};
 
 use crate::notes::note_map::NoteMapField;
 use crate::notes::velocity_curve::VelocityCurve;
@@ -52,49 +50,6 @@ pub struct MappedNote {
     pub replaces_grace: bool,
 }
 
-/// A note of the engine, live or from a take.
-#[derive(Clone, Copy, Debug)]
-pub struct InputNote {
-    /// Onset in frames.
-    pub position_frames: u64,
-    /// Whether `key` is a percussion key.
-    pub is_drum: bool,
-    /// Openness of a hi-hat, 0 to [`MAX_OPENNESS`], if measured.
-    pub openness: Option<u8>,
-    /// MIDI key.
-    pub key: u8,
-    /// MIDI velocity.
-    pub velocity: u8,
-    /// General MIDI program of a pitched note.
-    pub program: u8,
-}
-
-impl From<&LiveNote> for InputNote {
-    fn from(note: &LiveNote) -> Self {
-        Self {
-            position_frames: note.position_frames,
-            is_drum: note.is_drum,
-            openness: note.openness,
-            key: note.key,
-            velocity: note.velocity,
-            program: note.program,
-        }
-    }
-}
-
-impl From<&TakeNote> for InputNote {
-    fn from(note: &TakeNote) -> Self {
-        Self {
-            position_frames: note.offset_frames,
-            is_drum: note.is_drum,
-            openness: note.openness,
-            key: note.key,
-            velocity: note.velocity,
-            program: note.program,
-        }
-    }
-}
-
 /// How notes are changed, apart from the note map.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shaping {
@@ -137,7 +92,7 @@ impl NoteMapper {
         &mut self,
         map: &NoteMapField,
         shaping: &Shaping,
-        note: InputNote,
+        note: &PlacedNote,
     ) -> Option<MappedNote> {
         let velocity = shaping.velocity.apply(note.velocity);
         if !note.is_drum {
@@ -145,18 +100,18 @@ impl NoteMapper {
             return Some(MappedNote {
                 destination: Destination {
                     channel,
-                    key: note.key,
+                    key: note.pitch,
                 },
                 velocity,
                 pre_message,
                 replaces_grace: false,
             });
         }
-        let Some(class) = DrumClass::from_gm_note(note.key) else {
+        let Some(class) = DrumClass::from_gm_note(note.pitch) else {
             return Some(MappedNote {
                 destination: Destination {
                     channel: DRUM_CHANNEL,
-                    key: note.key,
+                    key: note.pitch,
                 },
                 velocity,
                 pre_message: None,
@@ -170,7 +125,7 @@ impl NoteMapper {
         let last_hit = &mut self.last_hits[class.index()];
         let mut replaces_grace = false;
         if let Some((last_frames, last_velocity)) = *last_hit {
-            let seconds = note.position_frames.abs_diff(last_frames) as f64 / self.sample_rate_hz;
+            let seconds = note.onset_samples.abs_diff(last_frames) as f64 / self.sample_rate_hz;
             if shaping.no_flams && seconds < FLAM_SECONDS {
                 if note.velocity <= last_velocity {
                     return None;
@@ -180,7 +135,7 @@ impl NoteMapper {
                 return None;
             }
         }
-        *last_hit = Some((note.position_frames, note.velocity));
+        *last_hit = Some((note.onset_samples, note.velocity));
         Some(MappedNote {
             destination: Destination {
                 channel: entry.channel - 1,
@@ -225,14 +180,16 @@ mod tests {
     use super::*;
     use crate::notes::note_map::ClassMap;
 
-    fn drum(position_frames: u64, key: u8, velocity: u8) -> InputNote {
-        InputNote {
-            position_frames,
-            is_drum: true,
-            openness: None,
-            key,
+    fn drum(onset_samples: u64, pitch: u8, velocity: u8) -> PlacedNote {
+        PlacedNote {
+            onset_samples,
+            length_samples: 2400,
+            pitch,
             velocity,
             program: 0,
+            is_drum: true,
+            openness: None,
+            confidence: 1.0,
         }
     }
 
@@ -243,7 +200,7 @@ mod tests {
     ) -> Vec<Option<(u8, bool)>> {
         let mut mapper = NoteMapper::new(48_000.0);
         let mut map_one = |&(at, key, velocity): &(u64, u8, u8)| {
-            let mapped = mapper.map(map, shaping, drum(at, key, velocity))?;
+            let mapped = mapper.map(map, shaping, &drum(at, key, velocity))?;
             Some((mapped.destination.key, mapped.replaces_grace))
         };
         notes.iter().map(&mut map_one).collect()
@@ -303,7 +260,7 @@ mod tests {
             ..Shaping::default()
         };
         let mut pre_message_of = |key| {
-            let mapped = mapper.map(&map, &shaping, drum(u64::from(key) * 10_000, key, 90));
+            let mapped = mapper.map(&map, &shaping, &drum(u64::from(key) * 10_000, key, 90));
             mapped.and_then(|mapped| mapped.pre_message)
         };
         assert_eq!(pre_message_of(42), Some(PreMessage::Control(4, 127)));
@@ -332,12 +289,12 @@ mod tests {
         let map = NoteMapField::default();
         let mut mapper = NoteMapper::new(48_000.0);
         let mut play = |program| {
-            let note = InputNote {
+            let note = PlacedNote {
                 is_drum: false,
                 program,
                 ..drum(0, 60, 90)
             };
-            let mapped = mapper.map(&map, &Shaping::default(), note);
+            let mapped = mapper.map(&map, &Shaping::default(), &note);
             mapped.map(|mapped| (mapped.destination.channel, mapped.pre_message))
         };
         assert_eq!(play(33), Some((0, Some(PreMessage::Program(33)))));

@@ -1,10 +1,12 @@
 //! Writes passages of a take as standard MIDI files that start on a bar line of the host.
 
-use hitscribe_live::take::{Passage, TakeNote};
+use hitscribe_core::note::PlacedNote;
+use hitscribe_live::MarkedNote;
+use hitscribe_live::take::Passage;
 use midly::num::{u4, u7, u15, u24, u28};
 use midly::{Format, Header, MetaMessage, MidiMessage, Smf, Timing, TrackEvent, TrackEventKind};
 
-use crate::notes::mapper::{InputNote, MappedNote, NoteMapper, PreMessage, Shaping};
+use crate::notes::mapper::{MappedNote, NoteMapper, PreMessage, Shaping};
 use crate::notes::note_map::NoteMapField;
 use crate::notes::quantize::Quantize;
 use crate::notes::selection::Selection;
@@ -117,14 +119,14 @@ fn add_notes(
     bar_beats: f64,
 ) {
     let notes = mapped_notes(passage, selection, settings);
-    let start_of = |note: &TakeNote| {
-        let beats = passage.beats_at(note.offset_frames) - bar_beats;
+    let start_of = |note: &PlacedNote| {
+        let beats = passage.beats_at(note.onset_samples) - bar_beats;
         ticks(settings.quantize.apply(beats))
     };
     for (index, (note, mapped)) in notes.iter().enumerate() {
         let start = start_of(note);
-        let length_beats = passage.beats_at(note.offset_frames + u64::from(note.length_frames))
-            - passage.beats_at(note.offset_frames);
+        let length_beats = passage.beats_at(note.onset_samples + note.length_samples)
+            - passage.beats_at(note.onset_samples);
         let own_end = start + ticks(length_beats).max(1);
         // A note ends where the same key starts again.
         let next = notes[index + 1..]
@@ -152,12 +154,15 @@ pub fn mapped_notes<'a>(
     passage: &'a Passage,
     selection: &Selection,
     settings: &ClipSettings<'_>,
-) -> Vec<(&'a TakeNote, MappedNote)> {
+) -> Vec<(&'a PlacedNote, MappedNote)> {
     let mut mapper = NoteMapper::new(passage.sample_rate_hz);
-    let mut notes: Vec<(&TakeNote, MappedNote)> = Vec::new();
-    for note in passage.notes.iter().filter(|note| selection.contains(note)) {
-        let input = InputNote::from(note);
-        let Some(mapped) = mapper.map(settings.map, &settings.shaping, input) else {
+    let mut notes: Vec<(&PlacedNote, MappedNote)> = Vec::new();
+    let selected = passage
+        .notes
+        .iter()
+        .filter(|marked| selection.contains(marked));
+    for MarkedNote { note, .. } in selected {
+        let Some(mapped) = mapper.map(settings.map, &settings.shaping, note) else {
             continue;
         };
         if mapped.replaces_grace
@@ -188,19 +193,17 @@ fn midi_message(pre_message: PreMessage) -> MidiMessage {
 mod tests {
     use super::*;
     use hitscribe_core::DrumClass;
+    use hitscribe_core::note::Note;
     use hitscribe_live::take::{HostBar, TempoChange};
 
-    fn note(offset_frames: u64, class: DrumClass) -> TakeNote {
-        TakeNote {
-            offset_frames,
-            length_frames: 2400,
-            key: class.gm_note(),
-            velocity: 100,
-            program: 0,
-            is_drum: true,
-            openness: None,
+    fn note(onset_samples: u64, class: DrumClass) -> MarkedNote {
+        let hit = Note::drum(class, 0.0, 100, 1.0);
+        MarkedNote {
+            note: PlacedNote {
+                onset_samples,
+                ..PlacedNote::from_note(&hit, 48_000)
+            },
             is_leakage: false,
-            confidence: 255,
         }
     }
 
@@ -276,12 +279,9 @@ mod tests {
         let mut passage = Passage::new(48_000.0);
         passage.insert(note(0, DrumClass::Kick));
         passage.insert(note(100, DrumClass::Snare));
-        passage.insert(TakeNote {
-            is_drum: false,
-            is_leakage: true,
-            key: 60,
-            ..note(200, DrumClass::Kick)
-        });
+        let mut leaked = note(200, DrumClass::Kick);
+        (leaked.note.is_drum, leaked.note.pitch, leaked.is_leakage) = (false, 60, true);
+        passage.insert(leaked);
         let keys = |selection| -> Vec<u8> {
             onsets(&file(&passage, &selection))
                 .iter()
@@ -362,10 +362,9 @@ mod tests {
     fn exports_are_quantized_and_without_grace_notes() {
         let mut passage = Passage::new(48_000.0);
         for (frames, velocity) in [(1_000, 60), (24_900, 40), (26_000, 110)] {
-            passage.insert(TakeNote {
-                velocity,
-                ..note(frames, DrumClass::Snare)
-            });
+            let mut marked = note(frames, DrumClass::Snare);
+            marked.note.velocity = velocity;
+            passage.insert(marked);
         }
         let settings = ClipSettings {
             map: &NoteMapField::default(),

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use hitscribe_core::DrumClass;
-use hitscribe_live::take::{Passage, TakeNote};
+use hitscribe_live::MarkedNote;
+use hitscribe_live::take::Passage;
 
 /// The notes that are exported.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,11 +19,11 @@ pub struct Selection {
 
 impl Selection {
     /// Whether a note is selected.
-    pub fn contains(&self, note: &TakeNote) -> bool {
-        let class = || DrumClass::from_gm_note(note.key).filter(|_| note.is_drum);
-        let is_inside = |frames: &Range<u64>| frames.contains(&note.offset_frames);
-        !(self.without_leakage && note.is_leakage)
-            && self.class.is_none_or(|wanted| class() == Some(wanted))
+    pub fn contains(&self, marked: &MarkedNote) -> bool {
+        let is_inside = |frames: &Range<u64>| frames.contains(&marked.note.onset_samples);
+        let is_class = |wanted| marked.note.drum_class() == Some(wanted);
+        !(self.without_leakage && marked.is_leakage)
+            && self.class.is_none_or(is_class)
             && self.frames.as_ref().is_none_or(is_inside)
     }
 
@@ -44,7 +45,9 @@ impl Selection {
         let line_frames = passage.offset_at_beats(line);
         let early_frames = (EARLY_SECONDS * passage.sample_rate_hz) as u64;
         let first = passage.notes.first();
-        if line > 0.0 && first.is_none_or(|note| note.offset_frames + early_frames >= line_frames) {
+        if line > 0.0
+            && first.is_none_or(|first| first.note.onset_samples + early_frames >= line_frames)
+        {
             // Inside of the bar, however its line is rounded.
             line_frames + 1
         } else {
@@ -56,21 +59,19 @@ impl Selection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hitscribe_core::note::{Note, PlacedNote};
     use hitscribe_live::take::HostBar;
 
     fn passage(start_beats: f64, first_note_frames: u64) -> Passage {
         let mut passage = Passage::new(48_000.0);
         passage.host_start_beats = Some(start_beats);
-        passage.insert(TakeNote {
-            offset_frames: first_note_frames,
-            length_frames: 100,
-            key: 38,
-            velocity: 100,
-            program: 0,
-            is_drum: true,
-            openness: None,
+        let hit = Note::drum(DrumClass::Snare, 0.0, 100, 1.0);
+        passage.insert(MarkedNote {
+            note: PlacedNote {
+                onset_samples: first_note_frames,
+                ..PlacedNote::from_note(&hit, 48_000)
+            },
             is_leakage: false,
-            confidence: 255,
         });
         passage
     }

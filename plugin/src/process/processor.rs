@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use hitscribe_live::{CapturePort, LiveSettings, PortCounters, SharedEngine};
+use hitscribe_live::{CapturePort, LiveSettings, MarkedNote, PortCounters, SharedEngine};
 
-use crate::notes::mapper::{FLAM_SECONDS, InputNote, NoteMapper, Shaping};
+use crate::notes::mapper::{FLAM_SECONDS, NoteMapper, Shaping};
 use crate::notes::note_map::NoteMapField;
 use crate::process::config::ProcessConfig;
 use crate::process::delay_line::DelayLine;
@@ -192,12 +192,12 @@ impl Processor {
     /// engine has found them.
     fn take_notes(&mut self, start_frames: u64, frames: usize, settings: &BlockSettings<'_>) {
         let needed_frames = self.needed_frames(start_frames + frames as u64);
-        while let Some(note) = self.port.next_note_before(needed_frames) {
-            if settings.without_leakage && note.is_leakage {
+        while let Some(MarkedNote { note, is_leakage }) = self.port.next_note_before(needed_frames)
+        {
+            if settings.without_leakage && is_leakage {
                 continue;
             }
-            let input = InputNote::from(&note);
-            let Some(mapped) = self.mapper.map(settings.map, &settings.shaping, input) else {
+            let Some(mapped) = self.mapper.map(settings.map, &settings.shaping, &note) else {
                 continue;
             };
             let counter = if self.scheduler.accept(&note, mapped, start_frames) {

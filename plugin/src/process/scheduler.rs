@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use hitscribe_live::LiveNote;
+use hitscribe_core::note::PlacedNote;
 
 use crate::notes::mapper::{Destination, FLAM_SECONDS, MappedNote, PreMessage};
 
@@ -30,7 +30,7 @@ pub enum Message {
 #[derive(Clone, Copy, Debug)]
 struct Pending {
     on_frames: u64,
-    length_frames: u32,
+    length_frames: u64,
     note: MappedNote,
 }
 
@@ -68,18 +68,18 @@ impl Scheduler {
 
     /// Schedules a note to be sent as `mapped`. Returns false if it is too late or there is no
     /// room; it is then not sent. `now_frames` is the start of this block. Real-time safe.
-    pub fn accept(&mut self, note: &LiveNote, mapped: MappedNote, now_frames: u64) -> bool {
-        if note.position_frames < self.ignore_before_frames {
+    pub fn accept(&mut self, note: &PlacedNote, mapped: MappedNote, now_frames: u64) -> bool {
+        if note.onset_samples < self.ignore_before_frames {
             return true;
         }
-        let due_frames = note.position_frames + self.midi_delay_frames;
+        let due_frames = note.onset_samples + self.midi_delay_frames;
         let is_late = due_frames + self.late_tolerance_frames < now_frames;
         if is_late || self.pending.len() == PENDING_CAPACITY {
             return false;
         }
         let pending = Pending {
             on_frames: due_frames.max(now_frames),
-            length_frames: note.length_frames.max(1),
+            length_frames: note.length_samples.max(1),
             note: mapped,
         };
         if mapped.replaces_grace {
@@ -177,7 +177,7 @@ impl Scheduler {
                 send(at, Message::PreMessage(destination.channel, pre_message));
             }
             if send(at, Message::On(destination, next.note.velocity)) {
-                let off_frames = next.on_frames + u64::from(next.length_frames);
+                let off_frames = next.on_frames + next.length_frames;
                 self.sounding.push(Sounding {
                     off_frames,
                     destination,
@@ -195,16 +195,16 @@ mod tests {
 
     const DRUMS: u8 = 9;
 
-    fn note(position_frames: u64, key: u8) -> (LiveNote, MappedNote) {
-        let note = LiveNote {
-            position_frames,
-            length_frames: 100,
-            key,
+    fn note(onset_samples: u64, key: u8) -> (PlacedNote, MappedNote) {
+        let note = PlacedNote {
+            onset_samples,
+            length_samples: 100,
+            pitch: key,
             velocity: 90,
             program: 0,
             is_drum: true,
             openness: None,
-            is_leakage: false,
+            confidence: 1.0,
         };
         let mapped = MappedNote {
             destination: Destination {

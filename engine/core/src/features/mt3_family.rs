@@ -6,10 +6,10 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
-use realfft::num_complex::Complex;
-use realfft::{RealFftPlanner, RealToComplex};
+use rustfft::algorithm::Radix4;
+use rustfft::num_complex::Complex;
+use rustfft::{Fft as _, FftDirection};
 
 use crate::features::dsp::{hann, mel, mel_to_hz};
 
@@ -145,7 +145,8 @@ type Band = (usize, Vec<f32>);
 /// A planned front end. Immutable: threads can share it by reference.
 pub struct FrontEnd {
     kind: FrontEndKind,
-    fft: Arc<dyn RealToComplex<f64>>,
+    // One algorithm, not a planner: a planner in f64 compiles every algorithm for every processor.
+    fft: Radix4<f64>,
     window: Vec<f64>,
     hop_samples: usize,
     segment_samples: usize,
@@ -200,7 +201,7 @@ impl FrontEnd {
         };
         Self {
             kind,
-            fft: RealFftPlanner::new().plan_fft_forward(WINDOW_SAMPLES),
+            fft: Radix4::new(WINDOW_SAMPLES, FftDirection::Forward),
             window: hann(WINDOW_SAMPLES).collect(),
             hop_samples,
             segment_samples,
@@ -290,24 +291,16 @@ impl FrontEnd {
             }
         }
         let begin = out.len();
-        let mut buffer = vec![0.0; WINDOW_SAMPLES];
-        let mut spectrum = vec![Complex::default(); WINDOW_SAMPLES / 2 + 1];
-        let mut scratch = self.fft.make_scratch_vec();
-        let mut levels = vec![0.0; spectrum.len()];
+        let mut spectrum = vec![Complex::default(); WINDOW_SAMPLES];
+        let mut scratch = vec![Complex::default(); self.fft.get_inplace_scratch_len()];
+        let mut levels = vec![0.0; WINDOW_SAMPLES / 2 + 1];
         for frame in 0..self.frames {
             let at = frame * self.hop_samples;
-            for ((value, sample), weight) in buffer.iter_mut().zip(&padded[at..]).zip(&self.window)
+            for ((bin, sample), weight) in spectrum.iter_mut().zip(&padded[at..]).zip(&self.window)
             {
-                *value = sample * weight;
+                *bin = Complex::from(sample * weight);
             }
-            // The only error is a wrong buffer length, and the lengths come from the plan.
-            if self
-                .fft
-                .process_with_scratch(&mut buffer, &mut spectrum, &mut scratch)
-                .is_err()
-            {
-                spectrum.fill(Complex::default());
-            }
+            self.fft.process_with_scratch(&mut spectrum, &mut scratch);
             for (level, bin) in levels.iter_mut().zip(&spectrum) {
                 *level = if self.power {
                     bin.norm_sqr()

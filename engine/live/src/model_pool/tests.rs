@@ -74,11 +74,11 @@ fn open(engine: &SharedEngine, choice: &ModelChoice, take: &Arc<Mutex<Take>>) ->
 }
 
 /// Onset, key and length of the notes of the first passage.
-fn notes_of(take: &Arc<Mutex<Take>>) -> Vec<(u64, u8, u32)> {
+fn notes_of(take: &Arc<Mutex<Take>>) -> Vec<(u64, u8, u64)> {
     let notes = &take.lock().passages[0].notes;
     let mut notes: Vec<_> = notes
         .iter()
-        .map(|n| (n.offset_frames, n.key, n.length_frames))
+        .map(|n| (n.note.onset_samples, n.note.pitch, n.note.length_samples))
         .collect();
     notes.sort_unstable();
     notes

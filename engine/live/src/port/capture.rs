@@ -5,13 +5,13 @@ use std::sync::atomic::Ordering;
 
 use rtrb::{Consumer, Producer};
 
-use crate::messages::{LiveNote, LiveSettings, Mark, PortCounters, TransportState};
+use crate::messages::{LiveSettings, Mark, MarkedNote, PortCounters, TransportState};
 
 /// The audio thread's end of a port. Nothing here allocates, locks or blocks, except dropping it.
 pub struct CapturePort {
     samples: Producer<f32>,
     marks: Producer<Mark>,
-    notes: Consumer<LiveNote>,
+    notes: Consumer<MarkedNote>,
     counters: Arc<PortCounters>,
     channel_count: usize,
     sample_rate_hz: f64,
@@ -30,7 +30,7 @@ impl CapturePort {
     pub(super) fn new(
         samples: Producer<f32>,
         marks: Producer<Mark>,
-        notes: Consumer<LiveNote>,
+        notes: Consumer<MarkedNote>,
         counters: Arc<PortCounters>,
         channel_count: usize,
         sample_rate_hz: f64,
@@ -167,9 +167,9 @@ impl CapturePort {
 
     /// Takes the next note, in order of onset, if its onset is before the stream position
     /// `end_frames`. Real-time safe.
-    pub fn next_note_before(&mut self, end_frames: u64) -> Option<LiveNote> {
+    pub fn next_note_before(&mut self, end_frames: u64) -> Option<MarkedNote> {
         let next = self.notes.peek().ok()?;
-        if next.position_frames >= end_frames {
+        if next.note.onset_samples >= end_frames {
             return None;
         }
         self.notes.pop().ok()

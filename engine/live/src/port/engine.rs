@@ -6,13 +6,13 @@ use std::sync::atomic::Ordering;
 use hitscribe_core::audio::downmix;
 use rtrb::{Consumer, Producer};
 
-use crate::messages::{LiveNote, Mark, PortCounters};
+use crate::messages::{Mark, MarkedNote, PortCounters};
 
 /// The engine thread's end of a port.
 pub struct EnginePort {
     pub samples: Consumer<f32>,
     pub marks: Consumer<Mark>,
-    pub notes: Producer<LiveNote>,
+    pub notes: Producer<MarkedNote>,
     pub counters: Arc<PortCounters>,
     pub channel_count: usize,
     pub ring_frames: u64,

@@ -11,10 +11,11 @@
 //!
 //! Version 1 is the same without bars.
 
-use hitscribe_core::note::MAX_OPENNESS;
+use hitscribe_core::note::{MAX_OPENNESS, PlacedNote};
 
+use crate::messages::MarkedNote;
 use crate::take::error::Error;
-use crate::take::passage::{MAX_PEAKS, Passage, TakeNote};
+use crate::take::passage::{CONFIDENCE_STEPS, MAX_PEAKS, Passage};
 use crate::take::tempo::{HostBar, MAX_BPM, MAX_TEMPO_CHANGES, MIN_BPM, TempoChange};
 use crate::take::{MAX_NOTES, MAX_PASSAGES, Take};
 
@@ -113,13 +114,13 @@ fn write_passage(out: &mut Writer, passage: &Passage) {
     }
     out.number(passage.notes.len() as u64);
     let mut last = 0;
-    for note in &passage.notes {
-        out.number(note.offset_frames.wrapping_sub(last));
-        last = note.offset_frames;
-        out.number(u64::from(note.length_frames));
-        let flags = flag(note.is_drum, DRUM) | flag(note.is_leakage, LEAKAGE);
+    for MarkedNote { note, is_leakage } in &passage.notes {
+        out.number(note.onset_samples.wrapping_sub(last));
+        last = note.onset_samples;
+        out.number(note.length_samples);
+        let flags = flag(note.is_drum, DRUM) | flag(*is_leakage, LEAKAGE);
         out.0.extend([
-            note.key,
+            note.pitch,
             note.velocity,
             // A drum has no program. Takes without openness have a 0 here.
             match note.is_drum {
@@ -127,7 +128,7 @@ fn write_passage(out: &mut Writer, passage: &Passage) {
                 false => note.program,
             },
             flags,
-            note.confidence,
+            (note.confidence * CONFIDENCE_STEPS).round() as u8,
         ]);
     }
     out.number(passage.length_frames);
@@ -180,27 +181,29 @@ fn read_passage(input: &mut Reader) -> Option<Passage> {
     } else {
         return None;
     }
-    let mut offset_frames = 0u64;
+    let mut onset_samples = 0u64;
     let notes = input.count(MAX_NOTES)?;
     for _ in 0..notes {
-        offset_frames = offset_frames.checked_add(input.number()?)?;
-        let length_frames = u32::try_from(input.number()?).ok()?;
-        let (key, velocity) = (input.byte()?, input.byte()?);
+        onset_samples = onset_samples.checked_add(input.number()?)?;
+        let length_samples = u32::try_from(input.number()?).ok()?;
+        let (pitch, velocity) = (input.byte()?, input.byte()?);
         let (program, flags, confidence) = (input.byte()?, input.byte()?, input.byte()?);
-        if key > 127 || program > 127 || !(1..=127).contains(&velocity) || length_frames == 0 {
+        if pitch > 127 || program > 127 || !(1..=127).contains(&velocity) || length_samples == 0 {
             return None;
         }
         let is_drum = flags & DRUM != 0;
-        passage.notes.push(TakeNote {
-            offset_frames,
-            length_frames,
-            key,
-            velocity,
-            program: if is_drum { 0 } else { program },
-            is_drum,
-            openness: program.checked_sub(1).filter(|_| is_drum),
+        passage.notes.push(MarkedNote {
+            note: PlacedNote {
+                onset_samples,
+                length_samples: length_samples.into(),
+                pitch,
+                velocity,
+                program: if is_drum { 0 } else { program },
+                is_drum,
+                openness: program.checked_sub(1).filter(|_| is_drum),
+                confidence: f32::from(confidence) / CONFIDENCE_STEPS,
+            },
             is_leakage: flags & LEAKAGE != 0,
-            confidence,
         });
     }
     passage.length_frames = input.number()?;

@@ -2,6 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use hitscribe_core::note::PlacedNote;
+
+use crate::messages::MarkedNote;
 use crate::take::tempo::{HostBar, TempoChange};
 
 /// Steps of the level overview in a second.
@@ -10,31 +13,10 @@ pub const PEAKS_PER_SECOND: usize = 25;
 pub(super) const MAX_PEAKS: usize = 3 * 3600 * PEAKS_PER_SECOND;
 /// Most steps in a passage of a stopped transport, which may last for days: ten minutes.
 pub(super) const MAX_STOPPED_PEAKS: usize = 600 * PEAKS_PER_SECOND;
+/// Steps of a saved confidence between 0 and 1.
+pub(super) const CONFIDENCE_STEPS: f32 = 255.0;
 /// Notes for which a passage allocates memory at once.
 const NOTE_RESERVE: usize = 1_024;
-
-/// A note of a take.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct TakeNote {
-    /// Onset in frames since the start of the passage.
-    pub offset_frames: u64,
-    /// Length in frames, at least 1.
-    pub length_frames: u32,
-    /// MIDI key 0..=127; for drums the General MIDI percussion key.
-    pub key: u8,
-    /// MIDI velocity 1..=127.
-    pub velocity: u8,
-    /// General MIDI program 0..=127 of a pitched note; 0 for drums.
-    pub program: u8,
-    /// Whether `key` is a percussion key.
-    pub is_drum: bool,
-    /// How open a hi-hat was, 0 to [`hitscribe_core::note::MAX_OPENNESS`]; none for other notes.
-    pub openness: Option<u8>,
-    /// Whether the leakage filter, when it is on, removes this note.
-    pub is_leakage: bool,
-    /// Confidence of the model: 0..=255 for 0 to 1.
-    pub confidence: u8,
-}
 
 /// A stretch of continuous audio. Comparison ignores the `id`.
 #[derive(Clone, Debug)]
@@ -54,7 +36,7 @@ pub struct Passage {
     /// Tempo map, in order: at least one entry, the first at offset 0.
     pub tempo: Vec<TempoChange>,
     /// Notes by onset, then by key.
-    pub notes: Vec<TakeNote>,
+    pub notes: Vec<MarkedNote>,
     /// Level overview: the peak in each step of 1 / [`PEAKS_PER_SECOND`] seconds, 255 for full
     /// scale. It covers the first three hours, or ten minutes if the transport was stopped; old
     /// passages may have none.
@@ -118,15 +100,23 @@ impl Passage {
     }
 
     /// The notes, without leakage if asked.
-    pub fn notes_filtered(&self, without_leakage: bool) -> impl Iterator<Item = &TakeNote> {
+    pub fn notes_filtered(&self, without_leakage: bool) -> impl Iterator<Item = &MarkedNote> {
         self.notes
             .iter()
             .filter(move |note| !(without_leakage && note.is_leakage))
     }
 
-    /// Adds a note in order of onset, then key.
-    pub fn insert(&mut self, note: TakeNote) {
-        let order = |n: &TakeNote| (n.offset_frames, n.key);
+    /// Adds a note in order of onset, then key. Keeps what a saved take can hold: lengths up to
+    /// [`u32::MAX`] and confidences in steps of 1/255.
+    pub fn insert(&mut self, mut note: MarkedNote) {
+        let PlacedNote {
+            length_samples,
+            confidence,
+            ..
+        } = &mut note.note;
+        *length_samples = (*length_samples).clamp(1, u32::MAX.into());
+        *confidence = (confidence.clamp(0.0, 1.0) * CONFIDENCE_STEPS).round() / CONFIDENCE_STEPS;
+        let order = |n: &MarkedNote| (n.note.onset_samples, n.note.pitch);
         let index = self
             .notes
             .partition_point(|other| order(other) <= order(&note));
@@ -137,17 +127,20 @@ impl Passage {
         self.notes.insert(index, note);
     }
 
-    /// Extends the pitched note at `offset_frames` to `length_frames`, if there is one that is
-    /// shorter.
-    pub fn lengthen(&mut self, offset_frames: u64, key: u8, program: u8, length_frames: u32) {
-        let order = |n: &TakeNote| (n.offset_frames, n.key);
+    /// Extends the pitched note with the onset, pitch and program of `ended` to its length, if
+    /// there is one that is shorter.
+    pub fn lengthen(&mut self, ended: &PlacedNote) {
+        let order = |n: &MarkedNote| (n.note.onset_samples, n.note.pitch);
         let first = self
             .notes
-            .partition_point(|n| order(n) < (offset_frames, key));
+            .partition_point(|n| order(n) < (ended.onset_samples, ended.pitch));
         let here = self.notes[first..].iter_mut();
-        let mut same = here.take_while(|n| order(n) == (offset_frames, key));
-        if let Some(note) = same.find(|n| !n.is_drum && n.program == program) {
-            note.length_frames = note.length_frames.max(length_frames);
+        let mut same = here.map(|marked| &mut marked.note).take_while(|note| {
+            (note.onset_samples, note.pitch) == (ended.onset_samples, ended.pitch)
+        });
+        if let Some(note) = same.find(|note| !note.is_drum && note.program == ended.program) {
+            let length_samples = ended.length_samples.min(u32::MAX.into());
+            note.length_samples = note.length_samples.max(length_samples);
         }
     }
 

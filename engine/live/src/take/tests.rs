@@ -1,17 +1,22 @@
+use hitscribe_core::note::PlacedNote;
+
 use super::passage::MAX_STOPPED_PEAKS;
 use super::*;
+use crate::messages::MarkedNote;
 
-pub(super) fn note(offset_frames: u64, key: u8) -> TakeNote {
-    TakeNote {
-        offset_frames,
-        length_frames: 2400,
-        key,
-        velocity: 100,
-        program: 0,
-        is_drum: true,
-        openness: None,
+pub(super) fn note(onset_samples: u64, pitch: u8) -> MarkedNote {
+    MarkedNote {
+        note: PlacedNote {
+            onset_samples,
+            length_samples: 2400,
+            pitch,
+            velocity: 100,
+            program: 0,
+            is_drum: true,
+            openness: None,
+            confidence: 200.0 / 255.0,
+        },
         is_leakage: false,
-        confidence: 200,
     }
 }
 
@@ -194,27 +199,33 @@ fn passages_without_notes_are_dropped_first() {
 #[test]
 fn only_the_note_that_was_cut_is_extended() {
     let mut passage = Passage::new(48_000.0);
-    let pitched = |offset_frames, key, program| TakeNote {
-        is_drum: false,
-        program,
-        ..note(offset_frames, key)
+    let pitched = |onset_samples, pitch, program| {
+        let mut marked = note(onset_samples, pitch);
+        (marked.note.is_drum, marked.note.program) = (false, program);
+        marked
+    };
+    let ended = |onset_samples, length_samples| PlacedNote {
+        length_samples,
+        ..pitched(onset_samples, 60, 33).note
     };
     passage.insert(note(100, 60));
     passage.insert(pitched(100, 60, 33));
     passage.insert(pitched(100, 60, 0));
     passage.insert(pitched(200, 60, 33));
-    passage.lengthen(100, 60, 33, 9_999);
-    passage.lengthen(200, 60, 33, 7);
-    passage.lengthen(300, 60, 33, 9_999);
+    passage.lengthen(&ended(100, 9_999));
+    passage.lengthen(&ended(200, 7));
+    passage.lengthen(&ended(300, 9_999));
     let long: Vec<_> = passage
         .notes
         .iter()
-        .filter(|n| n.length_frames > 2400)
+        .map(|marked| marked.note)
+        .filter(|note| note.length_samples > 2400)
         .collect();
     assert_eq!(long.len(), 1);
     assert_eq!(
-        (long[0].offset_frames, long[0].program, long[0].is_drum),
+        (long[0].onset_samples, long[0].program, long[0].is_drum),
         (100, 33, false)
     );
-    assert!(passage.notes.iter().all(|n| n.length_frames >= 2400));
+    let is_whole = |marked: &MarkedNote| marked.note.length_samples >= 2400;
+    assert!(passage.notes.iter().all(is_whole));
 }

@@ -20,7 +20,7 @@ fn take() -> Take {
         .collect();
     passage.notes[3].is_leakage = true;
     for (index, open) in [0, 63, MAX_OPENNESS].into_iter().enumerate() {
-        passage.notes[6 + index].openness = Some(open);
+        passage.notes[6 + index].note.openness = Some(open);
     }
     passage.peaks = (0..=255).collect();
     passage.length_frames = 2_000_000;
@@ -80,16 +80,18 @@ fn takes_of_the_first_version_are_read() {
     });
     expected.notes = vec![
         note(100, 36),
-        TakeNote {
-            offset_frames: 300,
-            length_frames: 7,
-            key: 60,
-            velocity: 1,
-            program: 33,
-            is_drum: false,
-            openness: None,
+        MarkedNote {
+            note: PlacedNote {
+                onset_samples: 300,
+                length_samples: 7,
+                pitch: 60,
+                velocity: 1,
+                program: 33,
+                is_drum: false,
+                openness: None,
+                confidence: 5.0 / CONFIDENCE_STEPS,
+            },
             is_leakage: true,
-            confidence: 5,
         },
     ];
     expected.length_frames = 2_000_000;
@@ -144,7 +146,7 @@ fn no_cut_and_no_flipped_bit_panics_or_breaks_a_limit() {
             if let Ok(take) = Take::from_bytes(&damaged) {
                 assert!(take.note_count() <= MAX_NOTES);
                 for note in take.passages.iter().flat_map(|passage| &passage.notes) {
-                    assert!(note.key < 128 && (1..128).contains(&note.velocity));
+                    assert!(note.note.pitch < 128 && (1..128).contains(&note.note.velocity));
                 }
             }
         }
