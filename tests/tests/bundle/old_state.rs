@@ -4,6 +4,7 @@
 //! another value than the default, and is never written again. `data/state-0.1.0.json` is what it
 //! contains.
 
+use hitscribe_live::MarkedNote;
 use hitscribe_live::take::Take;
 use hitscribe_tests::{json_of, library, take_of};
 use serde_json::{Value, json};
@@ -42,17 +43,17 @@ fn take_json(take: &Take) -> Value {
                 change.beat_unit
             ])
         });
-        let notes = passage.notes.iter().map(|note| {
+        let notes = passage.notes.iter().map(|MarkedNote { note, is_leakage }| {
             json!({
-                "offset_frames": note.offset_frames,
-                "length_frames": note.length_frames,
-                "key": note.key,
+                "offset_frames": note.onset_samples,
+                "length_frames": note.length_samples,
+                "key": note.pitch,
                 "velocity": note.velocity,
                 "program": note.program,
                 "is_drum": note.is_drum,
                 "openness": note.openness,
-                "is_leakage": note.is_leakage,
-                "confidence": note.confidence,
+                "is_leakage": is_leakage,
+                "confidence": (note.confidence * 255.0).round() as u8,
             })
         });
         json!({
