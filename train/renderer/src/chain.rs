@@ -90,7 +90,8 @@ impl Chain {
 fn phone(rng: &mut impl Rng, planner: &mut RealFftPlanner<f32>, audio: &mut [f32]) {
     let (t60, delay_ms) = (log_uniform(rng, 0.15, 0.8), uniform(rng, 0.5, 8.0));
     let wet = amplitude(uniform(rng, -14.0, 2.0));
-    Room::random(rng, t60, delay_ms).add(planner, &audio.to_vec(), wet, audio);
+    let dry = audio.to_vec();
+    Room::random(rng, t60, delay_ms).add(planner, &dry, wet, audio);
     Biquad::high_pass(log_uniform(rng, 45.0, 230.0), uniform(rng, 0.5, 0.9)).run(audio);
     if chance(rng, 0.7) {
         Biquad::low_pass(log_uniform(rng, 5_000.0, 15_000.0), 0.7).run(audio);
@@ -111,7 +112,8 @@ fn vintage(rng: &mut impl Rng, planner: &mut RealFftPlanner<f32>, audio: &mut [f
     if chance(rng, 0.7) {
         let t60 = log_uniform(rng, 0.15, 0.9);
         let wet = amplitude(uniform(rng, -20.0, -2.0));
-        Room::random(rng, t60, 3.0).add(planner, &audio.to_vec(), wet, audio);
+        let dry = audio.to_vec();
+        Room::random(rng, t60, 3.0).add(planner, &dry, wet, audio);
     }
     if chance(rng, 0.6) {
         let (depth, ratio) = (uniform(rng, 8.0, 24.0), uniform(rng, 2.0, 8.0));

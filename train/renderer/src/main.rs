@@ -374,7 +374,10 @@ fn main() -> Result<()> {
         }
         Command::GridScore { grid, pred, json } => {
             let report = score(&grid, &pred)?;
-            println!("{}", report.table());
+            #[expect(clippy::print_stdout, reason = "the result of the command")]
+            {
+                println!("{}", report.table());
+            }
             if let Some(path) = json {
                 std::fs::write(&path, serde_json::to_string_pretty(&report)?)
                     .with_context(|| format!("writing {}", path.display()))?;

@@ -103,7 +103,7 @@ fn instances_share_a_model_and_get_the_notes_of_the_recording() {
         session.take_notes(&mut notes);
         let mut notes: Vec<_> = notes
             .iter()
-            .map(|n| (n.onset_samples, n.pitch, n.length_samples as u32))
+            .map(|n| (n.onset_samples, n.pitch, n.length_samples))
             .collect();
         notes.sort_unstable();
         notes
