@@ -19,8 +19,16 @@ pub(crate) enum Input<'a> {
         channel_count: usize,
         sample_rate_hz: u32,
         /// What was wrong with the file that they come from.
-        warning: Option<&'a str>,
+        fault: Option<&'a AudioFault>,
     },
+}
+
+/// What is wrong with a recording although it could be read.
+#[derive(Clone, Debug)]
+pub(crate) struct AudioFault {
+    pub text: String,
+    /// Whether part of the audio is missing.
+    pub is_loss: bool,
 }
 
 /// Mono blocks of a recording.
@@ -36,7 +44,7 @@ enum BlockSource<'a> {
     Samples {
         blocks: Chunks<'a, f32>,
         frame_count: u64,
-        warning: Option<&'a str>,
+        fault: Option<&'a AudioFault>,
     },
 }
 
@@ -44,7 +52,7 @@ enum BlockSource<'a> {
 pub(crate) struct MonoRecording {
     pub samples: Vec<f32>,
     pub sample_rate_hz: u32,
-    pub warning: Option<String>,
+    pub fault: Option<AudioFault>,
 }
 
 impl<'a> Input<'a> {
@@ -63,12 +71,12 @@ impl<'a> Input<'a> {
                 interleaved,
                 channel_count,
                 sample_rate_hz,
-                warning,
+                fault,
             } => MonoBlocks {
                 source: BlockSource::Samples {
                     blocks: interleaved.chunks(BLOCK_FRAMES * channel_count.max(1)),
                     frame_count: (interleaved.len() / channel_count.max(1)) as u64,
-                    warning,
+                    fault,
                 },
                 sample_rate_hz,
                 channel_count,
@@ -87,7 +95,7 @@ impl<'a> Input<'a> {
         Ok(MonoRecording {
             samples,
             sample_rate_hz: blocks.sample_rate_hz,
-            warning: blocks.warning(),
+            fault: blocks.fault(),
         })
     }
 }
@@ -98,7 +106,7 @@ impl MonoRecording {
             interleaved: &self.samples,
             channel_count: 1,
             sample_rate_hz: self.sample_rate_hz,
-            warning: self.warning.as_deref(),
+            fault: self.fault.as_ref(),
         }
     }
 }
@@ -132,10 +140,13 @@ impl MonoBlocks<'_> {
     }
 
     /// What is wrong with the recording although it could be read; known at the end.
-    pub(crate) fn warning(&self) -> Option<String> {
+    pub(crate) fn fault(&self) -> Option<AudioFault> {
         match &self.source {
-            BlockSource::File(file) => file.warning(),
-            BlockSource::Samples { warning, .. } => warning.map(str::to_owned),
+            BlockSource::File(file) => file.warning().map(|text| AudioFault {
+                text,
+                is_loss: file.is_incomplete(),
+            }),
+            BlockSource::Samples { fault, .. } => fault.cloned(),
         }
     }
 }

@@ -197,9 +197,10 @@ fn go_on(flow: ControlFlow<()>) -> Result<()> {
 }
 
 fn audio_warnings(blocks: &MonoBlocks<'_>, bad_samples: u64) -> Vec<Warning> {
-    let of_file = blocks.warning().into_iter();
-    of_file
-        .chain(sanitize_warning(bad_samples))
-        .map(Warning::Audio)
-        .collect()
+    let of_file = blocks.fault().map(|fault| match fault.is_loss {
+        true => Warning::IncompleteAudio(fault.text),
+        false => Warning::Audio(fault.text),
+    });
+    let of_samples = sanitize_warning(bad_samples).map(Warning::Audio);
+    of_file.into_iter().chain(of_samples).collect()
 }

@@ -239,7 +239,7 @@ impl<'a> Options<'a> {
         self
     }
 
-    /// Transcribes an audio file: WAV, AIFF, FLAC, MP3 or Ogg Vorbis.
+    /// Transcribes an audio file of a kind that [`crate::audio::file`] lists.
     ///
     /// # Errors
     /// [`Error::Io`] and [`Error::Audio`] for a file that cannot be read,
@@ -265,7 +265,7 @@ impl<'a> Options<'a> {
             interleaved,
             channel_count,
             sample_rate_hz,
-            warning: None,
+            fault: None,
         })
     }
 

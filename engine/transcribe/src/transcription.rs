@@ -34,8 +34,10 @@ pub struct Transcription {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Warning {
-    /// The audio is incomplete or has invalid samples; in words.
+    /// The audio is complete, but its file or its samples have faults; in words.
     Audio(String),
+    /// Part of the audio is missing or was damaged, so that notes may be missing; in words.
+    IncompleteAudio(String),
     /// The pitched notes were left out, because hardly any was certain: that is how drums ring.
     /// Does not occur where a source was named.
     UncertainPitchedNotes {
@@ -49,7 +51,7 @@ pub enum Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Audio(text) => f.write_str(text),
+            Self::Audio(text) | Self::IncompleteAudio(text) => f.write_str(text),
             Self::UncertainPitchedNotes { pitched, drums } => write!(
                 f,
                 "{pitched} pitched notes beside {drums} hits were left out; the source mix keeps them"

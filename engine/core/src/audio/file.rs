@@ -1,25 +1,43 @@
-//! Decodes audio files block by block: WAV, AIFF, FLAC, MP3 and OGG Vorbis.
+//! Decodes audio files block by block: WAV and its relatives, AIFF, AU, CAF, FLAC, MP1 to MP3, Ogg
+//! Vorbis, Opus and FLAC, AAC and ALAC in MP4, Matroska.
 //!
 //! A file is never in memory as a whole. Silence that an encoder added at the start and the end is
 //! removed if the file declares its length. Damaged parts are replaced with silence, so that later
-//! audio keeps its time. No file can cause a panic or unbounded memory use.
+//! audio keeps its time. A file is read to its end, whatever length it declares. No file can cause a
+//! panic or unbounded memory use.
+
+mod aiff;
+mod blocks;
+mod caf;
+mod chunks;
+mod demuxer;
+mod flac;
+mod info_tag;
+mod kind;
+mod mp4;
+mod mpeg;
+mod ogg;
+mod opus;
+mod riff;
+mod section;
+mod stream;
+mod tags;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as SymphoniaError;
-use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
-use symphonia::core::io::MediaSourceStream;
-use symphonia::core::meta::MetadataOptions;
 
 use crate::audio::resample::SAMPLE_RATE_RANGE_HZ;
 use crate::error::{Error, Result};
+use demuxer::Demuxer;
+use section::FileBytes;
+use stream::Stream;
 
 /// Extensions of supported files, in lower case.
-pub const EXTENSIONS: [&str; 9] = [
-    "wav", "wave", "aif", "aiff", "aifc", "flac", "mp3", "ogg", "oga",
+pub const EXTENSIONS: &[&str] = &[
+    "wav", "wave", "bwf", "rf64", "w64", "aif", "aiff", "aifc", "au", "snd", "caf", "flac", "mp3",
+    "mp2", "mp1", "mpga", "ogg", "oga", "opus", "m4a", "m4b", "aac", "mka",
 ];
 
 /// Consecutive damaged packets after which decoding fails.
@@ -29,25 +47,17 @@ const MAX_BAD_PACKETS: u64 = 1_000;
 /// considered wrong.
 const MAX_SILENT_SECONDS: u64 = 300;
 
-/// Gaps shorter than this fraction of a second come from rounded timestamps; nothing is missing.
-const MIN_GAPS_PER_SECOND: i64 = 200;
-
 /// Frames in a block of silence.
 const SILENT_BLOCK_FRAMES: u64 = 4_096;
 
 /// An open audio file.
 pub struct AudioFile {
     path: PathBuf,
-    format: Box<dyn FormatReader>,
-    decoder: Box<dyn AudioDecoder>,
-    track_id: u32,
+    demuxer: Demuxer,
+    stream: Stream,
     sample_rate_hz: u32,
     channel_count: usize,
     declared_frames: Option<u64>,
-    /// Timestamp of the track's first frame, before trimming.
-    track_start: i64,
-    /// Timestamp of the first frame after trimming; known after the first packet.
-    origin: Option<i64>,
     /// Frames so far, decoded or silent.
     frames: u64,
     /// Frames of silence that replace damaged parts.
@@ -61,10 +71,15 @@ pub struct AudioFile {
     pending_silent_frames: u64,
     silence: Vec<f32>,
     ended: bool,
+    /// Whether the file ended within a stream.
+    is_cut_off: bool,
+    /// Why the rest was not read.
+    stopped: Option<String>,
 }
 
 impl AudioFile {
-    /// Opens a file and decodes its first block.
+    /// Opens a file and decodes its first block. What is not a regular file, such as a pipe, is
+    /// copied to a temporary file first.
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be read, [`Error::Audio`] if its format is not supported,
@@ -76,51 +91,27 @@ impl AudioFile {
         if metadata.is_dir() {
             return Err(invalid("is a folder, not an audio file".to_owned()));
         }
-        if metadata.len() == 0 && metadata.is_file() {
+        let mut file = File::open(path).map_err(io)?;
+        if !metadata.is_file() {
+            let mut copy = tempfile::tempfile().map_err(io)?;
+            std::io::copy(&mut file, &mut copy).map_err(io)?;
+            file = copy;
+        }
+        let bytes = FileBytes::new(file).map_err(io)?;
+        if bytes.length() == 0 {
             return Err(invalid("is empty (0 bytes)".to_owned()));
         }
-        let file = File::open(path).map_err(io)?;
-        let stream = MediaSourceStream::new(Box::new(file), Default::default());
-        let mut hint = Hint::new();
-        if let Some(extension) = path.extension().and_then(|e| e.to_str()) {
-            hint.with_extension(extension);
-        }
-        let format = symphonia::default::get_probe()
-            .probe(
-                &hint,
-                stream,
-                FormatOptions::default(),
-                MetadataOptions::default(),
-            )
-            .map_err(|error| match error {
-                SymphoniaError::Unsupported(_) | SymphoniaError::IoError(_) => {
-                    invalid("is not a WAV, AIFF, FLAC, MP3 or OGG file, or is damaged".to_owned())
-                }
-                other => invalid(other.to_string()),
-            })?;
-        let track = format
-            .default_track(TrackType::Audio)
-            .ok_or_else(|| invalid("has no audio track".to_owned()))?;
-        let codec = track
-            .codec_params
-            .as_ref()
-            .and_then(|params| params.audio())
-            .ok_or_else(|| invalid("has no audio track with a known codec".to_owned()))?;
-        let decoder = symphonia::default::get_codecs()
-            .make_audio_decoder(codec, &AudioDecoderOptions::default())
-            .map_err(|error| match error {
-                SymphoniaError::Unsupported(_) => invalid(
-                    "has an unsupported codec; convert it to PCM, FLAC, MP3 or Vorbis".to_owned(),
-                ),
-                other => invalid(other.to_string()),
-            })?;
+        let extension = path.extension().and_then(|e| e.to_str());
+        let demuxer = Demuxer::open(bytes, extension)
+            .map_err(io)?
+            .map_err(invalid)?;
+        let stream = Stream::of(&demuxer).map_err(invalid)?;
         let mut file = Self {
             path: path.to_owned(),
-            track_id: track.id,
-            declared_frames: track.num_frames,
-            track_start: track.start_ts.get(),
-            origin: None,
-            sample_rate_hz: codec.sample_rate.unwrap_or(0),
+            declared_frames: demuxer.declared_frames(),
+            demuxer,
+            stream,
+            sample_rate_hz: 0,
             channel_count: 0,
             frames: 0,
             silent_frames: 0,
@@ -130,8 +121,8 @@ impl AudioFile {
             pending_silent_frames: 0,
             silence: Vec::new(),
             ended: false,
-            format,
-            decoder,
+            is_cut_off: false,
+            stopped: None,
         };
         if !file.read_block()? {
             let reason = match file.bad_packets {
@@ -161,7 +152,7 @@ impl AudioFile {
         self.channel_count
     }
 
-    /// Length in frames as declared by the file, which may be wrong.
+    /// Length in frames as declared by the file or estimated, which may be wrong.
     pub fn declared_frames(&self) -> Option<u64> {
         self.declared_frames
     }
@@ -169,8 +160,7 @@ impl AudioFile {
     /// The next block of interleaved samples, `None` at the end. Damaged parts are silent.
     ///
     /// # Errors
-    /// [`Error::Audio`] if the sample rate or the number of channels changes, or if too much is
-    /// damaged; [`Error::Io`] if the file cannot be read.
+    /// [`Error::Audio`] if too much is damaged; [`Error::Io`] if the file cannot be read.
     pub fn next_block(&mut self) -> Result<Option<&[f32]>> {
         if !self.block_pending {
             self.block_pending = self.read_block()?;
@@ -189,44 +179,71 @@ impl AudioFile {
     /// Faults of the file that did not prevent decoding, in one line. Complete after the last
     /// block.
     pub fn warning(&self) -> Option<String> {
-        let mut faults = Vec::new();
+        let faults: Vec<String> = self
+            .losses()
+            .into_iter()
+            .chain(self.demuxer.fault().map(str::to_owned))
+            .collect();
+        (!faults.is_empty()).then(|| faults.join("; "))
+    }
+
+    /// Whether part of the audio is missing or silent because of a fault; [`Self::warning`] says
+    /// what. Known after the last block.
+    pub fn is_incomplete(&self) -> bool {
+        !self.losses().is_empty()
+    }
+
+    /// What could not be read.
+    fn losses(&self) -> Vec<String> {
+        let mut losses = Vec::new();
         if self.silent_frames > 0 {
             let seconds = self.silent_frames as f64 / f64::from(self.sample_rate_hz);
-            faults.push(format!("{seconds:.2} s were damaged and are silent"));
+            losses.push(format!("{seconds:.2} s were damaged and are silent"));
         } else if self.bad_packets > 0 {
-            faults.push(format!("{} damaged packets were skipped", self.bad_packets));
+            losses.push(format!("{} damaged packets were skipped", self.bad_packets));
         }
-        // Streaming writers put the largest possible length into the header.
-        let credible = |&frames: &u64| frames < u64::from(u32::MAX / 16);
-        if let Some(declared) = self.declared_frames.filter(credible)
-            && declared > self.frames
-        {
-            faults.push(format!(
-                "ends after {} of {declared} frames (truncated?)",
-                self.frames
+        if let Some(reason) = &self.stopped {
+            losses.push(reason.clone());
+        } else if let Some(declared) = self.demuxer.missing_of(self.frames, self.sample_rate_hz) {
+            let frames = self.frames;
+            losses.push(format!(
+                "ends after {frames} of {declared} frames (truncated?)"
             ));
+        } else if self.is_cut_off || self.demuxer.is_cut_off() {
+            let seconds = self.frames as f64 / f64::from(self.sample_rate_hz);
+            losses.push(format!("is cut off after {seconds:.2} s (truncated?)"));
         }
-        (!faults.is_empty()).then(|| faults.join("; "))
+        losses
     }
 
     /// Decodes the next packet that has samples. Returns false at the end.
     fn read_block(&mut self) -> Result<bool> {
         let mut bad_in_a_row = 0;
         while !self.ended {
-            let packet = match self.format.next_packet() {
+            let packet = match self.demuxer.next_packet() {
                 Ok(Some(packet)) => packet,
                 Ok(None) => break,
                 // The end of a truncated file, possibly within a packet.
                 Err(SymphoniaError::IoError(e))
                     if e.kind() == std::io::ErrorKind::UnexpectedEof =>
                 {
+                    self.is_cut_off = true;
                     break;
                 }
                 Err(SymphoniaError::IoError(source)) => {
                     return Err(Error::io(&self.path, source));
                 }
                 // A chained stream: another recording follows.
-                Err(SymphoniaError::ResetRequired) => break,
+                Err(SymphoniaError::ResetRequired) => {
+                    match Stream::of(&self.demuxer) {
+                        Ok(stream) => self.stream = stream,
+                        Err(reason) => {
+                            self.stop(&format!("another stream follows that {reason}"));
+                            break;
+                        }
+                    }
+                    continue;
+                }
                 Err(error) if self.frames == 0 => {
                     return Err(invalid(&self.path, error.to_string()));
                 }
@@ -235,40 +252,31 @@ impl AudioFile {
                     break;
                 }
             };
-            if packet.track_id != self.track_id {
+            if packet.track_id != self.stream.track_id {
                 continue;
             }
-            let start = packet.pts.saturating_add(packet.trim_start).get();
-            if self.origin.is_none() {
-                // If the first packet is not trimmed, packets before it may be missing.
-                self.origin = Some(match packet.trim_start.is_zero() {
-                    true => self.track_start,
-                    false => start.max(self.track_start),
-                });
+            if self.demuxer.take_new_part() {
+                self.stream.decoder.reset();
             }
-            match self.decoder.decode(&packet) {
-                Ok(samples) => {
-                    let rate = samples.spec().rate();
-                    let channels = samples.spec().channels().count();
-                    let frames = samples.frames() as u64;
-                    if frames == 0 || channels == 0 {
-                        continue;
+            match self.stream.decode(&packet, &mut self.block) {
+                Ok(None) => {}
+                Ok(Some(decoded)) => {
+                    if self.frames == 0 {
+                        self.sample_rate_hz = decoded.sample_rate_hz;
+                        self.channel_count = decoded.channel_count;
+                    } else if decoded.sample_rate_hz != self.sample_rate_hz {
+                        let rate_hz = decoded.sample_rate_hz;
+                        self.stop(&format!("its sample rate changes to {rate_hz} Hz"));
+                        break;
+                    } else if decoded.channel_count != self.channel_count {
+                        self.block =
+                            with_channels(&self.block, decoded.channel_count, self.channel_count);
                     }
-                    let is_first = self.frames == 0;
-                    if !is_first && (rate != self.sample_rate_hz || channels != self.channel_count)
-                    {
-                        return Err(invalid(
-                            &self.path,
-                            "changes its sample rate or channel count midway".to_owned(),
-                        ));
-                    }
-                    self.sample_rate_hz = rate;
-                    self.channel_count = channels;
-                    samples.copy_to_vec_interleaved(&mut self.block);
-                    let gap_frames = self.gap_frames(start);
+                    let max = MAX_SILENT_SECONDS * u64::from(self.sample_rate_hz);
+                    let gap_frames = self.stream.gap_frames(&decoded, max - self.silent_frames);
                     self.pending_silent_frames = gap_frames;
                     self.silent_frames += gap_frames;
-                    self.frames += gap_frames + frames;
+                    self.frames += gap_frames + decoded.frames;
                     return Ok(true);
                 }
                 // The timestamp of the next valid packet shows how much is missing.
@@ -289,29 +297,22 @@ impl AudioFile {
         Ok(false)
     }
 
-    /// Frames that are missing before a block whose first frame has the timestamp `start`.
-    ///
-    /// Timestamps count frames in every supported format. WAV and AIFF have no gaps. FLAC frames
-    /// carry their number. MP3 frames are counted as they are found: a frame that cannot be decoded
-    /// leaves a gap, one whose header is damaged does not. OGG pages carry the number of their last
-    /// frame; the page after a lost page is first read as its continuation, so the gap is one page
-    /// late.
-    fn gap_frames(&mut self, start: i64) -> u64 {
-        let frames = self.frames as i64;
-        let gap = start
-            .saturating_sub(self.origin.unwrap_or(start))
-            .saturating_sub(frames);
-        if gap < i64::from(self.sample_rate_hz) / MIN_GAPS_PER_SECOND {
-            return 0;
-        }
-        let max = MAX_SILENT_SECONDS * u64::from(self.sample_rate_hz);
-        if self.silent_frames.saturating_add(gap as u64) > max {
-            // Treat the block as contiguous, and measure later gaps from it.
-            self.origin = Some(start.saturating_sub(frames));
-            return 0;
-        }
-        gap as u64
+    fn stop(&mut self, reason: &str) {
+        let seconds = self.frames as f64 / f64::from(self.sample_rate_hz.max(1));
+        self.stopped = Some(format!(
+            "{reason} after {seconds:.2} s: the rest was not read"
+        ));
     }
+}
+
+/// Samples with another number of channels: that of the start of the file.
+fn with_channels(block: &[f32], from: usize, to: usize) -> Vec<f32> {
+    let mut converted = Vec::with_capacity(block.len() / from * to);
+    for frame in block.chunks_exact(from) {
+        let mean = frame.iter().sum::<f32>() / from as f32;
+        converted.extend(std::iter::repeat_n(mean, to));
+    }
+    converted
 }
 
 /// The error for a file that is not audio, or is damaged.
