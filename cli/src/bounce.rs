@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use hitscribe_core::atomic_file::write_atomically;
+use hitscribe_core::atomic_file::{check_writable, write_atomically};
 use hitscribe_core::audio::file::AudioFile;
 use hitscribe_core::midi::{MidiSettings, write_midi_file};
 use hitscribe_core::note::Note;
@@ -48,12 +48,18 @@ fn parse_setting(text: &str) -> Result<(String, String), String> {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
-    let midi = MidiSettings {
-        tempo_bpm: args.tempo,
-        ..MidiSettings::default()
-    };
+    crate::targets::check(&args.output, true)?;
+    if let Some(path) = &args.audio {
+        check_writable(path)?;
+        if path.canonicalize().ok() == args.input.canonicalize().ok() && path.exists() {
+            bail!("{}: the output would replace the input", path.display());
+        }
+    }
     let (channels, sample_rate_hz) = read(&args.input)?;
-    let library = Library::load(&args.plugin)?;
+    // A bare name would be searched in the system's folders for libraries.
+    let plugin = args.plugin.canonicalize();
+    let plugin = plugin.with_context(|| format!("{}", args.plugin.display()))?;
+    let library = Library::load(&plugin)?;
     let mut host = library.instance(channels.len())?;
     host.set_offline(true);
     // Hitscribe reports its latency in this mode. Other plugins have no such parameter.
@@ -69,6 +75,11 @@ pub fn run(args: &Args) -> Result<()> {
     let messages = host.take_messages();
     host.stop();
     let notes = paired(&events, &messages, latency_frames as u64, rate);
+    let midi = MidiSettings {
+        tempo_bpm: args.tempo,
+        length_seconds: Some(channels[0].len() as f64 / rate),
+        ..MidiSettings::default()
+    };
     write_midi_file(&args.output, &notes, &midi)?;
     if let Some(path) = &args.audio {
         write_wav(path, &audio, sample_rate_hz)?;

@@ -38,6 +38,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
+    if let Some(path) = &args.output {
+        crate::targets::check(path, true)?;
+    }
     let notes = notes_file::read(&args.file)?.notes;
     let settings = Settings {
         strategy: args.leakage,

@@ -8,10 +8,12 @@ mod diagnose;
 mod eval;
 mod filter;
 mod help;
+mod inputs;
 mod model;
 mod models;
 mod output;
 mod recording;
+mod targets;
 mod transcribe;
 mod values;
 
@@ -55,19 +57,20 @@ fn main() -> ExitCode {
             )
         })
         .init();
+    let done = |outcome: anyhow::Result<()>| outcome.map(|()| 0);
     let outcome = match Cli::parse().command {
         Command::Transcribe(args) => transcribe::run(&args),
-        Command::Models(args) => models::run(&args),
-        Command::Filter(args) => filter::run(&args),
-        Command::Diagnose(args) => diagnose::run(&args),
-        Command::Bounce(args) => bounce::run(&args),
-        Command::Eval(args) => eval::run(&args),
-        Command::EvalSet(args) => eval::set::run(&args),
-        Command::DebugTensors(args) => debug::tensors::run(&args),
-        Command::DebugTokens(args) => debug::tokens::run(&args),
+        Command::Models(args) => done(models::run(&args)),
+        Command::Filter(args) => done(filter::run(&args)),
+        Command::Diagnose(args) => done(diagnose::run(&args)),
+        Command::Bounce(args) => done(bounce::run(&args)),
+        Command::Eval(args) => done(eval::run(&args)),
+        Command::EvalSet(args) => done(eval::set::run(&args)),
+        Command::DebugTensors(args) => done(debug::tensors::run(&args)),
+        Command::DebugTokens(args) => done(debug::tokens::run(&args)),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             output::report(&error);
             ExitCode::FAILURE

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use hitscribe_core::audio::downmix;
+use hitscribe_core::audio::Downmixer;
 use hitscribe_core::audio::file::AudioFile;
 use hitscribe_core::audio::resample::Resampler;
 
@@ -22,9 +22,9 @@ impl Recording {
     pub fn open(path: &Path) -> Result<Self> {
         let mut file = AudioFile::open(path)?;
         let (sample_rate_hz, channel_count) = (file.sample_rate_hz(), file.channel_count());
-        let mut samples = Vec::new();
+        let (mut samples, mut downmixer) = (Vec::new(), Downmixer::new(channel_count));
         while let Some(block) = file.next_block()? {
-            downmix(block, channel_count, &mut samples);
+            downmixer.push(block, &mut samples);
         }
         Ok(Self {
             samples,

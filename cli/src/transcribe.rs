@@ -1,42 +1,55 @@
 //! `hitscribe transcribe`: audio files to MIDI files or JSON.
 
-use std::collections::HashMap;
-use std::ffi::OsStr;
 use std::fmt::Display;
+use std::io::IsTerminal as _;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use hitscribe::audio::{demo_kit, file};
+use hitscribe::audio::demo_kit;
 use hitscribe::leakage;
 use hitscribe::leakage::{Settings, Strategy};
 use hitscribe::midi::MidiSettings;
-use hitscribe::{DeviceChoice, DrumClass, Note, Transcriber};
+use hitscribe::{DeviceChoice, DrumClass, Error, Note, Transcriber, Warning};
 use hitscribe_core::atomic_file::write_atomically;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use crate::inputs::{Input, expand};
 use crate::model::{ModelArgs, load, options, warning_text};
 use crate::output::outln;
+use crate::targets::{self, Target, targets};
 use crate::{help, output, values};
 
 /// Input that renders the built-in groove, unless a file has this name.
 const DEMO: &str = "demo";
 
+/// Exit code if all inputs were transcribed, but some only in part.
+pub const INCOMPLETE: u8 = 3;
+
 /// Transcribe audio files to MIDI files
 #[derive(clap::Args)]
 #[command(after_help = help::MANUAL)]
 pub struct Args {
-    /// Audio files, folders of audio files, or `demo`
+    /// Audio files, folders of audio files, `-` for standard input, or `demo`
     #[arg(required = true, value_name = "FILE|FOLDER")]
     inputs: Vec<PathBuf>,
-    /// File to write, or folder for several inputs [default: beside input]
+    /// File to write, folder for several inputs, or `-` [default: beside input]
     #[arg(short, long, value_name = "FILE|FOLDER", help_heading = help::FILES)]
     output: Option<PathBuf>,
     /// Write notes as JSON, to standard output unless --output is given
     #[arg(long, help_heading = help::FILES)]
     json: bool,
+    /// Search folders in folders too
+    #[arg(long, help_heading = help::FILES)]
+    recursive: bool,
+    /// Replace existing outputs
+    #[arg(long, conflicts_with = "skip_existing", help_heading = help::FILES)]
+    overwrite: bool,
+    /// Leave out inputs whose outputs exist
+    #[arg(long, help_heading = help::FILES)]
+    skip_existing: bool,
     #[command(flatten)]
     model: ModelArgs,
     /// Weights that replace a built-in network's, drums or pitched
@@ -76,37 +89,62 @@ fn parse_meter(text: &str) -> Result<(u8, u8)> {
     }
 }
 
-/// Where the notes of an input are written.
-#[derive(Clone, Debug, PartialEq)]
-enum Target {
-    File(PathBuf),
-    StandardOutput,
-}
-
-/// Runs the command. An input that fails does not stop the others.
-pub fn run(args: &Args) -> Result<()> {
-    let inputs = expand(&args.inputs);
-    let total = inputs.len();
+/// Runs the command. An input that fails does not stop the others. Returns the exit code.
+pub fn run(args: &Args) -> Result<u8> {
+    let found = expand(&args.inputs, args.recursive);
+    let total = found.len();
     let is_single = total == 1 && !args.inputs[0].is_dir();
+    let mut failures = Vec::new();
+    let mut inputs = Vec::new();
+    for input in found {
+        match input {
+            Ok(input) => inputs.push(input),
+            Err(error) => failures.push(error),
+        }
+    }
+    let settings = targets::Settings {
+        output: args.output.as_deref(),
+        extension: if args.json { ".json" } else { ".mid" },
+        to_standard_output: args.json,
+        overwrite: args.overwrite,
+        skip_existing: args.skip_existing,
+    };
+    let targets = targets(&settings, &inputs.iter().collect::<Vec<_>>(), is_single);
+    let streams = |target: &&Result<Target>| matches!(target, Ok(Target::StandardOutput));
+    let stream_count = targets.iter().filter(streams).count();
+    if !args.json && stream_count > 0 {
+        if stream_count > 1 {
+            bail!("the MIDI files of several inputs do not fit on standard output: set --output");
+        }
+        if std::io::stdout().is_terminal() {
+            bail!("a MIDI file is not for the terminal: set --output, or redirect the output");
+        }
+    }
+    let mut jobs = Vec::new();
+    for (input, target) in inputs.into_iter().zip(targets) {
+        match target {
+            Ok(Target::Skipped(path)) => output::message(&format!("{}: kept", path.display())),
+            Ok(target) => jobs.push((input, target)),
+            Err(error) => failures.push(error),
+        }
+    }
+    let is_only_failure = total == 1 && failures.len() == 1;
+    if let Some(error) = failures.pop_if(|_| is_only_failure) {
+        return Err(error);
+    }
+    failures.iter().for_each(output::report);
+    let mut failed = failures.len();
+    let mut incomplete = 0;
+    if jobs.is_empty() {
+        return match failed {
+            0 => Ok(0),
+            _ => Err(failure(failed, total)),
+        };
+    }
     let transcriber = load(&args.model, args.weights.as_deref(), args.device)?;
-    let mut outputs: HashMap<PathBuf, PathBuf> = HashMap::new();
-    let mut failed = 0;
-    for input in inputs {
-        let outcome = input.and_then(|input| {
-            let target = target(args, &input, is_single)?;
-            if let Target::File(path) = &target
-                && let Some(other) = outputs.insert(path.clone(), input.clone())
-            {
-                let (path, other) = (path.display(), other.display());
-                bail!(
-                    "{}: {path} is already the output of {other}",
-                    input.display()
-                );
-            }
-            transcribe(args, &transcriber, &input, &target)
-        });
-        match outcome {
-            Ok(()) => {}
+    for (mut input, target) in jobs {
+        match transcribe(args, &transcriber, &mut input, &target) {
+            Ok(is_complete) => incomplete += u8::from(!is_complete),
             Err(error) if total == 1 => return Err(error),
             Err(error) => {
                 output::report(&error);
@@ -114,109 +152,37 @@ pub fn run(args: &Args) -> Result<()> {
             }
         }
     }
-    match failed {
-        0 => Ok(()),
-        _ => Err(anyhow!(
-            "{failed} of {total} inputs could not be transcribed"
-        )),
+    match (failed, incomplete) {
+        (0, 0) => Ok(0),
+        (0, _) => Ok(INCOMPLETE),
+        _ => Err(failure(failed, total)),
     }
 }
 
-/// Replaces folders by their audio files.
-fn expand(inputs: &[PathBuf]) -> Vec<Result<PathBuf>> {
-    let mut files = Vec::new();
-    for input in inputs {
-        if input.is_dir() {
-            match audio_files(input) {
-                Ok(found) => files.extend(found.into_iter().map(Ok)),
-                Err(error) => files.push(Err(error)),
-            }
-        } else {
-            files.push(Ok(input.clone()));
-        }
-    }
-    files
-}
-
-fn audio_files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let shown = folder.display();
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).with_context(|| format!("{shown}"))? {
-        let path = entry.with_context(|| format!("{shown}"))?.path();
-        let extension = path
-            .extension()
-            .and_then(OsStr::to_str)
-            .map(str::to_ascii_lowercase);
-        if extension.is_some_and(|e| file::EXTENSIONS.contains(&e.as_str())) && path.is_file() {
-            files.push(path);
-        }
-    }
-    if files.is_empty() {
-        bail!(
-            "{shown}: no audio files in this folder ({})",
-            file::EXTENSIONS.join(", ")
-        );
-    }
-    files.sort();
-    Ok(files)
+fn failure(failed: usize, total: usize) -> anyhow::Error {
+    anyhow!("{failed} of {total} inputs could not be transcribed")
 }
 
 fn is_demo(input: &Path) -> bool {
     input == Path::new(DEMO) && !input.exists()
 }
 
-fn target(args: &Args, input: &Path, is_single: bool) -> Result<Target> {
-    let name = || -> Result<PathBuf> {
-        let stem = input
-            .file_stem()
-            .with_context(|| format!("{}: no file name", input.display()))?;
-        let mut name = stem.to_owned();
-        name.push(if args.json { ".json" } else { ".mid" });
-        Ok(name.into())
-    };
-    let path = match &args.output {
-        None if args.json => return Ok(Target::StandardOutput),
-        None => input.with_file_name(name()?),
-        Some(output) => {
-            let is_folder = !is_single
-                || output.is_dir()
-                || output.as_os_str().as_encoded_bytes().ends_with(b"/");
-            if is_folder {
-                std::fs::create_dir_all(output).with_context(|| format!("{}", output.display()))?;
-                output.join(name()?)
-            } else {
-                output.clone()
-            }
-        }
-    };
-    // Checked before minutes of work.
-    let folder = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    if !folder.is_dir() {
-        bail!(
-            "{}: there is no folder {}",
-            path.display(),
-            folder.display()
-        );
-    }
-    if path.is_dir() {
-        bail!("{}: is a folder", path.display());
-    }
-    if let (Ok(a), Ok(b)) = (path.canonicalize(), input.canonicalize())
-        && a == b
-    {
-        bail!("{}: the output would replace the input", path.display());
-    }
-    Ok(Target::File(path))
-}
-
-fn transcribe(args: &Args, transcriber: &Transcriber, input: &Path, target: &Target) -> Result<()> {
-    let demo = is_demo(input).then(|| demo_kit::groove().0);
+/// Transcribes an input. Returns whether all of it could be read.
+fn transcribe(
+    args: &Args,
+    transcriber: &Transcriber,
+    input: &mut Input,
+    target: &Target,
+) -> Result<bool> {
+    let demo = is_demo(&input.path).then(|| demo_kit::groove().0);
     if let (Some(samples), Target::File(path)) = (&demo, target) {
         write_demo(samples, &path.with_extension("wav"))?;
     }
+    let readable = match demo {
+        Some(_) => input.path.clone(),
+        None => input.readable()?.to_owned(),
+    };
+    let input = input.path.as_path();
     // Created late, so that messages about the model are printed above it.
     let mut progress: Option<ProgressBar> = None;
     let outcome = {
@@ -236,13 +202,15 @@ fn transcribe(args: &Args, transcriber: &Transcriber, input: &Path, target: &Tar
             });
         match &demo {
             Some(samples) => options.samples(samples, 2, demo_kit::DEMO_SAMPLE_RATE_HZ),
-            None => options.file(input),
+            None => options.file(&readable),
         }
     };
     if let Some(bar) = progress {
         bar.finish_and_clear();
     }
-    let transcription = outcome?;
+    let transcription = outcome.map_err(|error| named(error, &readable, input))?;
+    let is_incomplete = |warning: &Warning| matches!(warning, Warning::IncompleteAudio(_));
+    let is_complete = !transcription.warnings.iter().any(is_incomplete);
     for warning in &transcription.warnings {
         log::warn!("{}: {}", input.display(), warning_text(warning));
     }
@@ -263,6 +231,8 @@ fn transcribe(args: &Args, transcriber: &Transcriber, input: &Path, target: &Tar
             device: transcription.device.to_string(),
             sample_rate_hz: transcription.sample_rate_hz,
             duration_seconds: transcription.duration_seconds,
+            complete: is_complete,
+            warnings: transcription.warnings.iter().map(warning_text).collect(),
             leakage,
             notes: transcription.notes.iter().map(JsonNote::from).collect(),
         };
@@ -273,19 +243,33 @@ fn transcribe(args: &Args, transcriber: &Transcriber, input: &Path, target: &Tar
         let settings = MidiSettings {
             tempo_bpm: args.tempo,
             meter: args.time_signature,
+            length_seconds: Some(transcription.duration_seconds),
         };
         transcription.midi(&settings)?
     };
     match target {
-        Target::StandardOutput => output::write_bytes(&content),
+        Target::StandardOutput => output::write_bytes(&content)?,
+        Target::Skipped(_) => {}
         Target::File(path) => {
             write_atomically(path, &content)?;
             let (count, seconds) = (transcription.notes.len(), transcription.duration_seconds);
             report_written(
                 &path.display(),
                 &format!("{count} notes in {seconds:.1} s of audio"),
-            )
+            )?;
         }
+    }
+    Ok(is_complete)
+}
+
+/// The error with the name of the input instead of that of its copy.
+fn named(error: Error, copy: &Path, input: &Path) -> Error {
+    match error {
+        Error::Audio { path, reason } if path == copy => Error::Audio {
+            path: input.to_owned(),
+            reason,
+        },
+        other => other,
     }
 }
 
@@ -344,6 +328,9 @@ struct Document {
     device: String,
     sample_rate_hz: u32,
     duration_seconds: f64,
+    /// Whether all of the audio could be read.
+    complete: bool,
+    warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     leakage: Option<Leakage>,
     notes: Vec<JsonNote>,

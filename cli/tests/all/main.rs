@@ -11,6 +11,7 @@ mod diagnose;
 mod eval;
 #[cfg(feature = "fetch")]
 mod fetch;
+mod files;
 mod leakage;
 mod models;
 mod mt3_family;

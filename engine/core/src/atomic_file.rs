@@ -18,6 +18,39 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     replace(path, bytes).map_err(|source| Error::io(path, source))
 }
 
+/// Checks whether [`write_atomically`] can write to `path`, without changing it.
+///
+/// # Errors
+/// [`Error::Io`] with `path`.
+pub fn check_writable(path: &Path) -> Result<()> {
+    let check = || -> std::io::Result<()> {
+        let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        match std::fs::metadata(&target) {
+            Ok(metadata) if metadata.is_dir() => Err(std::io::Error::other("is a folder")),
+            Ok(metadata) if !metadata.is_file() => Ok(()),
+            _ => {
+                let folder = folder_of(&target);
+                if !folder.is_dir() {
+                    let reason = format!("there is no folder {}", folder.display());
+                    return Err(std::io::Error::other(reason));
+                }
+                temporary(".hitscribe-", 0o666)
+                    .tempfile_in(folder)
+                    .map(|_| ())
+            }
+        }
+    };
+    check().map_err(|source| Error::io(path, source))
+}
+
+/// The folder of a file. A bare file name has the empty path as its parent.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     match std::fs::metadata(&target) {
@@ -25,12 +58,7 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         Ok(metadata) if !metadata.is_file() => return std::fs::write(&target, bytes),
         _ => {}
     }
-    // A bare file name has the empty path as its parent.
-    let folder = match target.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut file = temporary(".hitscribe-", 0o666).tempfile_in(folder)?;
+    let mut file = temporary(".hitscribe-", 0o666).tempfile_in(folder_of(&target))?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     // If this fails, the temporary file is removed when the error is dropped.

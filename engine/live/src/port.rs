@@ -8,6 +8,7 @@ mod engine;
 
 use std::sync::Arc;
 
+use hitscribe_core::audio::Downmixer;
 use rtrb::RingBuffer;
 
 use crate::messages::PortCounters;
@@ -45,6 +46,7 @@ pub fn port(channel_count: usize, sample_rate_hz: f64) -> (CapturePort, EnginePo
         counters,
         channel_count,
         ring_frames: 0,
+        downmixer: Downmixer::new(channel_count),
     };
     (capture, engine)
 }

@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::slice::Chunks;
 
-use hitscribe_core::audio::downmix;
+use hitscribe_core::audio::Downmixer;
 use hitscribe_core::audio::file::AudioFile;
 use hitscribe_core::error::Result;
+
+use crate::transcription::Warning;
 
 /// Frames in one block of samples that are in memory.
 const BLOCK_FRAMES: usize = 65_536;
@@ -19,24 +21,18 @@ pub(crate) enum Input<'a> {
         channel_count: usize,
         sample_rate_hz: u32,
         /// What was wrong with the file that they come from.
-        fault: Option<&'a AudioFault>,
+        warnings: &'a [Warning],
     },
-}
-
-/// What is wrong with a recording although it could be read.
-#[derive(Clone, Debug)]
-pub(crate) struct AudioFault {
-    pub text: String,
-    /// Whether part of the audio is missing.
-    pub is_loss: bool,
 }
 
 /// Mono blocks of a recording.
 pub(crate) struct MonoBlocks<'a> {
     source: BlockSource<'a>,
     sample_rate_hz: u32,
-    channel_count: usize,
+    downmixer: Downmixer,
     mono: Vec<f32>,
+    /// Largest magnitude so far.
+    peak: f32,
 }
 
 enum BlockSource<'a> {
@@ -44,7 +40,7 @@ enum BlockSource<'a> {
     Samples {
         blocks: Chunks<'a, f32>,
         frame_count: u64,
-        fault: Option<&'a AudioFault>,
+        warnings: &'a [Warning],
     },
 }
 
@@ -52,7 +48,7 @@ enum BlockSource<'a> {
 pub(crate) struct MonoRecording {
     pub samples: Vec<f32>,
     pub sample_rate_hz: u32,
-    pub fault: Option<AudioFault>,
+    pub warnings: Vec<Warning>,
 }
 
 impl<'a> Input<'a> {
@@ -62,25 +58,27 @@ impl<'a> Input<'a> {
                 let file = Box::new(AudioFile::open(path)?);
                 MonoBlocks {
                     sample_rate_hz: file.sample_rate_hz(),
-                    channel_count: file.channel_count(),
+                    downmixer: Downmixer::new(file.channel_count()),
                     source: BlockSource::File(file),
                     mono: Vec::new(),
+                    peak: 0.0,
                 }
             }
             Self::Samples {
                 interleaved,
                 channel_count,
                 sample_rate_hz,
-                fault,
+                warnings,
             } => MonoBlocks {
                 source: BlockSource::Samples {
                     blocks: interleaved.chunks(BLOCK_FRAMES * channel_count.max(1)),
                     frame_count: (interleaved.len() / channel_count.max(1)) as u64,
-                    fault,
+                    warnings,
                 },
                 sample_rate_hz,
-                channel_count,
+                downmixer: Downmixer::new(channel_count),
                 mono: Vec::new(),
+                peak: 0.0,
             },
         })
     }
@@ -95,7 +93,7 @@ impl<'a> Input<'a> {
         Ok(MonoRecording {
             samples,
             sample_rate_hz: blocks.sample_rate_hz,
-            fault: blocks.fault(),
+            warnings: blocks.warnings(),
         })
     }
 }
@@ -106,7 +104,7 @@ impl MonoRecording {
             interleaved: &self.samples,
             channel_count: 1,
             sample_rate_hz: self.sample_rate_hz,
-            fault: self.fault.as_ref(),
+            warnings: &self.warnings,
         }
     }
 }
@@ -135,18 +133,40 @@ impl MonoBlocks<'_> {
             return Ok(None);
         };
         self.mono.clear();
-        downmix(interleaved, self.channel_count, &mut self.mono);
+        self.downmixer.push(interleaved, &mut self.mono);
+        // Without the samples that are not numbers.
+        self.peak = self
+            .mono
+            .iter()
+            .fold(self.peak, |peak, x| peak.max(x.abs()));
         Ok(Some(&self.mono))
     }
 
+    /// Largest magnitude of the samples so far.
+    pub(crate) fn peak(&self) -> f32 {
+        self.peak
+    }
+
     /// What is wrong with the recording although it could be read; known at the end.
-    pub(crate) fn fault(&self) -> Option<AudioFault> {
+    pub(crate) fn warnings(&self) -> Vec<Warning> {
+        let mut warnings = Vec::new();
         match &self.source {
-            BlockSource::File(file) => file.warning().map(|text| AudioFault {
-                text,
-                is_loss: file.is_incomplete(),
-            }),
-            BlockSource::Samples { fault, .. } => fault.cloned(),
+            BlockSource::File(file) => {
+                warnings.extend(file.warning().map(|text| match file.is_incomplete() {
+                    true => Warning::IncompleteAudio(text),
+                    false => Warning::Audio(text),
+                }))
+            }
+            BlockSource::Samples { warnings: own, .. } => warnings.extend_from_slice(own),
         }
+        let cancelled_frames = self.downmixer.cancelled_frames();
+        if cancelled_frames > 0 {
+            let seconds = cancelled_frames as f64 / f64::from(self.sample_rate_hz);
+            warnings.push(Warning::Audio(format!(
+                "its channels cancel each other (inverted polarity?): the loudest one was used for \
+                 {seconds:.1} s"
+            )));
+        }
+        warnings
     }
 }

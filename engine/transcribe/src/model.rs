@@ -19,6 +19,9 @@ use crate::session::Session;
 use crate::session_config::{Parts, SessionConfig};
 use crate::transcription::{Transcription, Warning};
 
+/// Largest magnitude of a recording that may have no notes because it is quiet (-50 dBFS).
+const QUIET_PEAK: f32 = 0.003_16;
+
 pub(crate) enum Model {
     Builtin(Box<BuiltinModels>),
     Imported {
@@ -120,11 +123,11 @@ impl Model {
         let mut placed = Vec::new();
         session.take_notes(&mut placed);
         placed.sort_by_key(|note| (note.onset_samples, note.pitch));
-        let mut notes = placed
+        let mut notes: Vec<_> = placed
             .into_iter()
             .map(|note| note.to_note(sample_rate_hz))
             .collect();
-        let mut warnings = audio_warnings(&blocks, session.bad_samples());
+        let mut warnings = audio_warnings(&blocks, session.bad_samples(), !notes.is_empty());
         warnings.extend(remove_implausible(source, &mut notes));
         Ok(Transcription {
             notes,
@@ -178,12 +181,12 @@ impl Model {
         })?;
         go_on(flow)?;
         Ok(Transcription {
+            warnings: audio_warnings(&blocks, bad_samples, !decoded.notes.is_empty()),
             notes: decoded.notes,
             model: self.name().to_owned(),
             device: self.device(),
             sample_rate_hz,
             duration_seconds,
-            warnings: audio_warnings(&blocks, bad_samples),
             leakage: None,
         })
     }
@@ -196,11 +199,17 @@ fn go_on(flow: ControlFlow<()>) -> Result<()> {
     }
 }
 
-fn audio_warnings(blocks: &MonoBlocks<'_>, bad_samples: u64) -> Vec<Warning> {
-    let of_file = blocks.fault().map(|fault| match fault.is_loss {
-        true => Warning::IncompleteAudio(fault.text),
-        false => Warning::Audio(fault.text),
-    });
-    let of_samples = sanitize_warning(bad_samples).map(Warning::Audio);
-    of_file.into_iter().chain(of_samples).collect()
+fn audio_warnings(blocks: &MonoBlocks<'_>, bad_samples: u64, has_notes: bool) -> Vec<Warning> {
+    let mut warnings = blocks.warnings();
+    warnings.extend(sanitize_warning(bad_samples).map(Warning::Audio));
+    let peak = blocks.peak();
+    if peak == 0.0 {
+        warnings.push(Warning::Audio("is silent".to_owned()));
+    } else if !has_notes && peak < QUIET_PEAK {
+        let peak_db = 20.0 * peak.log10();
+        warnings.push(Warning::Audio(format!(
+            "is very quiet (peak at {peak_db:.0} dBFS) and no notes were found"
+        )));
+    }
+    warnings
 }

@@ -265,7 +265,7 @@ impl<'a> Options<'a> {
             interleaved,
             channel_count,
             sample_rate_hz,
-            fault: None,
+            warnings: &[],
         })
     }
 

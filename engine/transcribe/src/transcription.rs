@@ -75,7 +75,11 @@ impl Transcription {
     /// # Errors
     /// [`hitscribe_core::Error::Io`] if the file cannot be written.
     pub fn write_midi(&self, path: impl AsRef<Path>) -> Result<()> {
-        write_midi_file(path.as_ref(), &self.notes, &MidiSettings::default())
+        let settings = MidiSettings {
+            length_seconds: Some(self.duration_seconds),
+            ..MidiSettings::default()
+        };
+        write_midi_file(path.as_ref(), &self.notes, &settings)
     }
 
     /// The notes in samples of the recording, in the same order.

@@ -53,8 +53,9 @@ pub fn midi_file(passage: &Passage, selection: &Selection, settings: &ClipSettin
             }
         })
         .collect();
+    let end = end_tick(passage, selection, bar_beats).max(last);
     track.push(TrackEvent {
-        delta: u28::new(0),
+        delta: u28::new((end - last).min(MAX_DELTA) as u32),
         kind: TrackEventKind::Meta(MetaMessage::EndOfTrack),
     });
     let header = Header::new(
@@ -69,6 +70,24 @@ pub fn midi_file(passage: &Passage, selection: &Selection, settings: &ClipSettin
     }
     .write_std(&mut bytes);
     bytes
+}
+
+/// Where a clip ends: at the bar line after the passage or the selected part of it, so that a clip
+/// of whole bars loops. Hosts stop a block after a bar line, which does not begin another bar.
+fn end_tick(passage: &Passage, selection: &Selection, bar_beats: f64) -> u64 {
+    const LATE_BEATS: f64 = 0.1;
+    let selected = selection
+        .frames
+        .as_ref()
+        .map_or(u64::MAX, |frames| frames.end);
+    let end_frames = passage.length_frames.min(selected);
+    let bar = passage.bar_at(end_frames);
+    let is_at_line = passage.beats_at(end_frames) - bar.start_beats < LATE_BEATS;
+    let end_beats = match is_at_line && bar.start_beats > bar_beats {
+        true => bar.start_beats,
+        false => bar.start_beats + bar.length_beats,
+    };
+    ticks(end_beats - bar_beats)
 }
 
 fn ticks(beats: f64) -> u64 {
@@ -260,6 +279,27 @@ mod tests {
         // Beat 5 of a 4/4 grid is one beat into its bar.
         let ticks: Vec<u64> = onsets(&bytes).iter().map(|(tick, _)| *tick).collect();
         assert_eq!(ticks, [960, 1920, 2880, 3840]);
+    }
+
+    #[test]
+    fn a_clip_ends_at_the_bar_line_after_the_passage() {
+        let ticks = |length_frames, frames| {
+            let mut passage = Passage::new(48_000.0);
+            passage.host_start_beats = Some(4.0);
+            passage.length_frames = length_frames;
+            passage.insert(note(0, DrumClass::Kick));
+            let bytes = file(&passage, &Selection { frames, ..ALL });
+            let smf = Smf::parse(&bytes).unwrap();
+            let deltas = smf.tracks[0].iter().map(|event| event.delta.as_int());
+            deltas.sum::<u32>()
+        };
+        // Bars of two seconds and 3840 ticks; hosts stop within a block.
+        assert_eq!(ticks(16 * 24_000, None), 4 * 3_840);
+        assert_eq!(ticks(16 * 24_000 + 1_000, None), 4 * 3_840);
+        assert_eq!(ticks(16 * 24_000 - 1_000, None), 4 * 3_840);
+        assert_eq!(ticks(13 * 24_000, None), 4 * 3_840);
+        assert_eq!(ticks(1_000, None), 3_840);
+        assert_eq!(ticks(16 * 24_000, Some(0..5 * 24_000)), 2 * 3_840);
     }
 
     #[test]

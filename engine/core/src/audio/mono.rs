@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use crate::audio::downmixer::Downmixer;
 use crate::audio::file::AudioFile;
 use crate::audio::resample::Resampler;
-use crate::audio::samples::{downmix, sanitize, sanitize_warning};
+use crate::audio::samples::{sanitize, sanitize_warning};
 use crate::error::Result;
 
 /// A whole file as mono audio in memory.
@@ -29,11 +30,12 @@ pub fn read_mono(path: &Path, rate_hz: u32) -> Result<MonoAudio> {
     let mut file = AudioFile::open(path)?;
     let (channel_count, file_rate_hz) = (file.channel_count(), file.sample_rate_hz());
     let mut resampler = Resampler::new(file_rate_hz, rate_hz)?;
+    let mut downmixer = Downmixer::new(channel_count);
     let (mut samples, mut mono) = (Vec::new(), Vec::new());
     let (mut frames, mut changed_samples) = (0, 0);
     while let Some(block) = file.next_block()? {
         mono.clear();
-        downmix(block, channel_count, &mut mono);
+        downmixer.push(block, &mut mono);
         frames += mono.len() as u64;
         let (valid, changed) = sanitize(&mono);
         changed_samples += changed as u64;

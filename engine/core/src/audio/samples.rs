@@ -8,8 +8,8 @@ const MAX_MAGNITUDE: f32 = 1e6;
 /// Appends the mean of the channels of each frame of `interleaved` to `mono`. An incomplete last
 /// frame is dropped.
 ///
-/// Files and plugin inputs are both mixed down here, so that they give the same notes. Real-time
-/// safe if `mono` has enough capacity.
+/// [`Downmixer`](super::Downmixer) also finds channels that cancel each other. Real-time safe if
+/// `mono` has enough capacity.
 pub fn downmix(interleaved: &[f32], channel_count: usize, mono: &mut Vec<f32>) {
     match channel_count {
         0 => {}

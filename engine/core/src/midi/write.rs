@@ -11,6 +11,7 @@ use midly::{
 use crate::atomic_file::write_atomically;
 use crate::error::{Error, Result};
 use crate::midi::channel::{DRUM_CHANNEL, MELODIC_CHANNELS, melodic_channel};
+use crate::midi::program_names::program_name;
 use crate::note::Note;
 
 /// Ticks per quarter note of the files that [`midi_file`] writes.
@@ -29,6 +30,9 @@ pub struct MidiSettings {
     pub tempo_bpm: f64,
     /// Beats per bar, at least 1, and the note value of a beat, a power of two.
     pub meter: (u8, u8),
+    /// Length in seconds: the tracks end here, or with a note that ends later. None: with their
+    /// last notes.
+    pub length_seconds: Option<f64>,
 }
 
 impl Default for MidiSettings {
@@ -36,6 +40,7 @@ impl Default for MidiSettings {
         Self {
             tempo_bpm: 120.0,
             meter: (4, 4),
+            length_seconds: None,
         }
     }
 }
@@ -43,7 +48,7 @@ impl Default for MidiSettings {
 /// The bytes of a MIDI file: format 1, [`TICKS_PER_QUARTER`] ticks per quarter note.
 ///
 /// The first track holds tempo and meter. The drums follow on channel 10, then a track for each
-/// program, each on its own channel. After 15 programs the tracks continue on further MIDI ports.
+/// program with its name in General MIDI, each on its own channel. All end where the recording ends. After 15 programs the tracks continue on further MIDI ports.
 ///
 /// Of notes with the same key and the same start tick the longest is kept, of those the loudest. A
 /// note ends where the next note of its key begins.
@@ -120,8 +125,33 @@ fn conductor(settings: &MidiSettings) -> Result<Track<'static>> {
         meta(MetaMessage::TrackName(b"Hitscribe")),
         meta(MetaMessage::Tempo(micros)),
         meta(meter),
-        meta(MetaMessage::EndOfTrack),
+        end_of_track(0, settings)?,
     ])
+}
+
+/// The end of a track whose last event is at `last_tick`.
+fn end_of_track(last_tick: u32, settings: &MidiSettings) -> Result<TrackEvent<'static>> {
+    let end = match settings.length_seconds {
+        Some(seconds) => tick(seconds, settings)?,
+        None => last_tick,
+    };
+    Ok(TrackEvent {
+        delta: u28::new(end.saturating_sub(last_tick)),
+        kind: TrackEventKind::Meta(MetaMessage::EndOfTrack),
+    })
+}
+
+/// The tick of a time.
+fn tick(seconds: f64, settings: &MidiSettings) -> Result<u32> {
+    let ticks_per_second =
+        f64::from(TICKS_PER_QUARTER) * 1e6 / f64::from(micros_per_quarter(settings.tempo_bpm));
+    let ticks = (seconds * ticks_per_second).round().max(0.0);
+    if ticks < f64::from(LAST_TICK) {
+        Ok(ticks as u32)
+    } else {
+        let reason = "is beyond the last tick of a MIDI file";
+        Err(setting("note", format!("at {seconds} s"), reason))
+    }
 }
 
 /// Microseconds per quarter note, rounded as a file stores them: ticks are computed from this.
@@ -165,6 +195,8 @@ impl Destination {
         match self.program {
             None => track.push(meta(MetaMessage::TrackName(b"Drums"))),
             Some(program) => {
+                let name = program_name(program).as_bytes();
+                track.push(meta(MetaMessage::TrackName(name)));
                 let message = MidiMessage::ProgramChange {
                     program: u7::new(program.min(127)),
                 };
@@ -187,31 +219,17 @@ impl Destination {
             });
             last_tick = tick;
         }
-        track.push(meta(MetaMessage::EndOfTrack));
+        track.push(end_of_track(last_tick, settings)?);
         Ok(track)
     }
 }
 
 /// Sorted events: tick, 0 for off or 1 for on, key, velocity. At equal ticks offs come first.
 fn events(notes: &[&Note], settings: &MidiSettings) -> Result<Vec<(u32, u8, u8, u8)>> {
-    let ticks_per_second =
-        f64::from(TICKS_PER_QUARTER) * 1e6 / f64::from(micros_per_quarter(settings.tempo_bpm));
-    let tick = |seconds: f64| -> Result<u32> {
-        let ticks = (seconds * ticks_per_second).round().max(0.0);
-        if ticks < f64::from(LAST_TICK) {
-            Ok(ticks as u32)
-        } else {
-            Err(setting(
-                "note",
-                format!("at {seconds} s"),
-                "is beyond the last tick of a MIDI file",
-            ))
-        }
-    };
     let mut by_key: BTreeMap<u8, Vec<(u32, u32, u8)>> = BTreeMap::new();
     for note in notes {
-        let on = tick(note.onset_seconds)?;
-        let off = tick(note.offset_seconds)?.max(on + 1);
+        let on = tick(note.onset_seconds, settings)?;
+        let off = tick(note.offset_seconds, settings)?.max(on + 1);
         by_key
             .entry(note.pitch.min(127))
             .or_default()
@@ -262,6 +280,7 @@ mod tests {
         let settings = MidiSettings {
             tempo_bpm: 90.0,
             meter: (6, 8),
+            length_seconds: Some(4.0),
         };
         let bytes = midi_file(&notes, &settings).unwrap();
         let smf = Smf::parse(&bytes).unwrap();
@@ -284,6 +303,8 @@ mod tests {
             }
         }
         assert_eq!(on, [(720, 36, 101), (1440, 38, 77)]);
+        // Six quarter notes, the length of the recording.
+        assert_eq!(tick, 5_760);
     }
 
     #[test]
@@ -345,7 +366,7 @@ mod tests {
                     &note,
                     &MidiSettings {
                         tempo_bpm,
-                        meter: (4, 4)
+                        ..MidiSettings::default()
                     }
                 )
                 .is_err()
@@ -356,8 +377,8 @@ mod tests {
                 midi_file(
                     &note,
                     &MidiSettings {
-                        tempo_bpm: 120.0,
-                        meter
+                        meter,
+                        ..MidiSettings::default()
                     }
                 )
                 .is_err()

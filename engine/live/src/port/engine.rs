@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use hitscribe_core::audio::downmix;
+use hitscribe_core::audio::Downmixer;
 use rtrb::{Consumer, Producer};
 
 use crate::messages::{Mark, MarkedNote, PortCounters};
@@ -16,6 +16,7 @@ pub struct EnginePort {
     pub counters: Arc<PortCounters>,
     pub channel_count: usize,
     pub ring_frames: u64,
+    pub downmixer: Downmixer,
 }
 
 impl EnginePort {
@@ -45,7 +46,11 @@ impl EnginePort {
 
     /// Removes the mark that [`Self::readable`] returned.
     pub fn accept_mark(&mut self) {
-        let _ = self.marks.pop();
+        if let Ok(mark) = self.marks.pop()
+            && mark.starts_passage
+        {
+            self.downmixer.restart();
+        }
     }
 
     /// Reads `frames` frames, downmixed to `mono`.
@@ -56,8 +61,8 @@ impl EnginePort {
         };
         // The capacity is a whole number of frames, so the wrap splits none.
         let (first, second) = chunk.as_slices();
-        downmix(first, self.channel_count, mono);
-        downmix(second, self.channel_count, mono);
+        self.downmixer.push(first, mono);
+        self.downmixer.push(second, mono);
         chunk.commit_all();
         self.ring_frames += frames as u64;
         self.counters
