@@ -1,6 +1,7 @@
 //! Standard MIDI files: reading and writing notes.
 
 mod channel;
+mod events;
 mod program_names;
 mod read;
 pub mod reference_writers;

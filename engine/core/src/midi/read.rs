@@ -6,10 +6,10 @@
 
 use std::path::Path;
 
-use midly::{MetaMessage, MidiMessage, Smf, Timing, TrackEventKind};
-
 use crate::error::{Error, Result};
 use crate::midi::channel::{CHANNELS, DRUM_CHANNEL};
+use crate::midi::events;
+use crate::midi::events::{Division, Event};
 use crate::note::Note;
 
 const KEYS: usize = 128;
@@ -43,9 +43,9 @@ pub fn read_notes(path: &Path) -> Result<Vec<Note>> {
 /// # Errors
 /// One line: why `bytes` are not a valid MIDI file.
 pub fn parse_notes(bytes: &[u8]) -> Result<Vec<Note>, String> {
-    let smf = Smf::parse(bytes).map_err(|e| format!("is not a MIDI file, or is damaged: {e}"))?;
-    let tempo_map = TempoMap::new(&smf)?;
-    let mut notes: Vec<Note> = smf
+    let file = events::parse(bytes)?;
+    let tempo_map = TempoMap::new(&file)?;
+    let mut notes: Vec<Note> = file
         .tracks
         .iter()
         .flat_map(|track| track_notes(track, &tempo_map))
@@ -71,30 +71,25 @@ struct TempoMap {
 }
 
 impl TempoMap {
-    fn new(smf: &Smf) -> Result<Self, String> {
-        let ticks_per_quarter = match smf.header.timing {
-            Timing::Timecode(fps, subframe) => {
-                let ticks_per_second = f64::from(fps.as_f32()) * f64::from(subframe);
-                if ticks_per_second <= 0.0 {
-                    return Err("has 0 ticks per second".to_owned());
-                }
+    fn new(file: &events::File) -> Result<Self, String> {
+        let ticks_per_quarter = match file.division {
+            Division::TicksPerSecond(ticks) if ticks <= 0.0 => {
+                return Err("has 0 ticks per second".to_owned());
+            }
+            Division::TicksPerSecond(ticks) => {
                 return Ok(Self {
-                    pieces: vec![(0, 0.0, 1.0 / ticks_per_second)],
+                    pieces: vec![(0, 0.0, 1.0 / ticks)],
                 });
             }
-            Timing::Metrical(ticks) if ticks.as_int() == 0 => {
+            Division::TicksPerQuarter(0) => {
                 return Err("has 0 ticks per quarter note".to_owned());
             }
-            Timing::Metrical(ticks) => f64::from(ticks.as_int()),
+            Division::TicksPerQuarter(ticks) => f64::from(ticks),
         };
         let mut changes: Vec<(u64, f64)> = Vec::new();
-        for track in &smf.tracks {
-            let mut tick = 0u64;
-            for event in track {
-                tick += u64::from(event.delta.as_int());
-                if let TrackEventKind::Meta(MetaMessage::Tempo(microseconds)) = event.kind {
-                    changes.push((tick, f64::from(microseconds.as_int())));
-                }
+        for &(tick, event) in file.tracks.iter().flatten() {
+            if let Event::Tempo(microseconds) = event {
+                changes.push((tick, f64::from(microseconds)));
             }
         }
         changes.sort_by_key(|c| c.0);
@@ -122,26 +117,23 @@ impl TempoMap {
     }
 }
 
-fn track_notes(track: &midly::Track, tempo_map: &TempoMap) -> Vec<Note> {
+fn track_notes(track: &[(u64, Event)], tempo_map: &TempoMap) -> Vec<Note> {
     let mut notes = Vec::new();
     let mut programs = [0u8; CHANNELS];
     // Start tick, velocity and program of the open notes, by channel and key.
     let mut open: Vec<Vec<(u64, u8, u8)>> = vec![Vec::new(); CHANNELS * KEYS];
-    let mut tick = 0u64;
-    for event in track {
-        tick += u64::from(event.delta.as_int());
-        let TrackEventKind::Midi { channel, message } = event.kind else {
-            continue;
-        };
-        let channel = usize::from(channel.as_int());
-        let (key, velocity) = match message {
-            MidiMessage::ProgramChange { program } => {
-                programs[channel] = program.as_int();
+    for &(tick, event) in track {
+        let (channel, key, velocity) = match event {
+            Event::Program { channel, program } => {
+                programs[usize::from(channel)] = program;
                 continue;
             }
-            MidiMessage::NoteOn { key, vel } => (key.as_int(), vel.as_int()),
-            MidiMessage::NoteOff { key, .. } => (key.as_int(), 0),
-            _ => continue,
+            Event::Note {
+                channel,
+                key,
+                velocity,
+            } => (usize::from(channel), key, velocity),
+            Event::Tempo(_) => continue,
         };
         let open_of_key = &mut open[channel * KEYS + usize::from(key)];
         if velocity > 0 {
@@ -247,6 +239,77 @@ mod tests {
             .map(|n| (n.onset_seconds, n.offset_seconds, n.velocity))
             .collect();
         assert_eq!(found, [(0.0, 0.5, 70), (0.5, 1.0, 71)]);
+    }
+
+    /// A file with one track of these bytes and an end.
+    fn raw(track: &[u8]) -> Vec<u8> {
+        file(100, &[])
+            .split_last_chunk::<4>()
+            .map_or(Vec::new(), |(head, end)| {
+                let (head, _) = head.split_at(head.len() - 4);
+                let length = (track.len() as u32 + 4).to_be_bytes();
+                [head, &length, track, end].concat()
+            })
+    }
+
+    #[test]
+    fn what_programs_write_against_the_rules_is_read() {
+        let hit = [0, 0x99, 36, 100, 48, 0x89, 36, 0];
+        let count = |track: &[u8]| parse_notes(&raw(track)).unwrap().len();
+        let between = |middle: &[u8]| count(&[&hit, middle, &hit].concat());
+        assert_eq!(between(&[]), 2);
+        // Realtime and other messages of cables, with and without data.
+        for middle in [
+            &[0, 0xf8][..],
+            &[0, 0xfe],
+            &[0, 0xf6],
+            &[0, 0xf3, 1],
+            &[0, 0xf2, 1, 2],
+        ] {
+            assert_eq!(between(middle), 2, "{middle:x?}");
+        }
+        // A realtime message within a note.
+        assert_eq!(count(&[0, 0x99, 36, 0xf8, 100, 48, 0x89, 36, 0]), 1);
+        // Running status after a meta event and after a system exclusive message.
+        for middle in [&[0, 0xff, 1, 1, 0x61][..], &[0, 0xf0, 2, 0x7e, 0xf7]] {
+            let track = [
+                &[0, 0x99, 36, 100, 48, 36, 0],
+                middle,
+                &[0, 36, 100, 48, 36, 0],
+            ];
+            assert_eq!(count(&track.concat()), 2, "{middle:x?}");
+        }
+        let loud = parse_notes(&raw(&[0, 0x99, 38, 200, 48, 0x89, 38, 0])).unwrap();
+        assert_eq!(loud[0].velocity, 127);
+        let midi = raw(&hit);
+        let riff = [b"RIFF\0\0\0\0RMIDdata\0\0\0\0", midi.as_slice()].concat();
+        assert_eq!(parse_notes(&riff).unwrap().len(), 1);
+        let other = [&midi[..14], b"XFIH\0\0\0\x02ab", &midi[14..]].concat();
+        assert_eq!(parse_notes(&other).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn part_of_a_file_is_never_taken_for_all_of_it() {
+        let good = file(100, &[(0, &[0x90, 40, 70]), (100, &[0x80, 40, 0])]);
+        for length in 22..good.len() - 4 {
+            let reason = parse_notes(&good[..length]).unwrap_err();
+            assert!(reason.contains("cut off"), "{length}: {reason}");
+        }
+        let mut two_tracks = good.clone();
+        two_tracks[11] = 2;
+        let reason = parse_notes(&two_tracks).unwrap_err();
+        assert!(reason.contains("states 2 tracks and has 1"), "{reason}");
+        for (track, expected) in [
+            (&[0, 0x99, 200, 100][..], "the value 200"),
+            (&[0, 36, 100], "data without a status"),
+            (&[0, 0xf4], "undefined status 0xf4"),
+            (&[0x80, 0x80, 0x80, 0x80, 0], "more than four bytes"),
+            (&[0, 0xff, 1, 0x60], "longer than the track"),
+        ] {
+            let reason = parse_notes(&raw(track)).unwrap_err();
+            assert!(reason.starts_with("is damaged: in track 1"), "{reason}");
+            assert!(reason.contains(expected), "{reason}");
+        }
     }
 
     #[test]
