@@ -19,6 +19,12 @@ use crate::pipeline::tokens;
 use crate::pipeline::tokens::{SegmentRequest, TokenPipeline};
 use crate::session_config::SessionConfig;
 
+/// Frames of silence at the ends of a passage, at least.
+const MIN_EDGE_FRAMES: usize = 8;
+/// Onsets this long after the end of a passage belong to its last sample; what is found later is the
+/// end of the sound itself.
+const MAX_LATE_SECONDS: f64 = 0.003;
+
 /// See [`Session::latency_samples`].
 pub(crate) fn latency_samples(
     drums: &DrumConfig,
@@ -47,14 +53,31 @@ fn grid_samples(front_end: &LogBandsConfig, sample_rate_hz: u32) -> u64 {
         .map_or(1, |samples| samples / model_rate)
 }
 
+/// Silence at either end of a passage, in samples of the source: as much as frames of the models
+/// that lie outside of it see of it, and as an onset may be away from its frame.
+fn edge_samples(drums: &DrumConfig, pitched: &PitchConfig, config: &SessionConfig) -> u64 {
+    let longest = |front_end: &LogBandsConfig| {
+        let longest_fft = front_end.fft_sizes.iter().max().copied().unwrap_or(0);
+        let samples = longest_fft.max(MIN_EDGE_FRAMES * front_end.hop_samples) as u64;
+        (samples * u64::from(config.sample_rate_hz)).div_ceil(u64::from(front_end.sample_rate_hz))
+    };
+    match config.parts.pitched_program {
+        None => longest(&drums.front_end),
+        Some(_) => longest(&drums.front_end).max(longest(&pitched.front_end)),
+    }
+}
+
 /// One source from the start of a passage to its end. A new passage needs a new session. `Send`.
 pub struct Session {
     config: SessionConfig,
     resampler: Resampler,
     pipelines: Pipelines,
     latency_samples: u64,
-    /// Silence before the first sample, which aligns the frames with the grid of the timeline.
+    /// Silence before the first sample. It aligns the frames with the grid of the timeline, and a
+    /// hit at the first sample is seen as after a pause.
     lead_in_samples: u64,
+    /// Silence after the last sample, for the same reason.
+    lead_out_samples: u64,
     is_finished: bool,
     pushed_samples: u64,
     bad_samples: u64,
@@ -77,8 +100,10 @@ impl Session {
             None => &drums.front_end,
             Some(_) => &pitched.front_end,
         };
-        let grid_samples = grid_samples(front_end, config.sample_rate_hz) as i64;
-        let lead_in_samples = config.timeline_samples.rem_euclid(grid_samples) as u64;
+        let grid_samples = grid_samples(front_end, config.sample_rate_hz);
+        let off_grid_samples = config.timeline_samples.rem_euclid(grid_samples as i64) as u64;
+        let edge_samples = edge_samples(drums, pitched, config);
+        let lead_in_samples = off_grid_samples + edge_samples.next_multiple_of(grid_samples);
         let mut session = Self {
             config: *config,
             latency_samples: latency_samples(drums, pitched, &resampler, config),
@@ -88,6 +113,7 @@ impl Session {
                 pitched: config.parts.pitched_program.map(new_pitched).transpose()?,
             },
             lead_in_samples,
+            lead_out_samples: edge_samples,
             is_finished: false,
             pushed_samples: 0,
             bad_samples: 0,
@@ -127,6 +153,7 @@ impl Session {
                 origin_samples,
             ))),
             lead_in_samples: lead_in_samples as u64,
+            lead_out_samples: 0,
             is_finished: false,
             pushed_samples: 0,
             bad_samples: 0,
@@ -181,6 +208,7 @@ impl Session {
             return;
         }
         self.is_finished = true;
+        self.process(&vec![0.0; self.lead_out_samples as usize]);
         self.resampled.clear();
         self.resampler.finish(&mut self.resampled);
         self.pipelines.push(&self.resampled);
@@ -275,7 +303,7 @@ impl Session {
     pub fn take_notes(&mut self, notes: &mut Vec<PlacedNote>) {
         let first = notes.len();
         self.pipelines.take_notes(notes);
-        self.limit_onsets(&mut notes[first..]);
+        self.limit_onsets(notes, first);
     }
 
     /// Appends notes of an imported model that were given out before they ended, and have ended
@@ -285,16 +313,29 @@ impl Session {
         if let Pipelines::Tokens(tokens) = &mut self.pipelines {
             tokens.take_ended(notes);
         }
-        self.limit_onsets(&mut notes[first..]);
+        self.limit_onsets(notes, first);
     }
 
-    /// Moves onsets into the passage.
-    fn limit_onsets(&self, notes: &mut [PlacedNote]) {
+    /// Moves the onsets of the notes from the index `first` on into the passage, and drops those
+    /// after its end.
+    fn limit_onsets(&self, notes: &mut Vec<PlacedNote>, first: usize) {
         let last_sample = self.pushed_samples.saturating_sub(1);
-        for note in notes {
+        let late = MAX_LATE_SECONDS * f64::from(self.config.sample_rate_hz);
+        let end = match self.is_finished && self.lead_out_samples > 0 {
+            true => self.pushed_samples + late as u64,
+            false => u64::MAX,
+        };
+        let mut kept = first;
+        for index in first..notes.len() {
+            let mut note = notes[index];
             let onset = note.onset_samples.saturating_sub(self.lead_in_samples);
-            note.onset_samples = onset.min(last_sample);
+            if onset < end {
+                note.onset_samples = onset.min(last_sample);
+                notes[kept] = note;
+                kept += 1;
+            }
         }
+        notes.truncate(kept);
     }
 
     fn process(&mut self, samples: &[f32]) {
