@@ -1,8 +1,8 @@
 //! The events of standard MIDI files, as far as notes depend on them.
 //!
 //! What the specification forbids but programs write is read where its meaning is clear: realtime
-//! messages within tracks, running status after a meta event, velocities above 127. Everything else
-//! that is wrong is an error: part of a file must not be taken for all of it.
+//! messages within tracks, running status after a meta event. Everything else that is wrong is an
+//! error: part of a file must not be taken for all of it.
 
 /// The events of a file.
 #[derive(Debug)]
@@ -166,7 +166,7 @@ impl<'a> Track<'a> {
     fn message(&mut self, status: u8, first: u8) -> Result<Option<Event>, String> {
         let channel = status & 0x0f;
         if first > 127 {
-            return Err(self.wrong(&format!("the value {first}")));
+            return Err(self.wrong(&format!("the value {first}, above 127")));
         }
         Ok(match status >> 4 {
             0xc => Some(Event::Program {
@@ -176,10 +176,12 @@ impl<'a> Track<'a> {
             0xd => None,
             kind => {
                 let second = self.data()?;
+                if second > 127 {
+                    return Err(self.wrong(&format!("the value {second}, above 127")));
+                }
                 match kind {
                     0x8 => Some((first, 0)),
-                    // Some programs scale velocities beyond what there is.
-                    0x9 => Some((first, second.min(127))),
+                    0x9 => Some((first, second)),
                     _ => None,
                 }
                 .map(|(key, velocity)| Event::Note {
