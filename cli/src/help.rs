@@ -1,7 +1,7 @@
 //! Help texts that several commands share.
 
 /// Where the details are.
-pub const MANUAL: &str = "Values and details: docs/manual.md, section \"Command\"";
+pub const MANUAL: &str = "Values and details: section \"Command\" of the manual (docs/manual.md)";
 
 /// Headings of option groups.
 pub const FILES: &str = "Input and output";

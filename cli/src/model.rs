@@ -18,7 +18,7 @@ pub struct ModelArgs {
     /// What the audio contains, such as mix, drums, bass or guitar+voice
     #[arg(long, value_name = "SOURCE", value_parser = parse_source, help_heading = help::MODEL)]
     pub source: Option<AllowedNotes>,
-    /// Features that --model gets [default: those of its training]
+    /// Input features for --model [default: those it was trained with]
     #[arg(long, requires = "model", value_name = "NAME", help_heading = help::MODEL,
         value_parser = crate::values::front_end)]
     pub frontend: Option<FrontEndKind>,

@@ -11,8 +11,8 @@ use crate::cargo::{cargo, metadata, succeed, target_of, workspace_root};
 use crate::patch::Patched;
 use crate::{licences, patch};
 
-/// Features of the plugin in a bundle, unless `--no-gpu` is given.
-const GPU_FEATURES: &str = "cuda";
+/// Features of the plugin in a bundle for users. `--no-gpu` leaves them out.
+const FEATURES: &str = "cuda,parallel";
 
 /// Options of `bundle`.
 #[derive(clap::Args)]
@@ -110,7 +110,7 @@ fn compile(root: &Path, patched: &[Patched], arguments: &Arguments) -> Result<()
             .arg(format!("patch.crates-io.{name}.path={path:?}"));
     }
     if !arguments.no_gpu {
-        command.args(["--features", GPU_FEATURES]);
+        command.args(["--features", FEATURES]);
     }
     // The patches change the sources in Cargo.lock. They hold for this build only.
     let lock = root.join("Cargo.lock");

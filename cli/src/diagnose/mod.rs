@@ -41,7 +41,7 @@ pub struct Args {
     /// Where to compute: auto, cpu or cuda:N
     #[arg(long, default_value_t, help_heading = help::MODEL)]
     device: DeviceChoice,
-    /// 0: only certain notes, 1: every candidate
+    /// 0: only the surest notes, 1: every candidate
     #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::fraction,
         help_heading = help::NOTES)]
     sensitivity: f32,

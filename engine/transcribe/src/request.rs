@@ -74,10 +74,7 @@ impl fmt::Display for Notice<'_> {
                 write!(f, "the built-in model, because it {analysis}")
             }
             Self::Fallback { reason } => {
-                write!(
-                    f,
-                    "the GPU failed ({reason}); from here on the CPU computes"
-                )
+                write!(f, "the GPU failed ({reason}); continuing on the CPU")
             }
         }
     }

@@ -206,7 +206,7 @@ impl<'a> Options<'a> {
         self
     }
 
-    /// From 0 (only certain notes) to 1 (every suspicion); 0.5 by default.
+    /// From 0 (only the surest notes) to 1 (every candidate); 0.5 by default.
     pub fn sensitivity(mut self, sensitivity: impl Into<Sensitivity>) -> Self {
         self.request.sensitivity = sensitivity.into();
         self

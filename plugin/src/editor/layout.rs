@@ -125,7 +125,7 @@ fn view_bar(ui: &mut Ui, view: &View, shown: &mut Shown) {
             viewport.show_all(length);
         }
         let mut follows = viewport.follows();
-        let hint = "Scrolls along while recording. Also with the End key";
+        let hint = "Keeps the newest notes in view (End key)";
         if controls::toggle(ui, &mut follows, "Follow")
             .on_hover_text(hint)
             .clicked()
@@ -239,7 +239,7 @@ fn settings(
             ui,
             setter,
             &params.hop,
-            "Update rate",
+            "Update interval",
             Hop::variants(),
             "Shorter means less latency and more CPU. A change takes effect when the transport is \
              stopped.",

@@ -127,7 +127,7 @@ pub fn device_name(device: &str) -> &str {
 pub fn status_label(ui: &mut Ui, choice: &ModelChoice, status: Option<&ModelStatus>) {
     let name = &choice.name;
     let Some(status) = status else {
-        let text = format!("{name}, once the transport is stopped");
+        let text = format!("{name}: loads when the transport stops");
         ui.label(RichText::new(text).color(palette(ui).faint));
         return;
     };
@@ -143,7 +143,7 @@ pub fn status_label(ui: &mut Ui, choice: &ModelChoice, status: Option<&ModelStat
             }
             let factor = status.real_time_factor.unwrap_or(0.0);
             if factor > 0.0 {
-                text += &format!(", {factor:.2}× real time");
+                text += &format!(", uses {:.0} % of real time", 100.0 * factor);
             }
             let is_slow = factor >= 1.0;
             let hint =

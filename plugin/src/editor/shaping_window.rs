@@ -119,7 +119,7 @@ fn velocity_controls(
     );
     ui.horizontal(|ui| {
         let button = ui.add_enabled(auto_range.is_some(), egui::Button::new("Auto range"));
-        let hint = "Sets the input range to the 5th and 95th percentile of the shown take.";
+        let hint = "Sets the input range to the 5th and 95th percentile of the shown passage.";
         if button.on_hover_text(hint).clicked()
             && let Some((low, high)) = auto_range
         {

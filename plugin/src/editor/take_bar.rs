@@ -18,7 +18,7 @@ use crate::params::HitscribeParams;
 use crate::user_files;
 
 /// Entry of the passage menu that follows the latest passage.
-const LATEST: &str = "Latest take";
+const LATEST: &str = "Latest passage";
 /// Entry of the drum menu that selects all drums.
 const ALL_DRUMS: &str = "All drums";
 
@@ -203,7 +203,7 @@ fn choose_class(ui: &mut Ui, shown: &mut Shown) {
 
 fn delete_buttons(ui: &mut Ui, params: &HitscribeParams, state: &mut EditorState, has_notes: bool) {
     let take = params.take.take();
-    let delete = ui.add_enabled(has_notes, Button::new("Delete all takes"));
+    let delete = ui.add_enabled(has_notes, Button::new("Delete all passages"));
     if delete.on_hover_text("Can be undone").clicked() {
         state.deleted = Some(take.lock().clear());
         state.shown.passage = None;

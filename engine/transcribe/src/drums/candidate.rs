@@ -4,7 +4,7 @@ use hitscribe_core::DrumClass;
 
 const CLASSES: usize = DrumClass::ALL.len();
 
-/// From 0 (only certain notes) to 1 (every candidate); the models are calibrated for 0.5.
+/// From 0 (only the surest notes) to 1 (every candidate); the models are calibrated for 0.5.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sensitivity {
     /// For all classes.

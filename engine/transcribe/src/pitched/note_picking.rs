@@ -91,7 +91,7 @@ impl NotePicker {
         }
     }
 
-    /// Sets the sensitivity for frames decided from now on: 0 (only certain notes) to 1 (every
+    /// Sets the sensitivity for frames decided from now on: 0 (only the surest notes) to 1 (every
     /// candidate).
     pub fn set_sensitivity(&mut self, sensitivity: f32) {
         self.sensitivity = if sensitivity.is_finite() {
