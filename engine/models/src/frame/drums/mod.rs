@@ -16,7 +16,7 @@ use network::Network;
 pub use config::{BlockConfig, DrumConfig, DrumWeights, StemLayer, VALUES_PER_CLASS};
 
 /// The built-in weights, a SafeTensors file.
-pub const DRUM_WEIGHTS: &[u8] = include_bytes!("../../../weights/builtin.safetensors");
+pub static DRUM_WEIGHTS: &[u8] = include_bytes!("../../../weights/builtin.safetensors");
 
 /// The drum network on one device, for any number of sources. `Send` and `Sync`.
 ///

@@ -17,7 +17,7 @@ use network::Network;
 pub use config::{KeyBlockConfig, PitchConfig, PitchWeights, VALUES_PER_KEY};
 
 /// The built-in weights, a SafeTensors file.
-pub const PITCH_WEIGHTS: &[u8] = include_bytes!("../../../weights/builtin_pitch.safetensors");
+pub static PITCH_WEIGHTS: &[u8] = include_bytes!("../../../weights/builtin_pitch.safetensors");
 
 /// The network for pitched notes on one device, for any number of sources. `Send` and `Sync`.
 ///
