@@ -5,12 +5,13 @@ use hitscribe_core::error::{Error, Result};
 use hitscribe_models::device::{self, DeviceChoice, Selected};
 use hitscribe_models::frame::drums::{DRUM_WEIGHTS, DrumConfig, DrumNet};
 use hitscribe_models::frame::pitched::{PITCH_WEIGHTS, PitchConfig, PitchNet};
+use hitscribe_models::frame::weights_file::NetworkConfig as _;
 
 use crate::pipeline::drums::DrumPipeline;
 use crate::pipeline::frames::run_ready;
 use crate::pipeline::pitched::PitchedPipeline;
 use crate::session::{Session, latency_samples};
-use crate::session_config::{MIN_HOP_FRAMES, SessionConfig};
+use crate::session_config::SessionConfig;
 
 /// The built-in models on a device, shared by all sessions. `Send` and `Sync`.
 pub struct BuiltinModels {
@@ -70,11 +71,12 @@ impl BuiltinModels {
     /// # Errors
     /// [`Error::Setting`] for a sample rate or hop that is out of range, [`Error::Device`].
     pub fn session(&self, config: &SessionConfig) -> Result<Session> {
-        if config.hop_frames < MIN_HOP_FRAMES {
+        let least = DrumPipeline::least_hop_frames(self.drums.config());
+        if config.hop_frames < least {
             return Err(Error::Setting {
                 name: "hop",
                 value: format!("{} frames", config.hop_frames),
-                reason: format!("must be at least {MIN_HOP_FRAMES}"),
+                reason: format!("must be at least {least}"),
             });
         }
         Session::builtin(&self.drums, &self.pitched, config)
@@ -118,6 +120,6 @@ impl BuiltinModels {
 pub fn builtin_latency_samples(config: &SessionConfig) -> Result<u64> {
     let drums = DrumConfig::of_weights(DRUM_WEIGHTS)?;
     let pitched = PitchConfig::of_weights(PITCH_WEIGHTS)?;
-    let resampler = Resampler::new(config.sample_rate_hz, drums.front_end.sample_rate_hz)?;
+    let resampler = Resampler::new(config.sample_rate_hz, drums.front_end().sample_rate_hz)?;
     Ok(latency_samples(&drums, &pitched, &resampler, config))
 }

@@ -8,6 +8,7 @@ use hitscribe_core::features::mt3_family::SAMPLE_RATE_HZ;
 use hitscribe_core::note::PlacedNote;
 use hitscribe_models::frame::drums::{DrumConfig, DrumNet};
 use hitscribe_models::frame::pitched::{PitchConfig, PitchNet};
+use hitscribe_models::frame::weights_file::NetworkConfig as _;
 use hitscribe_models::generate::SegmentForm;
 use hitscribe_models::generate::allowed::AllowedNotes;
 
@@ -37,7 +38,7 @@ pub(crate) fn latency_samples(
         None => of_drums,
         Some(_) => of_drums.max(PitchedPipeline::latency_samples(pitched, config)),
     } as u64;
-    let model_rate_hz = u64::from(drums.front_end.sample_rate_hz);
+    let model_rate_hz = u64::from(drums.front_end().sample_rate_hz);
     (model_samples * u64::from(config.sample_rate_hz)).div_ceil(model_rate_hz)
         + resampler.lookahead_samples() as u64
         + 1
@@ -92,12 +93,12 @@ impl Session {
         config: &SessionConfig,
     ) -> Result<Self> {
         let (drums, pitched) = (drum_net.config(), pitch_net.config());
-        let resampler = Resampler::new(config.sample_rate_hz, drums.front_end.sample_rate_hz)?;
+        let resampler = Resampler::new(config.sample_rate_hz, drums.front_end().sample_rate_hz)?;
         let new_drums = || DrumPipeline::new(drum_net, config).map(Box::new);
         let new_pitched = |program| PitchedPipeline::new(pitch_net, config, program).map(Box::new);
         // The frames of the pitched model are longer; its grid contains that of the drum model.
         let front_end = match config.parts.pitched_program {
-            None => &drums.front_end,
+            None => drums.front_end(),
             Some(_) => &pitched.front_end,
         };
         let grid_samples = grid_samples(front_end, config.sample_rate_hz);

@@ -61,8 +61,8 @@ impl From<Parts> for AllowedNotes {
 pub struct SessionConfig {
     /// Rate of the samples that will be pushed, 4 to 768 kHz.
     pub sample_rate_hz: u32,
-    /// Frames of the drum model (8 ms each) in one step, at least [`MIN_HOP_FRAMES`]. Fewer frames
-    /// mean less latency and more computing.
+    /// Frames of the drum model (8 ms each) in one step, at least [`MIN_HOP_FRAMES`] (4 with weights
+    /// of format 2, which get a multiple of 4). Fewer frames mean less latency and more computing.
     pub hop_frames: usize,
     /// How sensitive the models are.
     pub sensitivity: Sensitivity,

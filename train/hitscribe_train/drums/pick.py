@@ -17,15 +17,20 @@ class Rule:
 
     classes: tuple = (0.5,) * len(CLASSES)
     groups: tuple = (0.5,) * len(GROUPS)
-    # Strokes that the group's sum must reach for a further hit beside k others within REACH: k + 1 - slack.
+    # Strokes that the group's sum must reach for a further hit beside k stronger ones within REACH: k + 1 - slack.
     slack: float = 0.6
 
 
-def is_peak(values, floor=0.05):
+def logit(p):
+    p = np.clip(p, 1e-6, 1.0 - 1e-6)
+    return np.log(p / (1.0 - p))
+
+
+def is_peak(values):
     """Where a row is the largest within REACH frames; the first of equals. [rows, frames] -> bool"""
     frames = values.shape[-1]
     padded = np.pad(values, ((0, 0), (REACH, REACH)), constant_values=-1.0)
-    result = values > floor
+    result = np.ones(values.shape, bool)
     for d in range(1, REACH + 1):
         result &= values > padded[:, REACH - d : REACH - d + frames]
         result &= values >= padded[:, REACH + d : REACH + d + frames]
@@ -42,27 +47,29 @@ def pick(activations, shift, rule=Rule()):
         index = np.array(members)
         own = activations[index]
         total = own.sum(0)
-        peaks = is_peak(own)
         thresholds = np.array(rule.classes)[index]
-        margin = own / thresholds[:, None]
-        rows, frames = np.nonzero(peaks & (margin >= 1.0))
-        accepted = []  # (frame, row)
-        for order in np.argsort(-margin[rows, frames], kind="stable"):
-            row, frame = int(rows[order]), int(frames[order])
-            near = [f for f, _ in accepted if abs(f - frame) <= REACH]
+        margin = logit(own) - logit(thresholds)[:, None]
+        rows, frames = np.nonzero(is_peak(own) & (margin >= 0.0))
+        accepted = []  # (frame, row, confidence)
+        margins = margin[rows, frames]
+        for row, frame, m in zip(rows, frames, margins):
+            near = np.abs(frames - frame) <= REACH
+            # Of equal ones the earlier, then the first class.
+            earlier = (frames < frame) | ((frames == frame) & (rows < row))
+            stronger = int((near & ((margins > m) | ((margins == m) & earlier))).sum())
             low, high = max(frame - REACH, 0), frame + REACH + 1
-            if near and total[low:high].max() < len(near) + 1 - rule.slack:
-                continue
-            accepted.append((frame, row))
+            if not stronger or total[low:high].max() >= stronger + 1 - rule.slack:
+                accepted.append((int(frame), int(row), float(own[row, frame])))
         # Strokes that no class can claim alone go to the likeliest.
-        taken = np.zeros(own.shape[1], bool)
-        for frame, _ in accepted:
-            taken[max(frame - REACH - 1, 0) : frame + REACH + 2] = True
-        for frame in np.flatnonzero(is_peak(total[None])[0] & (total >= rule.groups[group]) & ~taken):
+        claimed = np.zeros(own.shape[1], bool)
+        for frame in frames:
+            claimed[max(frame - REACH - 1, 0) : frame + REACH + 2] = True
+        for frame in np.flatnonzero(is_peak(total[None])[0] & (total >= rule.groups[group]) & ~claimed):
             low, high = max(frame - 1, 0), frame + 2
-            accepted.append((int(frame), int((own[:, low:high].sum(1) / thresholds).argmax())))
-        for frame, row in accepted:
+            row = int((own[:, low:high].sum(1) / thresholds).argmax())
+            accepted.append((int(frame), row, min(float(total[frame]), 1.0)))
+        for frame, row, confidence in accepted:
             c = int(index[row])
             moved = min(max(float(shift[c, frame]), -MOST_SHIFT), MOST_SHIFT)
-            hits.append((max((frame + moved) * FRAME_SECONDS, 0.0), c, float(own[row, frame]), frame))
+            hits.append((max((frame + moved) * FRAME_SECONDS, 0.0), c, confidence, frame))
     return np.array(sorted(hits), np.float64).reshape(-1, 4)

@@ -45,6 +45,39 @@ impl Edges {
         Self { sources, frames }
     }
 
+    /// Passages whose end does not matter, at a rate of one row for `frames_per_row` frames.
+    pub(in crate::frame) fn of_starts<S>(
+        steps: &[Step<'_, S>],
+        rows: usize,
+        frames_per_row: usize,
+    ) -> Self {
+        let first = |step: &Step<'_, S>| (step.first_frame / frames_per_row as u64) as i64;
+        Self {
+            sources: steps.iter().map(|step| (first(step), i64::MAX)).collect(),
+            frames: rows,
+        }
+    }
+
+    /// The same where each row stands for `stride` of these. Starts are whole rows.
+    pub(in crate::frame) fn strided(&self, stride: usize) -> Self {
+        let first = |first: i64| first.div_euclid(stride as i64);
+        let sources = self.sources.iter().map(|&(start, end)| (first(start), end));
+        Self {
+            sources: sources.collect(),
+            frames: self.frames / stride,
+        }
+    }
+
+    /// One of the rows.
+    pub(in crate::frame) fn row(&self, row: usize) -> Self {
+        let first = |first: i64| first + row as i64;
+        let sources = self.sources.iter().map(|&(start, end)| (first(start), end));
+        Self {
+            sources: sources.collect(),
+            frames: 1,
+        }
+    }
+
     pub(in crate::frame) fn delay(&mut self, frames: usize) {
         for (first, _) in &mut self.sources {
             *first -= frames as i64;
@@ -61,7 +94,7 @@ impl Edges {
         if self
             .sources
             .iter()
-            .all(|&(first, end)| first >= 0 && first + frames <= end)
+            .all(|&(first, end)| first >= 0 && first.saturating_add(frames) <= end)
         {
             return x;
         }

@@ -2,10 +2,11 @@
 //!
 //! Each layer keeps the frames of its input that later frames still need. So neither the cost of a
 //! frame nor its outputs depend on how many frames run at once. A layer that looks `f` frames ahead
-//! delays its outputs by `f` frames; the delays add up to [`FrameNet::future_frames`].
+//! delays its outputs by `f` frames; the delays add up to [`FrameNet::delay_frames`].
 //!
 //! As in training, frames before the first and after the last are zeros *at the input of each
-//! layer*, not silence at the input of the network.
+//! layer*, not silence at the input of the network. (The drum network of format 2 has silence after
+//! the last, which the front end adds.)
 
 pub mod drums;
 pub mod pitched;

@@ -71,8 +71,9 @@ pub struct FrameNet {
     device: Device,
     front_end: Arc<LogBands>,
     frame_len: usize,
-    past_frames: usize,
-    future_frames: usize,
+    lead_in_frames: usize,
+    delay_frames: usize,
+    step_frames: usize,
 }
 
 /// What a [`FrameNet`] keeps of one source between two steps.
@@ -85,8 +86,8 @@ pub struct FrameState {
 pub struct FrameStep<'a> {
     /// The source's state, from [`FrameNet::new_state`] of the same network.
     pub state: &'a mut FrameState,
-    /// Features of the next frames: `[frames, bands, FFT sizes]`, flat. Every step of a batch has
-    /// the same number of frames.
+    /// Features of the next frames, each of the front end's `frame_len` values: a multiple of
+    /// [`FrameNet::step_frames`]. Every step of a batch has the same number of frames.
     pub features: &'a [f32],
     /// Number of frames of the whole passage, once it is known.
     pub total_frames: Option<u64>,
@@ -105,8 +106,9 @@ impl FrameNet {
             device,
             frame_len: front_end.frame_len(),
             front_end: Arc::new(LogBands::new(front_end.clone())),
-            past_frames: config.past_frames(),
-            future_frames: config.future_frames(),
+            lead_in_frames: config.lead_in_frames(),
+            delay_frames: config.delay_frames(),
+            step_frames: config.step_frames(),
         };
         if device != Device::Cpu {
             net.run(&mut [FrameStep {
@@ -128,14 +130,20 @@ impl FrameNet {
         &self.front_end
     }
 
-    /// Frames before frame `t` whose features the outputs of frame `t` depend on.
-    pub fn past_frames(&self) -> usize {
-        self.past_frames
+    /// Silent frames that come before the first, so that a recording begins as after a pause; 0 for
+    /// networks that have learnt how recordings begin.
+    pub fn lead_in_frames(&self) -> usize {
+        self.lead_in_frames
     }
 
-    /// Frames after frame `t` whose features the outputs of frame `t` depend on.
-    pub fn future_frames(&self) -> usize {
-        self.future_frames
+    /// Frames by which outputs are later than their features.
+    pub fn delay_frames(&self) -> usize {
+        self.delay_frames
+    }
+
+    /// Frames come in multiples of this.
+    pub fn step_frames(&self) -> usize {
+        self.step_frames
     }
 
     /// The state of a source before its first frame.
@@ -150,7 +158,7 @@ impl FrameNet {
     }
 
     /// Runs the next frames of several sources. For each source it returns the outputs of as many
-    /// frames, [`FrameNet::future_frames`] earlier than its features, `[frames, outputs]` flat.
+    /// frames, [`FrameNet::delay_frames`] earlier than its features, `[frames, outputs]` flat.
     /// Outputs of frames before the first are included and mean nothing.
     ///
     /// On the CPU the outputs of a source do not depend on the other sources of the batch.
@@ -161,10 +169,10 @@ impl FrameNet {
     pub fn run(&self, steps: &mut [FrameStep<'_>]) -> Result<Vec<Vec<f32>>> {
         let values = steps.first().map_or(0, |step| step.features.len());
         let is_even = steps.iter().all(|step| step.features.len() == values);
-        if !is_even || !values.is_multiple_of(self.frame_len) {
+        if !is_even || !values.is_multiple_of(self.frame_len * self.step_frames) {
             return Err(broken(format!(
-                "{values} feature values are not whole frames of {}",
-                self.frame_len
+                "{values} feature values are not whole frames of {} in multiples of {}",
+                self.frame_len, self.step_frames
             )));
         }
         if values == 0 {

@@ -8,15 +8,20 @@ use serde::de::DeserializeOwned;
 const NAME: &str = "built-in";
 
 /// The configuration of a frame network, the JSON in its weights file.
-pub trait NetworkConfig: DeserializeOwned {
+pub trait NetworkConfig {
     /// The front end that computes the features.
     fn front_end(&self) -> &LogBandsConfig;
 
-    /// Frames before frame `t` whose features the outputs of frame `t` depend on.
-    fn past_frames(&self) -> usize;
+    /// See [`FrameNet::lead_in_frames`](crate::frame::FrameNet::lead_in_frames).
+    fn lead_in_frames(&self) -> usize;
 
-    /// Frames after frame `t` whose features the outputs of frame `t` depend on.
-    fn future_frames(&self) -> usize;
+    /// See [`FrameNet::delay_frames`](crate::frame::FrameNet::delay_frames).
+    fn delay_frames(&self) -> usize;
+
+    /// See [`FrameNet::step_frames`](crate::frame::FrameNet::step_frames).
+    fn step_frames(&self) -> usize {
+        1
+    }
 
     /// Checks format and ranges.
     ///
@@ -44,7 +49,10 @@ impl<'a, C: NetworkConfig> WeightsFile<'a, C> {
     ///
     /// # Errors
     /// [`Error::Model`] if it is damaged or that of another kind of network.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self> {
+    pub fn parse(bytes: &'a [u8]) -> Result<Self>
+    where
+        C: DeserializeOwned,
+    {
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| broken(e.to_string()))?;
         let tensors = SafeTensors::deserialize(bytes).map_err(|e| broken(e.to_string()))?;
         let text = header

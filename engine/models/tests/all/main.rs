@@ -3,5 +3,6 @@
 
 mod parity;
 mod parity_drums;
+mod parity_joint;
 mod parity_pitched;
 mod self_made;

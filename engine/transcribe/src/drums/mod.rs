@@ -3,6 +3,7 @@
 pub mod band_levels;
 pub mod candidate;
 pub mod hihat_openness;
+pub mod joint_picking;
 pub mod loudness_gate;
 pub mod onset_refinement;
 pub mod peak_picking;

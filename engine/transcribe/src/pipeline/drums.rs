@@ -2,7 +2,6 @@
 //! openness.
 
 use hitscribe_core::error::Result;
-use hitscribe_core::features::log_bands::LogBandsConfig;
 use hitscribe_core::note::{DRUM_NOTE_SECONDS, PlacedNote};
 use hitscribe_models::frame::drums::{DrumConfig, DrumNet};
 use hitscribe_models::frame::weights_file::NetworkConfig;
@@ -11,25 +10,92 @@ use crate::drums::band_levels::{BandLevels, STEPS_PER_SECOND};
 use crate::drums::candidate::{Candidate, Sensitivity};
 use crate::drums::hihat_openness;
 use crate::drums::hihat_openness::openness;
+use crate::drums::joint_picking::JointPicker;
 use crate::drums::loudness_gate::LoudnessGate;
 use crate::drums::onset_refinement;
 use crate::drums::onset_refinement::{MAX_MOVE_SECONDS, refined_onset};
 use crate::drums::peak_picking::{MAX_SHIFT_FRAMES, PeakPicker, PickRules};
 use crate::drums::velocity::{StrengthMeter, VelocityScale, band_db};
-use crate::pipeline::frames::{FramePipeline, FrameStream};
-use crate::session_config::SessionConfig;
+use crate::pipeline::frames::{FramePipeline, FrameStream, whole_hop_frames};
+use crate::session_config::{MIN_HOP_FRAMES, SessionConfig};
 
 /// Largest distance between an onset and the frame it was picked from, in frames of the model.
-fn reach_frames(front_end: &LogBandsConfig) -> f64 {
+fn reach_frames(model: &DrumConfig) -> f64 {
+    let shift_frames = match model {
+        DrumConfig::Independent(_) => MAX_SHIFT_FRAMES,
+        DrumConfig::Joint(joint) => f64::from(joint.picking.most_shift_frames),
+    };
+    let front_end = model.front_end();
     let frames_per_second = f64::from(front_end.sample_rate_hz) / front_end.hop_samples as f64;
-    MAX_SHIFT_FRAMES + MAX_MOVE_SECONDS * frames_per_second
+    shift_frames + MAX_MOVE_SECONDS * frames_per_second
+}
+
+/// From the outputs of a network to candidates, and what else decides about these.
+enum Picking {
+    Independent(PeakPicker, LoudnessGate),
+    Joint(JointPicker),
+}
+
+impl Picking {
+    fn new(model: &DrumConfig) -> Self {
+        match model {
+            DrumConfig::Independent(model) => Self::Independent(
+                PeakPicker::new(&model.thresholds, PickRules::default()),
+                LoudnessGate::default(),
+            ),
+            DrumConfig::Joint(model) => Self::Joint(JointPicker::new(model)),
+        }
+    }
+
+    /// Frames after a frame that must be known before its hits are decided.
+    fn lookahead_frames(model: &DrumConfig) -> usize {
+        match model {
+            DrumConfig::Independent(_) => PickRules::default().lookahead_frames(),
+            DrumConfig::Joint(model) => JointPicker::lookahead_frames(&model.picking),
+        }
+    }
+
+    fn set_sensitivity(&mut self, sensitivity: Sensitivity) {
+        match self {
+            Self::Independent(picker, _) => picker.set_sensitivity(sensitivity),
+            Self::Joint(picker) => picker.set_sensitivity(sensitivity),
+        }
+    }
+
+    fn next_frame(&self) -> u64 {
+        match self {
+            Self::Independent(picker, _) => picker.next_frame(),
+            Self::Joint(picker) => picker.next_frame(),
+        }
+    }
+
+    fn push(&mut self, outputs: &[f32], hits: &mut Vec<Candidate>) {
+        match self {
+            Self::Independent(picker, _) => picker.push(outputs, hits),
+            Self::Joint(picker) => picker.push(outputs, hits),
+        }
+    }
+
+    fn finish(&mut self, hits: &mut Vec<Candidate>) {
+        match self {
+            Self::Independent(picker, _) => picker.finish(hits),
+            Self::Joint(picker) => picker.finish(hits),
+        }
+    }
+
+    /// Whether a candidate with this level in its band is a hit. To be asked in order.
+    fn is_hit(&mut self, candidate: &Candidate, level_db: f64) -> bool {
+        match self {
+            Self::Independent(_, gate) => gate.is_hit(candidate, level_db),
+            Self::Joint(_) => true,
+        }
+    }
 }
 
 pub(crate) struct DrumPipeline {
     stream: FrameStream,
-    picker: PeakPicker,
+    picking: Picking,
     levels: BandLevels,
-    gate: LoudnessGate,
     meter: StrengthMeter,
     velocities: VelocityScale,
     reach_frames: f64,
@@ -42,12 +108,11 @@ impl DrumPipeline {
         let model = network.config();
         Ok(Self {
             stream: FrameStream::new(network.frames(), config.hop_frames)?,
-            picker: PeakPicker::new(&model.thresholds, PickRules::default()),
-            levels: BandLevels::new(model.front_end.sample_rate_hz),
-            gate: LoudnessGate::default(),
+            picking: Picking::new(model),
+            levels: BandLevels::new(model.front_end().sample_rate_hz),
             meter: StrengthMeter::default(),
             velocities: VelocityScale::default(),
-            reach_frames: reach_frames(&model.front_end),
+            reach_frames: reach_frames(model),
             sample_rate_hz: f64::from(config.sample_rate_hz),
             notes: Vec::new(),
         })
@@ -56,15 +121,23 @@ impl DrumPipeline {
     /// Latency in samples of the model's rate: onset shift, peak look-ahead, model look-ahead, hop
     /// and front-end look-ahead.
     pub(crate) fn latency_samples(model: &DrumConfig, hop_frames: usize) -> usize {
-        let frames = reach_frames(&model.front_end).ceil() as usize
-            + PickRules::default().lookahead_frames()
-            + model.future_frames()
-            + hop_frames;
-        frames * model.front_end.hop_samples + model.front_end.lookahead_samples()
+        let frames = reach_frames(model).ceil() as usize
+            + Picking::lookahead_frames(model)
+            + model.delay_frames()
+            + whole_hop_frames(hop_frames, model.step_frames());
+        frames * model.front_end().hop_samples + model.front_end().lookahead_samples()
+    }
+
+    /// The shortest step that is worth its cost.
+    pub(crate) fn least_hop_frames(model: &DrumConfig) -> usize {
+        match model {
+            DrumConfig::Independent(_) => MIN_HOP_FRAMES,
+            DrumConfig::Joint(_) => model.step_frames(),
+        }
     }
 
     pub(crate) fn set_sensitivity(&mut self, sensitivity: Sensitivity) {
-        self.picker.set_sensitivity(sensitivity);
+        self.picking.set_sensitivity(sensitivity);
     }
 
     /// Takes the next samples, at the rate of the model.
@@ -75,7 +148,7 @@ impl DrumPipeline {
 
     /// Every note with an onset before this time has been given out.
     pub(crate) fn settled_seconds(&self) -> f64 {
-        let frames = self.picker.next_frame() as f64 - self.reach_frames;
+        let frames = self.picking.next_frame() as f64 - self.reach_frames;
         frames.max(0.0) * self.stream.frame_seconds()
     }
 
@@ -88,7 +161,7 @@ impl DrumPipeline {
         let estimate_seconds = candidate.position_frames * self.stream.frame_seconds();
         let onset_seconds = refined_onset(&self.levels, candidate.class, estimate_seconds);
         let level_db = band_db(&self.levels, candidate.class, onset_seconds);
-        if !self.gate.is_hit(candidate, level_db) {
+        if !self.picking.is_hit(candidate, level_db) {
             return;
         }
         let strength_db = self
@@ -120,15 +193,15 @@ impl FramePipeline for DrumPipeline {
     fn receive(&mut self, outputs: &[f32]) {
         let mut candidates = Vec::new();
         for frame in self.stream.receive(outputs) {
-            self.picker.push(frame, &mut candidates);
+            self.picking.push(frame, &mut candidates);
         }
         if self.stream.is_complete() {
-            self.picker.finish(&mut candidates);
+            self.picking.finish(&mut candidates);
         }
         for candidate in &candidates {
             self.place(candidate);
         }
-        let settled_frames = self.picker.next_frame() as f64 - self.reach_frames;
+        let settled_frames = self.picking.next_frame() as f64 - self.reach_frames;
         let settled_step =
             settled_frames * self.stream.frame_seconds() * f64::from(STEPS_PER_SECOND);
         let needed_steps = onset_refinement::PAST_STEPS

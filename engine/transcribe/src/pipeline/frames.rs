@@ -36,6 +36,11 @@ pub(crate) fn run_ready(
     Ok(())
 }
 
+/// Frames in a step of about `hop_frames` frames of a network that takes multiples of `step_frames`.
+pub(crate) fn whole_hop_frames(hop_frames: usize, step_frames: usize) -> usize {
+    hop_frames.next_multiple_of(step_frames)
+}
+
 /// From the samples of a source to the network's outputs for each frame.
 pub(crate) struct FrameStream {
     feature_stream: FeatureStream,
@@ -44,7 +49,7 @@ pub(crate) struct FrameStream {
     features: Vec<f32>,
     frame_len: usize,
     hop_frames: usize,
-    future_frames: usize,
+    delay_frames: usize,
     /// Frames of silence before the first, so that a recording begins as after a pause: whole steps
     /// that fill the network's memory, so that the hop size does not matter.
     silent_frames: u64,
@@ -58,15 +63,17 @@ pub(crate) struct FrameStream {
 impl FrameStream {
     pub(crate) fn new(network: &FrameNet, hop_frames: usize) -> Result<Self> {
         let front_end = network.front_end().config();
-        let silent_frames = network.past_frames().next_multiple_of(hop_frames);
+        let hop_frames = whole_hop_frames(hop_frames, network.step_frames());
+        let silent_frames = network.lead_in_frames().next_multiple_of(hop_frames);
+        let silent_value = front_end.silent_value().unwrap_or_default();
         Ok(Self {
             feature_stream: FeatureStream::new(Arc::clone(network.front_end())),
             state: network.new_state()?,
-            features: vec![front_end.silent_value(); silent_frames * front_end.frame_len()],
+            features: vec![silent_value; silent_frames * front_end.frame_len()],
             silent_frames: silent_frames as u64,
             frame_len: front_end.frame_len(),
             hop_frames,
-            future_frames: network.future_frames(),
+            delay_frames: network.delay_frames(),
             frames_run: 0,
             total_frames: None,
             frame_seconds: front_end.hop_samples as f64 / f64::from(front_end.sample_rate_hz),
@@ -95,7 +102,7 @@ impl FrameStream {
 
     /// Whether the passage has ended and all of its frames are processed.
     pub(crate) fn is_complete(&self) -> bool {
-        let behind = self.silent_frames + self.future_frames as u64;
+        let behind = self.silent_frames + self.delay_frames as u64;
         self.total_frames
             .is_some_and(|total| total == 0 || self.frames_run >= total + behind)
     }
@@ -122,8 +129,7 @@ impl FrameStream {
     pub(crate) fn receive<'a>(&mut self, outputs: &'a [f32]) -> Vec<&'a [f32]> {
         let hop = self.hop_frames;
         self.features.drain(..hop * self.frame_len);
-        let first =
-            self.frames_run as i64 - (self.silent_frames as i64 + self.future_frames as i64);
+        let first = self.frames_run as i64 - (self.silent_frames as i64 + self.delay_frames as i64);
         self.frames_run += hop as u64;
         let end = self.total_frames.map_or(i64::MAX, |n| n as i64);
         let frames = outputs.chunks((outputs.len() / hop).max(1));

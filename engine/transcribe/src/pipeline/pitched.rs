@@ -45,7 +45,7 @@ impl PitchedPipeline {
         let frames = MAX_KEY_SHIFT_FRAMES.ceil() as usize
             + rules.longest_frames as usize
             + rules.reach_frames
-            + model.future_frames()
+            + model.delay_frames()
             + own_hop_frames(config.hop_frames);
         frames * model.front_end.hop_samples + model.front_end.lookahead_samples()
     }

@@ -191,7 +191,7 @@ fn notes_do_not_depend_on_where_a_passage_begins() {
 #[test]
 fn frames_meet_whole_samples_on_the_grid() {
     let models = models();
-    let front_end = LogBandsConfig::clone(&models.drum_config().front_end);
+    let front_end = LogBandsConfig::clone(models.drum_config().front_end());
     for (rate_hz, samples) in [(32_000, 256), (44_100, 1_764), (48_000, 384), (96_000, 768)] {
         assert_eq!(grid_samples(&front_end, rate_hz), samples);
     }

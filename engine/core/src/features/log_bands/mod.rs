@@ -5,9 +5,11 @@
 //! Each frame depends only on its own samples, so features do not depend on the block sizes.
 
 mod config;
+mod loudest;
+mod mean;
 mod spectrum;
 mod stream;
 
-pub use config::{BandScale, LogBandsConfig};
+pub use config::{BandScale, Follower, LogBandsConfig, LoudestReference, MeanReference, Reference};
 pub use spectrum::LogBands;
 pub use stream::FeatureStream;

@@ -1,26 +1,31 @@
-//! The drum network: a probability and a time shift of an onset for each drum class in each frame.
+//! The drum networks: audio features in, evidence for strokes of each drum class out.
 //!
-//! Its PyTorch definition is in `train/hitscribe_train`, which writes the weights file. Sizes, taps
-//! and classes come from that file's metadata and are checked against its tensors.
+//! Their PyTorch definitions are in `train/hitscribe_train`, which writes the weights files. Sizes,
+//! taps and classes come from that file's metadata and are checked against its tensors. There are
+//! two, told apart by the file's format: the built-in one, and the next one, which is to replace it
+//! once it is better.
 
+mod band_convolution;
+mod block;
 mod config;
-mod network;
+mod independent;
+mod joint;
 
 use burn_tensor::backend::Backend;
 use hitscribe_core::error::Result;
 
 use crate::device::{BackendTask, Device};
 use crate::frame::network::{AnyLayers, FrameNet};
-use network::Network;
 
-pub use config::{BlockConfig, DrumConfig, DrumWeights, StemLayer, VALUES_PER_CLASS};
+pub use block::BlockConfig;
+pub use config::{DrumConfig, DrumWeights};
+pub use independent::config::{IndependentConfig, StemLayer, VALUES_PER_CLASS};
+pub use joint::config::{JointConfig, OutputCounts, Picking, StepLayer};
 
 /// The built-in weights, a SafeTensors file.
 pub static DRUM_WEIGHTS: &[u8] = include_bytes!("../../../weights/builtin.safetensors");
 
-/// The drum network on one device, for any number of sources. `Send` and `Sync`.
-///
-/// Outputs of a frame: [`VALUES_PER_CLASS`] groups of one value per class.
+/// A drum network on one device, for any number of sources. `Send` and `Sync`.
 pub struct DrumNet {
     config: DrumConfig,
     frames: FrameNet,
@@ -58,6 +63,13 @@ impl BackendTask for Load<'_> {
     type Output = Result<Box<dyn AnyLayers>>;
 
     fn run<B: Backend>(self, device: &burn_tensor::Device<B>) -> Self::Output {
-        Ok(Box::new(Network::<B>::load(self.0, device)?))
+        Ok(match &self.0.config {
+            DrumConfig::Independent(config) => Box::new(independent::network::Network::<B>::load(
+                config, self.0, device,
+            )?),
+            DrumConfig::Joint(config) => {
+                Box::new(joint::network::Network::<B>::load(config, self.0, device)?)
+            }
+        })
     }
 }

@@ -86,12 +86,12 @@ impl NetworkConfig for PitchConfig {
         &self.front_end
     }
 
-    fn past_frames(&self) -> usize {
+    fn lead_in_frames(&self) -> usize {
         let blocks = self.blocks.iter().map(KeyBlockConfig::past_frames);
         TAPS / 2 + blocks.sum::<usize>()
     }
 
-    fn future_frames(&self) -> usize {
+    fn delay_frames(&self) -> usize {
         let future = |b: &KeyBlockConfig| b.context_frames() - b.past_frames();
         TAPS / 2 + self.blocks.iter().map(future).sum::<usize>()
     }

@@ -1,0 +1,7 @@
+//! The second format: the strokes of a group of classes are counted, and its classes share them.
+//!
+//! `train/NETWORK.md` specifies it.
+
+pub(super) mod config;
+mod gru;
+pub(super) mod network;

@@ -1,0 +1,46 @@
+//! Hits of the drum network that decides jointly, against those that the training code picks from
+//! the same outputs (`train/hitscribe_train/drums/parity.py`).
+
+use hitscribe::DrumClass;
+use hitscribe::drums::joint_picking::JointPicker;
+use hitscribe_models::frame::drums::{DrumConfig, DrumWeights};
+
+const PACK: &[u8] = include_bytes!("../../../models/tests/data/joint_parity.safetensors");
+const FRAME_SECONDS: f64 = 0.008;
+
+#[test]
+fn hits_equal_those_of_the_training_code() {
+    let weights = DrumWeights::parse(PACK).unwrap();
+    let DrumConfig::Joint(model) = &weights.config else {
+        panic!("it is the pack of another network");
+    };
+    let tensor = |name: &str| weights.tensor(name, &weights.shape(name).unwrap()).unwrap();
+    let mut picker = JointPicker::new(model);
+    let mut candidates = Vec::new();
+    for outputs in tensor("check.outputs").chunks(model.outputs.total()) {
+        picker.push(outputs, &mut candidates);
+    }
+    picker.finish(&mut candidates);
+    let mut found: Vec<_> = candidates
+        .iter()
+        .map(|c| {
+            (
+                c.position_frames * FRAME_SECONDS,
+                c.class.index(),
+                c.confidence,
+            )
+        })
+        .collect();
+    found.sort_by(|a, b| a.0.total_cmp(&b.0));
+    // Seconds, class, activation, frame. What has no drum class is not written.
+    let expected = tensor("check.hits");
+    let written = |hit: &&[f32]| (hit[1] as usize) < DrumClass::ALL.len();
+    let expected: Vec<_> = expected.chunks(4).filter(written).collect();
+    assert!(expected.len() > 5);
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        assert_eq!(found.1, expected[1] as usize);
+        assert!((found.0 - f64::from(expected[0])).abs() < 1e-5);
+        assert!((found.2 - expected[2]).abs() < 1e-4);
+    }
+}
