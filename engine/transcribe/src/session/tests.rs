@@ -132,6 +132,51 @@ fn every_note_is_given_out_after_the_latency() {
     }
 }
 
+/// With a network of format 2: hits are the same, whatever the hop, and there in time.
+#[test]
+fn joint_decisions_are_the_same_at_any_hop() {
+    const PACK: &[u8] = include_bytes!("../../../models/tests/data/joint_parity.safetensors");
+    let models = BuiltinModels::with_weights(PACK, DeviceChoice::Cpu).unwrap();
+    let audio = clicks(44_100, 5.3);
+    let config = |hop_frames| SessionConfig {
+        hop_frames,
+        sensitivity: 0.6.into(),
+        ..SessionConfig::new(44_100)
+    };
+    let whole = transcribe(&models, &config(HOP_FRAMES), &audio, &[audio.len()]);
+    assert!(whole.len() > 10, "{}", whole.len());
+    for hop_frames in [4, 32, 50] {
+        let live = transcribe(&models, &config(hop_frames), &audio, &[333, 64]);
+        let names = |notes: &[PlacedNote]| -> Vec<_> {
+            notes.iter().map(|n| (n.onset_samples, n.pitch)).collect()
+        };
+        assert_eq!(names(&live), names(&whole), "{hop_frames}");
+    }
+    assert!(models.session(&config(3)).is_err());
+
+    let mut session = models.session(&config(4)).unwrap();
+    // 19 frames until a frame is decided, 2 for its onset, 4 for the hop, 32 ms for its features,
+    // 30 ms for the resampler.
+    assert!(
+        session.latency_samples() < 11_025,
+        "{}",
+        session.latency_samples()
+    );
+    let mut notes = Vec::new();
+    for block in audio.chunks(97) {
+        session.push(block);
+        drain(&models, &mut session, &mut notes);
+        let due = session
+            .pushed_samples()
+            .saturating_sub(session.latency_samples() + 1);
+        for note in whole.iter().filter(|n| n.onset_samples < due) {
+            let is_it =
+                |n: &PlacedNote| (n.onset_samples, n.pitch) == (note.onset_samples, note.pitch);
+            assert!(notes.iter().any(is_it), "{note:?} is late");
+        }
+    }
+}
+
 #[test]
 fn empty_short_and_invalid_audio_is_no_error() {
     let models = models();
