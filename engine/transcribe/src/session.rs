@@ -63,8 +63,8 @@ fn edge_samples(drums: &DrumConfig, pitched: &PitchConfig, config: &SessionConfi
         (samples * u64::from(config.sample_rate_hz)).div_ceil(u64::from(front_end.sample_rate_hz))
     };
     match config.parts.pitched_program {
-        None => longest(&drums.front_end),
-        Some(_) => longest(&drums.front_end).max(longest(&pitched.front_end)),
+        None => longest(drums.front_end()),
+        Some(_) => longest(drums.front_end()).max(longest(&pitched.front_end)),
     }
 }
 
