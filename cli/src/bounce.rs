@@ -77,6 +77,7 @@ pub fn run(args: &Args) -> Result<()> {
     let notes = paired(&events, &messages, latency_frames as u64, rate);
     let midi = MidiSettings {
         tempo_bpm: args.tempo,
+        tempo_map: None,
         length_seconds: Some(channels[0].len() as f64 / rate),
         ..MidiSettings::default()
     };

@@ -14,6 +14,7 @@ mod models;
 mod output;
 mod recording;
 mod targets;
+mod tempo;
 mod transcribe;
 mod values;
 

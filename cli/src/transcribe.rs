@@ -6,11 +6,10 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use hitscribe::audio::demo_kit;
 use hitscribe::leakage;
 use hitscribe::leakage::{Settings, Strategy};
-use hitscribe::midi::MidiSettings;
 use hitscribe::{DeviceChoice, DrumClass, Error, Note, Transcriber, Warning};
 use hitscribe_core::atomic_file::write_atomically;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -20,6 +19,7 @@ use crate::inputs::{Input, expand};
 use crate::model::{ModelArgs, load, options, warning_text};
 use crate::output::outln;
 use crate::targets::{self, Target, targets};
+use crate::tempo::{JsonTempo, TempoArgs};
 use crate::{help, output, values};
 
 /// Input that renders the built-in groove, unless a file has this name.
@@ -69,24 +69,8 @@ pub struct Args {
     #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::fraction,
         help_heading = help::NOTES)]
     minimum_confidence: f32,
-    /// Quarter notes per minute
-    #[arg(long, default_value_t = 120.0, value_name = "BPM", value_parser = values::tempo,
-        help_heading = help::MIDI)]
-    tempo: f64,
-    /// Beats in a bar and their note value
-    #[arg(long, default_value = "4/4", value_name = "N/M", value_parser = parse_meter,
-        help_heading = help::MIDI)]
-    time_signature: (u8, u8),
-}
-
-fn parse_meter(text: &str) -> Result<(u8, u8)> {
-    let (beats, unit) = text.split_once('/').context("must be like 4/4 or 6/8")?;
-    let (beats, unit): (u8, u8) = (beats.parse()?, unit.parse()?);
-    if beats > 0 && unit.is_power_of_two() {
-        Ok((beats, unit))
-    } else {
-        bail!("must be beats over a power of two, like 4/4 or 6/8")
-    }
+    #[command(flatten)]
+    tempo: TempoArgs,
 }
 
 /// Runs the command. An input that fails does not stop the others. Returns the exit code.
@@ -208,7 +192,7 @@ fn transcribe(
     if let Some(bar) = progress {
         bar.finish_and_clear();
     }
-    let transcription = outcome.map_err(|error| named(error, &readable, input))?;
+    let mut transcription = outcome.map_err(|error| named(error, &readable, input))?;
     let is_incomplete = |warning: &Warning| matches!(warning, Warning::IncompleteAudio(_));
     let is_complete = !transcription.warnings.iter().any(is_incomplete);
     for warning in &transcription.warnings {
@@ -224,7 +208,10 @@ fn transcribe(
             input.display()
         ));
     }
+    let found = args.tempo.find(&transcription)?;
+    transcription.notes = args.tempo.quantized(&transcription.notes, &found)?;
     let content = if args.json {
+        let (tempo, beats, downbeats) = found.json();
         let document = Document {
             file: input.display().to_string(),
             model: transcription.model.clone(),
@@ -234,17 +221,18 @@ fn transcribe(
             complete: is_complete,
             warnings: transcription.warnings.iter().map(warning_text).collect(),
             leakage,
+            tempo,
+            beats,
+            downbeats,
             notes: transcription.notes.iter().map(JsonNote::from).collect(),
         };
         let mut line = serde_json::to_vec(&document)?;
         line.push(b'\n');
         line
     } else {
-        let settings = MidiSettings {
-            tempo_bpm: args.tempo,
-            meter: args.time_signature,
-            length_seconds: Some(transcription.duration_seconds),
-        };
+        let settings = args
+            .tempo
+            .midi_settings(&found, transcription.duration_seconds)?;
         transcription.midi(&settings)?
     };
     match target {
@@ -255,7 +243,10 @@ fn transcribe(
             let (count, seconds) = (transcription.notes.len(), transcription.duration_seconds);
             report_written(
                 &path.display(),
-                &format!("{count} notes in {seconds:.1} s of audio"),
+                &format!(
+                    "{count} notes in {seconds:.1} s of audio, {}",
+                    found.summary()
+                ),
             )?;
         }
     }
@@ -333,6 +324,11 @@ struct Document {
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     leakage: Option<Leakage>,
+    /// None without a clear pulse, and if the tempo was given.
+    tempo: Option<JsonTempo>,
+    /// In seconds.
+    beats: Vec<f64>,
+    downbeats: Vec<f64>,
     notes: Vec<JsonNote>,
 }
 

@@ -15,4 +15,5 @@ mod files;
 mod leakage;
 mod models;
 mod mt3_family;
+mod tempo;
 mod transcribe;

@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+mod beats;
 mod drums;
 mod instruments;
 mod matching;
@@ -19,6 +20,7 @@ mod scores;
 mod set;
 mod statistics;
 
+pub use beats::{BeatScores, beat_scores};
 pub use drums::{
     DrumScores, DrumTrack, Grouping, GroupingScores, Hit, Timing, hits_by_class, score_drums,
 };

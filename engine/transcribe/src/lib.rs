@@ -57,6 +57,7 @@
 #![forbid(unsafe_code)]
 
 mod audio_input;
+pub mod beats;
 pub mod builtin;
 pub mod content;
 pub mod drums;
@@ -80,6 +81,7 @@ pub use hitscribe_core::{DrumClass, Error, Note, audio, midi, model_store};
 pub use hitscribe_models::device::{Device, DeviceChoice};
 pub use hitscribe_models::generate::allowed::AllowedNotes;
 
+pub use beats::{BeatGrid, TempoMapKind};
 pub use builtin::{BuiltinModels, builtin_latency_samples};
 pub use drums::candidate::Sensitivity;
 pub use imported::{ImportedModel, ModelChoice, ModelUnavailable, imported_latency_samples};

@@ -5,8 +5,10 @@ mod events;
 mod program_names;
 mod read;
 pub mod reference_writers;
+mod tempo_map;
 mod write;
 
 pub use channel::DRUM_CHANNEL;
 pub use read::{parse_notes, read_notes};
+pub use tempo_map::TempoMap;
 pub use write::{MidiSettings, TEMPO_RANGE_BPM, TICKS_PER_QUARTER, midi_file, write_midi_file};

@@ -12,6 +12,7 @@ use crate::atomic_file::write_atomically;
 use crate::error::{Error, Result};
 use crate::midi::channel::{DRUM_CHANNEL, MELODIC_CHANNELS, melodic_channel};
 use crate::midi::program_names::program_name;
+use crate::midi::tempo_map::TempoMap;
 use crate::note::Note;
 
 /// Ticks per quarter note of the files that [`midi_file`] writes.
@@ -26,10 +27,12 @@ const LAST_TICK: u32 = (1 << 28) - 1;
 /// Tempo and meter of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MidiSettings {
-    /// Quarter notes per minute, within [`TEMPO_RANGE_BPM`]. The whole file has one tempo.
+    /// Quarter notes per minute, within [`TEMPO_RANGE_BPM`], of a file with one tempo.
     pub tempo_bpm: f64,
     /// Beats per bar, at least 1, and the note value of a beat, a power of two.
     pub meter: (u8, u8),
+    /// Tempos and meters that replace `tempo_bpm` and `meter`.
+    pub tempo_map: Option<TempoMap>,
     /// Length in seconds: the tracks end here, or with a note that ends later. None: with their
     /// last notes.
     pub length_seconds: Option<f64>,
@@ -40,6 +43,7 @@ impl Default for MidiSettings {
         Self {
             tempo_bpm: 120.0,
             meter: (4, 4),
+            tempo_map: None,
             length_seconds: None,
         }
     }
@@ -56,7 +60,14 @@ impl Default for MidiSettings {
 /// # Errors
 /// [`Error::Setting`] if a file cannot hold the tempo, the meter, or the time of a note.
 pub fn midi_file(notes: &[Note], settings: &MidiSettings) -> Result<Vec<u8>> {
-    let mut tracks = vec![conductor(settings)?];
+    let timeline = Timeline {
+        map: match &settings.tempo_map {
+            Some(map) => map.clone(),
+            None => TempoMap::constant(settings.tempo_bpm, settings.meter)?,
+        },
+        length_seconds: settings.length_seconds,
+    };
+    let mut tracks = vec![timeline.conductor()?];
     // `false` sorts first: drums, then the programs.
     let mut by_program: BTreeMap<(bool, u8), Vec<&Note>> = BTreeMap::new();
     for note in notes {
@@ -75,7 +86,7 @@ pub fn midi_file(notes: &[Note], settings: &MidiSettings) -> Result<Vec<u8>> {
                 program: None,
             }
         };
-        tracks.push(destination.track(&notes, settings)?);
+        tracks.push(destination.track(&notes, &timeline)?);
     }
     let header = Header::new(
         Format::Parallel,
@@ -103,60 +114,60 @@ fn setting(name: &'static str, value: impl ToString, reason: impl Into<String>) 
     }
 }
 
-/// The track with tempo and meter.
-fn conductor(settings: &MidiSettings) -> Result<Track<'static>> {
-    let tempo = settings.tempo_bpm;
-    if !TEMPO_RANGE_BPM.contains(&tempo) {
-        let reason = format!(
-            "must be between {} and {}",
-            TEMPO_RANGE_BPM.start(),
-            TEMPO_RANGE_BPM.end()
-        );
-        return Err(setting("tempo", tempo, reason));
-    }
-    let (beats, unit) = settings.meter;
-    if beats == 0 || !unit.is_power_of_two() {
-        let reason = "must be beats over a power of two, such as 4/4 or 6/8";
-        return Err(setting("time signature", format!("{beats}/{unit}"), reason));
-    }
-    let micros = u24::new(micros_per_quarter(tempo));
-    let meter = MetaMessage::TimeSignature(beats, unit.trailing_zeros() as u8, 24, 8);
-    Ok(vec![
-        meta(MetaMessage::TrackName(b"Hitscribe")),
-        meta(MetaMessage::Tempo(micros)),
-        meta(meter),
-        end_of_track(0, settings)?,
-    ])
+/// Ticks of a file.
+struct Timeline {
+    map: TempoMap,
+    length_seconds: Option<f64>,
 }
 
-/// The end of a track whose last event is at `last_tick`.
-fn end_of_track(last_tick: u32, settings: &MidiSettings) -> Result<TrackEvent<'static>> {
-    let end = match settings.length_seconds {
-        Some(seconds) => tick(seconds, settings)?,
-        None => last_tick,
-    };
-    Ok(TrackEvent {
-        delta: u28::new(end.saturating_sub(last_tick)),
-        kind: TrackEventKind::Meta(MetaMessage::EndOfTrack),
-    })
-}
-
-/// The tick of a time.
-fn tick(seconds: f64, settings: &MidiSettings) -> Result<u32> {
-    let ticks_per_second =
-        f64::from(TICKS_PER_QUARTER) * 1e6 / f64::from(micros_per_quarter(settings.tempo_bpm));
-    let ticks = (seconds * ticks_per_second).round().max(0.0);
-    if ticks < f64::from(LAST_TICK) {
-        Ok(ticks as u32)
-    } else {
-        let reason = "is beyond the last tick of a MIDI file";
-        Err(setting("note", format!("at {seconds} s"), reason))
+impl Timeline {
+    /// The track with tempo and meter.
+    fn conductor(&self) -> Result<Track<'static>> {
+        let tempos = self
+            .map
+            .tempos()
+            .map(|(tick, micros)| (tick, 0, MetaMessage::Tempo(u24::new(micros))));
+        let meters = self.map.meters().map(|(tick, (beats, unit))| {
+            let unit = unit.trailing_zeros() as u8;
+            (tick, 1, MetaMessage::TimeSignature(beats, unit, 24, 8))
+        });
+        let mut changes: Vec<(u32, u8, MetaMessage)> = tempos.chain(meters).collect();
+        changes.sort_by_key(|&(tick, kind, _)| (tick, kind));
+        let mut track = vec![meta(MetaMessage::TrackName(b"Hitscribe"))];
+        let mut last_tick = 0;
+        for (tick, _, message) in changes {
+            track.push(TrackEvent {
+                delta: u28::new(tick - last_tick),
+                kind: TrackEventKind::Meta(message),
+            });
+            last_tick = tick;
+        }
+        track.push(self.end_of_track(last_tick)?);
+        Ok(track)
     }
-}
 
-/// Microseconds per quarter note, rounded as a file stores them: ticks are computed from this.
-fn micros_per_quarter(tempo_bpm: f64) -> u32 {
-    (60e6 / tempo_bpm).round() as u32
+    /// The end of a track whose last event is at `last_tick`.
+    fn end_of_track(&self, last_tick: u32) -> Result<TrackEvent<'static>> {
+        let end = match self.length_seconds {
+            Some(seconds) => self.tick(seconds)?,
+            None => last_tick,
+        };
+        Ok(TrackEvent {
+            delta: u28::new(end.saturating_sub(last_tick)),
+            kind: TrackEventKind::Meta(MetaMessage::EndOfTrack),
+        })
+    }
+
+    /// The tick of a time.
+    fn tick(&self, seconds: f64) -> Result<u32> {
+        let ticks = self.map.ticks(seconds).round().max(0.0);
+        if ticks < f64::from(LAST_TICK) {
+            Ok(ticks as u32)
+        } else {
+            let reason = "is beyond the last tick of a MIDI file";
+            Err(setting("note", format!("at {seconds} s"), reason))
+        }
+    }
 }
 
 fn meta(message: MetaMessage<'_>) -> TrackEvent<'_> {
@@ -183,7 +194,7 @@ impl Destination {
         }
     }
 
-    fn track(&self, notes: &[&Note], settings: &MidiSettings) -> Result<Track<'static>> {
+    fn track(&self, notes: &[&Note], timeline: &Timeline) -> Result<Track<'static>> {
         let mut track = Vec::new();
         let midi = |message| TrackEventKind::Midi {
             channel: u4::new(self.channel),
@@ -207,7 +218,7 @@ impl Destination {
             }
         }
         let mut last_tick = 0;
-        for (tick, _, key, velocity) in events(notes, settings)? {
+        for (tick, _, key, velocity) in events(notes, timeline)? {
             // Note-offs are note-ons with velocity 0, which every reader supports.
             let message = MidiMessage::NoteOn {
                 key: u7::new(key),
@@ -219,17 +230,17 @@ impl Destination {
             });
             last_tick = tick;
         }
-        track.push(end_of_track(last_tick, settings)?);
+        track.push(timeline.end_of_track(last_tick)?);
         Ok(track)
     }
 }
 
 /// Sorted events: tick, 0 for off or 1 for on, key, velocity. At equal ticks offs come first.
-fn events(notes: &[&Note], settings: &MidiSettings) -> Result<Vec<(u32, u8, u8, u8)>> {
+fn events(notes: &[&Note], timeline: &Timeline) -> Result<Vec<(u32, u8, u8, u8)>> {
     let mut by_key: BTreeMap<u8, Vec<(u32, u32, u8)>> = BTreeMap::new();
     for note in notes {
-        let on = tick(note.onset_seconds, settings)?;
-        let off = tick(note.offset_seconds, settings)?.max(on + 1);
+        let on = timeline.tick(note.onset_seconds)?;
+        let off = timeline.tick(note.offset_seconds)?.max(on + 1);
         by_key
             .entry(note.pitch.min(127))
             .or_default()
@@ -280,6 +291,7 @@ mod tests {
         let settings = MidiSettings {
             tempo_bpm: 90.0,
             meter: (6, 8),
+            tempo_map: None,
             length_seconds: Some(4.0),
         };
         let bytes = midi_file(&notes, &settings).unwrap();
@@ -315,7 +327,11 @@ mod tests {
             pitched(1.0, 3.0, 60, 0),
         ];
         let notes: Vec<&Note> = notes.iter().collect();
-        let events = events(&notes, &MidiSettings::default()).unwrap();
+        let timeline = Timeline {
+            map: TempoMap::constant(120.0, (4, 4)).unwrap(),
+            length_seconds: None,
+        };
+        let events = events(&notes, &timeline).unwrap();
         assert_eq!(
             events,
             [
