@@ -14,12 +14,11 @@ use realfft::RealFftPlanner;
 use serde_json::json;
 
 use crate::SAMPLE_RATE;
+use crate::labels::INAUDIBLE_DB;
 use crate::segment::{Scenario, Segment, Studio};
+use crate::wav::write_wav;
 
 pub mod score;
-
-/// Hits that other sounds drown by more than this are neither asked for nor forbidden.
-pub const INAUDIBLE_DB: f32 = -15.0;
 
 /// Decisions are made on one half of the seeds, final figures come from the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -101,20 +100,4 @@ fn write(folder: &Path, name: &str, scenario: Scenario, clip: &Segment) -> Resul
         "duration": clip.audio.len() as f64 / f64::from(SAMPLE_RATE), "sr": SAMPLE_RATE,
     });
     save("json", reference.to_string())
-}
-
-fn write_wav(path: &Path, samples: &[f32]) -> Result<()> {
-    let context = || format!("writing {}", path.display());
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: SAMPLE_RATE,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut writer = hound::WavWriter::create(path, spec).with_context(context)?;
-    for sample in samples {
-        let sample = (sample * 32_767.0).round() as i16;
-        writer.write_sample(sample).with_context(context)?;
-    }
-    writer.finalize().with_context(context)
 }

@@ -10,6 +10,7 @@ pub mod dsp;
 pub mod grid;
 pub mod groove;
 pub mod kit;
+pub mod labels;
 pub mod mixdown;
 pub mod noise;
 pub mod patterns;
@@ -20,6 +21,7 @@ pub mod recordings;
 pub mod segment;
 pub mod smf;
 pub mod styles;
+mod wav;
 
 /// Everything is rendered at this rate, in Hz: the built-in model's own.
 pub const SAMPLE_RATE: u32 = 32_000;

@@ -6,19 +6,11 @@ use rand::Rng;
 use crate::bank::{Instrument, OneShot};
 use crate::dsp::{chance, log_uniform, uniform};
 
+mod character;
 mod voice;
 
+use character::Character;
 use voice::Voice;
-
-/// What makes one kit sound like itself.
-struct Character {
-    /// Analogue machine rather than skin and bronze.
-    machine: bool,
-    tuning: f32,
-    damping: f32,
-    drive: f32,
-    metal: f32,
-}
 
 /// Invents the instruments of one kit named `kit`, with `layers` strengths each.
 pub fn kit(rng: &mut impl Rng, kit: &str, layers: usize) -> Vec<(DrumClass, Instrument)> {

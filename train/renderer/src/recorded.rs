@@ -10,8 +10,8 @@ use rand::seq::IndexedRandom;
 use crate::SAMPLE_RATE;
 use crate::bank::decode;
 use crate::dsp::{catmull_rom, chance, log_uniform, random_eq};
-use crate::grid::score::read_csv;
 use crate::groove::Stroke;
+use crate::labels::read_csv;
 use crate::perform::{Audibility, Drums, Hit};
 
 /// A loop and what is played in it.

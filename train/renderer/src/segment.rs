@@ -10,7 +10,8 @@ use rayon::prelude::*;
 use realfft::RealFftPlanner;
 
 use crate::SAMPLE_RATE;
-use crate::accompaniment::band::{Excerpt, load_pool};
+use crate::accompaniment::band::load_pool;
+use crate::accompaniment::excerpt::Excerpt;
 use crate::accompaniment::voice::sing;
 use crate::bank::{Bank, Split, load_folder};
 use crate::chain::Chain;
@@ -25,25 +26,20 @@ use crate::procedural;
 use crate::recorded::{self, Loop};
 use crate::styles::{alone, ensemble, funk, machine, metal};
 
+mod lengths;
 mod mastering;
 mod pitched;
 mod scenario;
 mod scene;
 
+use lengths::{LEAD_SAMPLES, LEAD_SECONDS};
 pub(crate) use mastering::master;
 use mastering::{start_late, unmastered};
 use scene::{Scene, duck, pause, rearrange, reversed, stir, swelling};
 
+pub use lengths::{SEGMENT_SAMPLES, SEGMENT_SECONDS};
 pub use pitched::{LabelledNote, PitchedSegment};
 pub use scenario::Scenario;
-
-/// Samples of a segment unless another length is asked for: 4.096 s, 512 frames of the model.
-pub const SEGMENT_SAMPLES: usize = 131_072;
-/// What sounds before the segment starts, so that it begins in the middle of music.
-const LEAD_SAMPLES: usize = 40_960;
-const LEAD_SECONDS: f64 = LEAD_SAMPLES as f64 / SAMPLE_RATE as f64;
-/// The same in seconds.
-pub const SEGMENT_SECONDS: f64 = SEGMENT_SAMPLES as f64 / SAMPLE_RATE as f64;
 
 /// Everything that segments are made of.
 pub struct Studio {

@@ -1,6 +1,8 @@
 //! What plays along and must not be transcribed as drums.
 
+mod amplifier;
 pub mod band;
+pub mod excerpt;
 mod riffs;
 pub mod solo;
 pub mod songs;

@@ -2,61 +2,23 @@
 //! basses, pads, plucked synthesizers, risers. Its attacks are what detectors take for drums.
 
 mod guitars;
+mod song;
 mod synthesizers;
 
 use std::sync::Arc;
 
-use rand::Rng;
-use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use rustysynth::SoundFont;
 
-use crate::SAMPLE_RATE;
-use crate::accompaniment::band::{EXCERPT_SAMPLES, EXCERPT_SECONDS, PoolNote, Row};
+use crate::accompaniment::excerpt::{EXCERPT_SAMPLES, PoolNote, Row};
 use crate::dsp::{
     amplitude, chance, compress, log_uniform, mix, normal, peak, random_eq, rms, saturate, scale,
     uniform,
 };
 
 use guitars::{bass_guitar, guitars, lead};
+use song::Song;
 use synthesizers::{pad, plucks, riser, sequenced_bass, stabs};
-
-const RATE: f32 = SAMPLE_RATE as f32;
-
-/// Steps of natural minor and the major chords' roots that songs go through.
-const SCALE: [u8; 7] = [0, 2, 3, 5, 7, 8, 10];
-
-/// What all parts share.
-struct Song {
-    /// Seconds of a sixteenth.
-    step: f32,
-    /// Root of every bar, MIDI keys around the lowest string of a guitar.
-    roots: Vec<u8>,
-}
-
-impl Song {
-    fn invent(rng: &mut impl Rng) -> Self {
-        let step = 15.0 / uniform(rng, 78.0, 190.0);
-        let key = rng.random_range(26..38u8);
-        let cycle = *[1usize, 2, 4, 4].choose(rng).unwrap_or(&4);
-        let degrees: Vec<u8> = (0..cycle)
-            .map(|_| *SCALE.choose(rng).unwrap_or(&0))
-            .collect();
-        let bars = (EXCERPT_SECONDS as f32 / (16.0 * step)) as usize + 1;
-        Self {
-            step,
-            roots: (0..bars).map(|bar| key + degrees[bar % cycle]).collect(),
-        }
-    }
-
-    fn steps(&self) -> usize {
-        (EXCERPT_SECONDS as f32 / self.step) as usize
-    }
-
-    fn root(&self, step: usize) -> u8 {
-        self.roots[(step / 16).min(self.roots.len() - 1)]
-    }
-}
 
 /// One excerpt; `None` when the SoundFont cannot play it.
 pub(crate) fn excerpt(rng: &mut ChaCha8Rng, font: &Arc<SoundFont>) -> Option<(Vec<f32>, Row)> {
@@ -120,15 +82,6 @@ pub(crate) fn excerpt(rng: &mut ChaCha8Rng, font: &Arc<SoundFont>) -> Option<(Ve
     Some((audio, row))
 }
 
-fn note(onset: f32, length: f32, key: u8, velocity: f32, program: u8) -> PoolNote {
-    PoolNote {
-        onset: onset.max(0.0),
-        offset: onset.max(0.0) + length.max(0.02),
-        key,
-        velocity: velocity.clamp(20.0, 127.0) as u8,
-        program,
-    }
-}
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,8 @@ use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use rustysynth::SoundFont;
 
-use crate::accompaniment::band::{EXCERPT_SECONDS, PoolNote, Row, amplify, synthesize};
+use crate::accompaniment::amplifier::amplify;
+use crate::accompaniment::excerpt::{EXCERPT_SECONDS, PoolNote, Row, synthesize};
 use crate::accompaniment::tone::Tone;
 use crate::accompaniment::touch::touch;
 use crate::dsp::{

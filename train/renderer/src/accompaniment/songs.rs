@@ -13,15 +13,15 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use rustysynth::SoundFont;
 
-use crate::SAMPLE_RATE;
-use crate::accompaniment::band::{
-    EXCERPT_SECONDS, PoolNote, amplify, load_fonts, songs, substitute, synthesize, synthesize_drums,
-};
+use crate::accompaniment::amplifier::amplify;
+use crate::accompaniment::band::{load_fonts, songs, substitute};
+use crate::accompaniment::excerpt::{EXCERPT_SECONDS, PoolNote, synthesize, synthesize_drums};
 use crate::dsp::{
     amplitude, chance, compress, log_uniform, mix, normal, peak, random_eq, rms, saturate, scale,
     uniform,
 };
 use crate::smf::MidiNote;
+use crate::wav::write_wav;
 
 /// Parts with fewer notes are left out.
 const FEWEST_NOTES: usize = 8;
@@ -184,25 +184,10 @@ fn note(note: &PoolNote, is_drum: bool) -> Note {
     }
 }
 
-fn write_wav(path: &Path, samples: &[f32]) -> Result<()> {
-    let context = || format!("writing {}", path.display());
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: SAMPLE_RATE,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut writer = hound::WavWriter::create(path, spec).with_context(context)?;
-    for sample in samples {
-        let sample = (sample * 32_767.0).round() as i16;
-        writer.write_sample(sample).with_context(context)?;
-    }
-    writer.finalize().with_context(context)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::SAMPLE_RATE;
     use crate::recordings::{Recordings, Stem};
 
     fn part(program: u8, is_drums: bool) -> Part {

@@ -5,7 +5,7 @@ use std::f32::consts::TAU;
 use rand::Rng;
 
 use crate::SAMPLE_RATE;
-use crate::accompaniment::band::{EXCERPT_SAMPLES, PoolNote};
+use crate::accompaniment::excerpt::{EXCERPT_SAMPLES, PoolNote};
 use crate::dsp::{log_uniform, normal, uniform};
 
 /// An invented instrument: partials that decay each at its own rate, and the noise of the attack.

@@ -6,7 +6,7 @@ use std::f32::consts::TAU;
 use rand::Rng;
 
 use crate::SAMPLE_RATE;
-use crate::accompaniment::band::PoolNote;
+use crate::accompaniment::excerpt::PoolNote;
 use crate::dsp::{Biquad, amplitude, chance, log_uniform, mix, normal, peak, uniform};
 
 const RATE: f32 = SAMPLE_RATE as f32;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
 use crate::class::DrumClass;
-use crate::grid::INAUDIBLE_DB;
+use crate::labels::{Hit, read_csv};
 use crate::segment::Scenario;
 use crate::smf::midi_notes;
 
@@ -34,19 +34,6 @@ fn group(class: DrumClass) -> usize {
         Ride | RideBell => 5,
         _ => 6,
     }
-}
-
-/// A hit of a reference or of a transcription.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Hit {
-    /// Onset.
-    pub seconds: f64,
-    /// What was struck.
-    pub class: DrumClass,
-    /// 0..=1.
-    pub velocity: f32,
-    /// Whether it must be found.
-    pub is_required: bool,
 }
 
 /// What was right and wrong.
@@ -272,28 +259,6 @@ fn scenario_scores(folder: &Path, predictions: &Path) -> Result<ScenarioScores> 
         scores.velocity = Some(correlations.iter().sum::<f64>() / correlations.len() as f64);
     }
     Ok(scores)
-}
-
-/// Seconds, class, and where they are given velocity and audibility.
-pub(crate) fn read_csv(path: &Path) -> Result<Vec<Hit>> {
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let line = |line: &str| -> Option<Hit> {
-        let mut fields = line.split(',').map(|f| f.trim().parse::<f64>());
-        let seconds = fields.next()?.ok()?;
-        let class = *DrumClass::ALL.get(fields.next()?.ok()? as usize)?;
-        let velocity = fields.next().and_then(Result::ok).unwrap_or(0.8) as f32;
-        let audibility = fields.next().and_then(Result::ok).unwrap_or(0.0) as f32;
-        Some(Hit {
-            seconds,
-            class,
-            velocity,
-            is_required: audibility >= INAUDIBLE_DB,
-        })
-    };
-    let lines = text.lines().filter(|l| !l.trim().is_empty());
-    lines
-        .map(|l| line(l).with_context(|| format!("{}: {l:?} is no hit", path.display())))
-        .collect()
 }
 
 fn read_midi(path: &Path) -> Result<Vec<Hit>> {

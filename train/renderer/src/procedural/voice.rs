@@ -10,7 +10,7 @@ use rand::Rng;
 use crate::SAMPLE_RATE;
 use crate::bank::ONSET_SAMPLE;
 use crate::dsp::{Biquad, peak, saturate, uniform};
-use crate::procedural::Character;
+use crate::procedural::character::Character;
 
 const RATE: f32 = SAMPLE_RATE as f32;
 

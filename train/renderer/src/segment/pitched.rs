@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use realfft::RealFftPlanner;
 
 use crate::SAMPLE_RATE;
-use crate::accompaniment::band::Excerpt;
+use crate::accompaniment::excerpt::Excerpt;
 use crate::dsp::{
     Room, amplitude, chance, interpolated, log_uniform, mix, random_eq, rms, scale, uniform,
 };
@@ -13,9 +13,9 @@ use crate::groove::Stroke;
 use crate::kit::{Kit, Wanted};
 use crate::mixdown::{Microphones, record};
 use crate::perform::perform;
-use crate::segment::{
-    LEAD_SAMPLES, LEAD_SECONDS, SEGMENT_SAMPLES, SEGMENT_SECONDS, Studio, master,
-};
+use crate::segment::Studio;
+use crate::segment::lengths::{LEAD_SAMPLES, LEAD_SECONDS, SEGMENT_SAMPLES, SEGMENT_SECONDS};
+use crate::segment::mastering::master;
 
 /// A pitched note of a segment.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -145,7 +145,7 @@ fn detuned(rng: &mut impl Rng, excerpt: &Excerpt, total: usize) -> Music {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accompaniment::band::PoolNote;
+    use crate::accompaniment::excerpt::PoolNote;
     use crate::segment::tests::studio;
 
     /// A second of silence, then a tone to the end.

@@ -5,8 +5,9 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use realfft::RealFftPlanner;
 
+use super::lengths::{LEAD_SAMPLES, LEAD_SECONDS};
 use super::scene::stir;
-use super::{LEAD_SAMPLES, LEAD_SECONDS, Segment, Studio, mark_masked, voice};
+use super::{Segment, Studio, mark_masked, voice};
 use crate::chain::Chain;
 use crate::class::DrumClass;
 use crate::dsp::{amplitude, chance, log_uniform, mix, peak, rms, scale, uniform};

@@ -5,7 +5,7 @@ use std::f32::consts::TAU;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
-use super::LEAD_SAMPLES;
+use super::lengths::LEAD_SAMPLES;
 use crate::SAMPLE_RATE;
 use crate::bank::ONSET_SAMPLE;
 use crate::class::DrumClass;

@@ -7,8 +7,8 @@ use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use rustysynth::SoundFont;
 
-use super::{RATE, SCALE, Song, note};
-use crate::accompaniment::band::{EXCERPT_SAMPLES, PoolNote, synthesize};
+use super::song::{RATE, SCALE, Song, note};
+use crate::accompaniment::excerpt::{EXCERPT_SAMPLES, PoolNote, synthesize};
 use crate::accompaniment::touch::touch;
 use crate::dsp::{
     Biquad, amplitude, chance, compress, log_uniform, mix, normal, peak, run_all, saturate, scale,

@@ -8,8 +8,8 @@ use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use rustysynth::SoundFont;
 
-use super::{RATE, SCALE, Song, note};
-use crate::accompaniment::band::{EXCERPT_SAMPLES, EXCERPT_SECONDS, PoolNote, synthesize};
+use super::song::{RATE, SCALE, Song, note};
+use crate::accompaniment::excerpt::{EXCERPT_SAMPLES, EXCERPT_SECONDS, PoolNote, synthesize};
 use crate::accompaniment::touch::touch;
 use crate::dsp::{chance, log_uniform, normal, saturate, uniform};
 

@@ -5,7 +5,7 @@ use rand::Rng;
 use super::{Mode, NoiseBand, Voice};
 use crate::class::DrumClass;
 use crate::dsp::{chance, log_uniform, uniform};
-use crate::procedural::Character;
+use crate::procedural::character::Character;
 
 /// Ideal circular membrane, ratios of its first modes.
 const MEMBRANE: [f32; 8] = [1.0, 1.594, 2.136, 2.296, 2.653, 2.918, 3.156, 3.501];
