@@ -5,6 +5,7 @@
 //! [`Value::Opaque`]. The cost of reading is bounded by the length of the pickle and by limits on
 //! the number of values and the depth of the stack.
 
+mod limits;
 mod machine;
 mod objects;
 mod value;

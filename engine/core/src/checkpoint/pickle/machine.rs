@@ -2,16 +2,14 @@
 
 use std::collections::HashMap;
 
-use crate::checkpoint::pickle::value::{Node, Pickle, Value};
+use crate::checkpoint::pickle::limits::{MAX_NODES, Step};
+use crate::checkpoint::pickle::objects::{Made, called, global_name, referred_storage};
+use crate::checkpoint::pickle::value::{Node, Pickle, Value, value_at};
 
-/// Limit on the values of a pickle.
-pub(super) const MAX_NODES: usize = 4_000_000;
 /// Limit on the depth of the stack.
 const MAX_STACK: usize = 1_000_000;
 /// Limit on the length of an integer in bytes; Python has none.
 const MAX_LONG_BYTES: usize = 64;
-/// Limit on the length of a class name or storage key in bytes, since these are copied.
-pub(super) const MAX_NAME_BYTES: usize = 256;
 
 /// The state of the machine.
 pub(super) struct Machine<'a> {
@@ -22,11 +20,8 @@ pub(super) struct Machine<'a> {
     marks: Vec<usize>,
     memo: HashMap<u32, Node>,
     /// Number of entries copied from lists to dictionaries so far.
-    pub(super) copied: usize,
+    copied: usize,
 }
-
-/// Result of a step; the error is one line.
-pub(super) type Step<T = ()> = Result<T, String>;
 
 impl<'a> Machine<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
@@ -237,7 +232,8 @@ impl<'a> Machine<'a> {
             0x93 => {
                 let name = self.pop()?;
                 let module = self.pop()?;
-                let (Value::Str(module), Value::Str(name)) = (self.value(module), self.value(name))
+                let (Value::Str(module), Value::Str(name)) =
+                    (value_at(&self.nodes, module), value_at(&self.nodes, name))
                 else {
                     return Err("a class name that is not a string".into());
                 };
@@ -269,7 +265,8 @@ impl<'a> Machine<'a> {
             }
             b'Q' => {
                 let id = self.pop()?;
-                self.persistent(id)?;
+                let storage = referred_storage(&self.nodes, id);
+                self.push(storage.map_or(Value::Opaque, Value::Storage))?;
             }
             // Extension registry and out-of-band buffers cannot be resolved.
             0x82 => {
@@ -359,11 +356,20 @@ impl<'a> Machine<'a> {
         self.push(Value::Bytes(bytes))
     }
 
-    pub(super) fn value(&self, node: Node) -> &Value {
-        self.nodes.get(node as usize).unwrap_or(&Value::None)
+    /// Pushes the result of a call of a known callable, or an opaque value.
+    fn call(&mut self, callee: Node, arguments: Node) -> Step {
+        match called(&self.nodes, callee, arguments, MAX_NODES - self.copied)? {
+            Some(Made::Dict(entries)) => {
+                self.copied += entries.len();
+                self.push(Value::Dict(entries))
+            }
+            Some(Made::Tensor(tensor)) => self.push(Value::Tensor(tensor)),
+            Some(Made::Same(node)) => self.stack_push(node),
+            None => self.push(Value::Opaque),
+        }
     }
 
-    pub(super) fn push(&mut self, value: Value) -> Step {
+    fn push(&mut self, value: Value) -> Step {
         if self.nodes.len() >= MAX_NODES {
             return Err(format!("more than {MAX_NODES} values"));
         }
@@ -371,7 +377,7 @@ impl<'a> Machine<'a> {
         self.stack_push((self.nodes.len() - 1) as Node)
     }
 
-    pub(super) fn stack_push(&mut self, node: Node) -> Step {
+    fn stack_push(&mut self, node: Node) -> Step {
         if self.stack.len() >= MAX_STACK {
             return Err(format!("more than {MAX_STACK} values on the stack"));
         }
@@ -379,7 +385,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    pub(super) fn pop(&mut self) -> Step<Node> {
+    fn pop(&mut self) -> Step<Node> {
         self.stack.pop().ok_or_else(|| "empty stack".to_owned())
     }
 
@@ -427,13 +433,6 @@ impl<'a> Machine<'a> {
         self.at += length + 1;
         std::str::from_utf8(&rest[..length]).map_err(|_| "not UTF-8".to_owned())
     }
-}
-
-fn global_name(module: &str, name: &str) -> Step<String> {
-    if module.len() + name.len() > MAX_NAME_BYTES {
-        return Err("an overlong class name".into());
-    }
-    Ok(format!("{module}.{name}"))
 }
 
 fn pairs(items: &[Node]) -> Vec<(Node, Node)> {

@@ -59,6 +59,11 @@ pub struct TensorView {
     pub strides: Vec<u64>,
 }
 
+/// The value at `node`; [`Value::None`] if there is none.
+pub(super) fn value_at(nodes: &[Value], node: Node) -> &Value {
+    nodes.get(node as usize).unwrap_or(&Value::None)
+}
+
 /// A parsed pickle.
 #[derive(Debug)]
 pub struct Pickle {
@@ -74,7 +79,7 @@ impl Pickle {
 
     /// The value at `node`; [`Value::None`] if there is none.
     pub fn get(&self, node: Node) -> &Value {
-        self.nodes.get(node as usize).unwrap_or(&Value::None)
+        value_at(&self.nodes, node)
     }
 
     /// All values, in the order of the file.
