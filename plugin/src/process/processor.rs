@@ -220,42 +220,34 @@ impl Processor {
     }
 
     fn wait_for_room(&mut self, frames: usize) {
-        let port = &self.port;
-        if !port.has_room(frames) {
-            let counters = port.counters();
-            self.engine.wake();
-            let began = Instant::now();
-            let is_done = wait_until(
-                || port.has_room(frames),
-                || counters.failed(),
-                || counters.progress(),
-                TIMEOUT,
-            );
-            self.waited += began.elapsed();
-            self.record_wait(is_done);
-        }
+        self.wait(|port| port.has_room(frames));
     }
 
     /// Waits until all notes that are due before `end_frames` are known.
     fn wait_for_notes(&mut self, end_frames: u64) {
         let needed_frames = self.needed_frames(end_frames);
-        let counters = self.port.counters();
-        if counters.settled_frames() < needed_frames && !self.has_timed_out {
-            self.engine.wake();
-            let began = Instant::now();
-            let is_done = wait_until(
-                || counters.settled_frames() >= needed_frames,
-                || counters.failed(),
-                || counters.progress(),
-                TIMEOUT,
-            );
-            self.waited += began.elapsed();
-            self.record_wait(is_done);
+        if !self.has_timed_out {
+            self.wait(|port| port.counters().settled_frames() >= needed_frames);
         }
     }
 
-    fn record_wait(&mut self, is_done: bool) {
-        if !is_done {
+    /// Waits for the engine until `is_done`, unless it is already.
+    fn wait(&mut self, is_done: impl Fn(&CapturePort) -> bool) {
+        let port = &self.port;
+        if is_done(port) {
+            return;
+        }
+        self.engine.wake();
+        let began = Instant::now();
+        let counters = port.counters();
+        let in_time = wait_until(
+            || is_done(port),
+            || counters.failed(),
+            || counters.progress(),
+            TIMEOUT,
+        );
+        self.waited += began.elapsed();
+        if !in_time {
             self.has_timed_out = true;
             self.status.has_stalled.store(true, Ordering::Relaxed);
         }
