@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hitscribe_core::checkpoint::{Checkpoint, StoredTensor, write_safetensors};
@@ -14,6 +13,7 @@ use hitscribe_core::tokens::yourmt3;
 use hitscribe_models::Hyperparameters;
 use hitscribe_models::device::Device;
 use hitscribe_models::generate::{LoadOptions, TokenModel};
+use hitscribe_testing::golden::tiny_model;
 
 /// Counts allocated bytes, to show that memory stays bounded.
 struct Counting;
@@ -55,12 +55,6 @@ impl Random {
     fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit.max(1) as u64) as usize
     }
-}
-
-fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data/mt3_family")
-        .join(name)
 }
 
 /// A copy with a few faults between `from` and `to`.
@@ -115,7 +109,7 @@ fn checkpoints() {
     let path = folder.path().join("mutated");
     let originals: Vec<Vec<u8>> = ["legacy.pth", "lightning.ckpt", "expected.safetensors"]
         .iter()
-        .map(|name| std::fs::read(data(name)).unwrap())
+        .map(|name| std::fs::read(tiny_model(name)).unwrap())
         .collect();
     let mut random = Random(1);
     let (mut opened, mut refused) = (0, 0);
@@ -152,7 +146,7 @@ fn checkpoints() {
 fn whole_networks() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mutated.pth");
-    let original = std::fs::read(data("tiny.pth")).unwrap();
+    let original = std::fs::read(tiny_model("tiny.pth")).unwrap();
     let pickle = original
         .windows(8)
         .position(|window| window == b"data.pkl")

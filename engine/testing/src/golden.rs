@@ -23,6 +23,15 @@ pub fn golden(name: &str) -> Option<PathBuf> {
     None
 }
 
+/// Path of a tiny model in the repository, of those that `make_tiny.py` in their folder makes.
+pub fn tiny_model(name: &str) -> PathBuf {
+    PathBuf::from(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../models/tests/data/mt3_family"
+    ))
+    .join(name)
+}
+
 /// The golden JSON file `name`; `None` as in [`golden`].
 pub fn golden_json<T: DeserializeOwned>(name: &str) -> Option<T> {
     golden(name).map(|path| read_json(&path))

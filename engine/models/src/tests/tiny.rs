@@ -1,21 +1,14 @@
 //! A tiny MT3 whose expected values come from `benches/mt3_torch.py`, made by
 //! `tests/data/mt3_family/make_tiny.py`: runs without the golden packs.
 
-use std::path::{Path, PathBuf};
-
 use burn_tensor::{Tensor, TensorData};
 use hitscribe_core::checkpoint::Checkpoint;
+use hitscribe_testing::golden::tiny_model;
 
 use crate::device::Cpu;
 use crate::generate::greedy::{GreedyOptions, greedy, teacher_forced};
 use crate::mt3_family::hyperparameters::Hyperparameters;
 use crate::mt3_family::mt3::{Mt3, Mt3Config};
-
-fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data/mt3_family")
-        .join(name)
-}
 
 fn two_heads() -> Hyperparameters {
     Hyperparameters {
@@ -33,7 +26,7 @@ fn difference(a: &[f32], b: &[f32]) -> f32 {
 }
 
 fn tiny() -> Mt3<Cpu> {
-    let checkpoint = Checkpoint::open(&data("tiny.pth")).unwrap();
+    let checkpoint = Checkpoint::open(&tiny_model("tiny.pth")).unwrap();
     let config = Mt3Config::of(&checkpoint, "", &two_heads()).unwrap();
     let (model, report) = Mt3::load(&checkpoint, "", config, &Default::default()).unwrap();
     assert!(report.unused.is_empty(), "{:?}", report.unused);
@@ -43,7 +36,7 @@ fn tiny() -> Mt3<Cpu> {
 #[test]
 fn the_tiny_network_equals_its_pytorch_twin() {
     let model = tiny();
-    let expected = Checkpoint::open(&data("expected.safetensors")).unwrap();
+    let expected = Checkpoint::open(&tiny_model("expected.safetensors")).unwrap();
     let get = |name: &str| expected.read_f32(name).unwrap();
     let shape: [usize; 3] = expected.shape("features").unwrap().try_into().unwrap();
     let features =
@@ -82,7 +75,7 @@ fn the_tiny_network_equals_its_pytorch_twin() {
 
 #[test]
 fn tensors_that_do_not_fit_are_named() {
-    let file = Checkpoint::open(&data("tiny.pth")).unwrap();
+    let file = Checkpoint::open(&tiny_model("tiny.pth")).unwrap();
     let mut config = Mt3Config::of(&file, "", &two_heads()).unwrap();
     config.decoder_layers += 1;
     config.blocks.feed_forward_size += 1;

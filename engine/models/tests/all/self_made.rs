@@ -1,18 +1,11 @@
 //! Checkpoint formats and the token model on a tiny MT3, made by `data/mt3_family/make_tiny.py`.
 
-use std::path::{Path, PathBuf};
-
 use hitscribe_core::checkpoint::Checkpoint;
 use hitscribe_core::features::mt3_family::SAMPLE_RATE_HZ;
 use hitscribe_models::Hyperparameters;
 use hitscribe_models::device::Device;
 use hitscribe_models::generate::{AllowedNotes, Family, LoadOptions, TokenModel, TokenOptions};
-
-fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data/mt3_family")
-        .join(name)
-}
+use hitscribe_testing::golden::tiny_model;
 
 fn two_heads() -> Hyperparameters {
     Hyperparameters {
@@ -23,7 +16,7 @@ fn two_heads() -> Hyperparameters {
 
 #[test]
 fn legacy_files_with_views_and_other_types_are_read() {
-    let file = Checkpoint::open(&data("legacy.pth")).unwrap();
+    let file = Checkpoint::open(&tiny_model("legacy.pth")).unwrap();
     let whole: Vec<f32> = (0..24).map(|n| n as f32).collect();
     assert_eq!(file.read_f32("whole").unwrap(), whole);
     assert_eq!(file.shape("turned"), Some(&[6, 4][..]));
@@ -43,7 +36,7 @@ fn legacy_files_with_views_and_other_types_are_read() {
 
 #[test]
 fn lightning_files_with_unknown_classes_give_their_tensors_and_hyperparameters() {
-    let file = Checkpoint::open(&data("lightning.ckpt")).unwrap();
+    let file = Checkpoint::open(&tiny_model("lightning.ckpt")).unwrap();
     assert_eq!(file.keys().collect::<Vec<_>>(), ["model.a", "model.b"]);
     assert_eq!(
         file.read_f32("model.b").unwrap(),
@@ -74,7 +67,7 @@ fn a_safetensors_header_of_any_length_is_not_taken_for_a_pickle() {
 
 #[test]
 fn a_file_of_another_kind_is_an_error() {
-    let error = Checkpoint::open(&data("make_tiny.py"))
+    let error = Checkpoint::open(&tiny_model("make_tiny.py"))
         .unwrap_err()
         .to_string();
     assert!(
@@ -89,7 +82,7 @@ fn a_source_excludes_all_other_notes() {
         hyperparameters: two_heads(),
         ..LoadOptions::default()
     };
-    let (model, _) = TokenModel::load(&data("tiny.pth"), &options, Device::Cpu).unwrap();
+    let (model, _) = TokenModel::load(&tiny_model("tiny.pth"), &options, Device::Cpu).unwrap();
     assert_eq!(model.family(), Family::Mt3);
     let seconds = 9;
     let noise: Vec<f32> = (0..SAMPLE_RATE_HZ * seconds)
@@ -143,7 +136,7 @@ fn the_batch_size_changes_nothing() {
         hyperparameters: two_heads(),
         ..LoadOptions::default()
     };
-    let (model, _) = TokenModel::load(&data("tiny.pth"), &options, Device::Cpu).unwrap();
+    let (model, _) = TokenModel::load(&tiny_model("tiny.pth"), &options, Device::Cpu).unwrap();
     let sound: Vec<f32> = (0..SAMPLE_RATE_HZ * 7)
         .map(|n| (n as f32 * 0.11).sin() * 0.3)
         .collect();
