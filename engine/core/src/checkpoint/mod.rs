@@ -3,6 +3,9 @@
 //! A checkpoint is read as data: no code of a pickle is run (see [`pickle`]). Opening a file reads
 //! only its index. Tensors are read one by one, so memory use stays near the size of the largest.
 //! The length of a file and fixed limits bound the cost of reading it, even if it is malicious.
+//!
+//! The weights of the built-in networks, SafeTensors in memory with a configuration, are read by
+//! `hitscribe_models::frame::weights_file`.
 
 mod archive;
 pub mod pickle;

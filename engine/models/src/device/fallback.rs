@@ -1,4 +1,16 @@
-//! The policy for a GPU that fails: the CPU takes over.
+//! The policy for a GPU that fails: the CPU takes over, once, and stays.
+//!
+//! This module loads models. A GPU that fails while a model runs is replaced by the owner of the
+//! model, which has to load it again and decides what becomes of the audio:
+//!
+//! - `hitscribe::Transcriber` (`transcribe/src/transcriber.rs`): with [`DeviceChoice::Auto`] it
+//!   loads its models on the CPU and transcribes the recording again from the start.
+//! - `ByContent` (`transcribe/src/loading.rs`): an imported model that is loaded later goes to the
+//!   CPU at once if the built-in one has failed on the GPU.
+//! - `hitscribe_live`, built-in models (`live/src/engine_thread.rs`): sessions start again on the
+//!   CPU, and a second failure ends the service until the user asks for another device.
+//! - `hitscribe_live`, imported models (`live/src/model_worker.rs`): the same batch is decoded on
+//!   the CPU.
 
 use hitscribe_core::error::{Error, Result};
 

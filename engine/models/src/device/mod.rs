@@ -1,7 +1,8 @@
 //! The choice of a device at run time, and what happens when a GPU fails.
 //!
 //! [`select`] turns a user's [`DeviceChoice`] into a [`Device`] that works. [`load`] loads a model
-//! there and replaces a GPU that fails by the CPU, where the choice allows it.
+//! there and replaces a GPU that fails by the CPU, where the choice allows it. `fallback.rs` lists
+//! where a GPU that fails later is replaced.
 
 mod backend;
 mod choice;

@@ -1,4 +1,7 @@
 //! Weights files of the frame networks: SafeTensors with the configuration in the metadata.
+//!
+//! They are in memory as a whole. `hitscribe_core::checkpoint` reads SafeTensors and PyTorch files
+//! of the MT3 family from disk, tensor by tensor.
 
 use hitscribe_core::error::{Error, Result};
 use hitscribe_core::features::log_bands::LogBandsConfig;

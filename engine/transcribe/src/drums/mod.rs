@@ -1,4 +1,6 @@
 //! From the outputs of the drum network to hits: peak picking, loudness gate, onsets, velocities.
+//!
+//! `DrumPipeline` in `pipeline/drums.rs` runs these steps in order, for files and live.
 
 pub mod band_levels;
 pub mod candidate;

@@ -9,6 +9,9 @@
 //! - [`RunningFilter`] judges on a running window, for live use: memory is bounded, verdicts are
 //!   final after a stated delay and do not depend on how the notes arrive. A real mix keeps its
 //!   pitched notes.
+//!
+//! Files are filtered in `transcription.rs`, by `Transcription::filter_leakage`. Live notes are
+//! marked in `live/src/instance.rs`, with [`live::LiveFilter`].
 
 mod auto;
 mod evidence;

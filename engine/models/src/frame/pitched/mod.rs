@@ -1,8 +1,9 @@
 //! The network for pitched notes: onset, activity, velocity and time shift for each key in each
 //! frame.
 //!
-//! Its PyTorch definition is in `train/hitscribe_train`, which writes the weights file. Sizes, taps
-//! and harmonics come from that file's metadata and are checked against its tensors.
+//! Its PyTorch definition is `train/hitscribe_train/pitch_model.py`; `pitch_export.py` beside it
+//! writes the weights file. Sizes, taps and harmonics come from that file's metadata and are
+//! checked against its tensors.
 
 mod config;
 mod network;
