@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Lists third-party crates that the README's commands would compile more than once.
 
-Cargo compiles a crate again if another command asks for other features of it, or of a crate below it.
-The pins in third-party/Cargo.toml keep the features equal. Only plans are read: nothing is compiled.
+Cargo compiles a crate again if another command asks for other features of it, or of a crate below
+it. The pins in third-party/Cargo.toml keep the features equal. Only plans are read: nothing is
+compiled.
 """
 
 import json
@@ -44,7 +45,8 @@ def units(arguments):
     for index, unit in enumerate(units):
         if not unit["pkg_id"].startswith("registry+"):
             continue
-        # Crates of build scripts and macros are compiled with less optimisation: those are other units.
+        # Crates of build scripts and macros are compiled with less optimisation: those are other
+        # units.
         key = (unit["pkg_id"].rpartition("#")[2], unit["target"]["kind"][0], unit["mode"])
         key += (unit["profile"]["opt_level"],)
         found.setdefault(key, {})[hash_of(index)] = tuple(unit["features"])

@@ -1,4 +1,4 @@
-"""The exported tensors, multiplied out in NumPy as train/NETWORK.md says, give what PyTorch gives."""
+"""The exported tensors, computed in NumPy as train/NETWORK.md says, give what PyTorch gives."""
 
 import unittest
 

@@ -1,4 +1,4 @@
-"""Tests of fine-tuning: python -m unittest discover train/tests (needs torch, numpy, safetensors)."""
+"""Tests of fine-tuning: python -m unittest discover train/tests (torch, numpy, safetensors)."""
 
 import argparse
 import os

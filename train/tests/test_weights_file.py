@@ -25,7 +25,8 @@ class Norms(unittest.TestCase):
             after = net.eval()(audio)[0]
             in_training = net.train()(audio)[0]
         self.assertLess((after - before).abs().max().item(), 1e-2)
-        # In training the norms take the statistics of the batch, which here are those that were measured.
+        # In training the norms take the statistics of the batch, which here are those that were
+        # measured.
         self.assertLess((in_training - before).abs().mean().item(), 1e-2)
 
 

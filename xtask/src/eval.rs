@@ -1,5 +1,5 @@
-//! `cargo xtask eval`: scores of the built-in model on the development recordings, or with `--robust` on
-//! the validation grid.
+//! `cargo xtask eval`: scores of the built-in model on the development recordings, or with
+//! `--robust` on the validation grid.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -88,7 +88,8 @@ fn robust(arguments: &Arguments) -> Result<()> {
     succeed(&mut command, "hitscribe-train grid-score failed")
 }
 
-/// A program of the workspace, built before it runs. Paths in its options are relative to where the user is.
+/// A program of the workspace, built before it runs. Paths in its options are relative to where the
+/// user is.
 fn program(package: &str, binary: &str) -> Result<Command> {
     let mut command = cargo()?;
     command

@@ -1,6 +1,7 @@
 """MT3's and MR-MT3's network in plain PyTorch, written from its specification.
 
-The yardstick of torch_reference.py; tests/data/mt3_family/make_tiny.py computes expected values with it.
+The yardstick of torch_reference.py; tests/data/mt3_family/make_tiny.py computes expected values
+with it.
 """
 
 import torch
@@ -57,7 +58,7 @@ class Mt3:
         return self.norm(x, stack + ".final_layer_norm")
 
     def contexts(self, encoded, memory_rows=64):
-        """What the decoder attends to: with MR-MT3 also the memory of a segment, here of an empty one."""
+        """What the decoder attends to: with MR-MT3 also the memory of an empty segment."""
         if not self.layers["segmem_encoder"]:
             return encoded
         ids = torch.zeros(1024, dtype=torch.long)

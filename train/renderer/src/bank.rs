@@ -89,8 +89,8 @@ struct Row {
     velocity_rank: Option<f32>,
 }
 
-/// Names in the bank's index; hand percussion goes by its key. Toms of kits with fewer than four are
-/// spread by their own label.
+/// Names in the bank's index; hand percussion goes by its key. Toms of kits with fewer than four
+/// are spread by their own label.
 fn class_of(row: &Row) -> Option<DrumClass> {
     Some(match row.class.as_str() {
         "kick" => DrumClass::Kick,
@@ -127,8 +127,8 @@ fn class_of(row: &Row) -> Option<DrumClass> {
     })
 }
 
-/// Share-alike sounds stay out of training and serve as further hold-out. Salamander's author has put
-/// it in the public domain since the snapshot was tagged share-alike.
+/// Share-alike sounds stay out of training and serve as further hold-out. Salamander's author has
+/// put it in the public domain since the snapshot was tagged share-alike.
 fn usable(row: &Row, split: Split, is_hold_out_folder: bool) -> bool {
     let trained = row.tier == "permissive" || row.kit == "salamander";
     match split {

@@ -1,5 +1,5 @@
-//! What records it: telephones and tablets in a room, tape, discs, cassettes, small loudspeakers, a bus
-//! that is driven too far. Mono, in place, without delay.
+//! What records it: telephones and tablets in a room, tape, discs, cassettes, small loudspeakers, a
+//! bus that is driven too far. Mono, in place, without delay.
 
 use std::f32::consts::TAU;
 
@@ -54,8 +54,8 @@ impl Chain {
         matches!(self, Self::Vintage | Self::Dull)
     }
 
-    /// The noise that comes before everything else in the chain, relative to a peak of 1; `None` where
-    /// there is none worth a mention.
+    /// The noise that comes before everything else in the chain, relative to a peak of 1; `None`
+    /// where there is none worth a mention.
     pub fn floor(self, rng: &mut impl Rng, length: usize) -> Option<Vec<f32>> {
         let (low_db, high_db) = match self {
             Self::Phone => (-64.0, -42.0),

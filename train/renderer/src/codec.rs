@@ -1,4 +1,5 @@
-//! What a lossy codec at a low bit rate does to a recording: coarse spectra, holes, pre-echo, no highs.
+//! What a lossy codec at a low bit rate does to a recording: coarse spectra, holes, pre-echo, no
+//! highs.
 
 use rand::Rng;
 use realfft::RealFftPlanner;

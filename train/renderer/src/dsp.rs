@@ -41,8 +41,8 @@ pub fn mix(audio: &mut [f32], other: &[f32], gain: f32) {
         .for_each(|(x, y)| *x += y * gain);
 }
 
-/// Cubic (Catmull-Rom) interpolation between the four samples around `position`, as a fraction of full
-/// scale; silence outside.
+/// Cubic (Catmull-Rom) interpolation between the four samples around `position`, as a fraction of
+/// full scale; silence outside.
 pub fn interpolated(samples: &[i16], position: f64) -> f32 {
     let before = position.floor();
     let t = (position - before) as f32;
@@ -73,7 +73,8 @@ pub fn log_uniform(rng: &mut impl Rng, low: f32, high: f32) -> f32 {
     (uniform(rng, low.ln(), high.ln())).exp()
 }
 
-/// Approximately normal with the given spread: the sum of four uniform numbers, bounded at 3.5 sigma.
+/// Approximately normal with the given spread: the sum of four uniform numbers, bounded at 3.5
+/// sigma.
 pub fn normal(rng: &mut impl Rng, sigma: f32) -> f32 {
     let sum: f32 = (0..4).map(|_| rng.random::<f32>() - 0.5).sum();
     sum * 3f32.sqrt() * sigma
@@ -84,8 +85,8 @@ pub fn chance(rng: &mut impl Rng, probability: f32) -> bool {
     rng.random::<f32>() < probability
 }
 
-/// Nothing is left above `hz`, as in what has gone through a lower sample rate or a codec: a windowed sinc
-/// of linear phase, -6 dB at `hz`, below -70 dB from 250 Hz above it.
+/// Nothing is left above `hz`, as in what has gone through a lower sample rate or a codec: a
+/// windowed sinc of linear phase, -6 dB at `hz`, below -70 dB from 250 Hz above it.
 pub fn sharp_low_pass(planner: &mut RealFftPlanner<f32>, audio: &mut [f32], hz: f32) {
     const SIDE: usize = 200;
     let cutoff = hz / RATE;
@@ -106,8 +107,8 @@ pub fn sharp_low_pass(planner: &mut RealFftPlanner<f32>, audio: &mut [f32], hz: 
     audio.copy_from_slice(&delayed[SIDE..]);
 }
 
-/// `out += signal * kernel`, cut at the end of `out`: block by block, each of them some four times as long
-/// as the kernel, so that a short kernel costs little.
+/// `out += signal * kernel`, cut at the end of `out`: block by block, each of them some four times
+/// as long as the kernel, so that a short kernel costs little.
 fn convolve(planner: &mut RealFftPlanner<f32>, signal: &[f32], kernel: &[f32], out: &mut [f32]) {
     let size = (4 * kernel.len()).next_power_of_two().max(1_024);
     let hop = size - kernel.len() + 1;

@@ -1,8 +1,9 @@
-//! The validation grid: clips of situations, from kits, drummers, songs and speakers that training never
-//! has, and the scores of a transcription of them.
+//! The validation grid: clips of situations, from kits, drummers, songs and speakers that training
+//! never has, and the scores of a transcription of them.
 //!
-//! `FOLDER/HALF/SCENARIO/NN.wav` with `NN.csv` (a line for each stroke: seconds, index of the class,
-//! velocity 0..=1, audibility in dB) and `NN.json` (the audible ones as evaluation sets have them).
+//! `FOLDER/HALF/SCENARIO/NN.wav` with `NN.csv` (a line for each stroke: seconds, index of the
+//! class, velocity 0..=1, audibility in dB) and `NN.json` (the audible ones as evaluation sets have
+//! them).
 
 use std::fmt::Write as _;
 use std::path::Path;

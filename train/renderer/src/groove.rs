@@ -63,7 +63,8 @@ impl Performance {
     }
 }
 
-/// The electronic kit of the Groove performances is not General MIDI: edges and rims have keys of their own.
+/// The electronic kit of the Groove performances is not General MIDI: edges and rims have keys of
+/// their own.
 fn class_of_groove_key(key: u8) -> Option<DrumClass> {
     Some(match key {
         36 => DrumClass::Kick,

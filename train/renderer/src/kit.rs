@@ -51,8 +51,8 @@ impl KitNames {
         Self { by_origin }
     }
 
-    /// One at random. Recorded kits are few against the computed ones, so each origin has a share of
-    /// its own; `electronic` kits come from machines and computers alone.
+    /// One at random. Recorded kits are few against the computed ones, so each origin has a share
+    /// of its own; `electronic` kits come from machines and computers alone.
     fn draw(&self, rng: &mut impl Rng, electronic: bool) -> String {
         let weight = |origin: &Origin| match (origin, electronic) {
             (Origin::Acoustic, false) => 0.52,
@@ -129,8 +129,8 @@ fn usual_gain_db(class: DrumClass) -> f32 {
 }
 
 impl<'a> Kit<'a> {
-    /// A random kit: one base kit, some pieces borrowed from others. One as it was recorded borrows only
-    /// what it lacks.
+    /// A random kit: one base kit, some pieces borrowed from others. One as it was recorded borrows
+    /// only what it lacks.
     pub fn random(rng: &mut impl Rng, bank: &'a Bank, names: &KitNames, wanted: Wanted) -> Self {
         let base = names.draw(rng, wanted.electronic);
         if wanted.as_recorded {
@@ -273,7 +273,8 @@ impl<'a> Kit<'a> {
     }
 }
 
-/// A kit that has instruments of a class, each kit alike, however many it holds; recorded ones first.
+/// A kit that has instruments of a class, each kit alike, however many it holds; recorded ones
+/// first.
 fn another(rng: &mut impl Rng, bank: &Bank, all: &[Instrument]) -> Option<String> {
     let mut kits: Vec<&str> = all.iter().map(|i| i.kit.as_str()).collect();
     kits.dedup();

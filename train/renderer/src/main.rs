@@ -41,7 +41,8 @@ enum Command {
         /// Share of excerpts that one instrument plays alone.
         #[arg(long, default_value_t = 0.0)]
         solo_share: f32,
-        /// Share of excerpts with invented riffs and sequences: guitar walls, synthesizers, slapped basses.
+        /// Share of excerpts with invented riffs and sequences: guitar walls, synthesizers, slapped
+        /// basses.
         #[arg(long, default_value_t = 0.0)]
         riff_share: f32,
         /// Songs and scores that training does not hear, for validation.
@@ -90,7 +91,8 @@ enum Command {
         #[arg(long)]
         count: u64,
     },
-    /// Renders half of the validation grid: kits, drummers, songs and speakers that training never has.
+    /// Renders half of the validation grid: kits, drummers, songs and speakers that training never
+    /// has.
     Grid {
         /// Folder of a sample bank; may be given several times.
         #[arg(long, required = true)]
@@ -116,7 +118,8 @@ enum Command {
         /// Folder of the half.
         #[arg(long)]
         grid: PathBuf,
-        /// Folder of the transcriptions: SCENARIO/NN.mid, or NN.csv with seconds, class and velocity.
+        /// Folder of the transcriptions: SCENARIO/NN.mid, or NN.csv with seconds, class and
+        /// velocity.
         #[arg(long)]
         pred: PathBuf,
         /// Write all counts to this file.
@@ -144,7 +147,8 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
-    /// Writes segments of a user's recordings to standard output, in the record format of `data.py`.
+    /// Writes segments of a user's recordings to standard output, in the record format of
+    /// `data.py`.
     Recordings {
         /// Folder with X.wav and X.mid, or songs with stems/X.flac and MIDI/X.mid.
         #[arg(long)]
@@ -152,7 +156,8 @@ enum Command {
         /// What is labelled: hits for drums, notes for every other stem.
         #[arg(long)]
         stem: Stem,
-        /// Labels with the tokens of a published model instead, in the record format of `mt3_data.py`.
+        /// Labels with the tokens of a published model instead, in the record format of
+        /// `mt3_data.py`.
         #[arg(long)]
         tokens: Option<Tokens>,
         /// Names the random stream.
@@ -177,8 +182,8 @@ enum Tokens {
     Mt3,
 }
 
-/// Hits in a record of [`SEGMENT_SAMPLES`] samples: more would be 60 per second. Longer ones hold as
-/// many more.
+/// Hits in a record of [`SEGMENT_SAMPLES`] samples: more would be 60 per second. Longer ones hold
+/// as many more.
 const MAX_HITS: usize = 256;
 /// Notes in one record.
 const MAX_NOTES: usize = 512;
@@ -250,8 +255,8 @@ fn write_pitched(out: &mut (impl Write + ?Sized), segment: &PitchedSegment) -> s
     write_record(out, &segment.audio, &labels, MAX_NOTES)
 }
 
-/// A record: `TOKEN_SEGMENT_SAMPLES` 16-bit samples, the number of frames and of ids as u16, `MAX_IDS`
-/// ids as u16, zeros after the last; all little-endian.
+/// A record: `TOKEN_SEGMENT_SAMPLES` 16-bit samples, the number of frames and of ids as u16,
+/// `MAX_IDS` ids as u16, zeros after the last; all little-endian.
 fn write_tokens(out: &mut (impl Write + ?Sized), segment: &TokenSegment) -> std::io::Result<()> {
     write_samples(out, &segment.audio)?;
     let mut values = vec![segment.frames as u16, segment.ids.len() as u16];

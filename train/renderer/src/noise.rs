@@ -1,5 +1,5 @@
-//! What else a microphone picks up: room tone, handling, chairs, feet, sticks, talk. None of it is a
-//! stroke; detectors that normalise the level take it for one.
+//! What else a microphone picks up: room tone, handling, chairs, feet, sticks, talk. None of it is
+//! a stroke; detectors that normalise the level take it for one.
 
 use std::f32::consts::TAU;
 

@@ -167,8 +167,8 @@ fn lay(
     }
 }
 
-/// Bands in which hits are looked for: the bottom, everything, the first difference and the second, which
-/// weigh the top of the spectrum.
+/// Bands in which hits are looked for: the bottom, everything, the first difference and the second,
+/// which weigh the top of the spectrum.
 const BANDS: usize = 4;
 /// Edge of the bottom band: kicks and the skins of toms.
 const BOTTOM_HZ: f32 = 150.0;

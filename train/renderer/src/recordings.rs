@@ -1,9 +1,9 @@
 //! A user's own recordings as segments: audio with MIDI beside it, whole songs or stems.
 //!
-//! Two layouts. A folder with `stems/` and `MIDI/` in it (as Slakh has them) is a song in parts: each
-//! `MIDI/X.mid` holds the notes of `stems/X.flac` (or another format). Anywhere else `X.mid` beside
-//! `X.wav` is a song in one part. What a part is follows from its notes: channel 10 is drums, the program
-//! tells the rest.
+//! Two layouts. A folder with `stems/` and `MIDI/` in it (as Slakh has them) is a song in parts:
+//! each `MIDI/X.mid` holds the notes of `stems/X.flac` (or another format). Anywhere else `X.mid`
+//! beside `X.wav` is a song in one part. What a part is follows from its notes: channel 10 is
+//! drums, the program tells the rest.
 
 mod tokens;
 
@@ -105,8 +105,8 @@ impl Window {
 struct Mixture {
     own: Vec<f32>,
     around: Vec<f32>,
-    /// In order of their onsets, in seconds from the start; those that begin before it and sound in it
-    /// are among them.
+    /// In order of their onsets, in seconds from the start; those that begin before it and sound in
+    /// it are among them.
     notes: Vec<MidiNote>,
     /// Seconds from the start to the end of the recording.
     end_seconds: f64,
@@ -145,8 +145,9 @@ impl Recordings {
         Ok(Self { songs, stem })
     }
 
-    /// Segment number `index` of the stream that `seed` names; always the same. The stem is moved by up
-    /// to two semitones and 0.8 to 1.1 in gain, with other parts of its song, of other songs, or alone.
+    /// Segment number `index` of the stream that `seed` names; always the same. The stem is moved
+    /// by up to two semitones and 0.8 to 1.1 in gain, with other parts of its song, of other songs,
+    /// or alone.
     pub fn segment(&self, seed: u64, index: u64) -> Excerpt {
         let mut rng = random_stream(seed, index);
         let Mixture {

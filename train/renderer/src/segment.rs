@@ -66,8 +66,8 @@ pub struct Segment {
 }
 
 impl Studio {
-    /// Loads the one-shots below `roots` and the performances of the first of them that has any, the
-    /// pools, and invents `procedural_kits` kits.
+    /// Loads the one-shots below `roots` and the performances of the first of them that has any,
+    /// the pools, and invents `procedural_kits` kits.
     ///
     /// # Errors
     /// When something cannot be read.

@@ -1,5 +1,6 @@
-//! What styles of music ask of a drummer or a machine: loops of machines, double kicks, ghost notes,
-//! ensembles of hand drums, one drum alone. Strokes in seconds from the start of the segment.
+//! What styles of music ask of a drummer or a machine: loops of machines, double kicks, ghost
+//! notes, ensembles of hand drums, one drum alone. Strokes in seconds from the start of the
+//! segment.
 
 use rand::Rng;
 use rand::seq::IndexedRandom;
@@ -319,7 +320,8 @@ pub fn ensemble(rng: &mut impl Rng, length: f64, lead: f64) -> Vec<Stroke> {
     let smalls: Vec<DrumClass> = small.choose_multiple(rng, count).copied().collect();
     players.extend(smalls.iter().map(std::slice::from_ref));
     for player in players {
-        // A figure: for each step nothing, or a sound and its strength; accents stay where they are.
+        // A figure: for each step nothing, or a sound and its strength; accents stay where they
+        // are.
         let density = uniform(rng, 0.2, 0.95);
         let loudness = uniform(rng, 0.5, 1.0);
         let figure: Vec<Option<(DrumClass, f32)>> = (0..cycle)

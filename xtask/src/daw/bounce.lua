@@ -1,5 +1,5 @@
--- Exports the session faster than real time. The track with the plugin carries, in place of its sound, a
--- pulse for each note-on that leaves the plugin.
+-- Exports the session faster than real time. The track with the plugin carries, in place of its
+-- sound, a pulse for each note-on that leaves the plugin.
 local backend = AudioEngine:set_backend("None (Dummy)", "", "")
 backend:set_driver("Normal Speed")
 backend:set_device_name("Silence")

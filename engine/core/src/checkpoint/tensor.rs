@@ -87,7 +87,8 @@ impl Entry {
             .try_fold(1_usize, |product, &size| product.checked_mul(size))
     }
 
-    /// Number of elements of the storage from the first to the last one used; `None` if it overflows.
+    /// Number of elements of the storage from the first to the last one used; `None` if it
+    /// overflows.
     pub(super) fn span(&self) -> Option<u64> {
         if self.shape.contains(&0) {
             return Some(0);

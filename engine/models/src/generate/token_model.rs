@@ -267,8 +267,8 @@ impl TokenModel {
 /// Encoder output of one segment on the model's device.
 pub struct EncodedSegment(Box<dyn Any>);
 
-/// `[segment][channel]` to `[channel][segment]`, without the segments that a channel does not have, and
-/// without the channels that were not decoded.
+/// `[segment][channel]` to `[channel][segment]`, without the segments that a channel does not have,
+/// and without the channels that were not decoded.
 fn channel_streams(segments: Vec<Vec<SegmentTokens>>) -> Vec<Vec<SegmentTokens>> {
     let channels = segments.iter().map(Vec::len).max().unwrap_or(0);
     let mut streams = vec![Vec::with_capacity(segments.len()); channels];

@@ -112,8 +112,8 @@ pub fn check_outputs(
     }
 }
 
-/// Checks that a truncated pack is an error, and that one with narrower layers than configured is an
-/// error that names the tensor `narrow`.
+/// Checks that a truncated pack is an error, and that one with narrower layers than configured is
+/// an error that names the tensor `narrow`.
 pub fn damage_is_an_error(load: impl Fn(&[u8]) -> Result<()>, pack: &[u8], narrow: &str) {
     for length in [0, 7, 8, 100, pack.len() / 2, pack.len() - 1] {
         assert!(load(&pack[..length]).is_err(), "cut to {length} bytes");

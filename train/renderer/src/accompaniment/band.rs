@@ -1,6 +1,6 @@
 //! Accompaniment: songs and scores played by SoundFonts, without their drums, rendered once into a
-//! pool from which segments take random excerpts. The drums of a song are kept as strokes, so that a
-//! segment can play them on a kit of its own, in time with the band.
+//! pool from which segments take random excerpts. The drums of a song are kept as strokes, so that
+//! a segment can play them on a kit of its own, in time with the band.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};

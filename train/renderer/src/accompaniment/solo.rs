@@ -1,5 +1,5 @@
-//! One instrument alone: music of songs and scores, made playable for it, with what players do to it
-//! (pedal, strums, loose timing), on a SoundFont or on an invented instrument.
+//! One instrument alone: music of songs and scores, made playable for it, with what players do to
+//! it (pedal, strums, loose timing), on a SoundFont or on an invented instrument.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Whole songs in Slakh's layout: a stem and its notes for each instrument, and their sum. For trying
-//! out what is done with recordings of one's own.
+//! Whole songs in Slakh's layout: a stem and its notes for each instrument, and their sum. For
+//! trying out what is done with recordings of one's own.
 
 use std::ops::Range;
 use std::path::Path;
@@ -37,8 +37,8 @@ struct Part {
     notes: Vec<PoolNote>,
 }
 
-/// Renders the songs `range` of the archive into `folder/TrackNNNNN`, with other instruments, keys and
-/// levels each time that the archive begins anew. Songs without bass are left out.
+/// Renders the songs `range` of the archive into `folder/TrackNNNNN`, with other instruments, keys
+/// and levels each time that the archive begins anew. Songs without bass are left out.
 ///
 /// # Errors
 /// When the archive or a SoundFont cannot be read, a file not be written, or no song was left.

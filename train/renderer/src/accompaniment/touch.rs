@@ -1,5 +1,5 @@
-//! The noises of playing: picks, fingers, hammers, the body of a guitar, strings struck while damped.
-//! SoundFonts hardly have them, recordings do, and detectors take them for drums.
+//! The noises of playing: picks, fingers, hammers, the body of a guitar, strings struck while
+//! damped. SoundFonts hardly have them, recordings do, and detectors take them for drums.
 
 use std::f32::consts::TAU;
 

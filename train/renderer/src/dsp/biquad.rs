@@ -104,8 +104,8 @@ impl Biquad {
     }
 }
 
-/// Filters in place by one after the other, from rest: in one pass for each four of them, which is faster
-/// than a pass for each because they do not wait for each other.
+/// Filters in place by one after the other, from rest: in one pass for each four of them, which is
+/// faster than a pass for each because they do not wait for each other.
 pub fn run_all(mut filters: &[Biquad], audio: &mut [f32]) {
     while let [a, b, c, d, rest @ ..] = filters {
         cascade([*a, *b, *c, *d], audio);

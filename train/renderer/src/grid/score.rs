@@ -120,7 +120,8 @@ fn clip_group(reference: &[Hit], estimate: &[Hit], groups: &[usize]) -> (Counts,
     (counts, velocities.collect())
 }
 
-/// Spearman's rank correlation; `None` for fewer than eight pairs or where one side does not change.
+/// Spearman's rank correlation; `None` for fewer than eight pairs or where one side does not
+/// change.
 fn rank_correlation(pairs: &[(f32, f32)]) -> Option<f64> {
     if pairs.len() < 8 {
         return None;
@@ -181,8 +182,8 @@ pub struct Report {
     pub solo_ratio: f64,
 }
 
-/// Scores the transcriptions below `predictions` (`SCENARIO/NN.mid` or `NN.csv` with seconds, class and
-/// velocity) of the clips below `grid`.
+/// Scores the transcriptions below `predictions` (`SCENARIO/NN.mid` or `NN.csv` with seconds, class
+/// and velocity) of the clips below `grid`.
 ///
 /// # Errors
 /// When a file is missing or cannot be read.

@@ -29,14 +29,16 @@ const DECIMATION: usize = (SAMPLE_RATE / SAMPLE_RATE_HZ) as usize;
 pub struct TokenSegment {
     /// [`TOKEN_SEGMENT_SAMPLES`] samples at 16 kHz.
     pub audio: Vec<f32>,
-    /// Frames from the start to the end of the recording, 1 to 256. Those after it have no features.
+    /// Frames from the start to the end of the recording, 1 to 256. Those after it have no
+    /// features.
     pub frames: usize,
     /// Model ids: the tied notes, the events, the end. At most [`MAX_IDS`].
     pub ids: Vec<u16>,
 }
 
 impl Recordings {
-    /// Segment number `index` of the stream that `seed` names, made as [`Recordings::segment`] makes them.
+    /// Segment number `index` of the stream that `seed` names, made as [`Recordings::segment`]
+    /// makes them.
     ///
     /// # Errors
     /// None that depends on the recordings.
@@ -71,7 +73,8 @@ impl Recordings {
     }
 }
 
-/// The tokens of the segment that begins at `start` seconds, of notes that are `delay` seconds later.
+/// The tokens of the segment that begins at `start` seconds, of notes that are `delay` seconds
+/// later.
 fn ids(notes: &[MidiNote], delay: f64, start: f64) -> Vec<u16> {
     // Shorter than a step: the encoder drops notes without a length.
     let shortest = 1.0 / STEPS_PER_SECOND;

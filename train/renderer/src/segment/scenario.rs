@@ -1,5 +1,5 @@
-//! Segments of the validation grid: each shows one situation, and nothing is left to chance but what a
-//! situation leaves open.
+//! Segments of the validation grid: each shows one situation, and nothing is left to chance but
+//! what a situation leaves open.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

@@ -2,7 +2,7 @@
 """Makes the files of this folder (needs torch and safetensors): `make_tiny.py`, in this folder.
 
 tiny.pth        a random MT3 of width 16 in torch's zip format, with the two aliased tensors
-lively.safetensors  the same with other weights of its output, which make it say many different drums
+lively.safetensors  the same with other weights of its output, which predict many different drums
 legacy.pth      a few tensors in torch's legacy format: strided, scalar, f16, i64
 lightning.ckpt  a few tensors under state_dict, among objects of classes nobody knows
 expected.safetensors  features and what engine/benches/mt3_torch.py makes of them with tiny.pth

@@ -375,7 +375,8 @@ impl Voice {
                 }
             }
             DrumClass::OtherPercussion => {
-                // Djembe, tabla, darbuka, talking drums: skins of any pitch, some that bend upwards.
+                // Djembe, tabla, darbuka, talking drums: skins of any pitch, some that bend
+                // upwards.
                 let (hz, t60) = (log_uniform(rng, 70.0, 600.0), log_uniform(rng, 0.08, 0.9));
                 let bend = if chance(rng, 0.3) {
                     uniform(rng, -0.4, 0.6)
