@@ -3,32 +3,27 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use hitscribe::leakage::{
-    Report, Settings, Strategy, Verdict, Window, apply, filter, filter_running,
-};
+use hitscribe::leakage::{Report, Verdict, Window, apply, filter, filter_running};
 use hitscribe_core::atomic_file::write_atomically;
 use hitscribe_core::midi::{MidiSettings, midi_file};
 use serde_json::json;
 
 use crate::eval::notes_file;
+use crate::help;
+use crate::model::LeakageArgs;
 use crate::output::outln;
-use crate::{help, values};
 
 /// Remove leaked notes from a transcription
 #[derive(clap::Args)]
-#[command(after_help = help::MANUAL)]
+#[command(after_help = help::MANUAL, mut_args(|arg| arg.help_heading(None::<&str>)))]
 pub struct Args {
     /// MIDI file, or JSON from `transcribe --json`
     file: PathBuf,
     /// MIDI file to write; without it the report is printed only
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Filter for drum hits transcribed as pitched notes
-    #[arg(long, default_value_t = Strategy::Auto, value_name = "FILTER")]
-    leakage: Strategy,
-    /// Threshold of the confidence filter
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::fraction)]
-    minimum_confidence: f32,
+    #[command(flatten)]
+    leakage: LeakageArgs,
     /// Filter as in live use, on a running window
     #[arg(long)]
     running: bool,
@@ -42,10 +37,7 @@ pub fn run(args: &Args) -> Result<()> {
         crate::targets::check(path, true)?;
     }
     let notes = notes_file::read(&args.file)?.notes;
-    let settings = Settings {
-        strategy: args.leakage,
-        minimum_confidence: args.minimum_confidence,
-    };
+    let settings = args.leakage.settings();
     let verdicts = match args.running {
         true => filter_running(&notes, &settings, Window::default()),
         false => filter(&notes, &settings),
@@ -63,12 +55,12 @@ pub fn run(args: &Args) -> Result<()> {
             .map(|(note, verdict)| json!({"note": note, "verdict": verdict}))
             .collect();
         let document = json!({
-            "file": args.file.display().to_string(), "leakage": args.leakage, "report": report,
+            "file": args.file.display().to_string(), "leakage": settings.strategy, "report": report,
             "changed": changed, "notes": kept,
         });
         outln!("{}", serde_json::to_string_pretty(&document)?);
     } else {
-        outln!("{}: {report}", args.leakage);
+        outln!("{}: {report}", settings.strategy);
     }
     Ok(())
 }

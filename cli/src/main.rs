@@ -78,3 +78,28 @@ fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn options_are_consistent_and_only_transcribe_keeps_leaked_notes_by_default() {
+        Cli::command().debug_assert();
+        let mut cli = Cli::command();
+        cli.build();
+        for (command, strategy) in [
+            ("transcribe", "off"),
+            ("diagnose", "auto"),
+            ("filter", "auto"),
+        ] {
+            let command = cli.find_subcommand(command).unwrap();
+            let option = command
+                .get_arguments()
+                .find(|argument| argument.get_long() == Some("leakage"))
+                .unwrap();
+            assert_eq!(option.get_default_values(), [strategy]);
+        }
+    }
+}

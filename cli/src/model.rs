@@ -1,13 +1,16 @@
-//! The arguments that choose a model, and the messages about it.
+//! Arguments that several commands share: model, network, leakage filter. Messages about models.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use hitscribe::leakage::{Settings, Strategy};
 use hitscribe::model_store::RESERVED_NAME;
-use hitscribe::{AllowedNotes, DeviceChoice, Notice, Options, Transcriber, Warning};
+use hitscribe::{
+    AllowedNotes, DeviceChoice, Notice, Options, Transcriber, TranscriberBuilder, Warning,
+};
 use hitscribe_core::features::mt3_family::FrontEndKind;
 
-use crate::help;
+use crate::{help, values};
 
 /// Which model is used, and how.
 #[derive(Clone, clap::Args)]
@@ -20,38 +23,82 @@ pub struct ModelArgs {
     pub source: Option<AllowedNotes>,
     /// Input features for --model [default: those it was trained with]
     #[arg(long, requires = "model", value_name = "NAME", help_heading = help::MODEL,
-        value_parser = crate::values::front_end)]
+        value_parser = values::front_end)]
     pub frontend: Option<FrontEndKind>,
+    #[command(flatten)]
+    pub network: NetworkArgs,
+}
+
+/// How a network is run.
+#[derive(Clone, clap::Args)]
+pub struct NetworkArgs {
+    /// Weights that replace a built-in network's, drums or pitched
+    #[arg(long, value_name = "SAFETENSORS", help_heading = help::MODEL)]
+    pub weights: Option<PathBuf>,
+    /// Where to compute: auto, cpu or cuda:N
+    #[arg(long, default_value_t, help_heading = help::MODEL)]
+    pub device: DeviceChoice,
+    /// 0: only the surest notes, 1: every candidate
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::fraction,
+        help_heading = help::NOTES)]
+    pub sensitivity: f32,
+}
+
+/// How leaked notes are removed. `transcribe` has another default strategy.
+#[derive(Clone, clap::Args)]
+pub struct LeakageArgs {
+    /// Filter for drum hits transcribed as pitched notes
+    #[arg(long = "leakage", default_value_t = Strategy::Auto, value_name = "FILTER",
+        help_heading = help::NOTES)]
+    pub strategy: Strategy,
+    /// Threshold of the confidence filter
+    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::fraction,
+        help_heading = help::NOTES)]
+    pub minimum_confidence: f32,
+}
+
+impl LeakageArgs {
+    /// The settings of the filter.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            strategy: self.strategy,
+            minimum_confidence: self.minimum_confidence,
+        }
+    }
 }
 
 fn parse_source(text: &str) -> Result<AllowedNotes, String> {
     text.parse()
 }
 
-/// Loads the model that the arguments name. `weights` is a weights file for one of the built-in
-/// networks.
-pub fn load(args: &ModelArgs, weights: Option<&Path>, device: DeviceChoice) -> Result<Transcriber> {
-    let mut builder = Transcriber::builder().device(device);
+/// Loads the model that the arguments name.
+pub fn load(args: &ModelArgs) -> Result<Transcriber> {
+    let mut builder = Transcriber::builder().device(args.network.device);
     if let Some(front_end) = args.frontend {
         builder = builder.front_end(front_end);
     }
-    let transcriber = match (&args.model, weights) {
-        (Some(name), _) if name == RESERVED_NAME && args.source.is_some() => bail!(
+    let transcriber = match &args.model {
+        Some(name) if name == RESERVED_NAME && args.source.is_some() => bail!(
             "--model auto chooses by the content of the audio: it cannot be combined with --source"
         ),
-        (Some(name), _) => builder.open(name)?,
-        (None, None) => builder.builtin()?,
-        (None, Some(path)) => {
-            let shown = || path.display().to_string();
-            let bytes = std::fs::read(path).with_context(shown)?;
-            builder.weights(bytes).builtin().with_context(shown)?
-        }
+        Some(name) => builder.open(name)?,
+        None => load_builtin(builder, args.network.weights.as_deref())?,
     };
     if let Some(reason) = transcriber.fallback_reason() {
         let reason = reason.as_str();
         crate::output::message(&Notice::Fallback { reason }.to_string());
     }
     Ok(transcriber)
+}
+
+/// Loads the built-in networks, one of them with the weights of a file.
+pub fn load_builtin(builder: TranscriberBuilder, weights: Option<&Path>) -> Result<Transcriber> {
+    let Some(path) = weights else {
+        return Ok(builder.builtin()?);
+    };
+    let shown = || path.display().to_string();
+    let bytes = std::fs::read(path).with_context(shown)?;
+    builder.weights(bytes).builtin().with_context(shown)
 }
 
 /// Options for `input` with the source of the arguments. Notices go to standard error.

@@ -9,14 +9,14 @@ use std::time::Duration;
 use anyhow::{Result, anyhow, bail};
 use hitscribe::audio::demo_kit;
 use hitscribe::leakage;
-use hitscribe::leakage::{Settings, Strategy};
-use hitscribe::{DeviceChoice, DrumClass, Error, Note, Transcriber, Warning};
+use hitscribe::leakage::Strategy;
+use hitscribe::{DrumClass, Error, Note, Transcriber, Warning};
 use hitscribe_core::atomic_file::write_atomically;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::inputs::{Input, expand};
-use crate::model::{ModelArgs, load, options, warning_text};
+use crate::model::{LeakageArgs, ModelArgs, load, options, warning_text};
 use crate::output::outln;
 use crate::targets::{self, Target, targets};
 use crate::tempo::{JsonTempo, TempoArgs};
@@ -30,7 +30,7 @@ pub const INCOMPLETE: u8 = 3;
 
 /// Transcribe audio files to MIDI files
 #[derive(clap::Args)]
-#[command(after_help = help::MANUAL)]
+#[command(after_help = help::MANUAL, mut_arg("strategy", |arg| arg.default_value("off")))]
 pub struct Args {
     /// Audio files, folders of audio files, `-` for standard input, or `demo`
     #[arg(required = true, value_name = "FILE|FOLDER")]
@@ -52,23 +52,8 @@ pub struct Args {
     skip_existing: bool,
     #[command(flatten)]
     model: ModelArgs,
-    /// Weights that replace a built-in network's, drums or pitched
-    #[arg(long, value_name = "SAFETENSORS", help_heading = help::MODEL)]
-    weights: Option<PathBuf>,
-    /// Where to compute: auto, cpu or cuda:N
-    #[arg(long, default_value_t, help_heading = help::MODEL)]
-    device: DeviceChoice,
-    /// 0: only the surest notes, 1: every candidate
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::fraction,
-        help_heading = help::NOTES)]
-    sensitivity: f32,
-    /// Filter for drum hits transcribed as pitched notes
-    #[arg(long, default_value_t = Strategy::Off, value_name = "FILTER", help_heading = help::NOTES)]
-    leakage: Strategy,
-    /// Threshold of the confidence filter
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::fraction,
-        help_heading = help::NOTES)]
-    minimum_confidence: f32,
+    #[command(flatten)]
+    leakage: LeakageArgs,
     #[command(flatten)]
     tempo: TempoArgs,
 }
@@ -125,7 +110,7 @@ pub fn run(args: &Args) -> Result<u8> {
             _ => Err(failure(failed, total)),
         };
     }
-    let transcriber = load(&args.model, args.weights.as_deref(), args.device)?;
+    let transcriber = load(&args.model)?;
     for (mut input, target) in jobs {
         match transcribe(args, &transcriber, &mut input, &target) {
             Ok(is_complete) => incomplete += u8::from(!is_complete),
@@ -171,11 +156,8 @@ fn transcribe(
     let mut progress: Option<ProgressBar> = None;
     let outcome = {
         let mut options = options(transcriber, &args.model, input)
-            .sensitivity(args.sensitivity)
-            .leakage(Settings {
-                strategy: args.leakage,
-                minimum_confidence: args.minimum_confidence,
-            })
+            .sensitivity(args.model.network.sensitivity)
+            .leakage(args.leakage.settings())
             .on_progress(|now| {
                 let bar = progress.get_or_insert_with(|| progress_bar(input));
                 if let Some(length) = now.length_seconds {
@@ -199,7 +181,7 @@ fn transcribe(
         log::warn!("{}: {}", input.display(), warning_text(warning));
     }
     let leakage = transcription.leakage.clone().map(|report| Leakage {
-        strategy: args.leakage,
+        strategy: args.leakage.strategy,
         report,
     });
     if let Some(Leakage { strategy, report }) = &leakage {

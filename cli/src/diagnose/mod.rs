@@ -8,17 +8,17 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use hitscribe::Note;
 use hitscribe::content::{ContentAnalysis, analyze};
 use hitscribe::leakage::{Report, Settings, Strategy, Verdict, apply, filter};
-use hitscribe::{DeviceChoice, Note};
 use hitscribe_core::atomic_file::write_atomically;
 use serde_json::{Value, json};
 
 use crate::eval::notes_file;
-use crate::model::{ModelArgs, load, options, warning_text};
+use crate::help;
+use crate::model::{LeakageArgs, ModelArgs, load, options, warning_text};
 use crate::output::{out, outln};
 use crate::recording::Recording;
-use crate::{help, values};
 
 /// Write notes, filter results and a spectrogram of a recording to a folder
 #[derive(clap::Args)]
@@ -35,23 +35,8 @@ pub struct Args {
     notes: Option<PathBuf>,
     #[command(flatten)]
     model: ModelArgs,
-    /// Weights that replace a built-in network's, drums or pitched
-    #[arg(long, value_name = "SAFETENSORS", help_heading = help::MODEL)]
-    weights: Option<PathBuf>,
-    /// Where to compute: auto, cpu or cuda:N
-    #[arg(long, default_value_t, help_heading = help::MODEL)]
-    device: DeviceChoice,
-    /// 0: only the surest notes, 1: every candidate
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::fraction,
-        help_heading = help::NOTES)]
-    sensitivity: f32,
-    /// Filter for drum hits transcribed as pitched notes
-    #[arg(long, default_value_t = Strategy::Auto, value_name = "FILTER", help_heading = help::NOTES)]
-    leakage: Strategy,
-    /// Threshold of the confidence filter
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::fraction,
-        help_heading = help::NOTES)]
-    minimum_confidence: f32,
+    #[command(flatten)]
+    leakage: LeakageArgs,
 }
 
 /// The transcription to diagnose.
@@ -69,10 +54,7 @@ pub fn run(args: &Args) -> Result<()> {
     let analysis = analyze(&recording.samples, recording.sample_rate_hz);
     std::fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
 
-    let settings = Settings {
-        strategy: args.leakage,
-        minimum_confidence: args.minimum_confidence,
-    };
+    let settings = args.leakage.settings();
     let verdicts = filter(&subject.notes, &settings);
     let filtered = apply(&subject.notes, &verdicts);
     let about = |notes: &[Note]| {
@@ -86,11 +68,11 @@ pub fn run(args: &Args) -> Result<()> {
     write_json(&folder.join("full.json"), &about(&subject.notes))?;
     let mut kept = about(&filtered);
     kept["leakage"] = json!({
-        "strategy": args.leakage, "report": Report::new(&subject.notes, &verdicts),
+        "strategy": settings.strategy, "report": Report::new(&subject.notes, &verdicts),
         "changed": changed(&subject.notes, &verdicts),
     });
     write_json(&folder.join("filtered.json"), &kept)?;
-    let strategies = outcomes(&subject.notes, args.minimum_confidence);
+    let strategies = outcomes(&subject.notes, settings.minimum_confidence);
     write_json(
         &folder.join("instruments.json"),
         &distribution(&subject.notes, &strategies, &analysis),
@@ -98,7 +80,7 @@ pub fn run(args: &Args) -> Result<()> {
     let title = args.file.file_name().unwrap_or_default().to_string_lossy();
     let about = format!(
         "Transcription: {}. Leakage filter: {}.",
-        subject.source, args.leakage
+        subject.source, settings.strategy
     );
     let png = picture::draw(&recording, &title, &about, &subject.notes, &verdicts)?;
     let path = folder.join("spectrogram.png");
@@ -139,9 +121,9 @@ fn subject(args: &Args, recording: &Recording) -> Result<Subject> {
             warnings,
         });
     }
-    let transcriber = load(&args.model, args.weights.as_deref(), args.device)?;
+    let transcriber = load(&args.model)?;
     let transcription = options(&transcriber, &args.model, &args.file)
-        .sensitivity(args.sensitivity)
+        .sensitivity(args.model.network.sensitivity)
         .samples(&recording.samples, 1, recording.sample_rate_hz)?;
     warnings.extend(transcription.warnings.iter().map(warning_text));
     Ok(Subject {
@@ -238,7 +220,7 @@ fn log(
         line(format!("  {instrument}"));
     }
     for (strategy, report, _) in strategies {
-        let chosen = if *strategy == args.leakage {
+        let chosen = if *strategy == args.leakage.strategy {
             " (chosen)"
         } else {
             ""

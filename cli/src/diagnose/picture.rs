@@ -4,7 +4,9 @@
 use anyhow::{Context as _, Result, anyhow};
 use hitscribe::leakage::Verdict;
 use hitscribe_core::{DrumClass, Note};
+use plotters::chart::MeshStyle;
 use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::register_font;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -241,18 +243,9 @@ fn draw_spectrogram(
     let image = BitMapElement::with_owned_buffer((0.0, HIGHEST_HZ), (columns, rows), colors)
         .context("the spectrogram has the wrong size")?;
     chart.plotting_area().draw(&image)?;
-    chart
-        .configure_mesh()
-        .axis_style(TEXT)
-        .label_style((FONT, 14).into_font().color(&TEXT))
-        .axis_desc_style((FONT, 16).into_font().color(&TEXT))
-        .bold_line_style(GRID)
-        .light_line_style(TRANSPARENT)
-        .x_labels(time_labels(columns))
-        .x_label_formatter(&time_label)
-        .x_desc("Time (s)")
-        .y_label_formatter(&|hz| format!("{hz:.0}"))
-        .draw()?;
+    let mut mesh = chart.configure_mesh();
+    style_mesh(&mut mesh, columns);
+    mesh.y_label_formatter(&|hz| format!("{hz:.0}")).draw()?;
     for Drawn { kind, note, .. } in drawn.iter().filter(|drawn| !drawn.note.is_drum) {
         let key = f64::from(note.pitch);
         let corners = [
@@ -293,19 +286,9 @@ fn draw_lanes(
         area.draw(&Text::new(text, place, right_aligned.clone()))?;
     }
     let (columns, _) = chart.plotting_area().dim_in_pixel();
-    chart
-        .configure_mesh()
-        .disable_y_mesh()
-        .y_labels(0)
-        .axis_style(TEXT)
-        .label_style((FONT, 14).into_font().color(&TEXT))
-        .axis_desc_style((FONT, 16).into_font().color(&TEXT))
-        .bold_line_style(GRID)
-        .light_line_style(TRANSPARENT)
-        .x_labels(time_labels(columns))
-        .x_label_formatter(&time_label)
-        .x_desc("Time (s)")
-        .draw()?;
+    let mut mesh = chart.configure_mesh();
+    style_mesh(&mut mesh, columns);
+    mesh.disable_y_mesh().y_labels(0).draw()?;
     let hit_seconds = 2.0 / pixels_per_second;
     for Drawn { kind, note, hit } in drawn {
         if let Some((lane, velocity)) = hit {
@@ -320,6 +303,21 @@ fn draw_lanes(
         }
     }
     Ok(())
+}
+
+/// Grid and time axis of a chart that is `columns` pixels wide.
+fn style_mesh<Y: Ranged, DB: DrawingBackend>(
+    mesh: &mut MeshStyle<'_, '_, RangedCoordf64, Y, DB>,
+    columns: u32,
+) {
+    mesh.axis_style(TEXT)
+        .label_style((FONT, 14).into_font().color(&TEXT))
+        .axis_desc_style((FONT, 16).into_font().color(&TEXT))
+        .bold_line_style(GRID)
+        .light_line_style(TRANSPARENT)
+        .x_labels(time_labels(columns))
+        .x_label_formatter(&time_label)
+        .x_desc("Time (s)");
 }
 
 fn hz_of_key(key: f64) -> f64 {

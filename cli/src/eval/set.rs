@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use hitscribe::{AllowedNotes, DeviceChoice, Note, Transcriber};
+use hitscribe::{AllowedNotes, Note, Transcriber};
 use hitscribe_core::atomic_file::write_atomically;
 use hitscribe_metrics::{ScoredTrack, score_set};
 use serde_json::json;
 
 use crate::eval::notes_file::{self, NotesFile};
 use crate::eval::{print_scores, track};
+use crate::help;
+use crate::model::{NetworkArgs, load_builtin};
 use crate::output::outln;
 use crate::recording::Recording;
-use crate::{help, values};
 
 /// Score transcriptions of whole evaluation sets
 #[derive(clap::Args)]
@@ -43,16 +44,8 @@ pub struct Args {
     /// Rate to which the recordings are resampled first
     #[arg(long, value_name = "HZ", help_heading = help::AUDIO)]
     sample_rate: Option<u32>,
-    /// Weights that replace a built-in network's, drums or pitched
-    #[arg(long, value_name = "SAFETENSORS", help_heading = help::MODEL)]
-    weights: Option<PathBuf>,
-    /// Where to compute: auto, cpu or cuda:N
-    #[arg(long, default_value_t, help_heading = help::MODEL)]
-    device: DeviceChoice,
-    /// 0: only the surest notes, 1: every candidate
-    #[arg(long, default_value_t = 0.5, value_name = "0..1", value_parser = values::fraction,
-        help_heading = help::NOTES)]
-    sensitivity: f32,
+    #[command(flatten)]
+    network: NetworkArgs,
 }
 
 const DEFAULT_SETS: &str =
@@ -68,7 +61,10 @@ pub fn run(args: &Args) -> Result<()> {
     let mut estimates = match &args.pred {
         Some(folder) => Estimates::Files(folder.clone()),
         None => Estimates::Own(Box::new(OwnTranscription {
-            transcriber: transcriber(args)?,
+            transcriber: load_builtin(
+                Transcriber::builder().device(args.network.device),
+                args.network.weights.as_deref(),
+            )?,
             done: HashMap::new(),
         })),
     };
@@ -109,16 +105,6 @@ pub fn run(args: &Args) -> Result<()> {
         write_atomically(path, serde_json::to_string_pretty(&report)?.as_bytes())?;
     }
     Ok(())
-}
-
-fn transcriber(args: &Args) -> Result<Transcriber> {
-    let builder = Transcriber::builder().device(args.device);
-    let Some(path) = &args.weights else {
-        return Ok(builder.builtin()?);
-    };
-    let shown = || path.display().to_string();
-    let bytes = std::fs::read(path).with_context(shown)?;
-    builder.weights(bytes).builtin().with_context(shown)
 }
 
 /// The references of a set, sorted by file name.
@@ -206,7 +192,7 @@ impl OwnTranscription {
             .options()
             // Every note counts: none is left out as implausible.
             .source(AllowedNotes::everything())
-            .sensitivity(args.sensitivity)
+            .sensitivity(args.network.sensitivity)
             .samples(&recording.samples, 1, recording.sample_rate_hz)?;
         self.done.insert(path, transcription.notes.clone());
         Ok(transcription.notes)
