@@ -77,28 +77,10 @@ impl DrumClass {
         )
     }
 
-    /// The class that a General MIDI percussion key belongs to.
+    /// The class that a General MIDI percussion key belongs to: that of the engine, except for what
+    /// the engine has no class of its own for.
     pub const fn from_gm_note(note: u8) -> Option<Self> {
         Some(match note {
-            35 | 36 => Self::Kick,
-            38 | 40 => Self::Snare,
-            37 => Self::SideStick,
-            39 => Self::Clap,
-            48 | 50 => Self::HighTom,
-            47 => Self::MidTom,
-            45 => Self::LowTom,
-            41 | 43 => Self::FloorTom,
-            42 => Self::ClosedHat,
-            44 => Self::PedalHat,
-            46 => Self::OpenHat,
-            49 | 57 => Self::Crash,
-            51 | 59 => Self::Ride,
-            53 => Self::RideBell,
-            52 => Self::China,
-            55 => Self::Splash,
-            56 => Self::Cowbell,
-            54 => Self::Tambourine,
-            70 | 82 => Self::Shaker,
             60 | 62 | 63 => Self::HighConga,
             61 | 64 => Self::LowConga,
             65 | 66 => Self::Timbale,
@@ -106,7 +88,10 @@ impl DrumClass {
             80 | 81 => Self::Triangle,
             69 | 73 | 74 => Self::Cabasa,
             67 | 68 | 58 => Self::OtherPercussion,
-            _ => return None,
+            _ => match hitscribe_core::DrumClass::from_gm_note(note) {
+                Some(class) => Self::ALL[class.index()],
+                None => return None,
+            },
         })
     }
 }
