@@ -3,8 +3,8 @@
 //!
 //! A file is never in memory as a whole. Silence that an encoder added at the start and the end is
 //! removed if the file declares its length. Damaged parts are replaced with silence, so that later
-//! audio keeps its time. A file is read to its end, whatever length it declares. No file can cause a
-//! panic or unbounded memory use.
+//! audio keeps its time. A file is read to its end, whatever length it declares. No file can cause
+//! a panic or unbounded memory use.
 
 mod aiff;
 mod blocks;
@@ -12,6 +12,7 @@ mod caf;
 mod chunks;
 mod demuxer;
 mod flac;
+mod frame_header;
 mod info_tag;
 mod kind;
 mod mp4;

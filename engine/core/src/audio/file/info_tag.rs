@@ -1,6 +1,6 @@
 //! What the first frame of an MP3 file states about the file: the tags Xing, Info and VBRI.
 
-use super::mpeg::FrameHeader;
+use super::frame_header::FrameHeader;
 
 /// Delay of a decoder, which the LAME tag does not count.
 const DECODER_DELAY_SAMPLES: u64 = 528 + 1;
