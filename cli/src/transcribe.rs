@@ -20,7 +20,7 @@ use crate::model::{LeakageArgs, ModelArgs, load, options, warning_text};
 use crate::output::outln;
 use crate::targets::{self, Target, targets};
 use crate::tempo::{JsonTempo, TempoArgs};
-use crate::{help, output, values};
+use crate::{help, output};
 
 /// Input that renders the built-in groove, unless a file has this name.
 const DEMO: &str = "demo";

@@ -72,7 +72,7 @@ impl Transcription {
 
     /// Beats, bars and tempo, from the notes; none if they have no clear pulse.
     ///
-    /// Computed on each call, in about a hundredth of the time of the transcription.
+    /// Computed on each call.
     pub fn beat_grid(&self) -> Option<BeatGrid> {
         BeatGrid::of(&self.notes, self.duration_seconds)
     }

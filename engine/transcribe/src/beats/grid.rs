@@ -57,7 +57,7 @@ pub enum TempoMapKind {
 impl BeatGrid {
     /// The beats of notes in a recording of `duration_seconds`; none if they have no clear pulse.
     ///
-    /// Takes about a hundredth of the time of a transcription. The same notes give the same grid.
+    /// The same notes give the same grid.
     pub fn of(notes: &[Note], duration_seconds: f64) -> Option<Self> {
         let onsets: Vec<Onset> = notes
             .iter()

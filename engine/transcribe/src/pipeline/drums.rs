@@ -32,7 +32,7 @@ fn reach_frames(model: &DrumConfig) -> f64 {
 
 /// From the outputs of a network to candidates, and what else decides about these.
 enum Picking {
-    Independent(PeakPicker, LoudnessGate),
+    Independent(Box<PeakPicker>, LoudnessGate),
     Joint(JointPicker),
 }
 
@@ -40,7 +40,7 @@ impl Picking {
     fn new(model: &DrumConfig) -> Self {
         match model {
             DrumConfig::Independent(model) => Self::Independent(
-                PeakPicker::new(&model.thresholds, PickRules::default()),
+                Box::new(PeakPicker::new(&model.thresholds, PickRules::default())),
                 LoudnessGate::default(),
             ),
             DrumConfig::Joint(model) => Self::Joint(JointPicker::new(model)),

@@ -20,9 +20,9 @@ fn model() -> JointConfig {
 fn frame(model: &JointConfig, strokes: f32, shares: &[(&str, f32)]) -> Vec<f32> {
     let mut outputs = vec![0.0; model.outputs.total()];
     outputs[..model.outputs.counts].fill(-20.0);
-    for count in 0..model.max_strokes {
+    for (count, output) in outputs[..model.max_strokes].iter_mut().enumerate() {
         let p = (strokes - count as f32).clamp(1e-6, 1.0 - 1e-6);
-        outputs[count] = (p / (1.0 - p)).ln();
+        *output = (p / (1.0 - p)).ln();
     }
     outputs[model.outputs.counts..][..model.classes.len()].fill(-20.0);
     for (key, share) in shares {
