@@ -12,7 +12,7 @@ CLASSES = (
 
 # General MIDI notes as written. `other_percussion` has none: it takes strokes that belong to no class here.
 GM_NOTES = (
-    36, 38, 37, 39, 50, 48, 45, 41, 42, 44, 46, 49, 51, 53, 52, 55, 56, 54, 70, 63, 64, 65, 76, 81, 69, None,
+    36, 38, 37, 39, 50, 47, 45, 41, 42, 44, 46, 49, 51, 53, 52, 55, 56, 54, 70, 63, 64, 65, 76, 81, 69, None,
 )  # fmt: skip
 
 SKINS = (
