@@ -9,17 +9,9 @@ use hitscribe_core::DrumClass;
 use hitscribe_core::audio::demo_kit;
 use hound::{SampleFormat, WavSpec, WavWriter};
 
-const RATE_HZ: u32 = 44_100;
+use crate::transcribe::hitscribe;
 
-fn hitscribe(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_hitscribe"))
-        .current_dir(folder)
-        .args(["transcribe", "--device", "cpu"])
-        .args(args)
-        .env_remove("RUST_LOG")
-        .output()
-        .unwrap()
-}
+const RATE_HZ: u32 = 44_100;
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()

@@ -7,7 +7,8 @@ use std::process::{Command, Output};
 use hitscribe_core::audio::demo_kit;
 use hound::{SampleFormat, WavSpec, WavWriter};
 
-fn hitscribe(folder: &Path, args: &[&str]) -> Output {
+/// Runs `hitscribe transcribe` in a folder.
+pub fn hitscribe(folder: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_hitscribe"))
         .current_dir(folder)
         .args(["transcribe", "--device", "cpu"])

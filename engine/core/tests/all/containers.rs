@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use hitscribe_core::audio::file::AudioFile;
 
-const RATE_HZ: u32 = 8_000;
-const FRAMES: usize = 4_000;
+use crate::wav_bytes::{FRAMES, RATE_HZ, chunk, fmt, mono, pcm, riff, sample, whole};
 
 fn data(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
@@ -49,43 +48,6 @@ fn refused(name: &str, bytes: &[u8], reason: &str) {
     let error = try_read(name, bytes).map(|_| ()).unwrap_err();
     assert!(error.contains(reason), "{error}");
     assert!(!error.contains("damaged"), "{error}");
-}
-
-/// Samples that rise and fall, never 0 for long.
-fn sample(frame: usize) -> i16 {
-    ((frame * 37 % 2_001) as i16 - 1_000) * 16
-}
-
-fn pcm() -> Vec<u8> {
-    (0..FRAMES)
-        .flat_map(|frame| sample(frame).to_le_bytes())
-        .collect()
-}
-
-fn fmt(tag: u16, channels: u16, bytes: u16, bits: u16) -> Vec<u8> {
-    let block = channels * bytes;
-    let mut fmt = [tag.to_le_bytes(), channels.to_le_bytes()].concat();
-    fmt.extend(RATE_HZ.to_le_bytes());
-    fmt.extend((RATE_HZ * u32::from(block)).to_le_bytes());
-    fmt.extend([block.to_le_bytes(), bits.to_le_bytes()].concat());
-    fmt
-}
-
-fn chunk(name: &[u8; 4], size: u32, body: &[u8]) -> Vec<u8> {
-    [name, size.to_le_bytes().as_slice(), body].concat()
-}
-
-fn whole(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
-    chunk(name, body.len() as u32, body)
-}
-
-fn riff(size: Option<u32>, chunks: &[Vec<u8>]) -> Vec<u8> {
-    let body = [b"WAVE".to_vec(), chunks.concat()].concat();
-    chunk(b"RIFF", size.unwrap_or(body.len() as u32), &body)
-}
-
-fn mono() -> Vec<u8> {
-    whole(b"fmt ", &fmt(1, 1, 2, 16))
 }
 
 #[track_caller]

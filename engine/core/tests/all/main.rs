@@ -7,3 +7,4 @@ mod model_store;
 mod parity_frontend;
 mod parity_mt3_tokens;
 mod parity_yourmt3_tokens;
+mod wav_bytes;
