@@ -27,13 +27,13 @@ render_pool() {
 render_pool pool --count 500 --seed 3
 data=(--renderer "$folder/hitscribe-train" --bank "$bank" --pool "$folder/pool")
 export PYTHONPATH=train
-"$python" -m hitscribe_train.train "${data[@]}" --run "$folder" --minutes "$minutes"
-"$python" -m hitscribe_train.calibrate "$folder/checkpoint.pt" "$folder/picking.json" "${data[@]}"
-"$python" -m hitscribe_train.export "$folder/checkpoint.pt" "$folder/builtin.safetensors" --picking "$folder/picking.json"
+"$python" -m hitscribe_train.drums.independent.train "${data[@]}" --run "$folder" --minutes "$minutes"
+"$python" -m hitscribe_train.drums.independent.calibrate "$folder/checkpoint.pt" "$folder/picking.json" "${data[@]}"
+"$python" -m hitscribe_train.drums.independent.export "$folder/checkpoint.pt" "$folder/builtin.safetensors" --picking "$folder/picking.json"
 if [ "$pitched_minutes" -gt 0 ]; then
     render_pool pitched_pool --count 1200 --solo-share 0.65 --seed 11
     data=(--renderer "$folder/hitscribe-train" --bank "$bank" --pool "$folder/pitched_pool")
-    "$python" -m hitscribe_train.pitch_train "${data[@]}" --run "$folder/pitched" --minutes "$pitched_minutes" \
+    "$python" -m hitscribe_train.pitched.train "${data[@]}" --run "$folder/pitched" --minutes "$pitched_minutes" \
         --batch 8 --rate 3e-3
-    "$python" -m hitscribe_train.pitch_export "$folder/pitched/checkpoint.pt" "$folder/builtin_pitch.safetensors"
+    "$python" -m hitscribe_train.pitched.export "$folder/pitched/checkpoint.pt" "$folder/builtin_pitch.safetensors"
 fi

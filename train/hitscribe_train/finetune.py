@@ -6,8 +6,8 @@
 FOLDER holds X.wav with X.mid beside it, or songs in Slakh's layout (stems/S00.flac with MIDI/S00.mid).
 
 Without --mt3 it is the built-in model: its drum network for drums, its pitched network for the other stems. It
-starts from the weights that the engine embeds, or from --start (a weights file, or a checkpoint of `train.py` or
-`pitch_train.py`), and OUT.safetensors is for `hitscribe transcribe --weights`.
+starts from the weights that the engine embeds, or from --start (a weights file, or a checkpoint of `drums/independent/train.py` or
+`pitched/train.py`), and OUT.safetensors is for `hitscribe transcribe --weights`.
 
 With --mt3 it starts from a checkpoint in the layout of mt3.pth (--start; .pth, .ckpt or .safetensors) and OUT.pth or
 OUT.safetensors is for `hitscribe transcribe --model` and `hitscribe models add`. --config asks for other sizes, or,
@@ -18,8 +18,10 @@ It stops by the clock and goes on where it stopped: the run folder holds the las
 
 import os
 
-from . import drum_finetune, mt3_finetune, pitch_finetune
-from .train import arguments
+from .common.loop import arguments
+from .drums.independent import finetune as drum_finetune
+from .mt3 import finetune as mt3_finetune
+from .pitched import finetune as pitch_finetune
 
 WEIGHTS = os.path.join(os.path.dirname(__file__), "../../engine/models/weights")
 STEMS = ("drums", "bass", "other", "vocals")

@@ -13,12 +13,14 @@ from safetensors.torch import load_file
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
-from hitscribe_train import mt3_data, pitch_export, pitch_finetune  # noqa: E402
+from hitscribe_train.common.loop import fit  # noqa: E402
 from hitscribe_train.finetune import WEIGHTS  # noqa: E402
-from hitscribe_train.mt3_checkpoint import fill, load, read, write  # noqa: E402
-from hitscribe_train.mt3_finetune import LOSS_WEIGHTS, AdamW, losses  # noqa: E402
-from hitscribe_train.mt3_model import EOS, FRAMES, MAX_IDS, SEGMENT_SAMPLES, Config, LogMel, Mt3  # noqa: E402
-from hitscribe_train.train import fit  # noqa: E402
+from hitscribe_train.mt3 import data as mt3_data  # noqa: E402
+from hitscribe_train.mt3.checkpoint import fill, load, read, write  # noqa: E402
+from hitscribe_train.mt3.finetune import LOSS_WEIGHTS, AdamW, losses  # noqa: E402
+from hitscribe_train.mt3.model import EOS, FRAMES, MAX_IDS, SEGMENT_SAMPLES, Config, LogMel, Mt3  # noqa: E402
+from hitscribe_train.pitched import export as pitch_export  # noqa: E402
+from hitscribe_train.pitched import finetune as pitch_finetune  # noqa: E402
 
 # A random network in mt3.pth's layout, and what the engine is compared with.
 TINY = os.path.join(HERE, "../../engine/models/tests/data/mt3_family")

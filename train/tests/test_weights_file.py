@@ -8,7 +8,7 @@ import torch
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
-from hitscribe_train.weights_file import from_weights_file, measure_norms  # noqa: E402
+from hitscribe_train.drums.independent.weights_file import from_weights_file, measure_norms  # noqa: E402
 
 WEIGHTS = os.path.join(HERE, "../../engine/models/weights/builtin.safetensors")
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from ..front_end import SAMPLE_RATE, triangles
+from ..common.front_end import SAMPLE_RATE, triangles
 
 HOP = 256  # samples between frames: 8 ms
 BANDS = 80

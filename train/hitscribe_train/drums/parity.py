@@ -17,7 +17,7 @@ import json
 import torch
 from safetensors.torch import save_file
 
-from ..parity import test_audio
+from ..common.test_audio import test_audio
 from . import export
 from . import model as m
 from .features import HOP

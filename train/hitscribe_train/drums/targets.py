@@ -4,7 +4,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..front_end import SAMPLE_RATE
+from ..common.front_end import SAMPLE_RATE
 from .classes import CLASSES, GROUPS, MAX_STROKES
 from .features import HOP
 from .model import FUTURE_FRAMES

@@ -1,6 +1,6 @@
 """Writes a trained network as the weights file that the engine embeds.
 
-    python -m hitscribe_train.export CHECKPOINT OUT.safetensors [--picking PICKING.json]
+    python -m hitscribe_train.drums.independent.export CHECKPOINT OUT.safetensors [--picking PICKING.json]
 
 Every batch norm is folded into the convolution before it. Weights are stored as the matrices that
 the engine multiplies with (channels last, taps before channels), in 16-bit floats:
@@ -21,7 +21,7 @@ import json
 import torch
 from safetensors.torch import save_file
 
-from . import front_end
+from ...common.front_end import front_end_config
 from . import model as m
 
 FORMAT = 1
@@ -79,25 +79,6 @@ def tensors(net):
     onset, _, shift = net.head.bias.chunk(3)
     out["head.bias"] = torch.cat([onset, shift])
     return {name: value.contiguous() for name, value in out.items()}, stem
-
-
-def front_end_config(model, scale, lowest_hz, highest_hz):
-    """The parameters of a model's front end; its bands are evenly spaced on `scale` between these edges."""
-    return {
-        "sample_rate_hz": front_end.SAMPLE_RATE,
-        "hop_samples": model.HOP,
-        "bands": model.BANDS,
-        "scale": scale,
-        "fft_sizes": list(model.FFT_SIZES),
-        "lowest_hz": lowest_hz,
-        "highest_hz": highest_hz,
-        "level_past_frames": model.LEVEL_PAST,
-        "level_future_frames": model.LEVEL_FUTURE,
-        "level_floor": front_end.LEVEL_FLOOR,
-        "floor": front_end.FLOOR,
-        "log_offset": model.LOG_OFFSET,
-        "log_scale": model.LOG_SCALE,
-    }
 
 
 def config(stem, picking):

@@ -12,7 +12,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from .front_end import SAMPLE_RATE, FrontEnd
+from ...common.front_end import SAMPLE_RATE, FrontEnd
 
 HOP = 256  # samples between frames: 8 ms
 BANDS = 96

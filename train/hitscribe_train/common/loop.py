@@ -1,7 +1,7 @@
-"""Trains the drum network: python -m hitscribe_train.train --renderer ... --bank ... --pool ... --run DIR --minutes N
+"""The training loop of the independent drum network, the pitched network and MT3.
 
-Stops by the clock; starts again where it stopped (the run folder holds the last checkpoint). The
-learning rate falls over the minutes asked for, counted over all starts.
+It stops by the clock and starts again where it stopped: the run folder holds the last checkpoint. The learning rate
+falls over the minutes asked for, counted over all starts.
 """
 
 import argparse
@@ -11,16 +11,7 @@ import os
 import time
 
 import torch
-import torch.nn.functional as F
 from torch.utils.data import DataLoader
-
-from .data import FRAMES, Segments
-from .model import FUTURE_FRAMES, DrumNet
-from .weights_file import from_weights_file, measure_norms
-
-# Frames near the edges lack context that the network has in use: they are not judged.
-FIRST_FRAME, LAST_FRAME = 64, FRAMES - FUTURE_FRAMES
-POSITIVE_WEIGHT = 3.0
 
 
 class Optimizer:
@@ -61,22 +52,6 @@ class Optimizer:
     def load_state_dict(self, states):
         for part, state in zip(self.parts, states):
             part.load_state_dict(state)
-
-
-def losses(net, audio, targets):
-    """The parts of the loss by name."""
-    outputs = net(audio)
-    onset, velocity, shift = (o[..., FIRST_FRAME:LAST_FRAME] for o in outputs)
-    target, weight, target_velocity, target_shift, hit = (t[..., FIRST_FRAME:LAST_FRAME] for t in targets)
-    weight = weight * torch.where(target > 0, POSITIVE_WEIGHT, 1.0)
-    onset_loss = (F.binary_cross_entropy_with_logits(onset, target, reduction="none") * weight).sum() / (hit.sum() + 50)
-    hits = hit.sum() + 1
-    velocity_loss = ((torch.sigmoid(velocity) - target_velocity).square() * hit).sum() / hits
-    shift_loss = (F.smooth_l1_loss(shift, target_shift, reduction="none", beta=0.1) * hit).sum() / hits
-    return {"onset": onset_loss, "velocity": velocity_loss, "shift": shift_loss}
-
-
-LOSS_WEIGHTS = {"onset": 1.0, "velocity": 2.0, "shift": 2.0}
 
 
 def arguments(description):
@@ -176,27 +151,3 @@ def fit_rendered(net, segments, losses, loss_weights, options):
         net.load_state_dict(torch.load(options.start, map_location="cpu", weights_only=True)["model"])
     source = (options.renderer, options.bank, options.pool)
     fit(net, lambda seed, first: segments(*source, seed, first), losses, loss_weights, options)
-
-
-def from_exported(options, batches=20):
-    """The network of the weights file `options.start`, ready to be trained on."""
-    net, _ = from_weights_file(options.start)
-    segments = Segments(options.renderer, options.bank, options.pool, options.seed + 500_000)
-    loader = iter(DataLoader(segments, options.batch))
-    measure_norms(net, (next(loader)[0] for _ in range(batches)))
-    return net
-
-
-def main():
-    options = renderer_arguments(__doc__).parse_args()
-    net = DrumNet()
-    if (options.start or "").endswith(".safetensors"):
-        # Nothing to start from where a run goes on.
-        if not os.path.exists(os.path.join(options.run, "checkpoint.pt")):
-            net = from_exported(options)
-        options.start = None
-    fit_rendered(net, Segments, losses, LOSS_WEIGHTS, options)
-
-
-if __name__ == "__main__":
-    main()

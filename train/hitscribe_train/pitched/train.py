@@ -1,14 +1,14 @@
-"""Trains the pitched network: python -m hitscribe_train.pitch_train --renderer ... --bank ... --pool ... --run DIR --minutes N
+"""Trains the pitched network: python -m hitscribe_train.pitched.train --renderer ... --bank ... --pool ... --run DIR --minutes N
 
-Stops and goes on as `train.py` does.
+Stops and goes on as `common/loop.py` says.
 """
 
 import torch
 import torch.nn.functional as F
 
-from . import pitch_model as m
-from .pitch_data import FRAMES, PitchedSegments
-from .train import fit_rendered, renderer_arguments
+from ..common.loop import fit_rendered, renderer_arguments
+from . import model as m
+from .data import FRAMES, PitchedSegments
 
 # Frames near the edges lack context that the network has in use: they are not judged.
 FIRST_FRAME, LAST_FRAME = 16, FRAMES - m.FUTURE_FRAMES

@@ -1,6 +1,6 @@
 """Shows how far the PyTorch MT3 is from the published one's numbers.
 
-    python -m hitscribe_train.mt3_parity FOLDER
+    python -m hitscribe_train.mt3.parity FOLDER
 
 FOLDER holds a checkpoint in the layout of mt3.pth, `pack.safetensors` with `wav`, `features`, `encoder_out`, `tf_ids`,
 `tf_logits` and `greedy_ids` that the reference computed, `pack.json` with its segments, and `config.json`.
@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
-from .mt3_checkpoint import load
-from .mt3_model import FRAMES, HOP, MAX_IDS, SEGMENT_SAMPLES
+from .checkpoint import load
+from .model import FRAMES, HOP, MAX_IDS, SEGMENT_SAMPLES
 
 # Features: bins near silence are amplified by the logarithm, so their mean is judged too. The reference of the
 # pack has its triangles linear in hertz, the front end that the weights were trained with in mel.

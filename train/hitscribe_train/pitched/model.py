@@ -14,7 +14,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from .front_end import SAMPLE_RATE, FrontEnd
+from ..common.front_end import SAMPLE_RATE, FrontEnd
 
 HOP = 512  # samples between frames: 16 ms
 FFT_SIZES = (8192, 2048)

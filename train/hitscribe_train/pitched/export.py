@@ -1,6 +1,6 @@
 """Writes a trained pitched network as the weights file that the engine embeds.
 
-    python -m hitscribe_train.pitch_export CHECKPOINT OUT.safetensors [--picking PICKING.json]
+    python -m hitscribe_train.pitched.export CHECKPOINT OUT.safetensors [--picking PICKING.json]
 
 Weights are stored as the matrices that the engine multiplies with, in 16-bit floats:
 
@@ -20,8 +20,8 @@ import json
 import torch
 from safetensors.torch import save_file
 
-from . import pitch_model as m
-from .export import front_end_config
+from ..common.front_end import front_end_config
+from . import model as m
 
 FORMAT = 1
 PICKING = {"onset_threshold": 0.55, "sounding_threshold": 0.4}

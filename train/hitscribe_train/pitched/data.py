@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from .data import SEGMENT_SAMPLES, records, used_again
-from .pitch_model import HOP, KEYS, LOWEST_KEY, SAMPLE_RATE
+from ..common.records import SEGMENT_SAMPLES, records, used_again
+from .model import HOP, KEYS, LOWEST_KEY, SAMPLE_RATE
 
 FRAMES = SEGMENT_SAMPLES // HOP
 MAX_NOTES = 512

@@ -5,11 +5,12 @@ The norms keep their statistics, so that a few minutes of recordings do not bend
 
 import torch
 
+from ...common.loop import fit
+from ...common.recordings import Recordings
 from . import model as m
 from .data import RECORD_BYTES, parse
 from .export import write
-from .recordings import Recordings
-from .train import LOSS_WEIGHTS, fit, losses
+from .train import LOSS_WEIGHTS, losses
 from .weights_file import from_weights_file
 
 RATE = 3e-4

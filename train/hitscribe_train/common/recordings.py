@@ -2,7 +2,7 @@
 
 import torch
 
-from .data import records
+from .records import records
 
 
 class Recordings(torch.utils.data.IterableDataset):

@@ -65,3 +65,22 @@ class FrontEnd(nn.Module):
         level = self.level(audio)[..., None, None, :]
         powers = torch.stack([self.band_powers(audio, n) for n in self.fft_sizes], dim=-3)
         return (torch.log10(powers / level + FLOOR) + self.log_offset) * self.log_scale
+
+
+def front_end_config(model, scale, lowest_hz, highest_hz):
+    """The parameters of a model's front end; its bands are evenly spaced on `scale` between these edges."""
+    return {
+        "sample_rate_hz": SAMPLE_RATE,
+        "hop_samples": model.HOP,
+        "bands": model.BANDS,
+        "scale": scale,
+        "fft_sizes": list(model.FFT_SIZES),
+        "lowest_hz": lowest_hz,
+        "highest_hz": highest_hz,
+        "level_past_frames": model.LEVEL_PAST,
+        "level_future_frames": model.LEVEL_FUTURE,
+        "level_floor": LEVEL_FLOOR,
+        "floor": FLOOR,
+        "log_offset": model.LOG_OFFSET,
+        "log_scale": model.LOG_SCALE,
+    }

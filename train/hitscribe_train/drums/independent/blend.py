@@ -1,6 +1,6 @@
 """Mixes the weights of two exported networks, one of which was trained on from the other.
 
-    python -m hitscribe_train.blend FIRST.safetensors SECOND.safetensors SHARE OUT.safetensors --picking PICKING.json
+    python -m hitscribe_train.drums.independent.blend FIRST.safetensors SECOND.safetensors SHARE OUT.safetensors --picking PICKING.json
 
 SHARE, 0 to 1, is that of the second.
 """

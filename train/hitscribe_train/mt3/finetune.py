@@ -3,11 +3,11 @@
 import torch
 import torch.nn.functional as F
 
-from .mt3_checkpoint import load, write
-from .mt3_data import RECORD_BYTES, parse
-from .mt3_model import PAD
-from .recordings import Recordings
-from .train import Optimizer, fit
+from ..common.loop import Optimizer, fit
+from ..common.recordings import Recordings
+from .checkpoint import load, write
+from .data import RECORD_BYTES, parse
+from .model import PAD
 
 RATE = 3e-4
 LOSS_WEIGHTS = {"tokens": 1.0}

@@ -1,6 +1,6 @@
 """Chooses the threshold of each class on rendered segments with kits and drummers that training has not seen.
 
-    python -m hitscribe_train.calibrate CHECKPOINT OUT.json --renderer ... --bank ... [--pool ...]
+    python -m hitscribe_train.drums.independent.calibrate CHECKPOINT OUT.json --renderer ... --bank ... [--pool ...]
 
 For each class the threshold with the best F measure, hits matched within 30 ms. Classes that the
 hold-out kits hardly play are calibrated on training kits too: the rendered mix takes both.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .mt3_model import MAX_IDS, PAD, SEGMENT_SAMPLES
+from .model import MAX_IDS, PAD, SEGMENT_SAMPLES
 
 RECORD_BYTES = SEGMENT_SAMPLES * 2 + 4 + MAX_IDS * 2
 

@@ -5,26 +5,26 @@ import json
 import torch
 from safetensors import safe_open
 
-from . import pitch_export
-from . import pitch_model as m
-from .pitch_data import RECORD_BYTES, parse
-from .pitch_train import LOSS_WEIGHTS, losses
-from .recordings import Recordings
-from .train import fit
+from ..common.loop import fit
+from ..common.recordings import Recordings
+from . import export
+from . import model as m
+from .data import RECORD_BYTES, parse
+from .train import LOSS_WEIGHTS, losses
 
 RATE = 2e-3
 
 
 @torch.no_grad()
 def from_weights_file(path):
-    """The network of a weights file and its picking thresholds; the inverse of `pitch_export.py`."""
+    """The network of a weights file and its picking thresholds; the inverse of `export.py`."""
     net = m.PitchNet()
     with safe_open(path, "pt") as file:
         said = json.loads((file.metadata() or {}).get("config", "{}"))
         values = {name: file.get_tensor(name).float() for name in file.keys()}
-    picking = {name: said[name] for name in pitch_export.PICKING if name in said}
+    picking = {name: said[name] for name in export.PICKING if name in said}
     # All that the file says of the network, but for how peaks are picked.
-    if said != pitch_export.config(picking):
+    if said != export.config(picking):
         raise SystemExit(f"{path}: not a built-in pitched model of this version")
 
     def fill(name, layer, weight):
@@ -55,4 +55,4 @@ def finetune(options):
         net.load_state_dict(torch.load(options.start, map_location="cpu", weights_only=True)["model"])
     recordings = lambda seed, first: Recordings(options, seed, first, RECORD_BYTES, parse)
     tuned = fit(net, recordings, losses, LOSS_WEIGHTS, options)
-    pitch_export.write(tuned.cpu(), options.out, picking)
+    export.write(tuned.cpu(), options.out, picking)

@@ -1,20 +1,14 @@
 """Segments from the renderer (`hitscribe-train segments`) as batches of tensors."""
 
-import subprocess
-
 import numpy as np
 import torch
 
+from ...common.records import SEGMENT_SAMPLES, records, used_again
 from .model import CLASSES, HOP, SAMPLE_RATE
 
-SEGMENT_SAMPLES = 131_072
 FRAMES = SEGMENT_SAMPLES // HOP
 MAX_HITS = 256
 RECORD_BYTES = SEGMENT_SAMPLES * 2 + 4 + MAX_HITS * 16
-
-# Rendering costs half as much as a training step: every segment is used this often, far apart.
-USES = 2
-SHUFFLED = 384  # segments waiting for their next use
 
 # Hits that other sounds drown by more than this are neither asked for nor forbidden.
 INAUDIBLE_DB = -15.0
@@ -27,21 +21,6 @@ def render(renderer, bank, pool, seed, first, count, hold_out=False):
     command += ["--pool", pool] if pool else []
     command += ["--hold-out"] if hold_out else []
     return records(command, RECORD_BYTES)
-
-
-def records(command, record_bytes):
-    """Yields what a renderer process writes, in pieces of `record_bytes`."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=record_bytes)
-    try:
-        while True:
-            record = process.stdout.read(record_bytes)
-            if len(record) < record_bytes:
-                if process.wait() != 0:
-                    raise RuntimeError(f"the renderer failed: {' '.join(command)}")
-                return
-            yield record
-    finally:
-        process.kill()
 
 
 def labels(hits):
@@ -77,22 +56,6 @@ def parse(record):
     count = int(np.frombuffer(record, "<u4", 1, SEGMENT_SAMPLES * 2)[0])
     hits = np.frombuffer(record, "<f4", MAX_HITS * 4, SEGMENT_SAMPLES * 2 + 4).reshape(MAX_HITS, 4)[:count]
     return (audio, *labels(hits))
-
-
-def used_again(records, rng):
-    """Yields every record USES times, its uses spread over about SHUFFLED others."""
-    waiting = []
-    for record in records:
-        waiting.append((record, USES))
-        while len(waiting) >= SHUFFLED:
-            index = rng.integers(len(waiting))
-            record, uses = waiting[index]
-            yield record
-            if uses > 1:
-                waiting[index] = (record, uses - 1)
-            else:
-                waiting[index] = waiting[-1]
-                waiting.pop()
 
 
 class Segments(torch.utils.data.IterableDataset):

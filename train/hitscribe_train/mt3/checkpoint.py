@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from safetensors.torch import load_file, save_file
 
-from .mt3_model import HEAD_SIZE, Config, Mt3
+from .model import HEAD_SIZE, Config, Mt3
 
 # Keys of the published checkpoint that name a tensor for the second time.
 ALIASES = {"encoder.embed_tokens.weight": "proj.weight", "decoder.embed_tokens.weight": "decoder_embed_tokens.weight"}
