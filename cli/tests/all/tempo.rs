@@ -10,6 +10,7 @@ fn transcribe(folder: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_hitscribe"))
         .arg("transcribe")
         .args(args)
+        .args(["--source", "drums"])
         .current_dir(folder)
         .output()
         .unwrap()

@@ -11,7 +11,7 @@ use crate::common::{
 fn a_render_gives_the_notes_of_a_transcription_at_every_rate() {
     let library = library();
     for sample_rate_hz in [44_100.0, 48_000.0, 88_200.0, 96_000.0] {
-        let audio = groove(sample_rate_hz, 9.0);
+        let audio = groove(sample_rate_hz, 5.0);
         let expected = transcribed(sample_rate_hz, &audio);
         let render = Render {
             sample_rate_hz,
@@ -25,7 +25,7 @@ fn a_render_gives_the_notes_of_a_transcription_at_every_rate() {
             &expected,
             u64::from(aligned.latency_frames),
             sample_rate_hz,
-            9.0,
+            5.0,
         );
         assert_balanced(&aligned.notes);
         // Direct mode gives the same MIDI and reports no latency.

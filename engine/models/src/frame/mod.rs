@@ -16,5 +16,5 @@ mod layers;
 mod network;
 
 pub use drums::DrumNet;
-pub use network::{FrameNet, FrameState, FrameStep};
+pub use network::{FrameModel, FrameNet, FrameState, FrameStep};
 pub use pitched::PitchNet;

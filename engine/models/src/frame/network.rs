@@ -63,6 +63,37 @@ impl<L: Layers> AnyLayers for L {
     }
 }
 
+/// A network on one device and the configuration in its weights file.
+///
+/// `Send` and `Sync`: all sources of a process share it.
+pub struct FrameModel<C> {
+    config: C,
+    frames: FrameNet,
+}
+
+impl<C: NetworkConfig> FrameModel<C> {
+    pub(in crate::frame) fn new(
+        config: C,
+        layers: Box<dyn AnyLayers>,
+        device: Device,
+    ) -> Result<Self> {
+        Ok(Self {
+            frames: FrameNet::new(layers, device, &config)?,
+            config,
+        })
+    }
+
+    /// The configuration in the weights file.
+    pub fn config(&self) -> &C {
+        &self.config
+    }
+
+    /// The network as frames in, frames out.
+    pub fn frames(&self) -> &FrameNet {
+        &self.frames
+    }
+}
+
 /// A network that maps frames of features to frames of outputs, on one device.
 ///
 /// `Send` and `Sync`: all sources of a process share it.

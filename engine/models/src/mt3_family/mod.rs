@@ -7,5 +7,6 @@ mod mixture_of_experts;
 pub(crate) mod mt3;
 mod perceiver;
 mod pre_encoder;
+mod shapes;
 pub(crate) mod t5;
 pub(crate) mod yourmt3;

@@ -3,12 +3,13 @@
 use burn_tensor::backend::Backend;
 use burn_tensor::{Device, Tensor};
 use hitscribe_core::checkpoint::{Checkpoint, count_elements};
-use hitscribe_core::error::{Error, Result};
+use hitscribe_core::error::Result;
 use hitscribe_core::tokens::vocabulary::{EOS_ID, Event, Vocabulary};
 
 use crate::mt3_family::hyperparameters::Hyperparameters;
 use crate::mt3_family::layers::{Linear, sinusoidal_positions};
 use crate::mt3_family::load::{LoadReport, Weights};
+use crate::mt3_family::shapes::{self, Shapes};
 use crate::mt3_family::t5::{Decoder, DecoderParts, Encoder, T5Config};
 
 /// Longest sequence of a segment in ids.
@@ -49,49 +50,31 @@ impl Mt3Config {
     /// memory from `hyperparameters`.
     ///
     /// # Errors
-    /// [`Error::Model`] if the checkpoint is not MT3 or the hyperparameters do not fit it.
+    /// [`hitscribe_core::Error::Model`] if the checkpoint is not MT3 or the hyperparameters do not fit it.
     pub fn of(
         checkpoint: &Checkpoint,
         prefix: &str,
         hyperparameters: &Hyperparameters,
     ) -> Result<Self> {
-        let wrong = |reason: String| Error::Model {
-            model: checkpoint.path().display().to_string(),
-            reason,
-        };
-        let shape = |name: &str| -> Result<[usize; 2]> {
-            let key = format!("{prefix}{name}");
-            match checkpoint.shape(&key) {
-                Some(&[rows, columns]) if rows > 0 && columns > 0 => Ok([rows, columns]),
-                Some(other) => Err(wrong(format!("{key} has the shape {other:?}"))),
-                None => Err(wrong(format!("{key} is missing: not an MT3 checkpoint"))),
-            }
-        };
-        let [model_size, bands] = shape("proj.weight")?;
-        let [inner, _] = shape("encoder.block.0.layer.0.SelfAttention.q.weight")?;
-        let [feed_forward_size, _] = shape("encoder.block.0.layer.1.DenseReluDense.wi_0.weight")?;
-        let [vocabulary_size, _] = shape("decoder_embed_tokens.weight")?;
+        let shapes = Shapes::new(checkpoint, prefix, "an MT3 checkpoint");
+        let [model_size, bands] = shapes.matrix("proj.weight")?;
+        let [vocabulary_size, _] = shapes.matrix("decoder_embed_tokens.weight")?;
         if vocabulary_size <= Vocabulary::MT3.id(Event::Tie) as usize || model_size % 2 != 0 {
-            return Err(wrong(format!(
+            return Err(shapes.wrong(format!(
                 "a vocabulary of {vocabulary_size} and a width of {model_size} are not MT3's"
             )));
         }
-        let layers = |stack: &str| {
-            (0..)
-                .take_while(|n| {
-                    checkpoint.contains(&format!(
-                        "{prefix}{stack}.block.{n}.layer.0.layer_norm.weight"
-                    ))
-                })
-                .count()
-        };
-        let heads = hyperparameters.heads_for(inner).map_err(wrong)?;
-        let blocks = T5Config {
+        let layers =
+            |stack: &str| shapes.count(|n| format!("{stack}.block.{n}.layer.0.layer_norm.weight"));
+        let blocks = T5Config::of(
+            &shapes,
+            hyperparameters,
             model_size,
-            heads,
-            head_size: inner / heads,
-            feed_forward_size,
-        };
+            [
+                "encoder.block.0.layer.0.SelfAttention",
+                "encoder.block.0.layer.1.DenseReluDense",
+            ],
+        )?;
         let (encoder_layers, decoder_layers) = (layers("encoder"), layers("decoder"));
         let memory_layers = layers("segmem_encoder");
         let outside = count_elements(&[&[bands, model_size], &[2, vocabulary_size, model_size]]);
@@ -138,7 +121,7 @@ impl<B: Backend> Mt3<B> {
     /// Loads a network from a checkpoint whose keys begin with `prefix`.
     ///
     /// # Errors
-    /// [`Error::Model`] with the list of tensors that are missing or have another shape.
+    /// [`hitscribe_core::Error::Model`] with the list of tensors that are missing or have another shape.
     pub fn load(
         checkpoint: &Checkpoint,
         prefix: &str,
@@ -227,9 +210,7 @@ pub(crate) fn first_memory_ids() -> Vec<i32> {
     vec![Vocabulary::MT3.id(Event::Tie), EOS_ID]
 }
 
-/// The prefix of an MT3 network's keys in a checkpoint: none, or `model.` as Lightning writes it.
+/// The prefix of an MT3 network's keys in a checkpoint.
 pub fn prefix_of(checkpoint: &Checkpoint) -> Option<&'static str> {
-    ["", "model."]
-        .into_iter()
-        .find(|prefix| checkpoint.contains(&format!("{prefix}proj.weight")))
+    shapes::prefix_of(checkpoint, "proj.weight")
 }

@@ -4,7 +4,7 @@
 use burn_tensor::backend::Backend;
 use burn_tensor::{Device, Tensor};
 use hitscribe_core::checkpoint::{Checkpoint, count_elements};
-use hitscribe_core::error::{Error, Result};
+use hitscribe_core::error::Result;
 use hitscribe_core::tokens::vocabulary::Vocabulary;
 
 use crate::mt3_family::hyperparameters::Hyperparameters;
@@ -13,6 +13,7 @@ use crate::mt3_family::load::{LoadReport, Weights};
 use crate::mt3_family::perceiver::{Perceiver, PerceiverConfig, PerceiverTrace};
 use crate::mt3_family::pre_encoder;
 use crate::mt3_family::pre_encoder::PreEncoder;
+use crate::mt3_family::shapes::{self, Shapes};
 use crate::mt3_family::t5::{Decoder, DecoderParts, T5Config};
 
 /// Frames of a segment.
@@ -50,44 +51,18 @@ impl YourMt3Config {
     /// `hyperparameters`.
     ///
     /// # Errors
-    /// [`Error::Model`] if the checkpoint is not YourMT3 or the hyperparameters do not fit it.
+    /// [`hitscribe_core::Error::Model`] if the checkpoint is not YourMT3 or the hyperparameters do not fit it.
     pub fn of(
         checkpoint: &Checkpoint,
         prefix: &str,
         hyperparameters: &Hyperparameters,
     ) -> Result<Self> {
-        let wrong = |reason: String| Error::Model {
-            model: checkpoint.path().display().to_string(),
-            reason,
-        };
-        let dimensions = |name: &str| -> Result<Vec<usize>> {
-            let key = format!("{prefix}{name}");
-            match checkpoint.shape(&key) {
-                Some(shape) if !shape.contains(&0) => Ok(shape.to_vec()),
-                Some(shape) => Err(wrong(format!("{key} has the shape {shape:?}"))),
-                None => Err(wrong(format!(
-                    "{key} is missing: not a YourMT3 checkpoint of the kind YPTF.MoE+Multi"
-                ))),
-            }
-        };
-        let first = |name: &str| -> Result<usize> {
-            dimensions(name)?
-                .first()
-                .copied()
-                .ok_or_else(|| wrong(format!("{prefix}{name} is a single number")))
-        };
-        let count = |pattern: &dyn Fn(usize) -> String| {
-            (0..)
-                .take_while(|&n| checkpoint.contains(&format!("{prefix}{}", pattern(n))))
-                .count()
-        };
-        let convolution_blocks = count(&|n| format!("pre_encoder.0.blocks.{n}.conv1.weight"));
-        let latents = dimensions("encoder.latent_array.latents")?;
-        let [latents, size] = latents[..] else {
-            return Err(wrong("its latents are not a matrix".into()));
-        };
+        let kind = "a YourMT3 checkpoint of the kind YPTF.MoE+Multi";
+        let shapes = Shapes::new(checkpoint, prefix, kind);
+        let convolution_blocks = shapes.count(|n| format!("pre_encoder.0.blocks.{n}.conv1.weight"));
+        let [latents, size] = shapes.matrix("encoder.latent_array.latents")?;
         if latents % 2 != 0 {
-            return Err(wrong(format!(
+            return Err(shapes.wrong(format!(
                 "has {latents} latents; channels need an even number"
             )));
         }
@@ -96,63 +71,61 @@ impl YourMt3Config {
         let encoder_heads = hyperparameters
             .encoder_heads
             .unwrap_or(PUBLISHED_ENCODER_HEADS);
-        let rotary_angles = first("encoder.rotary_emb_sca.freqs")?;
+        let rotary_angles = shapes.first("encoder.rotary_emb_sca.freqs")?;
         if size % encoder_heads != 0
             || 2 * rotary_angles > size / encoder_heads
             || convolution_blocks == 0
             || convolution_blocks > 8
         {
-            return Err(wrong(format!(
+            return Err(shapes.wrong(format!(
                 "{encoder_heads} heads do not fit an encoder of width {size}"
             )));
         }
-        let experts = first(&format!("{mixture}.gate.weight"))?;
+        let experts = shapes.first(&format!("{mixture}.gate.weight"))?;
         let encoder = PerceiverConfig {
             latents,
             size,
             heads: encoder_heads,
             key_features: BINS >> convolution_blocks,
-            blocks: count(&|n| {
+            blocks: shapes.count(|n| {
                 format!("encoder.blocks.{n}.spectral_cross_attention.self.query.weight")
             }),
-            local_layers: count(&|n| format!("{block}.local_transformer.{n}.mlp.gate.weight")),
-            temporal_layers: count(&|n| {
-                format!("{block}.temporal_transformer.{n}.mlp.gate.weight")
-            }),
+            local_layers: shapes
+                .count(|n| format!("{block}.local_transformer.{n}.mlp.gate.weight")),
+            temporal_layers: shapes
+                .count(|n| format!("{block}.temporal_transformer.{n}.mlp.gate.weight")),
             experts,
-            expert_size: first(&format!("{mixture}.experts.0.w1.weight"))?,
+            expert_size: shapes.first(&format!("{mixture}.experts.0.w1.weight"))?,
             chosen_experts: CHOSEN_EXPERTS.min(experts),
             frames: FRAMES,
             rotary_angles,
-            norm_has_bias: checkpoint.contains(&format!(
-                "{prefix}{block}.local_transformer.0.layernorm.bias"
-            )),
+            norm_has_bias: shapes.contains(&format!("{block}.local_transformer.0.layernorm.bias")),
         };
-        let stack = "decoder.decoder";
-        let model_size = first("pre_decoder.0.linear.weight")?;
-        let inner = first(&format!("{stack}.block.0.layer.0.SelfAttention.q.weight"))?;
-        let heads = hyperparameters.heads_for(inner).map_err(wrong)?;
-        let vocabulary_size = first("embed_tokens.weight")?;
+        let model_size = shapes.first("pre_decoder.0.linear.weight")?;
+        let decoder = T5Config::of(
+            &shapes,
+            hyperparameters,
+            model_size,
+            [
+                "decoder.decoder.block.0.layer.0.SelfAttention",
+                "decoder.decoder.block.0.layer.2.DenseReluDense",
+            ],
+        )?;
+        let vocabulary_size = shapes.first("embed_tokens.weight")?;
         if vocabulary_size < Vocabulary::YOURMT3.size() {
-            return Err(wrong(format!(
+            return Err(shapes.wrong(format!(
                 "a vocabulary of {vocabulary_size} is not YourMT3's"
             )));
         }
         let config = Self {
-            convolution_channels: first("pre_encoder.0.blocks.0.conv1.weight")?,
+            convolution_channels: shapes.first("pre_encoder.0.blocks.0.conv1.weight")?,
             convolution_blocks,
             encoder,
-            decoder: T5Config {
-                model_size,
-                heads,
-                head_size: inner / heads,
-                feed_forward_size: first(&format!(
-                    "{stack}.block.0.layer.2.DenseReluDense.wi_0.weight"
-                ))?,
-            },
-            decoder_layers: count(&|n| format!("{stack}.block.{n}.layer.0.layer_norm.weight")),
+            decoder,
+            decoder_layers: shapes
+                .count(|n| format!("decoder.decoder.block.{n}.layer.0.layer_norm.weight")),
             vocabulary_size,
-            max_positions: first(&format!("{stack}.additive_pe.weight"))?,
+            max_positions: shapes.first("decoder.decoder.additive_pe.weight")?,
         };
         checkpoint.check_capacity(config.elements())?;
         Ok(config)
@@ -201,7 +174,7 @@ impl<B: Backend> YourMt3<B> {
     /// Loads a network from a checkpoint whose keys begin with `prefix`.
     ///
     /// # Errors
-    /// [`Error::Model`] with the list of tensors that are missing or have another shape.
+    /// [`hitscribe_core::Error::Model`] with the list of tensors that are missing or have another shape.
     pub fn load(
         checkpoint: &Checkpoint,
         prefix: &str,
@@ -304,7 +277,5 @@ impl<B: Backend> YourMt3<B> {
 
 /// The prefix of a YourMT3 network's keys in a checkpoint.
 pub fn prefix_of(checkpoint: &Checkpoint) -> Option<&'static str> {
-    ["", "model."]
-        .into_iter()
-        .find(|prefix| checkpoint.contains(&format!("{prefix}pre_decoder.0.linear.weight")))
+    shapes::prefix_of(checkpoint, "pre_decoder.0.linear.weight")
 }

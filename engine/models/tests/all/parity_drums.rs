@@ -1,5 +1,5 @@
 //! The drum network in burn against PyTorch, on the tensor pack that
-//! `train/hitscribe_train/parity.py` writes.
+//! `train/hitscribe_train/drums/independent/parity.py` writes.
 
 use hitscribe_core::DrumClass;
 use hitscribe_models::device::Device;

@@ -1,5 +1,5 @@
 //! The pitched network in burn against PyTorch, on the tensor pack that
-//! `train/hitscribe_train/parity.py --pitched` writes.
+//! `train/hitscribe_train/pitched/parity.py` writes.
 
 use hitscribe_models::device::Device;
 use hitscribe_models::frame::pitched::{PitchConfig, PitchNet, VALUES_PER_KEY};

@@ -145,19 +145,22 @@ fn segments_that_come_in_give_the_notes_of_the_recording() {
     paths.push(lively(folder.path()));
     for path in paths {
         let model = ImportedModel::load(&path, Device::Cpu).unwrap();
-        // The second ends exactly with a segment.
-        for seconds in [19.3, 5.0 * SEGMENT_SECONDS] {
+        let is_lively = path.ends_with("lively.safetensors");
+        // The first ends exactly with a segment.
+        for (seconds, block) in [(2.0 * SEGMENT_SECONDS, 4096), (5.3, usize::MAX)] {
             let audio = sound(seconds);
             for source in [Source::DrumBus, Source::FullMix, Source::Bass] {
+                // The packs write as many tokens as they may, which takes long.
+                if !is_lively && source != Source::FullMix {
+                    continue;
+                }
                 let whole = whole(&path, source, &audio);
                 println!("{} {source:?}: {} notes", path.display(), whole.len());
-                if path.ends_with("lively.safetensors") && source == Source::DrumBus {
-                    assert!(whole.len() > 30, "{} notes prove little", whole.len());
+                if is_lively && source == Source::DrumBus {
+                    assert!(whole.len() > 10, "{} notes prove little", whole.len());
                 }
-                for block in [audio.len(), 4096] {
-                    let streamed = transcribe_stream(&model, &config(), source, &audio, block);
-                    assert_eq!(plain(&streamed), plain(&whole), "{source:?}, {block}");
-                }
+                let streamed = transcribe_stream(&model, &config(), source, &audio, block);
+                assert_eq!(plain(&streamed), plain(&whole), "{source:?}, {block}");
             }
         }
     }
@@ -168,7 +171,7 @@ fn sources_do_not_depend_on_each_other() {
     let folder = tempfile::tempdir().unwrap();
     let mut paths = packs();
     paths.push(lively(folder.path()));
-    let audio = sound(9.0);
+    let audio = sound(4.5);
     for path in paths {
         let model = ImportedModel::load(&path, Device::Cpu).unwrap();
         let sources = [Source::DrumBus, Source::FullMix, Source::Kick, Source::Keys];
@@ -199,7 +202,7 @@ fn every_note_is_out_after_the_latency() {
     let folder = tempfile::tempdir().unwrap();
     let mut paths = packs();
     paths.push(lively(folder.path()));
-    let audio = sound(15.0);
+    let audio = sound(6.5);
     for path in paths {
         let model = ImportedModel::load(&path, Device::Cpu).unwrap();
         let live = SessionConfig {

@@ -15,7 +15,7 @@ use burn_tensor::backend::Backend;
 use hitscribe_core::error::Result;
 
 use crate::device::{BackendTask, Device};
-use crate::frame::network::{AnyLayers, FrameNet};
+use crate::frame::network::{AnyLayers, FrameModel};
 
 pub use block::BlockConfig;
 pub use config::{DrumConfig, DrumWeights};
@@ -25,11 +25,8 @@ pub use joint::config::{JointConfig, OutputCounts, Picking, StepLayer};
 /// The built-in weights, a SafeTensors file.
 pub static DRUM_WEIGHTS: &[u8] = include_bytes!("../../../weights/builtin.safetensors");
 
-/// A drum network on one device, for any number of sources. `Send` and `Sync`.
-pub struct DrumNet {
-    config: DrumConfig,
-    frames: FrameNet,
-}
+/// A drum network.
+pub type DrumNet = FrameModel<DrumConfig>;
 
 impl DrumNet {
     /// Loads a weights file, such as [`DRUM_WEIGHTS`], onto a device.
@@ -40,20 +37,7 @@ impl DrumNet {
     pub fn load(bytes: &[u8], device: Device) -> Result<Self> {
         let weights = DrumWeights::parse(bytes)?;
         let layers = device.run(Load(&weights))??;
-        Ok(Self {
-            frames: FrameNet::new(layers, device, &weights.config)?,
-            config: weights.config,
-        })
-    }
-
-    /// The configuration in the weights file.
-    pub fn config(&self) -> &DrumConfig {
-        &self.config
-    }
-
-    /// The network as frames in, frames out.
-    pub fn frames(&self) -> &FrameNet {
-        &self.frames
+        Self::new(weights.config, layers, device)
     }
 }
 

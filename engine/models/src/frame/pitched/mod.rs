@@ -1,7 +1,7 @@
 //! The network for pitched notes: onset, activity, velocity and time shift for each key in each
 //! frame.
 //!
-//! Its PyTorch definition is `train/hitscribe_train/pitch_model.py`; `pitch_export.py` beside it
+//! Its PyTorch definition is `train/hitscribe_train/pitched/model.py`; `export.py` beside it
 //! writes the weights file. Sizes, taps and harmonics come from that file's metadata and are
 //! checked against its tensors.
 
@@ -12,7 +12,7 @@ use burn_tensor::backend::Backend;
 use hitscribe_core::error::Result;
 
 use crate::device::{BackendTask, Device};
-use crate::frame::network::{AnyLayers, FrameNet};
+use crate::frame::network::{AnyLayers, FrameModel};
 use network::Network;
 
 pub use config::{KeyBlockConfig, PitchConfig, PitchWeights, VALUES_PER_KEY};
@@ -20,13 +20,8 @@ pub use config::{KeyBlockConfig, PitchConfig, PitchWeights, VALUES_PER_KEY};
 /// The built-in weights, a SafeTensors file.
 pub static PITCH_WEIGHTS: &[u8] = include_bytes!("../../../weights/builtin_pitch.safetensors");
 
-/// The network for pitched notes on one device, for any number of sources. `Send` and `Sync`.
-///
-/// Outputs of a frame: [`VALUES_PER_KEY`] values for each key.
-pub struct PitchNet {
-    config: PitchConfig,
-    frames: FrameNet,
-}
+/// The network for pitched notes. Outputs of a frame: [`VALUES_PER_KEY`] values for each key.
+pub type PitchNet = FrameModel<PitchConfig>;
 
 impl PitchNet {
     /// Loads a weights file, such as [`PITCH_WEIGHTS`], onto a device.
@@ -37,20 +32,7 @@ impl PitchNet {
     pub fn load(bytes: &[u8], device: Device) -> Result<Self> {
         let weights = PitchWeights::parse(bytes)?;
         let layers = device.run(Load(&weights))??;
-        Ok(Self {
-            frames: FrameNet::new(layers, device, &weights.config)?,
-            config: weights.config,
-        })
-    }
-
-    /// The configuration in the weights file.
-    pub fn config(&self) -> &PitchConfig {
-        &self.config
-    }
-
-    /// The network as frames in, frames out.
-    pub fn frames(&self) -> &FrameNet {
-        &self.frames
+        Self::new(weights.config, layers, device)
     }
 }
 

@@ -3,9 +3,12 @@
 use burn_tensor::Tensor;
 use burn_tensor::backend::Backend;
 use hitscribe_core::checkpoint::count_elements;
+use hitscribe_core::error::Result;
 
+use crate::mt3_family::hyperparameters::Hyperparameters;
 use crate::mt3_family::layers::{Linear, RmsNorm, attend, gated_gelu, join_heads, split_heads};
 use crate::mt3_family::load::Weights;
+use crate::mt3_family::shapes::Shapes;
 
 /// Added to the mean square in every norm.
 pub(super) const NORM_EPSILON: f64 = 1e-6;
@@ -24,6 +27,25 @@ pub struct T5Config {
 }
 
 impl T5Config {
+    /// The sizes of the stack whose attention and first feed-forward layers have these names.
+    pub(in crate::mt3_family) fn of(
+        shapes: &Shapes<'_>,
+        hyperparameters: &Hyperparameters,
+        model_size: usize,
+        [attention, feed_forward]: [&str; 2],
+    ) -> Result<Self> {
+        let inner = shapes.first(&format!("{attention}.q.weight"))?;
+        let heads = hyperparameters
+            .heads_for(inner)
+            .map_err(|reason| shapes.wrong(reason))?;
+        Ok(Self {
+            model_size,
+            heads,
+            head_size: inner / heads,
+            feed_forward_size: shapes.first(&format!("{feed_forward}.wi_0.weight"))?,
+        })
+    }
+
     fn inner(&self) -> usize {
         self.heads * self.head_size
     }
