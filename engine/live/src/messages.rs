@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use hitscribe::drums::candidate::Sensitivity;
+use hitscribe::Sensitivity;
 use hitscribe::source::Source;
 use hitscribe_core::note::PlacedNote;
 

@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use hitscribe_models::generate::allowed::AllowedNotes;
 
 use crate::content::ContentAnalysis;
-use crate::drums::candidate::Sensitivity;
 use crate::leakage;
+use hitscribe_picking::drums::candidate::Sensitivity;
 
 /// How far a transcription is.
 #[derive(Clone, Copy, Debug, PartialEq)]

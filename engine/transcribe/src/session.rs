@@ -12,13 +12,13 @@ use hitscribe_models::frame::weights_file::NetworkConfig as _;
 use hitscribe_models::generate::SegmentForm;
 use hitscribe_models::generate::allowed::AllowedNotes;
 
-use crate::drums::candidate::Sensitivity;
 use crate::pipeline::Pipelines;
 use crate::pipeline::drums::DrumPipeline;
 use crate::pipeline::pitched::PitchedPipeline;
 use crate::pipeline::tokens;
 use crate::pipeline::tokens::{SegmentRequest, TokenPipeline};
 use crate::session_config::SessionConfig;
+use hitscribe_picking::drums::candidate::Sensitivity;
 
 /// Frames of silence at the ends of a passage, at least.
 const MIN_EDGE_FRAMES: usize = 8;

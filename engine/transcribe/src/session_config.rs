@@ -2,7 +2,7 @@
 
 use hitscribe_models::generate::allowed::AllowedNotes;
 
-use crate::drums::candidate::Sensitivity;
+use hitscribe_picking::drums::candidate::Sensitivity;
 
 /// Default frames of the drum model in one step: 2.048 s.
 pub const HOP_FRAMES: usize = 256;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use hitscribe_core::error::Result;
 use hitscribe_core::note::PlacedNote;
 
-use crate::drums::candidate::Sensitivity;
 use crate::model::Model;
 use crate::session::Session;
+use hitscribe_picking::drums::candidate::Sensitivity;
 
 /// A mono stream that is transcribed while it comes in; from [`crate::Transcriber::session`].
 ///

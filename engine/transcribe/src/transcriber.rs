@@ -12,7 +12,6 @@ use hitscribe_models::generate::allowed::AllowedNotes;
 use parking_lot::{Mutex, RwLock};
 
 use crate::audio_input::Input;
-use crate::drums::candidate::Sensitivity;
 use crate::imported::ModelChoice;
 use crate::leakage;
 use crate::loading::{Loaded, Settings, Which};
@@ -20,6 +19,7 @@ use crate::request::{AudioBlock, Callbacks, Notice, Progress, Request};
 use crate::session_config::SessionConfig;
 use crate::streaming::StreamingSession;
 use crate::transcription::Transcription;
+use hitscribe_picking::drums::candidate::Sensitivity;
 
 /// A model that is ready to transcribe.
 ///

@@ -6,7 +6,7 @@ pub mod latency_key;
 pub mod model;
 pub mod take;
 
-use hitscribe::drums::candidate::Sensitivity;
+use hitscribe::Sensitivity;
 use hitscribe_core::DrumClass;
 use hitscribe_live::LiveSettings;
 use nice_plug::prelude::*;

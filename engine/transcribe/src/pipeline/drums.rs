@@ -6,18 +6,18 @@ use hitscribe_core::note::{DRUM_NOTE_SECONDS, PlacedNote};
 use hitscribe_models::frame::drums::{DrumConfig, DrumNet};
 use hitscribe_models::frame::weights_file::NetworkConfig;
 
-use crate::drums::band_levels::{BandLevels, STEPS_PER_SECOND};
-use crate::drums::candidate::{Candidate, Sensitivity};
-use crate::drums::hihat_openness;
-use crate::drums::hihat_openness::openness;
-use crate::drums::joint_picking::JointPicker;
-use crate::drums::loudness_gate::LoudnessGate;
-use crate::drums::onset_refinement;
-use crate::drums::onset_refinement::{MAX_MOVE_SECONDS, refined_onset};
-use crate::drums::peak_picking::{MAX_SHIFT_FRAMES, PeakPicker, PickRules};
-use crate::drums::velocity::{StrengthMeter, VelocityScale, band_db};
 use crate::pipeline::frames::{FramePipeline, FrameStream, whole_hop_frames};
 use crate::session_config::{MIN_HOP_FRAMES, SessionConfig};
+use hitscribe_picking::drums::band_levels::{BandLevels, STEPS_PER_SECOND};
+use hitscribe_picking::drums::candidate::{Candidate, Sensitivity};
+use hitscribe_picking::drums::hihat_openness;
+use hitscribe_picking::drums::hihat_openness::openness;
+use hitscribe_picking::drums::joint_picking::JointPicker;
+use hitscribe_picking::drums::loudness_gate::LoudnessGate;
+use hitscribe_picking::drums::onset_refinement;
+use hitscribe_picking::drums::onset_refinement::{MAX_MOVE_SECONDS, refined_onset};
+use hitscribe_picking::drums::peak_picking::{MAX_SHIFT_FRAMES, PeakPicker, PickRules};
+use hitscribe_picking::drums::velocity::{StrengthMeter, VelocityScale, band_db};
 
 /// Largest distance between an onset and the frame it was picked from, in frames of the model.
 fn reach_frames(model: &DrumConfig) -> f64 {

@@ -7,7 +7,7 @@ pub mod tokens;
 
 use hitscribe_core::note::PlacedNote;
 
-use crate::drums::candidate::Sensitivity;
+use hitscribe_picking::drums::candidate::Sensitivity;
 
 use drums::DrumPipeline;
 use frames::FramePipeline as _;

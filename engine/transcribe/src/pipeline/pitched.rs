@@ -5,10 +5,12 @@ use hitscribe_core::note::PlacedNote;
 use hitscribe_models::frame::pitched::{PitchConfig, PitchNet};
 use hitscribe_models::frame::weights_file::NetworkConfig;
 
-use crate::drums::candidate::Sensitivity;
 use crate::pipeline::frames::{FramePipeline, FrameStream};
-use crate::pitched::note_picking::{MAX_KEY_SHIFT_FRAMES, NotePickRules, NotePicker, PickedNote};
 use crate::session_config::SessionConfig;
+use hitscribe_picking::drums::candidate::Sensitivity;
+use hitscribe_picking::pitched::note_picking::{
+    MAX_KEY_SHIFT_FRAMES, NotePickRules, NotePicker, PickedNote,
+};
 
 /// Frames of the pitched model in a step of `hop_frames` frames of the drum model, which are half
 /// as long.

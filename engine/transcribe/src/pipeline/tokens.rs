@@ -13,8 +13,8 @@ use hitscribe_models::generate::Sequence;
 use hitscribe_models::generate::allowed::{AllowedNotes, LogitBias};
 use hitscribe_models::generate::{SegmentForm, SegmentJob};
 
-use crate::drums::candidate::Sensitivity;
 use crate::session_config::SessionConfig;
+use hitscribe_picking::drums::candidate::Sensitivity;
 
 /// Samples of the longest segment of the family.
 const LONGEST_SEGMENT_SAMPLES: usize = 32_768;

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod content;
-mod joint_picking;
 mod leakage;
 mod pitched_session;
 mod published_session;

@@ -1,11 +1,12 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 //! Hits of the drum network that decides jointly, against those that the training code picks from
 //! the same outputs (`train/hitscribe_train/drums/parity.py`).
 
-use hitscribe::DrumClass;
-use hitscribe::drums::joint_picking::JointPicker;
+use hitscribe_core::DrumClass;
 use hitscribe_models::frame::drums::{DrumConfig, DrumWeights};
+use hitscribe_picking::drums::joint_picking::JointPicker;
 
-const PACK: &[u8] = include_bytes!("../../../models/tests/data/joint_parity.safetensors");
+const PACK: &[u8] = include_bytes!("../../models/tests/data/joint_parity.safetensors");
 const FRAME_SECONDS: f64 = 0.008;
 
 #[test]
