@@ -300,7 +300,7 @@ impl Session {
     }
 
     /// Appends the notes since the last call to `notes`, in samples from the start of the passage.
-    /// Drum hits may be out of order by up to 28 ms; pitched notes come when they end.
+    /// Drum hits may be out of order by up to 48 ms; pitched notes come when they end.
     pub fn take_notes(&mut self, notes: &mut Vec<PlacedNote>) {
         let first = notes.len();
         self.pipelines.take_notes(notes);

@@ -61,7 +61,7 @@ impl StreamingSession {
     }
 
     /// The notes that have become complete since the last call, in samples of the stream. Drum hits
-    /// come within [`StreamingSession::latency_samples`] and up to 28 ms out of order, pitched
+    /// come within [`StreamingSession::latency_samples`] and up to 48 ms out of order, pitched
     /// notes when they end.
     pub fn take_notes(&mut self) -> Vec<PlacedNote> {
         let mut notes = Vec::new();

@@ -15,7 +15,9 @@ use hitscribe_picking::drums::hihat_openness::openness;
 use hitscribe_picking::drums::joint_picking::JointPicker;
 use hitscribe_picking::drums::loudness_gate::LoudnessGate;
 use hitscribe_picking::drums::onset_refinement;
-use hitscribe_picking::drums::onset_refinement::{MAX_MOVE_SECONDS, refined_onset};
+use hitscribe_picking::drums::onset_refinement::{
+    MAX_MOVE_SECONDS, MAX_STROKE_SECONDS, refined_onset, stroke_start,
+};
 use hitscribe_picking::drums::peak_picking::{MAX_SHIFT_FRAMES, PeakPicker, PickRules};
 use hitscribe_picking::drums::velocity::{StrengthMeter, VelocityScale, band_db};
 
@@ -27,7 +29,7 @@ fn reach_frames(model: &DrumConfig) -> f64 {
     };
     let front_end = model.front_end();
     let frames_per_second = f64::from(front_end.sample_rate_hz) / front_end.hop_samples as f64;
-    shift_frames + MAX_MOVE_SECONDS * frames_per_second
+    shift_frames + (MAX_MOVE_SECONDS + MAX_STROKE_SECONDS) * frames_per_second
 }
 
 /// From the outputs of a network to candidates, and what else decides about these.
@@ -168,8 +170,9 @@ impl DrumPipeline {
             .meter
             .strength_db(&self.levels, candidate.class, onset_seconds);
         let length = self.sample_rate_hz * DRUM_NOTE_SECONDS;
+        let start_seconds = stroke_start(&self.levels, candidate.class, onset_seconds);
         self.notes.push(PlacedNote {
-            onset_samples: (onset_seconds * self.sample_rate_hz).round() as u64,
+            onset_samples: (start_seconds * self.sample_rate_hz).round() as u64,
             length_samples: length.round().max(1.0) as u64,
             pitch: candidate.class.gm_note(),
             velocity: self.velocities.velocity(strength_db),
