@@ -11,6 +11,7 @@ mod help;
 mod inputs;
 mod model;
 mod models;
+mod note_map;
 mod output;
 mod recording;
 mod targets;

@@ -162,6 +162,7 @@ impl TempoArgs {
             meter: self.meter(),
             tempo_map: grid.map(|grid| grid.tempo_map(kind)).transpose()?,
             length_seconds: Some(duration_seconds),
+            ..MidiSettings::default()
         })
     }
 }

@@ -10,6 +10,7 @@ use anyhow::{Result, anyhow, bail};
 use hitscribe::audio::demo_kit;
 use hitscribe::leakage;
 use hitscribe::leakage::Strategy;
+use hitscribe::midi::{MidiSettings, NoteMap};
 use hitscribe::{DrumClass, Error, Note, Transcriber, Warning};
 use hitscribe_core::atomic_file::write_atomically;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -20,7 +21,7 @@ use crate::model::{LeakageArgs, ModelArgs, load, options, warning_text};
 use crate::output::outln;
 use crate::targets::{self, Target, targets};
 use crate::tempo::{JsonTempo, TempoArgs};
-use crate::{help, output};
+use crate::{help, note_map, output};
 
 /// Input that renders the built-in groove, unless a file has this name.
 const DEMO: &str = "demo";
@@ -56,6 +57,10 @@ pub struct Args {
     leakage: LeakageArgs,
     #[command(flatten)]
     tempo: TempoArgs,
+    /// Keys of the drums: a map such as roland-td, or a .json file [default: General MIDI]
+    #[arg(long, value_name = "MAP", value_parser = note_map::parse, conflicts_with = "json",
+        help_heading = help::MIDI)]
+    note_map: Option<NoteMap>,
 }
 
 /// Runs the command. An input that fails does not stop the others. Returns the exit code.
@@ -215,7 +220,10 @@ fn transcribe(
         let settings = args
             .tempo
             .midi_settings(&found, transcription.duration_seconds)?;
-        transcription.midi(&settings)?
+        transcription.midi(&MidiSettings {
+            note_map: args.note_map.clone(),
+            ..settings
+        })?
     };
     match target {
         Target::StandardOutput => output::write_bytes(&content)?,

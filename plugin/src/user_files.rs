@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hitscribe_core::atomic_file::write_atomically;
 
-use crate::notes::note_map::NoteMap;
+use hitscribe_core::midi::NoteMap;
 
 /// Writes `bytes` to a new file `stem.extension` (or `stem 2.extension`, ...) in `folder`, which is
 /// created if necessary. Existing files are never overwritten.
@@ -139,8 +139,9 @@ pub fn save_note_map(folder: &Path, map: &NoteMap) -> Result<PathBuf, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notes::note_map::{ClassMap, NoteMapField};
+    use crate::notes::note_map::NoteMapField;
     use hitscribe_core::DrumClass;
+    use hitscribe_core::midi::ClassMap;
 
     fn folder(name: &str) -> PathBuf {
         std::env::temp_dir().join(format!("hitscribe-{name}-{}", std::process::id()))

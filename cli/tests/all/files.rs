@@ -274,3 +274,31 @@ fn a_midi_file_is_as_long_as_its_recording() {
         assert_eq!(ticks, 8 * 960);
     }
 }
+
+#[test]
+fn a_note_map_sets_the_keys_of_the_drums() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("song.wav"), wav(&[1.0])).unwrap();
+    let keys = |args: &[&str]| -> Vec<u8> {
+        let args = [&["song.wav", "--overwrite", "--source", "drums"], args].concat();
+        assert_code(&hitscribe(folder, &args), 0);
+        let notes = hitscribe_core::midi::read_notes(&folder.join("song.mid")).unwrap();
+        notes.iter().map(|note| note.pitch).collect()
+    };
+    let gm = keys(&[]);
+    let mut classes = serde_json::Map::new();
+    for &key in &gm {
+        let class = hitscribe_core::DrumClass::from_gm_note(key).unwrap();
+        classes.insert(class.key().to_owned(), serde_json::json!({"key": key + 40}));
+    }
+    let map = serde_json::json!({"name": "high", "classes": classes});
+    fs::write(folder.join("high.json"), map.to_string()).unwrap();
+    let high: Vec<u8> = gm.iter().map(|key| key + 40).collect();
+    assert!(!gm.is_empty());
+    assert_eq!(keys(&["--note-map", "high.json"]), high);
+    assert_eq!(keys(&["--note-map", "general-midi"]), gm);
+    let wrong = hitscribe(folder, &["song.wav", "--note-map", "general-mini"]);
+    let message = assert_code(&wrong, 2);
+    assert!(message.contains("general-midi, roland-td"), "{message}");
+}

@@ -6,9 +6,10 @@ use egui::scroll_area::ScrollBarVisibility;
 use egui::style::ScrollStyle;
 use egui::{Button, ComboBox, DragValue, Grid, Key, RichText, ScrollArea, TextEdit, Ui, Window};
 use hitscribe_core::DrumClass;
+use hitscribe_core::midi::NoteMap;
 
 use crate::editor::style::palette;
-use crate::notes::note_map::{NoteMap, NoteMapField};
+use crate::notes::note_map::NoteMapField;
 use crate::user_files;
 
 /// State of the window.
@@ -76,7 +77,10 @@ fn choose(ui: &mut Ui, map: &NoteMapField, window: &mut NoteMapWindow) {
         .selected_text(map.name())
         .width(190.0)
         .show_ui(ui, |ui| {
-            for preset in NoteMap::presets().iter().chain(&window.user_maps) {
+            for preset in hitscribe_presets::note_maps()
+                .iter()
+                .chain(&window.user_maps)
+            {
                 let is_chosen = preset.name == map.name();
                 let mut label = ui.selectable_label(is_chosen, &preset.name);
                 if !preset.source.is_empty() {

@@ -178,7 +178,7 @@ fn pedal_message(class: DrumClass, openness: Option<u8>) -> Option<PreMessage> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notes::note_map::ClassMap;
+    use hitscribe_core::midi::ClassMap;
 
     fn drum(onset_samples: u64, pitch: u8, velocity: u8) -> PlacedNote {
         PlacedNote {

@@ -11,6 +11,7 @@ use midly::{
 use crate::atomic_file::write_atomically;
 use crate::error::{Error, Result};
 use crate::midi::channel::{DRUM_CHANNEL, MELODIC_CHANNELS, melodic_channel};
+use crate::midi::note_map::NoteMap;
 use crate::midi::program_names::program_name;
 use crate::midi::tempo_map::TempoMap;
 use crate::note::Note;
@@ -36,6 +37,8 @@ pub struct MidiSettings {
     /// Length in seconds: the tracks end here, or with a note that ends later. None: with their
     /// last notes.
     pub length_seconds: Option<f64>,
+    /// Keys and channels of the drums; General MIDI without.
+    pub note_map: Option<NoteMap>,
 }
 
 impl Default for MidiSettings {
@@ -45,14 +48,17 @@ impl Default for MidiSettings {
             meter: (4, 4),
             tempo_map: None,
             length_seconds: None,
+            note_map: None,
         }
     }
 }
 
 /// The bytes of a MIDI file: format 1, [`TICKS_PER_QUARTER`] ticks per quarter note.
 ///
-/// The first track holds tempo and meter. The drums follow on channel 10, then a track for each
-/// program with its name in General MIDI, each on its own channel. All end where the recording ends. After 15 programs the tracks continue on further MIDI ports.
+/// The first track holds tempo and meter. The drums follow, a track for each channel of the note
+/// map (without one: channel 10), then a track for each program with its name in General MIDI, each
+/// on its own channel. All end where the recording ends. After 15 programs the tracks continue on
+/// further MIDI ports.
 ///
 /// Of notes with the same key and the same start tick the longest is kept, of those the loudest. A
 /// note ends where the next note of its key begins.
@@ -68,21 +74,26 @@ pub fn midi_file(notes: &[Note], settings: &MidiSettings) -> Result<Vec<u8>> {
         length_seconds: settings.length_seconds,
     };
     let mut tracks = vec![timeline.conductor()?];
-    // `false` sorts first: drums, then the programs.
-    let mut by_program: BTreeMap<(bool, u8), Vec<&Note>> = BTreeMap::new();
-    for note in notes {
-        let key = (!note.is_drum, if note.is_drum { 0 } else { note.program });
-        by_program.entry(key).or_default().push(note);
+    let on_channel_ten = |note: &Note| (*note, note.is_drum.then_some(DRUM_CHANNEL));
+    let mapped = match &settings.note_map {
+        Some(map) => map.apply(notes),
+        None => notes.iter().map(on_channel_ten).collect(),
+    };
+    // `false` sorts first: the channels of the drums, then the programs.
+    let mut tracks_of: BTreeMap<(bool, u8), Vec<&Note>> = BTreeMap::new();
+    for (note, drum_channel) in &mapped {
+        let key = (drum_channel.is_none(), drum_channel.unwrap_or(note.program));
+        tracks_of.entry(key).or_default().push(note);
     }
     let mut pitched = 0usize;
-    for ((is_pitched, program), notes) in by_program {
+    for ((is_pitched, number), notes) in tracks_of {
         let destination = if is_pitched {
             pitched += 1;
-            Destination::pitched(pitched - 1, program)
+            Destination::pitched(pitched - 1, number)
         } else {
             Destination {
                 port: 0,
-                channel: DRUM_CHANNEL,
+                channel: number,
                 program: None,
             }
         };
@@ -293,6 +304,7 @@ mod tests {
             meter: (6, 8),
             tempo_map: None,
             length_seconds: Some(4.0),
+            note_map: None,
         };
         let bytes = midi_file(&notes, &settings).unwrap();
         let smf = Smf::parse(&bytes).unwrap();
