@@ -8,9 +8,9 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use hitscribe_metrics::{
-    DrumScores, Granularity, Grouping, InstrumentGroup, InstrumentKey, NoteScores, Offsets,
-    PitchedScores, RecordingKind, Scored, ScoredTrack, Scores, SetScores, instrument_scores,
-    multi_instrument_scores, note_scores, score_set,
+    BeatScores, DrumScores, Granularity, Grouping, InstrumentGroup, InstrumentKey, NoteScores,
+    Offsets, PitchedScores, RecordingKind, Scored, ScoredTrack, Scores, SetScores, beat_scores,
+    instrument_scores, multi_instrument_scores, note_scores, score_set,
 };
 use serde_json::{Value, json};
 
@@ -46,16 +46,47 @@ pub fn run(args: &Args) -> Result<()> {
         .into_owned();
     let scores = score_set(&[track(name, &reference, &estimate)]);
     let notes = note_report(&reference, &estimate);
+    let beats = beats(&reference, &estimate);
     if args.json {
         let mut report = serde_json::to_value(&scores)?;
         report["reference"] = json!(args.reference.display().to_string());
         report["estimate"] = json!(args.estimate.display().to_string());
         report["notes"] = notes;
+        if let Some(beats) = beats {
+            report["beats"] = serde_json::to_value(beats)?;
+        }
         outln!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(());
     }
     print_scores(&scores, false)?;
-    print_note_report(&notes)
+    print_note_report(&notes)?;
+    beats.map_or(Ok(()), |beats| print_beats(&beats))
+}
+
+/// The scores of the beats, where both files have some.
+fn beats(reference: &NotesFile, estimate: &NotesFile) -> Option<BeatScores> {
+    let (wanted, found) = (&reference.beats, &estimate.beats);
+    (!wanted.beats.is_empty() && !found.beats.is_empty()).then(|| {
+        beat_scores(
+            &wanted.beats,
+            &found.beats,
+            &wanted.downbeats,
+            &found.downbeats,
+        )
+    })
+}
+
+fn print_beats(beats: &BeatScores) -> Result<()> {
+    outln!();
+    let downbeats = beats.downbeat_f1.map_or("-".to_owned(), score);
+    let values = [beats.f1, beats.cml_t, beats.aml_t].map(score);
+    let [f1, cml_t, aml_t] = values;
+    let row = vec!["tempo map".to_owned(), f1, downbeats, cml_t, aml_t];
+    out!(
+        "{}",
+        table(&["beats", "F", "downbeats F", "CMLt", "AMLt"], &[row])
+    );
+    Ok(())
 }
 
 /// Without annotations, leakage and false drums can still be counted.

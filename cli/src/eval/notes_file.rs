@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use hitscribe_core::Note;
-use hitscribe_core::midi::read_notes;
+use hitscribe_core::midi::{Beats, read_beats, read_notes};
 use hitscribe_core::note::{DRUM_NOTE_SECONDS, MAX_OPENNESS};
 use hitscribe_metrics::{Hit, RecordingKind};
 use serde::Deserialize;
@@ -23,6 +23,8 @@ pub struct NotesFile {
     pub set: Option<String>,
     /// Name of the recording, if the file has one.
     pub track: Option<String>,
+    /// Beats and downbeats, if the file has any.
+    pub beats: Beats,
 }
 
 impl NotesFile {
@@ -72,6 +74,10 @@ struct Document {
     duration: Option<f64>,
     set: Option<String>,
     track: Option<String>,
+    #[serde(default)]
+    beats: Vec<f64>,
+    #[serde(default)]
+    downbeats: Vec<f64>,
 }
 
 /// Minimum length of a note.
@@ -134,7 +140,10 @@ pub fn read(path: &Path) -> Result<NotesFile> {
 }
 
 fn midi(path: &Path) -> Result<NotesFile> {
-    Ok(NotesFile::of_notes(read_notes(path)?))
+    Ok(NotesFile {
+        beats: read_beats(path)?,
+        ..NotesFile::of_notes(read_notes(path)?)
+    })
 }
 
 fn finish(notes: Vec<Note>, hits: Vec<Hit>, document: Option<&Document>) -> NotesFile {
@@ -158,6 +167,10 @@ fn finish(notes: Vec<Note>, hits: Vec<Hit>, document: Option<&Document>) -> Note
         duration_seconds: document.and_then(|d| d.duration).unwrap_or(end),
         set: document.and_then(|d| d.set.clone()),
         track: document.and_then(|d| d.track.clone()),
+        beats: document.map_or_else(Beats::default, |d| Beats {
+            beats: d.beats.clone(),
+            downbeats: d.downbeats.clone(),
+        }),
         notes,
         hits,
     }
@@ -173,6 +186,8 @@ fn json(bytes: &[u8]) -> Result<NotesFile> {
             duration: None,
             set: None,
             track: None,
+            beats: Vec::new(),
+            downbeats: Vec::new(),
         }
     } else {
         let value: serde_json::Value =

@@ -272,3 +272,34 @@ fn bad_inputs_give_a_one_line_error() {
         "none",
     );
 }
+
+#[test]
+fn beats_are_scored_where_both_files_have_some() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let note = r#""notes": [{"onset": 0.5, "pitch": 36, "is_drum": true}]"#;
+    let reference = write(
+        "reference.json",
+        &format!(r#"{{{note}, "beats": [0.0, 0.5, 1.0, 1.5], "downbeats": [0.0, 1.0]}}"#),
+    );
+    let estimate = write(
+        "estimate.json",
+        &format!(r#"{{{note}, "beats": [0.02, 0.51, 1.2, 1.5], "downbeats": [0.02]}}"#),
+    );
+    let output = hitscribe(&["eval", &reference, &estimate, "--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["beats"]["f1"], 0.75);
+    assert!((report["beats"]["downbeat_f1"].as_f64().unwrap() - 2.0 / 3.0).abs() < 1e-9);
+    let table = hitscribe(&["eval", &reference, &estimate]);
+    let table = String::from_utf8(table.stdout).unwrap();
+    assert!(table.contains("CMLt"), "{table}");
+
+    let without = write("without.json", &format!("{{{note}}}"));
+    let output = hitscribe(&["eval", &reference, &without, "--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(report.get("beats").is_none());
+}

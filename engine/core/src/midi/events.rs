@@ -34,6 +34,8 @@ pub(super) enum Event {
     },
     /// Microseconds per quarter note.
     Tempo(u32),
+    /// Beats in a bar, and the note value of a beat as a power of two.
+    Meter(u8, u8),
 }
 
 /// Reads the events of a file. The error says what is wrong.
@@ -132,6 +134,7 @@ impl<'a> Track<'a> {
                         (0x51, &[high, middle, low]) => {
                             Some(Event::Tempo(u32::from_be_bytes([0, high, middle, low])))
                         }
+                        (0x58, &[beats, unit, ..]) => Some(Event::Meter(beats, unit)),
                         _ => None,
                     }
                 }

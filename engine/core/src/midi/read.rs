@@ -15,6 +15,8 @@ use crate::note::Note;
 const KEYS: usize = 128;
 /// Longest file that is read into memory. Songs are far smaller.
 const MAX_FILE_BYTES: u64 = 64 << 20;
+/// Files with more are made of ticks, not of beats.
+const MAX_BEATS: u64 = 1_000_000;
 /// Tempo of a file before its first tempo event.
 const DEFAULT_MICROSECONDS_PER_QUARTER: f64 = 500_000.0;
 
@@ -24,6 +26,28 @@ const DEFAULT_MICROSECONDS_PER_QUARTER: f64 = 500_000.0;
 /// [`Error::Io`] if the file cannot be read, [`Error::Midi`] if it is not a MIDI file, is damaged,
 /// or is larger than 64 MiB.
 pub fn read_notes(path: &Path) -> Result<Vec<Note>> {
+    read(path, parse_notes)
+}
+
+/// Reads the beats of a MIDI file that states a tempo, up to the end of its last track; none of one
+/// that does not.
+///
+/// # Errors
+/// As [`read_notes`].
+pub fn read_beats(path: &Path) -> Result<Beats> {
+    read(path, parse_beats)
+}
+
+/// Beats by tempo and meter, in seconds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Beats {
+    /// All beats; the beat is the note value of the meter.
+    pub beats: Vec<f64>,
+    /// Those that begin a bar.
+    pub downbeats: Vec<f64>,
+}
+
+fn read<T>(path: &Path, parse: fn(&[u8]) -> Result<T, String>) -> Result<T> {
     let io = |source| Error::io(path, source);
     let midi = |reason| Error::Midi {
         path: path.to_owned(),
@@ -35,7 +59,42 @@ pub fn read_notes(path: &Path) -> Result<Vec<Note>> {
             format!("is too large for a MIDI file: {length} bytes, limit {MAX_FILE_BYTES}");
         return Err(midi(reason));
     }
-    parse_notes(&std::fs::read(path).map_err(io)?).map_err(midi)
+    parse(&std::fs::read(path).map_err(io)?).map_err(midi)
+}
+
+fn parse_beats(bytes: &[u8]) -> Result<Beats, String> {
+    let file = events::parse(bytes)?;
+    let tempo_map = TempoMap::new(&file)?;
+    let all = || file.tracks.iter().flatten();
+    let has_tempo = all().any(|(_, event)| matches!(event, Event::Tempo(_)));
+    let (Division::TicksPerQuarter(ticks_per_quarter), true) = (file.division, has_tempo) else {
+        return Ok(Beats::default());
+    };
+    let last_tick = all().map(|&(tick, _)| tick).max().unwrap_or(0);
+    let mut meters = vec![(0, 4, 2)];
+    let stated = all().filter_map(|&(tick, event)| match event {
+        Event::Meter(beats @ 1.., unit @ ..=6) => Some((tick, beats, unit)),
+        _ => None,
+    });
+    meters.extend(stated);
+    meters.sort_by_key(|&(tick, ..)| tick);
+    let mut found = Beats::default();
+    for (index, &(start, beats, unit)) in meters.iter().enumerate() {
+        let end = meters.get(index + 1).map_or(last_tick + 1, |next| next.0);
+        // At least a tick: a file may have 1 tick per quarter note.
+        let step = (4 * u64::from(ticks_per_quarter) >> unit).max(1) as usize;
+        if (end - start) / step as u64 > MAX_BEATS {
+            return Ok(Beats::default());
+        }
+        for (beat, tick) in (start..end).step_by(step).enumerate() {
+            let seconds = tempo_map.seconds(tick);
+            found.beats.push(seconds);
+            if beat % usize::from(beats) == 0 {
+                found.downbeats.push(seconds);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Reads all notes of a MIDI file in memory, sorted by onset.
@@ -133,7 +192,7 @@ fn track_notes(track: &[(u64, Event)], tempo_map: &TempoMap) -> Vec<Note> {
                 key,
                 velocity,
             } => (usize::from(channel), key, velocity),
-            Event::Tempo(_) => continue,
+            Event::Tempo(_) | Event::Meter(..) => continue,
         };
         let open_of_key = &mut open[channel * KEYS + usize::from(key)];
         if velocity > 0 {
@@ -325,5 +384,25 @@ mod tests {
             flipped[cut] ^= 0xff;
             let _ = parse_notes(&flipped);
         }
+    }
+
+    #[test]
+    fn beats_follow_tempo_and_meter() {
+        let bytes = file(
+            100,
+            &[
+                (0, &[0xff, 0x58, 4, 3, 2, 24, 8]),
+                (0, &[0xff, 0x51, 3, 0x07, 0xa1, 0x20]),
+                (300, &[0xff, 0x58, 4, 6, 3, 24, 8]),
+                (0, &[0xff, 0x51, 3, 0x0f, 0x42, 0x40]),
+                (300, &[0x90, 40, 60]),
+            ],
+        );
+        let found = parse_beats(&bytes).unwrap();
+        let expected = [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5];
+        assert_eq!(found.beats, expected);
+        assert_eq!(found.downbeats, [0.0, 1.5, 4.5]);
+        let none = parse_beats(&file(100, &[(0, &[0x90, 40, 60])])).unwrap();
+        assert_eq!(none, Beats::default());
     }
 }

@@ -23,13 +23,13 @@ use hitscribe_picking::drums::velocity::{StrengthMeter, VelocityScale, band_db};
 
 /// Largest distance between an onset and the frame it was picked from, in frames of the model.
 fn reach_frames(model: &DrumConfig) -> f64 {
-    let shift_frames = match model {
-        DrumConfig::Independent(_) => MAX_SHIFT_FRAMES,
-        DrumConfig::Joint(joint) => f64::from(joint.picking.most_shift_frames),
+    let (shift_frames, stroke_seconds) = match model {
+        DrumConfig::Independent(_) => (MAX_SHIFT_FRAMES, MAX_STROKE_SECONDS),
+        DrumConfig::Joint(joint) => (f64::from(joint.picking.most_shift_frames), 0.0),
     };
     let front_end = model.front_end();
     let frames_per_second = f64::from(front_end.sample_rate_hz) / front_end.hop_samples as f64;
-    shift_frames + (MAX_MOVE_SECONDS + MAX_STROKE_SECONDS) * frames_per_second
+    shift_frames + (MAX_MOVE_SECONDS + stroke_seconds) * frames_per_second
 }
 
 /// From the outputs of a network to candidates, and what else decides about these.
@@ -170,7 +170,11 @@ impl DrumPipeline {
             .meter
             .strength_db(&self.levels, candidate.class, onset_seconds);
         let length = self.sample_rate_hz * DRUM_NOTE_SECONDS;
-        let start_seconds = stroke_start(&self.levels, candidate.class, onset_seconds);
+        // The joint network places the stroke itself.
+        let start_seconds = match self.picking {
+            Picking::Independent(..) => stroke_start(&self.levels, candidate.class, onset_seconds),
+            Picking::Joint(_) => onset_seconds,
+        };
         self.notes.push(PlacedNote {
             onset_samples: (start_seconds * self.sample_rate_hz).round() as u64,
             length_samples: length.round().max(1.0) as u64,

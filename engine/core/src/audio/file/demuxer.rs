@@ -260,7 +260,7 @@ impl Demuxer {
     pub(super) fn codec_name(&self, codec: &AudioCodecParameters) -> String {
         use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_OPUS};
         match codec.codec {
-            CODEC_ID_AAC => "HE-AAC or multichannel AAC".to_owned(),
+            CODEC_ID_AAC => aac_name(codec.extra_data.as_deref()).to_owned(),
             CODEC_ID_OPUS => "multichannel Opus".to_owned(),
             _ => self
                 .codec_name
@@ -357,5 +357,33 @@ impl Demuxer {
                 is_missing.then_some(stated)
             }
         }
+    }
+}
+
+/// What AAC is that could not be decoded, from its AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2).
+fn aac_name(config: Option<&[u8]>) -> &'static str {
+    let object_type = match config {
+        Some(&[first, second, ..]) if first >> 3 == 31 => 32 + ((first & 7) << 3 | second >> 5),
+        Some(&[first, ..]) => first >> 3,
+        _ => 0,
+    };
+    match object_type {
+        2 => "multichannel AAC",
+        5 | 29 => "HE-AAC",
+        36 => "MPEG-4 ALS",
+        _ => "an uncommon kind of AAC",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_of_aac_are_named() {
+        assert_eq!(aac_name(Some(&[0x13, 0xb0])), "multichannel AAC");
+        assert_eq!(aac_name(Some(&[0x2b, 0x92, 0x08, 0x00])), "HE-AAC");
+        assert_eq!(aac_name(Some(&[0xf8, 0x80, 0x00])), "MPEG-4 ALS");
+        assert_eq!(aac_name(None), "an uncommon kind of AAC");
     }
 }
