@@ -82,7 +82,7 @@ fn parse_beats(bytes: &[u8]) -> Result<Beats, String> {
     for (index, &(start, beats, unit)) in meters.iter().enumerate() {
         let end = meters.get(index + 1).map_or(last_tick + 1, |next| next.0);
         // At least a tick: a file may have 1 tick per quarter note.
-        let step = (4 * u64::from(ticks_per_quarter) >> unit).max(1) as usize;
+        let step = ((4 * u64::from(ticks_per_quarter)) >> unit).max(1) as usize;
         if (end - start) / step as u64 > MAX_BEATS {
             return Ok(Beats::default());
         }
