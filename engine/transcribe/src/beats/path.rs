@@ -31,7 +31,9 @@ pub fn track(hits: &[Hit], end_seconds: f64, period_seconds: f64, table: &Meter)
         .map(|&a| periods.iter().map(|&b| change_cost(a, b, stride)).collect())
         .collect();
     let count = periods.len();
-    let mut score = vec![f32::NEG_INFINITY; total * count];
+    // Of the last `longest` frames and this one: no beat is longer, and no path ends earlier.
+    let mut scores = vec![f32::NEG_INFINITY; (longest + 1) * count];
+    let row = |frame: usize| frame % (longest + 1) * count;
     let mut before = vec![u8::MAX; total * count];
     for beat in 0..total {
         for (index, &period) in periods.iter().enumerate() {
@@ -50,9 +52,9 @@ pub fn track(hits: &[Hit], end_seconds: f64, period_seconds: f64, table: &Meter)
             let (best, previous) = match from {
                 None => (0.0, u8::MAX),
                 Some(from) => {
-                    let row = &score[from * count..(from + 1) * count];
+                    let earlier = &scores[row(from)..row(from) + count];
                     let mut best = (f32::NEG_INFINITY, u8::MAX);
-                    for (other, (s, c)) in row.iter().zip(&change[index]).enumerate() {
+                    for (other, (s, c)) in earlier.iter().zip(&change[index]).enumerate() {
                         if s - c > best.0 {
                             best = (s - c, other as u8);
                         }
@@ -60,7 +62,7 @@ pub fn track(hits: &[Hit], end_seconds: f64, period_seconds: f64, table: &Meter)
                     best
                 }
             };
-            score[beat * count + index] = best + own as f32;
+            scores[row(beat) + index] = best + own as f32;
             before[beat * count + index] = previous;
         }
     }
@@ -69,7 +71,7 @@ pub fn track(hits: &[Hit], end_seconds: f64, period_seconds: f64, table: &Meter)
     let mut best = f32::NEG_INFINITY;
     for beat in end..total {
         for index in 0..count {
-            let s = score[beat * count + index];
+            let s = scores[row(beat) + index];
             if last(beat, index) && s > best {
                 (best, state) = (s, (beat, index));
             }
