@@ -65,7 +65,15 @@ class Features(unittest.TestCase):
 
     def test_the_usual_is_a_mean_at_first(self):
         x = torch.rand(1, 3, 40)
-        torch.testing.assert_close(usual(x)[..., -1], x.mean(-1))
+        torch.testing.assert_close(usual(x, torch.zeros(1, 40))[..., -1], x.mean(-1))
+
+    def test_silence_before_a_passage_changes_nothing_but_the_reference(self):
+        audio = beat()
+        later = torch.cat([torch.zeros(1, 100 * HOP), audio], dim=1)
+        plain, shifted = (relative(BandPowers()(x)) for x in (audio, later))
+        # What the longer window sees before the first sample aside.
+        torch.testing.assert_close(shifted[0][..., 104:], plain[0][..., 4:], atol=2e-3, rtol=0)
+        self.assertEqual(float(shifted[0][:, 2, :, :90].abs().max()), 0.0)
 
 
 class Network(unittest.TestCase):
@@ -243,6 +251,32 @@ class Training(unittest.TestCase):
                 self.assertEqual((falling.rate(), falling.is_done()), (1e-3, False))
                 falling.step += 2
                 self.assertTrue(falling.is_done())
+
+    def test_a_network_that_grows_computes_the_same_and_goes_on(self):
+        from hitscribe_train.drums.grow import grown
+        from hitscribe_train.drums.optimizer import Optimizer
+
+        torch.manual_seed(0)
+        small, big = m.DrumNet(((4, 3), (6, 3), (6, 1)), 10, 12), m.DrumNet(((5, 3), (8, 3), (9, 1)), 16, 14)
+        optimizer = Optimizer(small, 1e-2)
+        inputs = torch.randn(2, 3, BANDS, 64), torch.randn(2, 2, 64)
+        for _ in range(3):
+            optimizer.step(sum(x.square().mean() for x in small(*inputs).values()), 1e-2, small)
+        saved = {"net": small.state_dict(), "model": small.state_dict(), "optimizer": optimizer.state_dict()}
+        result = grown(saved | {"step": 3, "segments": 1.5, "first_step": 0}, big)
+        self.assertEqual((result["step"], result["segments"], result["first_step"]), (3, 1.5, 3))
+        big.load_state_dict(result["net"])
+        with torch.no_grad():
+            before, after = small.eval()(*inputs), m.DrumNet.of(result["model"]).eval()(*inputs)
+        for name, values in before.items():
+            torch.testing.assert_close(after[name], values, atol=1e-5, rtol=1e-5)
+
+        # What is new takes part after a step.
+        again = Optimizer(big, 1e-2)
+        again.load_state_dict(result["optimizer"])
+        again.step(sum(x.square().mean() for x in big.train()(*inputs).values()), 1e-2, big)
+        self.assertGreater(big.head.weight.detach()[:, 10:].abs().min().item(), 0.0)
+        self.assertGreater(big.memory[0].spread.weight.detach()[:, 12:, :12].abs().min().item(), 0.0)
 
 
 if __name__ == "__main__":

@@ -78,6 +78,7 @@ def config(net, rule=Rule()):
             "relative_floor": f.RELATIVE_FLOOR,
             "reference": {"start": f.REFERENCE_START, "rise": f.REFERENCE_RISE, "fall": f.REFERENCE_FALL},
             "usual_frames": f.USUAL_FRAMES,
+            "silence": f.SILENCE,
             "tail_frames": TAIL_FRAMES,
         },
         "pair": m.PAIR,

@@ -25,8 +25,10 @@ REFERENCE_RISE = 0.5
 REFERENCE_FALL = 0.0008  # 1 dB a second
 RELATIVE_FLOOR = 1e-7
 
-# The usual level of a band: mean of its log power, over all frames so far or about the last 250.
+# The usual level of a band: mean of its log power, over all frames so far or about the last 250. Frames of digital
+# silence, whose level is below SILENCE, do not count: what comes before the music says nothing about it.
 USUAL_FRAMES = 250
+SILENCE = -9.0
 
 CHANNELS = 3  # fine in frequency, fine in time, fine in time relative to the usual
 SCALARS = 2  # the reference, the level relative to the reference
@@ -76,12 +78,14 @@ def references(levels, start):
     return torch.from_numpy(values)
 
 
-def usual(powers):
-    """The running mean of each band. [batch, bands, frames]"""
-    x = np.ascontiguousarray(powers.permute(2, 0, 1).numpy())
-    values, mean = np.empty_like(x), np.zeros_like(x[0])
+def usual(powers, levels):
+    """The running mean of each band. `powers` [batch, bands, frames], `levels` [batch, frames]"""
+    x, counts = np.ascontiguousarray(powers.permute(2, 0, 1).numpy()), (levels >= SILENCE).numpy()
+    values, mean = np.empty_like(x), np.full_like(x[0], np.log10(POWER_FLOOR))
+    frames = counts.cumsum(1).clip(1, USUAL_FRAMES)
+    shares = (counts / frames).T.astype(np.float32)[:, :, None]
     for t in range(len(x)):
-        mean = mean + (x[t] - mean) * np.float32(1.0 / min(t + 1, USUAL_FRAMES))
+        mean = mean + (x[t] - mean) * shares[t]
         values[t] = mean
     return torch.from_numpy(values).permute(1, 2, 0)
 
@@ -98,7 +102,7 @@ def relative(powers, start=None):
     # log10(power / reference + RELATIVE_FLOOR), without leaving the logarithms for loud bands.
     difference = (powers - reference[:, None, None]).clamp(min=-12.0)
     floored = torch.log10(torch.exp2(difference * 3.321928094887362) + RELATIVE_FLOOR)
-    whitened = powers[:, 1] - usual(powers[:, 1])
+    whitened = powers[:, 1] - usual(powers[:, 1], levels)
     channels = torch.cat([0.5 * (floored + 3.0), 0.5 * whitened[:, None].clamp(-3.0, 5.0)], dim=1)
     scalars = torch.stack([0.5 * (reference + 3.0), 0.5 * (levels - reference).clamp(min=-7.0) + 0.5], dim=1)
     return channels, scalars

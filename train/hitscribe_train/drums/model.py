@@ -16,9 +16,9 @@ STRIDE = 2  # steps that make one of the memory
 FRAMES = PAIR * STRIDE  # the network takes multiples of so many frames
 
 # (output channels, steps): convolutions of 3 bands and so many steps that halve the bands.
-STEM = ((16, 3), (32, 3), (32, 1))
-FINE = 128  # channels at 16 ms
-COARSE = 160  # channels at 32 ms
+STEM = ((32, 3), (64, 3), (96, 1))
+FINE = 160  # channels at 16 ms
+COARSE = 192  # channels at 32 ms
 # (taps, dilation, taps before the step)
 BEFORE = ((3, 1, 1), (3, 2, 2), (3, 4, 2))
 MEMORY = ((3, 1, 1), (3, 2, 2), (3, 4, 2), (3, 8, 2))
@@ -86,6 +86,15 @@ class DrumNet(nn.Module):
         with torch.no_grad():
             self.up.weight.mul_(0.3)
             self.head.bias.unflatten(0, (PAIR, -1))[:, : OUTPUTS["counts"]] = -3.0
+
+    @classmethod
+    def of(cls, state):
+        """A network of the sizes that a state has, with its values."""
+        kernels = [value for name, value in state.items() if name.startswith("stem.layers.") and value.dim() == 4]
+        stem = tuple((kernel.shape[0], kernel.shape[3]) for kernel in kernels)
+        net = cls(stem, state["head.weight"].shape[1], state["gru.weight_hh_l0"].shape[1])
+        net.load_state_dict(state)
+        return net
 
     def forward(self, channels, scalars):
         fine = self.before(self.stem(channels, scalars))

@@ -27,8 +27,7 @@ class Frames:
 
 def load(checkpoint):
     """The running mean of a checkpoint of `train`, in eval mode."""
-    net = DrumNet()
-    net.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["model"])
+    net = DrumNet.of(torch.load(checkpoint, map_location="cpu", weights_only=True)["model"])
     return net.eval().to(memory_format=torch.channels_last)
 
 

@@ -102,6 +102,8 @@ pub struct LoudestReference {
     pub follower: Follower,
     /// Frames that the mean of a band's usual power spans.
     pub usual_frames: u32,
+    /// Frames whose level is below this do not count in that mean.
+    pub silence: f32,
 }
 
 /// How the reference follows the level from frame to frame.
@@ -201,6 +203,7 @@ impl Reference {
                     && follower.start.is_finite()
                     && follower.rise > 0.0
                     && follower.fall > 0.0
+                    && loudest.silence.is_finite()
             }
         }
     }

@@ -19,6 +19,7 @@ pub(super) struct LoudestLevel {
     reference: f32,
     /// Mean of the decimal logarithm of each band's power in the last transform.
     usual: Vec<f32>,
+    /// Frames that the mean is of, at most as many as it spans.
     frames: u32,
 }
 
@@ -26,7 +27,7 @@ impl LoudestLevel {
     pub(super) fn new(config: LoudestReference, bands: usize) -> Self {
         Self {
             reference: config.follower.start,
-            usual: vec![0.0; bands],
+            usual: vec![config.power_floor.log10(); bands],
             frames: 0,
             config,
         }
@@ -53,8 +54,13 @@ impl LoudestLevel {
             .max(level.min(self.reference + follower.rise))
             .max(follower.start);
 
-        self.frames = (self.frames + 1).min(self.config.usual_frames);
-        let share = 1.0 / self.frames as f32;
+        // Silence before the music says nothing about it.
+        let share = if level < self.config.silence {
+            0.0
+        } else {
+            self.frames = (self.frames + 1).min(self.config.usual_frames);
+            1.0 / self.frames as f32
+        };
         let gain = 10.0f32.powf(-self.reference);
         let least = 10.0f32.powf(LEAST_RELATIVE);
         for (band, usual) in powers.chunks_exact(sizes).zip(&mut self.usual) {
@@ -87,6 +93,7 @@ mod tests {
             relative_floor: 1e-7,
             follower,
             usual_frames: 100,
+            silence: -9.0,
         };
         LoudestLevel::new(config, 4)
     }
@@ -112,6 +119,21 @@ mod tests {
             (reference + 2.1).abs() < 1e-3 && below == -7.0,
             "{reference} {below}"
         );
+    }
+
+    #[test]
+    fn digital_silence_is_no_part_of_the_usual() {
+        let (mut level, mut delayed) = (level(), level());
+        let mut features = Vec::new();
+        scalars(&mut delayed, 0.0, 50);
+        for _ in 0..20 {
+            level.push(&[0.001; 8], &mut features);
+        }
+        let expected = std::mem::take(&mut features);
+        for _ in 0..20 {
+            delayed.push(&[0.001; 8], &mut features);
+        }
+        assert_eq!(features, expected);
     }
 
     #[test]

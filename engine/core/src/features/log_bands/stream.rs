@@ -168,6 +168,7 @@ mod tests {
                     fall: 0.001,
                 },
                 usual_frames: 100,
+                silence: -9.0,
             }),
             tail_frames: 9,
             ..config()
