@@ -231,6 +231,24 @@ class RingOfSegments(unittest.TestCase):
             self.assertTrue(all(torch.isfinite(x).all() for x in inputs))
 
 
+    def test_unseen_segments_are_judged_in_order_and_alike(self):
+        from hitscribe_train.drums.unseen import BATCH, mean_losses
+
+        torch.manual_seed(0)
+        net, rng = m.DrumNet(((4, 3), (4, 3), (4, 1)), 8, 8).eval(), np.random.default_rng(0)
+        hits = np.array([(2.0, KICK, 0.5, 0.0)], np.float32)
+        with tempfile.TemporaryDirectory() as folder:
+            ring = Ring(folder, 131_072, BATCH + 1)
+            for _ in range(BATCH + 1):
+                ring.write(rng.uniform(-8.0, -2.0, (2, BANDS, 512)).astype(np.float16), hits)
+            first, again = mean_losses(net, ring), mean_losses(net, ring)
+            ring.hits[0, 0, 1] = SNARE
+            other = mean_losses(net, ring)
+        self.assertEqual(first, again)
+        self.assertNotEqual(first["class"], other["class"])
+        self.assertEqual(first["count"], other["count"])
+
+
 class Training(unittest.TestCase):
     def test_a_run_goes_on_where_it_stopped_and_branches_fall(self):
         from hitscribe_train.drums.train import Run

@@ -38,7 +38,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=8.192, help="of a segment; 0: the renderer's own 4.096")
     parser.add_argument("--slots", type=int, default=12_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--uses", type=float, default=4.0)
+    parser.add_argument("--uses", type=float, default=2.5)
     parser.add_argument("--first-fill", type=int, default=600)
     parser.add_argument("--forget", action="store_true", help="replace what is in the ring: it was rendered otherwise")
     options = parser.parse_args()
