@@ -5,6 +5,7 @@ pub const MANUAL: &str = "Values and details: section \"Command\" of the manual 
 
 /// Headings of option groups.
 pub const FILES: &str = "Input and output";
+pub const BATCH: &str = "Many inputs";
 pub const AUDIO: &str = "Audio";
 pub const MODEL: &str = "Model";
 pub const NOTES: &str = "Notes";

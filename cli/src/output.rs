@@ -41,6 +41,11 @@ pub(crate) use {out, outln};
 
 /// Prints an error with its causes on standard error, in one line.
 pub fn report(error: &anyhow::Error) {
+    message(&text(error));
+}
+
+/// An error with its causes.
+pub fn text(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         // Errors of the engine already contain their cause.
@@ -48,7 +53,7 @@ pub fn report(error: &anyhow::Error) {
             text = format!("{text}: {cause}");
         }
     }
-    message(&text);
+    text
 }
 
 /// Prints a message on standard error, in one line.

@@ -1,26 +1,25 @@
 //! `hitscribe transcribe`: audio files to MIDI files or JSON.
 
-use std::fmt::Display;
 use std::io::IsTerminal as _;
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 use hitscribe::audio::demo_kit;
-use hitscribe::leakage;
-use hitscribe::leakage::Strategy;
 use hitscribe::midi::{MidiSettings, NoteMap};
-use hitscribe::{DrumClass, Error, Note, Transcriber, Warning};
+use hitscribe::{Error, Transcriber, Warning};
 use hitscribe_core::atomic_file::write_atomically;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
 
+use crate::batch::{Batch, Entry, Shard};
+use crate::document::{Document, JsonNote, Leakage};
 use crate::inputs::{Input, expand};
 use crate::model::{LeakageArgs, ModelArgs, load, options, warning_text};
-use crate::output::outln;
 use crate::targets::{self, Target, targets};
-use crate::tempo::{JsonTempo, TempoArgs};
+use crate::tempo::TempoArgs;
 use crate::{help, note_map, output};
 
 /// Input that renders the built-in groove, unless a file has this name.
@@ -51,6 +50,15 @@ pub struct Args {
     /// Leave out inputs whose outputs exist
     #[arg(long, help_heading = help::FILES)]
     skip_existing: bool,
+    /// Inputs to transcribe at the same time, one on each core
+    #[arg(long, default_value = "1", value_name = "N", help_heading = help::BATCH)]
+    jobs: NonZeroUsize,
+    /// Transcribe one of N parts of the inputs, such as 3/16
+    #[arg(long, value_name = "I/N", help_heading = help::BATCH)]
+    shard: Option<Shard>,
+    /// Append a line of JSON on each input to a file
+    #[arg(long, value_name = "FILE", help_heading = help::BATCH)]
+    report: Option<PathBuf>,
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
@@ -63,11 +71,25 @@ pub struct Args {
     note_map: Option<NoteMap>,
 }
 
+/// An input, and where its result is written.
+struct Job {
+    index: usize,
+    input: Input,
+    target: Target,
+}
+
 /// Runs the command. An input that fails does not stop the others. Returns the exit code.
 pub fn run(args: &Args) -> Result<u8> {
-    let found = expand(&args.inputs, args.recursive);
+    let mut found = expand(&args.inputs, args.recursive);
+    let is_single = found.len() == 1 && !args.inputs[0].is_dir();
+    if let Some(shard) = args.shard {
+        let has_output = args.output.is_some();
+        found.retain(|input| {
+            let is_mine = |input| shard.contains(input, has_output);
+            input.as_ref().map_or(true, is_mine)
+        });
+    }
     let total = found.len();
-    let is_single = total == 1 && !args.inputs[0].is_dir();
     let mut failures = Vec::new();
     let mut inputs = Vec::new();
     for input in found {
@@ -94,12 +116,20 @@ pub fn run(args: &Args) -> Result<u8> {
             bail!("a MIDI file is not for the terminal: set --output, or redirect the output");
         }
     }
+    let batch = Batch::new(args.report.as_deref())?;
     let mut jobs = Vec::new();
     for (input, target) in inputs.into_iter().zip(targets) {
         match target {
             Ok(Target::Skipped(path)) => output::message(&format!("{}: kept", path.display())),
-            Ok(target) => jobs.push((input, target)),
-            Err(error) => failures.push(error),
+            Ok(target) => jobs.push(Job {
+                index: jobs.len(),
+                input,
+                target,
+            }),
+            Err(error) => {
+                batch.report(&Entry::failed(&input.path, &error))?;
+                failures.push(error);
+            }
         }
     }
     let is_only_failure = total == 1 && failures.len() == 1;
@@ -107,30 +137,107 @@ pub fn run(args: &Args) -> Result<u8> {
         return Err(error);
     }
     failures.iter().for_each(output::report);
-    let mut failed = failures.len();
-    let mut incomplete = 0;
     if jobs.is_empty() {
-        return match failed {
+        return match failures.len() {
             0 => Ok(0),
-            _ => Err(failure(failed, total)),
+            failed => Err(failure(failed, total)),
         };
     }
     let transcriber = load(&args.model)?;
-    for (mut input, target) in jobs {
-        match transcribe(args, &transcriber, &mut input, &target) {
-            Ok(is_complete) => incomplete += u8::from(!is_complete),
-            Err(error) if total == 1 => return Err(error),
-            Err(error) => {
-                output::report(&error);
-                failed += 1;
+    let mut outcomes = run_jobs(args, &transcriber, jobs, &batch, total > 1);
+    if total == 1 {
+        outcomes.truncate(1);
+        return match outcomes.pop() {
+            Some(Err(error)) => Err(error),
+            Some(Ok(false)) => Ok(INCOMPLETE),
+            _ => Ok(0),
+        };
+    }
+    let failed = failures.len() + outcomes.iter().filter(|o| o.is_err()).count();
+    match outcomes.iter().any(|o| matches!(o, Ok(false))) {
+        _ if failed > 0 => Err(failure(failed, total)),
+        true => Ok(INCOMPLETE),
+        false => Ok(0),
+    }
+}
+
+/// Transcribes all inputs on the threads that were asked for. Gives whether all of an input could
+/// be read, in any order. Errors are printed if there are several inputs.
+fn run_jobs(
+    args: &Args,
+    transcriber: &Transcriber,
+    jobs: Vec<Job>,
+    batch: &Batch,
+    is_batch: bool,
+) -> Vec<Result<bool>> {
+    let count = jobs.len();
+    if is_batch {
+        batch.start(count);
+    }
+    let waiting = Mutex::new(jobs.into_iter());
+    let outcomes = Mutex::new(Vec::new());
+    let work = || {
+        loop {
+            let job = waiting
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .next();
+            let Some(mut job) = job else { break };
+            let outcome = run_job(args, transcriber, &mut job, batch, is_batch);
+            if let (Err(error), true) = (&outcome, is_batch) {
+                batch.message(|| output::report(error));
             }
+            let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+            outcomes.push(outcome);
         }
+    };
+    std::thread::scope(|scope| {
+        // This thread is one of them.
+        for _ in 1..args.jobs.get().min(count) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    batch.finish();
+    outcomes
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Transcribes an input, prints what there is to say, and reports it.
+fn run_job(
+    args: &Args,
+    transcriber: &Transcriber,
+    job: &mut Job,
+    batch: &Batch,
+    is_batch: bool,
+) -> Result<bool> {
+    let started = Instant::now();
+    let mut printed = Vec::new();
+    let done = transcribe(args, transcriber, job, batch, is_batch, &mut printed);
+    let mut entry = match &done {
+        Ok(done) => Entry {
+            status: if done.is_complete {
+                "done"
+            } else {
+                "incomplete"
+            },
+            duration_seconds: Some(done.duration_seconds),
+            notes: Some(done.notes),
+            model: Some(&done.model),
+            warnings: &done.warnings,
+            ..Entry::of(&job.input.path)
+        },
+        Err(error) => Entry::failed(&job.input.path, error),
+    };
+    if let (Target::File(path), Ok(_)) = (&job.target, &done) {
+        entry.output = Some(path.display().to_string());
     }
-    match (failed, incomplete) {
-        (0, 0) => Ok(0),
-        (0, _) => Ok(INCOMPLETE),
-        _ => Err(failure(failed, total)),
-    }
+    entry.elapsed_seconds = started.elapsed().as_secs_f64();
+    let written = batch.report(&entry);
+    batch.print(job.index, printed)?;
+    written?;
+    done.map(|done| done.is_complete)
 }
 
 fn failure(failed: usize, total: usize) -> anyhow::Error {
@@ -141,16 +248,29 @@ fn is_demo(input: &Path) -> bool {
     input == Path::new(DEMO) && !input.exists()
 }
 
-/// Transcribes an input. Returns whether all of it could be read.
+/// What is to be said about an input that was transcribed.
+struct Done {
+    /// Whether all of it could be read.
+    is_complete: bool,
+    duration_seconds: f64,
+    notes: usize,
+    model: String,
+    warnings: Vec<String>,
+}
+
+/// Transcribes an input. What belongs on standard output is appended to `printed`.
 fn transcribe(
     args: &Args,
     transcriber: &Transcriber,
-    input: &mut Input,
-    target: &Target,
-) -> Result<bool> {
+    job: &mut Job,
+    batch: &Batch,
+    is_batch: bool,
+    printed: &mut Vec<u8>,
+) -> Result<Done> {
+    let Job { input, target, .. } = job;
     let demo = is_demo(&input.path).then(|| demo_kit::groove().0);
-    if let (Some(samples), Target::File(path)) = (&demo, target) {
-        write_demo(samples, &path.with_extension("wav"))?;
+    if let (Some(samples), Target::File(path)) = (&demo, &*target) {
+        write_demo(samples, &path.with_extension("wav"), printed)?;
     }
     let readable = match demo {
         Some(_) => input.path.clone(),
@@ -159,11 +279,16 @@ fn transcribe(
     let input = input.path.as_path();
     // Created late, so that messages about the model are printed above it.
     let mut progress: Option<ProgressBar> = None;
+    let mut share = batch.share();
     let outcome = {
         let mut options = options(transcriber, &args.model, input)
             .sensitivity(args.model.network.sensitivity)
             .leakage(args.leakage.settings())
             .on_progress(|now| {
+                if is_batch {
+                    share.set(now);
+                    return ControlFlow::Continue(());
+                }
                 let bar = progress.get_or_insert_with(|| progress_bar(input));
                 if let Some(length) = now.length_seconds {
                     bar.set_length((length * 1e3) as u64);
@@ -176,37 +301,48 @@ fn transcribe(
             None => options.file(&readable),
         }
     };
+    share.finish();
     if let Some(bar) = progress {
         bar.finish_and_clear();
     }
     let mut transcription = outcome.map_err(|error| named(error, &readable, input))?;
     let is_incomplete = |warning: &Warning| matches!(warning, Warning::IncompleteAudio(_));
     let is_complete = !transcription.warnings.iter().any(is_incomplete);
-    for warning in &transcription.warnings {
-        log::warn!("{}: {}", input.display(), warning_text(warning));
-    }
+    let warnings: Vec<String> = transcription.warnings.iter().map(warning_text).collect();
     let leakage = transcription.leakage.clone().map(|report| Leakage {
         strategy: args.leakage.strategy,
         report,
     });
-    if let Some(Leakage { strategy, report }) = &leakage {
-        output::message(&format!(
-            "{}: leakage {strategy}: {report}",
-            input.display()
-        ));
-    }
+    batch.message(|| {
+        for warning in &warnings {
+            log::warn!("{}: {warning}", input.display());
+        }
+        if let Some(Leakage { strategy, report }) = &leakage {
+            output::message(&format!(
+                "{}: leakage {strategy}: {report}",
+                input.display()
+            ));
+        }
+    });
     let found = args.tempo.find(&transcription)?;
     transcription.notes = args.tempo.quantized(&transcription.notes, &found)?;
+    let done = Done {
+        is_complete,
+        duration_seconds: transcription.duration_seconds,
+        notes: transcription.notes.len(),
+        model: transcription.model.clone(),
+        warnings,
+    };
     let content = if args.json {
         let (tempo, beats, downbeats) = found.json();
         let document = Document {
             file: input.display().to_string(),
-            model: transcription.model.clone(),
+            model: transcription.model,
             device: transcription.device.to_string(),
             sample_rate_hz: transcription.sample_rate_hz,
             duration_seconds: transcription.duration_seconds,
             complete: is_complete,
-            warnings: transcription.warnings.iter().map(warning_text).collect(),
+            warnings: &done.warnings,
             leakage,
             tempo,
             beats,
@@ -226,21 +362,19 @@ fn transcribe(
         })?
     };
     match target {
-        Target::StandardOutput => output::write_bytes(&content)?,
+        Target::StandardOutput => printed.extend(content),
         Target::Skipped(_) => {}
         Target::File(path) => {
             write_atomically(path, &content)?;
-            let (count, seconds) = (transcription.notes.len(), transcription.duration_seconds);
-            report_written(
-                &path.display(),
-                &format!(
-                    "{count} notes in {seconds:.1} s of audio, {}",
-                    found.summary()
-                ),
-            )?;
+            let (count, seconds) = (done.notes, done.duration_seconds);
+            let what = format!(
+                "{count} notes in {seconds:.1} s of audio, {}",
+                found.summary()
+            );
+            say_written(path, &what, printed);
         }
     }
-    Ok(is_complete)
+    Ok(done)
 }
 
 /// The error with the name of the input instead of that of its copy.
@@ -266,7 +400,7 @@ fn progress_bar(input: &Path) -> ProgressBar {
 }
 
 /// Writes the demo groove to a WAV file. An existing file with other content is an error.
-fn write_demo(samples: &[f32], path: &Path) -> Result<()> {
+fn write_demo(samples: &[f32], path: &Path, printed: &mut Vec<u8>) -> Result<()> {
     let bytes = wav(samples, 2, demo_kit::DEMO_SAMPLE_RATE_HZ)?;
     let shown = path.display();
     if !path.exists() {
@@ -274,13 +408,15 @@ fn write_demo(samples: &[f32], path: &Path) -> Result<()> {
     } else if std::fs::read(path).ok().as_ref() != Some(&bytes) {
         bail!("{shown}: is not the demo groove and would be overwritten: move it, or set --output");
     }
-    report_written(&shown, "the demo groove as audio")
+    say_written(path, "the demo groove as audio", printed);
+    Ok(())
 }
 
-/// Prints what was written to a file, in one line.
-fn report_written(path: &dyn Display, what: &str) -> Result<()> {
-    outln!("{}", output::one_line(&format!("{path}: {what}")));
-    Ok(())
+/// Says what was written to a file, in one line.
+fn say_written(path: &Path, what: &str, printed: &mut Vec<u8>) {
+    let line = output::one_line(&format!("{}: {what}", path.display()));
+    printed.extend(line.into_bytes());
+    printed.push(b'\n');
 }
 
 /// The bytes of a 16-bit WAV file.
@@ -299,52 +435,4 @@ fn wav(samples: &[f32], channels: u16, sample_rate: u32) -> Result<Vec<u8>> {
     }
     writer.finalize()?;
     Ok(bytes)
-}
-
-/// The JSON of a recording.
-#[derive(Serialize)]
-struct Document {
-    file: String,
-    model: String,
-    device: String,
-    sample_rate_hz: u32,
-    duration_seconds: f64,
-    /// Whether all of the audio could be read.
-    complete: bool,
-    warnings: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    leakage: Option<Leakage>,
-    /// None without a clear pulse, and if the tempo was given.
-    tempo: Option<JsonTempo>,
-    /// In seconds.
-    beats: Vec<f64>,
-    downbeats: Vec<f64>,
-    notes: Vec<JsonNote>,
-}
-
-/// What a leakage filter changed.
-#[derive(Serialize)]
-struct Leakage {
-    strategy: Strategy,
-    report: leakage::Report,
-}
-
-/// A note and its drum class.
-#[derive(Serialize)]
-struct JsonNote {
-    #[serde(flatten)]
-    note: Note,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    class: Option<DrumClass>,
-}
-
-impl From<&Note> for JsonNote {
-    fn from(&note: &Note) -> Self {
-        let class = if note.is_drum {
-            DrumClass::from_gm_note(note.pitch)
-        } else {
-            None
-        };
-        Self { note, class }
-    }
 }

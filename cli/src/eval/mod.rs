@@ -44,23 +44,29 @@ pub fn run(args: &Args) -> Result<()> {
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
-    let scores = score_set(&[track(name, &reference, &estimate)]);
-    let notes = note_report(&reference, &estimate);
-    let beats = beats(&reference, &estimate);
     if args.json {
-        let mut report = serde_json::to_value(&scores)?;
+        let mut report = report(name, &reference, &estimate)?;
         report["reference"] = json!(args.reference.display().to_string());
         report["estimate"] = json!(args.estimate.display().to_string());
-        report["notes"] = notes;
-        if let Some(beats) = beats {
-            report["beats"] = serde_json::to_value(beats)?;
-        }
         outln!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(());
     }
-    print_scores(&scores, false)?;
-    print_note_report(&notes)?;
-    beats.map_or(Ok(()), |beats| print_beats(&beats))
+    print_scores(&score_set(&[track(name, &reference, &estimate)]), false)?;
+    print_note_report(&note_report(&reference, &estimate))?;
+    beats(&reference, &estimate).map_or(Ok(()), |beats| print_beats(&beats))
+}
+
+/// The scores of `eval --json` for one recording with this name, without the names of the files.
+///
+/// # Errors
+/// Does not occur for scores that are numbers.
+pub fn report(name: String, reference: &NotesFile, estimate: &NotesFile) -> Result<Value> {
+    let mut report = serde_json::to_value(score_set(&[track(name, reference, estimate)]))?;
+    report["notes"] = note_report(reference, estimate);
+    if let Some(beats) = beats(reference, estimate) {
+        report["beats"] = serde_json::to_value(beats)?;
+    }
+    Ok(report)
 }
 
 /// The scores of the beats, where both files have some.

@@ -115,6 +115,9 @@ impl Entry {
 }
 
 /// Reads a file. JSON begins with a brace or bracket; everything else must be MIDI.
+///
+/// # Errors
+/// If the file cannot be read, or is neither a MIDI file nor JSON with notes.
 pub fn read(path: &Path) -> Result<NotesFile> {
     let shown = path.display();
     let metadata = std::fs::metadata(path).with_context(|| format!("{shown}"))?;

@@ -13,12 +13,12 @@ use crate::transcribe::hitscribe;
 
 const RATE_HZ: u32 = 44_100;
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[track_caller]
-fn assert_code(output: &Output, code: i32) -> String {
+pub fn assert_code(output: &Output, code: i32) -> String {
     let message = text(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{message}");
     message
@@ -37,7 +37,7 @@ fn samples() -> Vec<f32> {
 }
 
 /// A WAV file with this gain for each channel.
-fn wav(gains: &[f32]) -> Vec<u8> {
+pub fn wav(gains: &[f32]) -> Vec<u8> {
     let spec = WavSpec {
         channels: gains.len() as u16,
         sample_rate: RATE_HZ,

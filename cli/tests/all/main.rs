@@ -7,6 +7,7 @@ mod scripted;
 mod store_command;
 
 mod auto_model;
+mod batch;
 mod diagnose;
 mod eval;
 #[cfg(feature = "fetch")]

@@ -84,14 +84,22 @@ impl Transcription {
     /// # Errors
     /// [`hitscribe_core::Error::Io`] if the file cannot be written.
     pub fn write_midi(&self, path: impl AsRef<Path>) -> Result<()> {
-        let grid = self.beat_grid();
-        let map = grid.map(|grid| grid.tempo_map(TempoMapKind::Auto));
-        let settings = MidiSettings {
-            tempo_map: map.transpose()?,
-            length_seconds: Some(self.duration_seconds),
-            ..MidiSettings::default()
-        };
+        let settings = Self::midi_settings_of(&self.notes, self.duration_seconds)?;
         write_midi_file(path.as_ref(), &self.notes, &settings)
+    }
+
+    /// The settings of [`Transcription::write_midi`] for these notes of a recording of this length.
+    ///
+    /// # Errors
+    /// [`hitscribe_core::Error::Setting`] for beats that a MIDI file cannot have.
+    pub fn midi_settings_of(notes: &[Note], duration_seconds: f64) -> Result<MidiSettings> {
+        let grid = BeatGrid::of(notes, duration_seconds);
+        let map = grid.map(|grid| grid.tempo_map(TempoMapKind::Auto));
+        Ok(MidiSettings {
+            tempo_map: map.transpose()?,
+            length_seconds: Some(duration_seconds),
+            ..MidiSettings::default()
+        })
     }
 
     /// The notes in samples of the recording, in the same order.
