@@ -16,6 +16,7 @@ COMMANDS = {
     "tests": ["test", "--workspace"],
     "bundle": ["build", "--package", "hitscribe-plugin", "--lib"],
     "xtask": ["build", "--package", "xtask"],
+    "wheel": ["build", "--package", "hitscribe-python", "--features", "extension"],
 }
 
 

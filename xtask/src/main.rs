@@ -10,6 +10,7 @@ mod dist;
 mod eval;
 mod licences;
 mod patch;
+mod python;
 mod soak;
 mod test_bundle;
 mod validate;
@@ -44,6 +45,8 @@ enum Task {
     Daw(daw::Arguments),
     /// Play for hours and report late notes, memory growth and slow blocks
     Soak(soak::Arguments),
+    /// Build the Python wheel in target/wheels and test it in a fresh environment
+    Python(python::Arguments),
     /// Score the built-in model on the development recordings
     Eval(eval::Arguments),
     /// Measure the networks of the MT3 family, also in PyTorch
@@ -59,6 +62,7 @@ fn main() -> Result<()> {
         Task::Dist(arguments) => dist::dist(&arguments),
         Task::Daw(arguments) => daw::run(&arguments),
         Task::Soak(arguments) => soak::run(&arguments),
+        Task::Python(arguments) => python::run(&arguments),
         Task::Eval(arguments) => eval::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
     }

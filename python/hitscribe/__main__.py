@@ -1,0 +1,5 @@
+"""``python -m hitscribe``: the command."""
+
+from hitscribe._command import main
+
+main()
