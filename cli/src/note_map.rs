@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Error, Result, anyhow, bail};
 use hitscribe::midi::NoteMap;
 
 /// Reads the value of `--note-map`: the name of a built-in map, or a file.
@@ -14,6 +14,7 @@ pub fn parse(value: &str) -> Result<NoteMap> {
         let names: Vec<&str> = hitscribe_presets::note_map_names().collect();
         bail!("is neither a .json file nor one of {}", names.join(", "));
     }
-    let text = fs::read_to_string(value).with_context(|| value.to_owned())?;
-    NoteMap::parse(&text).map_err(anyhow::Error::msg)
+    // The parser of arguments shows one line, without causes.
+    let text = fs::read_to_string(value).map_err(|error| anyhow!("cannot be read: {error}"))?;
+    NoteMap::parse(&text).map_err(Error::msg)
 }

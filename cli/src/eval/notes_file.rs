@@ -171,12 +171,18 @@ fn finish(notes: Vec<Note>, hits: Vec<Hit>, document: Option<&Document>) -> Note
         set: document.and_then(|d| d.set.clone()),
         track: document.and_then(|d| d.track.clone()),
         beats: document.map_or_else(Beats::default, |d| Beats {
-            beats: d.beats.clone(),
-            downbeats: d.downbeats.clone(),
+            beats: in_order(&d.beats),
+            downbeats: in_order(&d.downbeats),
         }),
         notes,
         hits,
     }
+}
+
+fn in_order(times: &[f64]) -> Vec<f64> {
+    let mut times = times.to_vec();
+    times.sort_by(f64::total_cmp);
+    times
 }
 
 fn json(bytes: &[u8]) -> Result<NotesFile> {

@@ -284,7 +284,7 @@ fn beats_are_scored_where_both_files_have_some() {
     let note = r#""notes": [{"onset": 0.5, "pitch": 36, "is_drum": true}]"#;
     let reference = write(
         "reference.json",
-        &format!(r#"{{{note}, "beats": [0.0, 0.5, 1.0, 1.5], "downbeats": [0.0, 1.0]}}"#),
+        &format!(r#"{{{note}, "beats": [0.5, 0.0, 1.0, 1.5], "downbeats": [0.0, 1.0]}}"#),
     );
     let estimate = write(
         "estimate.json",

@@ -301,4 +301,10 @@ fn a_note_map_sets_the_keys_of_the_drums() {
     let wrong = hitscribe(folder, &["song.wav", "--note-map", "general-mini"]);
     let message = assert_code(&wrong, 2);
     assert!(message.contains("general-midi, roland-td"), "{message}");
+    let missing = hitscribe(folder, &["song.wav", "--note-map", "missing.json"]);
+    let message = assert_code(&missing, 2);
+    assert!(
+        message.contains("cannot be read: No such file"),
+        "{message}"
+    );
 }

@@ -2,6 +2,9 @@
 
 import subprocess
 
+import numpy as np
+import torch
+
 SEGMENT_SAMPLES = 131_072
 
 # Rendering costs half as much as a training step: every segment is used this often, far apart.
@@ -38,3 +41,26 @@ def used_again(records, rng):
             else:
                 waiting[index] = waiting[-1]
                 waiting.pop()
+
+
+def content(record, most):
+    """Audio of a segment and its hits or notes, of which a record has room for `most`: rows of four numbers."""
+    audio = np.frombuffer(record, "<i2", SEGMENT_SAMPLES).astype(np.float32) / 32768.0
+    count = int(np.frombuffer(record, "<u4", 1, SEGMENT_SAMPLES * 2)[0])
+    rows = np.frombuffer(record, "<f4", most * 4, SEGMENT_SAMPLES * 2 + 4).reshape(most, 4)
+    return audio, rows[:count]
+
+
+class Segments(torch.utils.data.IterableDataset):
+    """An endless stream of what `parse` makes of the records of `render`; worker w of n renders its own seed."""
+
+    def __init__(self, render, parse, source, seed, first=0):
+        self.render, self.parse, self.source = render, parse, source
+        self.seed, self.first = seed, first
+
+    def __iter__(self):
+        info = torch.utils.data.get_worker_info()
+        worker = info.id if info else 0
+        rendered = self.render(*self.source, self.seed + 1000 * worker, self.first, 10**9)
+        rng = np.random.default_rng(self.seed + worker)
+        yield from (self.parse(record) for record in used_again(rendered, rng))

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from ..common.loop import fit_rendered, renderer_arguments
 from . import model as m
-from .data import FRAMES, PitchedSegments
+from .data import FRAMES, segments
 
 # Frames near the edges lack context that the network has in use: they are not judged.
 FIRST_FRAME, LAST_FRAME = 16, FRAMES - m.FUTURE_FRAMES
@@ -61,7 +61,7 @@ LOSS_WEIGHTS = {"onset": 1.0, "sounding": 0.5, "velocity": 2.0, "shift": 1.0}
 
 
 def main():
-    fit_rendered(m.PitchNet(), PitchedSegments, losses, LOSS_WEIGHTS, renderer_arguments(__doc__).parse_args())
+    fit_rendered(m.PitchNet(), segments, losses, LOSS_WEIGHTS, renderer_arguments(__doc__).parse_args())
 
 
 if __name__ == "__main__":

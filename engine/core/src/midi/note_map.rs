@@ -91,7 +91,7 @@ impl NoteMap {
     /// Parses the text of a file.
     ///
     /// # Errors
-    /// One line that names the syntax error or the unknown field.
+    /// One line that names the syntax error, the unknown field or the unknown drum class.
     pub fn parse(text: &str) -> Result<Self, String> {
         let map: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
@@ -107,8 +107,12 @@ impl NoteMap {
         let mut unknown = in_classes
             .filter(|field| !known.contains(field))
             .chain(outside.filter(|field| !MAP_FIELDS.contains(&field.as_str())));
-        match unknown.next() {
-            Some(field) => Err(format!("unknown field `{field}`")),
+        if let Some(field) = unknown.next() {
+            return Err(format!("unknown field `{field}`"));
+        }
+        let is_known = |key: &&String| DrumClass::ALL.iter().any(|class| class.key() == *key);
+        match map.classes.keys().find(|key| !is_known(key)) {
+            Some(key) => Err(format!("unknown drum class `{key}`")),
             None => Ok(map),
         }
     }
@@ -156,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unknown_fields_are_errors() {
+    fn unknown_fields_and_classes_are_errors() {
         for text in [
             r#"{"name": "a", "classes": {"snare": {"key": 40, "velvet": 1}}}"#,
             r#"{"name": "a", "colour": "red", "classes": {"snare": {"key": 40}}}"#,
@@ -164,6 +168,8 @@ mod tests {
             let error = NoteMap::parse(text).unwrap_err();
             assert!(error.contains("unknown field"), "{error}");
         }
+        let class = r#"{"name": "a", "classes": {"snair": {"key": 40}}}"#;
+        assert!(NoteMap::parse(class).unwrap_err().contains("`snair`"));
         assert!(NoteMap::parse("[]").is_err());
     }
 

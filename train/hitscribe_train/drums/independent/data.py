@@ -1,9 +1,8 @@
 """Segments from the renderer (`hitscribe-train segments`) as batches of tensors."""
 
 import numpy as np
-import torch
 
-from ...common.records import SEGMENT_SAMPLES, records, used_again
+from ...common.records import SEGMENT_SAMPLES, Segments, content, records
 from .model import CLASSES, HOP, SAMPLE_RATE
 
 FRAMES = SEGMENT_SAMPLES // HOP
@@ -52,21 +51,10 @@ def labels(hits):
 
 
 def parse(record):
-    audio = np.frombuffer(record, "<i2", SEGMENT_SAMPLES).astype(np.float32) / 32768.0
-    count = int(np.frombuffer(record, "<u4", 1, SEGMENT_SAMPLES * 2)[0])
-    hits = np.frombuffer(record, "<f4", MAX_HITS * 4, SEGMENT_SAMPLES * 2 + 4).reshape(MAX_HITS, 4)[:count]
+    audio, hits = content(record, MAX_HITS)
     return (audio, *labels(hits))
 
 
-class Segments(torch.utils.data.IterableDataset):
-    """An endless stream; worker w of n renders its own seed."""
-
-    def __init__(self, renderer, bank, pool, seed, first=0):
-        self.arguments = (renderer, bank, pool)
-        self.seed, self.first = seed, first
-
-    def __iter__(self):
-        info = torch.utils.data.get_worker_info()
-        worker = info.id if info else 0
-        records = render(*self.arguments, self.seed + 1000 * worker, self.first, 10**9)
-        yield from (parse(record) for record in used_again(records, np.random.default_rng(self.seed + worker)))
+def segments(renderer, bank, pool, seed, first=0):
+    """An endless stream of examples."""
+    return Segments(render, parse, (renderer, bank, pool), seed, first)

@@ -13,6 +13,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from ...common.front_end import SAMPLE_RATE, FrontEnd
+from ..classes import CLASSES as ALL_CLASSES
 
 HOP = 256  # samples between frames: 8 ms
 BANDS = 96
@@ -23,13 +24,8 @@ LOWEST_HZ, HIGHEST_HZ = 30.0, 15_800.0
 LEVEL_PAST, LEVEL_FUTURE = 250, 48
 LOG_OFFSET, LOG_SCALE = 3.0, 0.5
 
-CLASSES = (
-    "kick", "snare", "side_stick", "clap",
-    "high_tom", "mid_tom", "low_tom", "floor_tom",
-    "closed_hat", "pedal_hat", "open_hat",
-    "crash", "ride", "ride_bell", "china", "splash",
-    "cowbell", "tambourine", "shaker",
-)  # fmt: skip
+# The classes of the engine.
+CLASSES = ALL_CLASSES[:19]
 
 CHANNELS = 192
 # (kernel, dilation, past taps): tap i of a block looks at frame t + (i - past) * dilation.

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch.utils.data import DataLoader
 
 from ...common.loop import fit_rendered, renderer_arguments
-from .data import FRAMES, Segments
+from .data import FRAMES, segments
 from .model import FUTURE_FRAMES, DrumNet
 from .weights_file import from_weights_file, measure_norms
 
@@ -38,8 +38,8 @@ LOSS_WEIGHTS = {"onset": 1.0, "velocity": 2.0, "shift": 2.0}
 def from_exported(options, batches=20):
     """The network of the weights file `options.start`, ready to be trained on."""
     net, _ = from_weights_file(options.start)
-    segments = Segments(options.renderer, options.bank, options.pool, options.seed + 500_000)
-    loader = iter(DataLoader(segments, options.batch))
+    fresh = segments(options.renderer, options.bank, options.pool, options.seed + 500_000)
+    loader = iter(DataLoader(fresh, options.batch))
     measure_norms(net, (next(loader)[0] for _ in range(batches)))
     return net
 
@@ -52,7 +52,7 @@ def main():
         if not os.path.exists(os.path.join(options.run, "checkpoint.pt")):
             net = from_exported(options)
         options.start = None
-    fit_rendered(net, Segments, losses, LOSS_WEIGHTS, options)
+    fit_rendered(net, segments, losses, LOSS_WEIGHTS, options)
 
 
 if __name__ == "__main__":
