@@ -10,12 +10,12 @@ use hitscribe_core::audio::mono::read_mono;
 use hitscribe_core::checkpoint::{Checkpoint, StoredTensor, write_safetensors};
 use hitscribe_core::features::mt3_family::{Features, FrontEndKind, SAMPLE_RATE_HZ};
 use hitscribe_core::midi::reference_writers;
-use hitscribe_models::Hyperparameters;
 use hitscribe_models::device::{DeviceChoice, select};
 use hitscribe_models::generate::Sequence;
 use hitscribe_models::generate::{
     Family, LoadOptions, NamedTensor, NamedValues, TokenModel, TokenTranscription, TraceRequest,
 };
+use hitscribe_models::{Hyperparameters, MemoryVariant};
 use serde_json::{Value, json};
 
 use crate::debug::reference_json::{base64, faults, mt3_notes, yourmt3_notes};
@@ -59,6 +59,9 @@ pub struct Args {
     /// Rows of MR-MT3's memory
     #[arg(long, value_name = "N", help_heading = help::MODEL)]
     memory_rows: Option<usize>,
+    /// Memory of MR-MT3 before the first segment: v2-with-prev (tie, EOS) or v2 (EOS)
+    #[arg(long, value_name = "VARIANT", help_heading = help::MODEL)]
+    memory_variant: Option<MemoryVariant>,
     /// Maximum ids in a sequence [default: 1024, YourMT3 256]
     #[arg(long, value_name = "N", help_heading = help::MODEL)]
     max_ids: Option<usize>,
@@ -73,6 +76,7 @@ pub fn run(args: &Args) -> Result<()> {
         heads: args.heads,
         head_size: None,
         memory_rows: args.memory_rows,
+        memory_variant: args.memory_variant,
         encoder_heads: args.encoder_heads,
     };
     let options = LoadOptions {

@@ -57,15 +57,29 @@ class Mt3:
             x = self.feed_forward(x + self.attend(q, k, v, attention), name + ".1")
         return self.norm(x, stack + ".final_layer_norm")
 
-    def contexts(self, encoded, memory_rows=64):
+    def memory(self, ids, rows=64):
+        """MR-MT3's memory of a segment's ids, which are filled up with zeros: [1, rows, width]"""
+        ids = F.pad(ids, (0, 1024 - len(ids)))
+        embedded = F.linear(F.embedding(ids, self.w["decoder_embed_tokens.weight"]), self.w["segmem_proj.weight"])
+        return self.encode_rows(embedded[None], "segmem_encoder")[:, :rows]
+
+    def contexts(self, encoded):
         """What the decoder attends to: with MR-MT3 also the memory of an empty segment."""
         if not self.layers["segmem_encoder"]:
             return encoded
-        ids = torch.zeros(1024, dtype=torch.long)
-        ids[:2] = torch.tensor([1134, 1])
-        rows = F.linear(F.embedding(ids, self.w["decoder_embed_tokens.weight"]), self.w["segmem_proj.weight"])
-        memory = self.encode_rows(rows[None], "segmem_encoder")[:, :memory_rows]
+        memory = self.memory(torch.tensor([1134, 1]))
         return torch.cat([encoded, memory.expand(len(encoded), -1, -1)], dim=1)
+
+    def with_memory(self, encoded, first, rows, count):
+        """MR-MT3's greedy ids of successive segments, with a leading 0, and the memory of each. `first`
+        are the ids that stand for the segment before the first."""
+        previous, memories, sequences = torch.tensor(first), [], []
+        for segment in encoded:
+            memories.append(self.memory(previous, rows))
+            context = torch.cat([segment[None], memories[-1]], dim=1)
+            previous = F.pad(self.greedy(context, count)[0], (1, 0))[:1024]
+            sequences.append(previous)
+        return sequences, memories
 
     def start(self, encoded):
         """Caches: for each layer [self keys, self values, cross keys, cross values]."""

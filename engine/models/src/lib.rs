@@ -18,7 +18,7 @@ mod mt3_family;
 
 pub use frame::{DrumNet, PitchNet};
 pub use generate::TokenModel;
-pub use mt3_family::hyperparameters::Hyperparameters;
+pub use mt3_family::hyperparameters::{Hyperparameters, MemoryVariant};
 pub use mt3_family::load::LoadReport;
 
 #[cfg(test)]

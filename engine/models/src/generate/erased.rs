@@ -14,7 +14,7 @@ use crate::generate::greedy::Sequence;
 use crate::generate::network::{Network, SegmentTask, TokenOptions, batch};
 use crate::generate::timing;
 use crate::generate::trace::{NamedTensor, TraceRequest, trace};
-use crate::mt3_family::hyperparameters::Hyperparameters;
+use crate::mt3_family::hyperparameters::{Hyperparameters, MemoryVariant};
 use crate::mt3_family::load::LoadReport;
 
 /// A [`Network`] on any backend.
@@ -24,8 +24,8 @@ pub(super) trait TokenNetwork: Send + Sync {
     /// Features per frame.
     fn bands(&self) -> usize;
 
-    /// Whether a segment can only be decoded after the previous one.
-    fn has_memory(&self) -> bool;
+    /// See [`Network::memory`].
+    fn memory(&self) -> Option<MemoryVariant>;
 
     /// See [`Network::decode_all`].
     fn decode_all(
@@ -68,8 +68,8 @@ impl<B: Backend> TokenNetwork for Resident<B> {
         self.network.bands()
     }
 
-    fn has_memory(&self) -> bool {
-        self.network.has_memory()
+    fn memory(&self) -> Option<MemoryVariant> {
+        self.network.memory()
     }
 
     fn decode_all(

@@ -11,7 +11,7 @@ use crate::generate::allowed::{AllowedNotes, LogitBias};
 use crate::generate::family::{Family, unknown_family};
 use crate::generate::greedy::{GreedyOptions, Sequence, greedy, greedy_each};
 use crate::generate::token_mask::TokenMask;
-use crate::mt3_family::hyperparameters::Hyperparameters;
+use crate::mt3_family::hyperparameters::{Hyperparameters, MemoryVariant};
 use crate::mt3_family::load::LoadReport;
 use crate::mt3_family::mt3::{self, MEMORY_IDS, Mt3, Mt3Config};
 use crate::mt3_family::t5::Decoder;
@@ -69,7 +69,7 @@ impl<B: Backend> Network<B> {
 
     pub(super) fn family(&self) -> Family {
         match self {
-            Self::Mt3(model) if model.has_memory() => Family::MrMt3,
+            Self::Mt3(model) if model.memory_variant().is_some() => Family::MrMt3,
             Self::Mt3(_) => Family::Mt3,
             Self::YourMt3(_) => Family::YourMt3,
         }
@@ -115,10 +115,10 @@ impl<B: Backend> Network<B> {
         on_segments: &mut dyn FnMut(usize) -> bool,
     ) -> Vec<Vec<Sequence>> {
         let mut out = Vec::with_capacity(features.segments());
-        let mut memory_ids = mt3::first_memory_ids();
-        let most = match self.has_memory() {
-            true => 1,
-            false => options.batch_segments.max(1),
+        let mut memory_ids = mt3::first_memory_ids(self.memory());
+        let most = match self.memory() {
+            Some(_) => 1,
+            None => options.batch_segments.max(1),
         };
         while out.len() < features.segments() {
             let first = out.len();
@@ -212,9 +212,12 @@ impl<B: Backend> Network<B> {
         }
     }
 
-    /// Whether a segment can only be decoded after the previous one.
-    pub(super) fn has_memory(&self) -> bool {
-        matches!(self, Self::Mt3(model) if model.has_memory())
+    /// MR-MT3's memory, with which a segment can only be decoded after the previous one.
+    pub(super) fn memory(&self) -> Option<MemoryVariant> {
+        match self {
+            Self::Mt3(model) => model.memory_variant(),
+            Self::YourMt3(_) => None,
+        }
     }
 
     fn vocabulary(&self) -> Vocabulary {

@@ -11,6 +11,7 @@ use crate::generate::allowed::{AllowedNotes, LogitBias};
 use crate::generate::family::Family;
 use crate::generate::greedy::Sequence;
 use crate::generate::network::memory_ids_after;
+use crate::mt3_family::hyperparameters::MemoryVariant;
 use crate::mt3_family::mt3::first_memory_ids;
 
 /// A segment to decode.
@@ -38,19 +39,19 @@ pub struct SegmentForm {
     /// Samples of a segment at [`hitscribe_core::features::mt3_family::SAMPLE_RATE_HZ`].
     pub segment_samples: usize,
     pub(super) front_end: FrontEndKind,
-    pub(super) has_memory: bool,
+    pub(super) memory: Option<MemoryVariant>,
 }
 
 impl SegmentForm {
     /// Whether a segment can only be decoded after the previous one.
     pub fn has_memory(&self) -> bool {
-        self.has_memory
+        self.memory.is_some()
     }
 
     /// The memory for the segment after `previous` (its channels), or for the first segment.
     pub fn memory_ids(&self, previous: Option<&[Sequence]>) -> Vec<i32> {
         let sequence = previous.and_then(|channels| channels.first());
-        sequence.map_or_else(first_memory_ids, memory_ids_after)
+        sequence.map_or_else(|| first_memory_ids(self.memory), memory_ids_after)
     }
 
     /// The tokens of a segment, one stream for each of its decoded channels.

@@ -18,7 +18,7 @@ pub(super) fn encode<B: Backend>(
     let contexts = match network {
         Network::Mt3(model) => {
             let encoded = model.encode(input);
-            match model.memory(&mt3::first_memory_ids()) {
+            match model.memory(&mt3::first_memory_ids(model.memory_variant())) {
                 Some(memory) => Tensor::cat(vec![encoded, memory], 1),
                 None => encoded,
             }

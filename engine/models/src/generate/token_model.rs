@@ -118,7 +118,7 @@ impl TokenModel {
             family: self.family(),
             segment_samples: self.front_end.segment_samples(),
             front_end: self.front_end.kind(),
-            has_memory: self.network.has_memory(),
+            memory: self.network.memory(),
         }
     }
 
@@ -288,6 +288,7 @@ mod tests {
     use hitscribe_core::tokens::yourmt3::CHANNELS;
 
     use super::*;
+    use crate::mt3_family::hyperparameters::MemoryVariant;
 
     /// Stands in for a network of YourMT3, of which `notes` needs nothing but the family.
     struct NoNetwork;
@@ -301,8 +302,8 @@ mod tests {
             0
         }
 
-        fn has_memory(&self) -> bool {
-            false
+        fn memory(&self) -> Option<MemoryVariant> {
+            None
         }
 
         fn decode_all(

@@ -127,7 +127,7 @@ fn trace_mt3<B: Backend>(
     let mut logits = Vec::new();
     let mut sequences = Vec::new();
     let mut generated = Vec::new();
-    let mut memory_ids = mt3::first_memory_ids();
+    let mut memory_ids = mt3::first_memory_ids(model.memory_variant());
     let given_memory = request
         .memory_ids
         .as_deref()

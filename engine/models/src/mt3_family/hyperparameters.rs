@@ -1,11 +1,62 @@
-//! Hyperparameters that do not follow from a checkpoint's shapes: attention heads, length of the
-//! memory.
+//! Hyperparameters that do not follow from a checkpoint's shapes: attention heads, length and
+//! variant of the memory.
 
 use std::path::Path;
+use std::str::FromStr;
 
 use hitscribe_core::checkpoint::Checkpoint;
 use hitscribe_core::error::{Error, Result};
 use serde_json::Value;
+
+/// The variants of MR-MT3 with memory. Their tensors are the same; they differ in what the memory
+/// holds before the first segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MemoryVariant {
+    /// A segment without notes: a tie token and EOS. The reference's `T5SegMemV2WithPrev`.
+    #[default]
+    V2WithPrev,
+    /// Nothing but EOS. The reference's `T5SegMemV2`.
+    V2,
+}
+
+impl MemoryVariant {
+    /// The variant that a configuration names: under `memory_variant`, or anywhere at its top level
+    /// or one level below as the class of the network or its trainer, such as `T5SegMemV2` or
+    /// `tasks.mt3_net_segmem_v2_with_prev.MT3NetSegMemV2WithPrev`, Hydra's `_target_`.
+    fn from_json(json: &Value) -> Option<Self> {
+        if let Some(name) = json["memory_variant"].as_str() {
+            return name.parse().ok();
+        }
+        let of_value = |value: &Value| match value {
+            Value::Array(values) => values.iter().find_map(Self::of_class),
+            Value::Object(values) => values.values().find_map(Self::of_class),
+            other => Self::of_class(other),
+        };
+        json.as_object()?.values().find_map(of_value)
+    }
+
+    fn of_class(name: &Value) -> Option<Self> {
+        let letters = name.as_str()?.chars().filter(char::is_ascii_alphanumeric);
+        let name = letters.collect::<String>().to_ascii_lowercase();
+        name.contains("segmemv2")
+            .then(|| match name.contains("withprev") {
+                true => Self::V2WithPrev,
+                false => Self::V2,
+            })
+    }
+}
+
+impl FromStr for MemoryVariant {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        match text {
+            "v2-with-prev" => Ok(Self::V2WithPrev),
+            "v2" => Ok(Self::V2),
+            _ => Err("unknown variant; use v2-with-prev or v2".to_owned()),
+        }
+    }
+}
 
 /// Hyperparameters that a checkpoint's shapes leave open; `None` where unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,13 +67,15 @@ pub struct Hyperparameters {
     pub head_size: Option<usize>,
     /// Rows of MR-MT3's memory.
     pub memory_rows: Option<usize>,
+    /// The variant of MR-MT3's memory.
+    pub memory_variant: Option<MemoryVariant>,
     /// Attention heads of YourMT3's encoder.
     pub encoder_heads: Option<usize>,
 }
 
 impl Hyperparameters {
-    /// Reads the configuration of a T5 model (`num_heads`, `d_kv`, `segmem_length`) or of YourMT3
-    /// (`model_cfg`), at the top level or under `config`.
+    /// Reads the configuration of a T5 model (`num_heads`, `d_kv`, `segmem_length`, the name of
+    /// MR-MT3's class) or of YourMT3 (`model_cfg`), at the top level or under `config`.
     pub fn from_json(json: &Value) -> Self {
         let number = |value: &Value| {
             value
@@ -37,6 +90,7 @@ impl Hyperparameters {
                 heads: number(&decoder["num_heads"]),
                 head_size: number(&decoder["d_kv"]),
                 memory_rows: None,
+                memory_variant: None,
                 encoder_heads: number(
                     &model["encoder"]["perceiver-tf"]["num_self_attention_heads"],
                 ),
@@ -54,6 +108,8 @@ impl Hyperparameters {
             heads: number(&inner["num_heads"]),
             head_size: number(&inner["d_kv"]),
             memory_rows,
+            memory_variant: MemoryVariant::from_json(inner)
+                .or_else(|| MemoryVariant::from_json(json)),
             encoder_heads: None,
         }
     }
@@ -64,6 +120,7 @@ impl Hyperparameters {
             heads: self.heads.or(other.heads),
             head_size: self.head_size.or(other.head_size),
             memory_rows: self.memory_rows.or(other.memory_rows),
+            memory_variant: self.memory_variant.or(other.memory_variant),
             encoder_heads: self.encoder_heads.or(other.encoder_heads),
         }
     }
@@ -118,5 +175,47 @@ impl Hyperparameters {
                 "the configured heads do not divide the attention width of {inner}"
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_names_the_variant_of_the_memory() {
+        use MemoryVariant::{V2, V2WithPrev};
+        let variant = |text: &str| {
+            let json: Value = serde_json::from_str(text).unwrap();
+            Hyperparameters::from_json(&json).memory_variant
+        };
+        for (text, want) in [
+            (
+                r#"{"segmem_length": 16, "model_type": "t5", "version": "v2"}"#,
+                None,
+            ),
+            (r#"{"memory_variant": "v2"}"#, Some(V2)),
+            (
+                r#"{"config": {"memory_variant": "v2-with-prev"}}"#,
+                Some(V2WithPrev),
+            ),
+            (r#"{"architectures": ["T5SegMemV2"]}"#, Some(V2)),
+            (
+                r#"{"architectures": ["T5SegMemV2WithPrev"]}"#,
+                Some(V2WithPrev),
+            ),
+            (
+                r#"{"model": {"_target_": "tasks.mt3_net_segmem_v2.MT3NetSegMemV2"}}"#,
+                Some(V2),
+            ),
+            (
+                r#"{"_target_": "tasks.mt3_net_segmem_v2_with_prev.MT3NetSegMemV2WithPrev",
+                    "config": {"num_heads": 6}}"#,
+                Some(V2WithPrev),
+            ),
+        ] {
+            assert_eq!(variant(text), want, "{text}");
+        }
+        assert!("V2".parse::<MemoryVariant>().is_err());
     }
 }

@@ -6,7 +6,7 @@ use hitscribe_core::checkpoint::{Checkpoint, count_elements};
 use hitscribe_core::error::Result;
 use hitscribe_core::tokens::vocabulary::{EOS_ID, Event, Vocabulary};
 
-use crate::mt3_family::hyperparameters::Hyperparameters;
+use crate::mt3_family::hyperparameters::{Hyperparameters, MemoryVariant};
 use crate::mt3_family::layers::{Linear, sinusoidal_positions};
 use crate::mt3_family::load::{LoadReport, Weights};
 use crate::mt3_family::shapes::{self, Shapes};
@@ -43,11 +43,13 @@ pub struct MemoryConfig {
     pub rows: usize,
     /// Blocks of the memory encoder.
     pub layers: usize,
+    /// What it holds before the first segment.
+    pub variant: MemoryVariant,
 }
 
 impl Mt3Config {
-    /// Derives the sizes from a checkpoint's shapes, and the number of heads and the length of the
-    /// memory from `hyperparameters`.
+    /// Derives the sizes from a checkpoint's shapes, and the number of heads and the length and
+    /// variant of the memory from `hyperparameters`.
     ///
     /// # Errors
     /// [`hitscribe_core::Error::Model`] if the checkpoint is not MT3 or the hyperparameters do not fit it.
@@ -87,6 +89,7 @@ impl Mt3Config {
         let memory = (memory_layers > 0).then(|| MemoryConfig {
             rows: hyperparameters.memory_rows.unwrap_or(64).min(MEMORY_IDS),
             layers: memory_layers,
+            variant: hyperparameters.memory_variant.unwrap_or_default(),
         });
         Ok(Self {
             bands,
@@ -112,7 +115,7 @@ pub struct Mt3<B: Backend> {
 
 #[derive(Clone, Debug)]
 struct Memory<B: Backend> {
-    rows: usize,
+    config: MemoryConfig,
     projection: Linear<B>,
     encoder: Encoder<B>,
 }
@@ -151,7 +154,7 @@ impl<B: Backend> Mt3<B> {
             encoder: Encoder::load(&mut weights, "encoder", blocks, encoder_layers),
             decoder: Decoder::load(&mut weights, "decoder", blocks, decoder_layers, parts),
             memory: memory.map(|memory| Memory {
-                rows: memory.rows,
+                config: memory,
                 projection: Linear::load(&mut weights, "segmem_proj", model_size, model_size),
                 encoder: Encoder::load(&mut weights, "segmem_encoder", blocks, memory.layers),
             }),
@@ -170,9 +173,13 @@ impl<B: Backend> Mt3<B> {
         &self.config
     }
 
-    /// Whether a segment depends on the previous one.
-    pub fn has_memory(&self) -> bool {
-        self.memory.as_ref().is_some_and(|memory| memory.rows > 0)
+    /// The variant of the memory; `None` if a segment does not depend on the previous one.
+    pub fn memory_variant(&self) -> Option<MemoryVariant> {
+        let used = self
+            .memory
+            .as_ref()
+            .filter(|memory| memory.config.rows > 0)?;
+        Some(used.config.variant)
     }
 
     /// The decoder.
@@ -194,20 +201,26 @@ impl<B: Backend> Mt3<B> {
     /// Encodes the ids of the previous segment, with their leading 0, to the memory `[1, rows,
     /// model]`; `None` for a network without memory.
     pub fn memory(&self, previous_ids: &[i32]) -> Option<Tensor<B, 3>> {
-        let memory = self.memory.as_ref().filter(|memory| memory.rows > 0)?;
+        let memory = self
+            .memory
+            .as_ref()
+            .filter(|memory| memory.config.rows > 0)?;
         let mut ids = previous_ids.to_vec();
         ids.resize(MEMORY_IDS, 0);
         let embedded = memory.projection.rows(self.decoder.embed(&ids));
         let encoded = memory
             .encoder
             .forward(self.with_positions(embedded.unsqueeze()));
-        Some(encoded.slice([0..1, 0..memory.rows]))
+        Some(encoded.slice([0..1, 0..memory.config.rows]))
     }
 }
 
-/// The ids that [`Mt3::memory`] takes for the first segment.
-pub(crate) fn first_memory_ids() -> Vec<i32> {
-    vec![Vocabulary::MT3.id(Event::Tie), EOS_ID]
+/// The ids that [`Mt3::memory`] takes for the first segment. Without memory they do not matter.
+pub(crate) fn first_memory_ids(variant: Option<MemoryVariant>) -> Vec<i32> {
+    match variant.unwrap_or_default() {
+        MemoryVariant::V2WithPrev => vec![Vocabulary::MT3.id(Event::Tie), EOS_ID],
+        MemoryVariant::V2 => vec![EOS_ID],
+    }
 }
 
 /// The prefix of an MT3 network's keys in a checkpoint.

@@ -249,7 +249,7 @@ fn check_memory(model: &Mt3<Cpu>, folder: &Path, generated: bool) {
         2e-4,
     );
     let want = tensors.get("generated_ids");
-    let mut previous = first_memory_ids();
+    let mut previous = first_memory_ids(model.memory_variant());
     for segment in 0..3 {
         let memory = model.memory(&previous).expect("a memory");
         let name = format!("memory_seg{segment}");

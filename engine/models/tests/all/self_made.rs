@@ -1,11 +1,17 @@
 //! Checkpoint formats and the token model on a tiny MT3, made by `data/mt3_family/make_tiny.py`.
 
-use hitscribe_core::checkpoint::Checkpoint;
-use hitscribe_core::features::mt3_family::SAMPLE_RATE_HZ;
+use std::path::Path;
+
+use hitscribe_core::checkpoint::{Checkpoint, StoredTensor, write_safetensors};
+use hitscribe_core::features::mt3_family::{Features, SAMPLE_RATE_HZ};
 use hitscribe_models::Hyperparameters;
 use hitscribe_models::device::Device;
-use hitscribe_models::generate::{AllowedNotes, Family, LoadOptions, TokenModel, TokenOptions};
+use hitscribe_models::generate::{
+    AllowedNotes, Family, LoadOptions, NamedTensor, NamedValues, SegmentJob, TokenModel,
+    TokenOptions, TraceRequest,
+};
 use hitscribe_testing::golden::tiny_model;
+use hitscribe_testing::tensors::assert_max;
 
 fn two_heads() -> Hyperparameters {
     Hyperparameters {
@@ -157,4 +163,109 @@ fn the_batch_size_changes_nothing() {
     assert_eq!(alone.len(), 4);
     assert_eq!(alone, ids(3));
     assert_eq!(alone, ids(100));
+}
+
+/// An MR-MT3 with memory in `folder`: `tiny.pth` and the layers of `memory.safetensors`.
+fn with_memory(folder: &Path, config: &str) -> TokenModel {
+    let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+    for name in ["tiny.pth", "memory.safetensors"] {
+        let file = Checkpoint::open(&tiny_model(name)).unwrap();
+        for key in file.keys().filter(|key| !key.starts_with("v2")) {
+            let values = file.read_f32(key).unwrap();
+            let bytes = values.iter().flat_map(|value| value.to_le_bytes());
+            let shape = file.shape(key).unwrap().to_vec();
+            tensors.push((key.to_owned(), shape, bytes.collect()));
+        }
+    }
+    let stored = tensors.iter().map(|(name, shape, bytes)| StoredTensor {
+        name,
+        shape,
+        is_int: false,
+        bytes: bytes.clone(),
+    });
+    let path = folder.join("memory.safetensors");
+    write_safetensors(&path, &stored.collect::<Vec<_>>()).unwrap();
+    std::fs::write(folder.join("config.json"), config).unwrap();
+    let (model, report) = TokenModel::load(&path, &LoadOptions::default(), Device::Cpu).unwrap();
+    assert_eq!(report.unused, Vec::<String>::new());
+    model
+}
+
+#[test]
+fn both_variants_of_the_memory_equal_their_pytorch_twins() {
+    let expected = Checkpoint::open(&tiny_model("memory.safetensors")).unwrap();
+    let inputs = Checkpoint::open(&tiny_model("expected.safetensors")).unwrap();
+    let shape = inputs.shape("features").unwrap();
+    let features = Features {
+        values: inputs.read_f32("features").unwrap(),
+        frames: shape[1],
+        bands: shape[2],
+        starts_seconds: (0..shape[0]).map(|n| n as f64).collect(),
+    };
+    let request = TraceRequest {
+        max_ids: Some(60),
+        ..TraceRequest::default()
+    };
+    for (variant, class) in [
+        ("v2-with-prev", "T5ForConditionalGeneration"),
+        ("v2", "T5SegMemV2"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let config =
+            format!(r#"{{"num_heads": 2, "segmem_length": 8, "architectures": ["{class}"]}}"#);
+        let model = with_memory(folder.path(), &config);
+        assert_eq!(model.family(), Family::MrMt3);
+        let traced = model.trace(&features, &request).unwrap();
+        let named = |name: &str| -> &NamedTensor {
+            traced.iter().find(|tensor| tensor.name == name).unwrap()
+        };
+        for segment in 0..2 {
+            let NamedValues::F32(memory) = &named(&format!("memory_seg{segment}")).values else {
+                panic!("a memory of floats")
+            };
+            let want = expected.read_f32(&format!("{variant}.memory{segment}"));
+            assert_max(variant, memory, &want.unwrap(), 2e-5);
+        }
+        let NamedValues::I32(ids) = &named("generated_ids").values else {
+            panic!("ids are integers")
+        };
+        for (segment, ids) in ids.chunks(1024).enumerate() {
+            let want = expected
+                .read_f32(&format!("{variant}.ids{segment}"))
+                .unwrap();
+            let mut want: Vec<i32> = want.into_iter().map(|id| id as i32).collect();
+            want.resize(1024, 0);
+            assert_eq!(ids, want, "{variant}, segment {segment}");
+        }
+    }
+}
+
+#[test]
+fn segments_one_by_one_have_the_memory_of_the_recording() {
+    let transcribe = |variant: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let config = format!(r#"{{"num_heads": 2, "memory_variant": "{variant}"}}"#);
+        let model = with_memory(folder.path(), &config);
+        let length = model.form().segment_samples;
+        let sound: Vec<f32> = (0..3 * length - 1000)
+            .map(|n| (n as f32 * 0.11).sin() * 0.3)
+            .collect();
+        let options = TokenOptions::default();
+        let whole = model.transcribe(&sound, &options, |_| true).unwrap();
+        let mut memory_ids = model.form().memory_ids(None);
+        for (segment, want) in sound.chunks(length).zip(&whole.sequences) {
+            let job = SegmentJob {
+                samples: segment.to_vec(),
+                is_last: segment.len() < length,
+                source: AllowedNotes::everything(),
+                sensitivity: options.sensitivity.clone(),
+                memory_ids,
+            };
+            let channels = model.decode_segments(&[&job], &|| true).unwrap().remove(0);
+            assert_eq!(&channels, want, "{variant}");
+            memory_ids = model.form().memory_ids(Some(&channels));
+        }
+        whole.sequences
+    };
+    assert_ne!(transcribe("v2"), transcribe("v2-with-prev"));
 }

@@ -5,6 +5,7 @@ tiny.pth        a random MT3 of width 16 in torch's zip format, with the two ali
 lively.safetensors  the same with other weights of its output, which predict many different drums
 legacy.pth      a few tensors in torch's legacy format: strided, scalar, f16, i64
 lightning.ckpt  a few tensors under state_dict, among objects of classes nobody knows
+memory.safetensors  what makes tiny.pth an MR-MT3 with memory, and the ids and memories of both its variants
 expected.safetensors  features and what engine/benches/mt3_torch.py makes of them with tiny.pth
 """
 
@@ -20,6 +21,7 @@ sys.path.insert(0, str(here / "../../../benches"))
 from mt3_torch import Mt3  # noqa: E402
 
 SIZE, HEADS, HEAD, INNER, LAYERS, VOCABULARY = 16, 2, 8, 24, 1, 1536
+MEMORY_ROWS = 8
 
 
 def weights():
@@ -70,6 +72,24 @@ def lively(state):
     rows[1391:] = 0
     out["decoder_embed_tokens.weight"] *= 0.87
     return {name: tensor.half().contiguous() for name, tensor in out.items()}
+
+
+def memory_weights():
+    """One block of a memory encoder, in values that 16 bits hold."""
+    generator = torch.Generator().manual_seed(11)
+    block = "segmem_encoder.block.0.layer"
+    shapes = {f"{block}.0.SelfAttention.{which}.weight": (HEADS * HEAD, SIZE) for which in "qkv"}
+    shapes |= {
+        "segmem_proj.weight": (SIZE, SIZE),
+        f"{block}.0.SelfAttention.o.weight": (SIZE, HEADS * HEAD),
+        f"{block}.1.DenseReluDense.wi_0.weight": (INNER, SIZE),
+        f"{block}.1.DenseReluDense.wi_1.weight": (INNER, SIZE),
+        f"{block}.1.DenseReluDense.wo.weight": (SIZE, INNER),
+    }
+    out = {name: torch.randn(shape, generator=generator) * 2 * shape[-1] ** -0.5 for name, shape in shapes.items()}
+    for norm in (f"{block}.0.layer_norm", f"{block}.1.layer_norm", "segmem_encoder.final_layer_norm"):
+        out[norm + ".weight"] = 1 + torch.randn(SIZE, generator=generator) * 0.1
+    return {name: tensor.half() for name, tensor in out.items()}
 
 
 class Stranger:
@@ -124,6 +144,15 @@ def main():
         },
         here / "expected.safetensors",
     )
+    extra = memory_weights()
+    with torch.inference_mode():
+        model = Mt3(state | {name: tensor.float() for name, tensor in extra.items()}, HEADS)
+        for variant, first in (("v2-with-prev", [1134, 1]), ("v2", [1])):
+            sequences, memories = model.with_memory(model.encode(features), first, MEMORY_ROWS, 60)
+            extra |= {f"{variant}.ids{segment}": ids.int() for segment, ids in enumerate(sequences)}
+            extra |= {f"{variant}.memory{segment}": memories[segment][0] for segment in range(2)}
+            print(variant, [len(ids) for ids in sequences])
+    save_file(extra, here / "memory.safetensors")
     print("greedy", greedy.shape, (greedy == 1).any(1), [p.name + " " + str(p.stat().st_size) for p in sorted(here.iterdir())])
 
 
