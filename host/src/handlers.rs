@@ -18,6 +18,8 @@ pub struct Shared {
     pub restart: AtomicU32,
     /// Whether a callback on the main thread is requested.
     pub callback: AtomicBool,
+    /// Number of times that the plugin has reported a change of the project.
+    pub changes: AtomicU32,
 }
 
 impl SharedHandler<'_> for Shared {
@@ -54,20 +56,25 @@ impl HostGuiImpl for Shared {
     fn closed(&self, _was_destroyed: bool) {}
 }
 
-/// The host's main thread, which ignores what the plugin reports.
-pub struct MainThread;
+/// The host's main thread, which ignores most of what the plugin reports.
+pub struct MainThread<'a> {
+    /// The counters.
+    pub shared: &'a Shared,
+}
 
-impl MainThreadHandler<'_> for MainThread {}
+impl<'a> MainThreadHandler<'a> for MainThread<'a> {}
 
-impl HostLatencyImpl for MainThread {
+impl HostLatencyImpl for MainThread<'_> {
     fn changed(&self) {}
 }
 
-impl HostStateImpl for MainThread {
-    fn mark_dirty(&self) {}
+impl HostStateImpl for MainThread<'_> {
+    fn mark_dirty(&self) {
+        self.shared.changes.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
-impl HostParamsImplMainThread for MainThread {
+impl HostParamsImplMainThread for MainThread<'_> {
     fn rescan(&self, _flags: ParamRescanFlags) {}
     fn clear(&self, _id: ClapId, _flags: ParamClearFlags) {}
 }
@@ -77,7 +84,7 @@ pub struct Handlers;
 
 impl HostHandlers for Handlers {
     type Shared<'a> = Shared;
-    type MainThread<'a> = MainThread;
+    type MainThread<'a> = MainThread<'a>;
     type AudioProcessor<'a> = ();
 
     fn declare_extensions(builder: &mut HostExtensions<Self>, _shared: &Shared) {

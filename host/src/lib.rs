@@ -9,10 +9,11 @@ mod handlers;
 use std::io::Cursor;
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use clack_extensions::audio_ports_config::{AudioPortsConfigBuffer, PluginAudioPortsConfig};
-use clack_extensions::gui::{GuiApiType, GuiConfiguration, PluginGui, Window};
+use clack_extensions::gui::{GuiApiType, GuiConfiguration, GuiSize, PluginGui, Window};
 use clack_extensions::latency::PluginLatency;
 use clack_extensions::params::{ParamInfoBuffer, PluginParams};
 use clack_extensions::render::{PluginRender, RenderMode};
@@ -90,9 +91,14 @@ impl Library {
             env!("CARGO_PKG_VERSION"),
         )?;
         let shared = |_: &_| Shared::default();
-        let mut instance =
-            PluginInstance::<Handlers>::new(shared, |_| MainThread, &self.entry, id, &host)
-                .map_err(|error| anyhow!("{name}: cannot be instantiated: {error}"))?;
+        let mut instance = PluginInstance::<Handlers>::new(
+            shared,
+            |shared| MainThread { shared },
+            &self.entry,
+            id,
+            &host,
+        )
+        .map_err(|error| anyhow!("{name}: cannot be instantiated: {error}"))?;
         select_layout(&mut instance, channel_count)
             .with_context(|| format!("{name}: has no layout with {channel_count} channels"))?;
         Ok(Host {
@@ -251,6 +257,12 @@ impl Host {
             .access_shared_handler(|shared| shared.restart.load(Ordering::Relaxed))
     }
 
+    /// How often the plugin has reported that the project has changed.
+    pub fn reported_changes(&self) -> u32 {
+        self.instance
+            .access_shared_handler(|shared| shared.changes.load(Ordering::Relaxed))
+    }
+
     /// The plugin's state.
     ///
     /// # Errors
@@ -282,11 +294,12 @@ impl Host {
     }
 
     /// Opens the plugin's editor in an X11 window, which must exist until the editor is closed.
-    /// Returns width and height in pixels.
+    /// Returns width and height in pixels. `pause` is the time between creating the editor and
+    /// showing it: hosts may be slow.
     ///
     /// # Errors
     /// If the plugin has no editor for X11 or cannot open it.
-    pub fn open_editor(&mut self, x11_window: u32) -> Result<(u32, u32)> {
+    pub fn open_editor(&mut self, x11_window: u32, pause: Duration) -> Result<(u32, u32)> {
         let handle = self.instance.plugin_handle();
         let gui = handle
             .get_extension::<PluginGui>()
@@ -298,10 +311,38 @@ impl Host {
         let failed = |error| anyhow!("the editor cannot be opened: {error}");
         gui.create(&handle, configuration).map_err(failed)?;
         let size = gui.get_size(&handle).context("the editor has no size")?;
+        std::thread::sleep(pause);
         let window = Window::from_x11_handle(x11_window.into());
         // SAFETY: the caller keeps the window until the editor is closed.
         unsafe { gui.set_parent(&handle, window) }.map_err(failed)?;
         gui.show(&handle).map_err(failed)?;
+        Ok((size.width, size.height))
+    }
+
+    /// Asks the editor for another size in pixels, which it need not have at once.
+    ///
+    /// # Errors
+    /// If the editor is not open or refuses.
+    pub fn resize_editor(&mut self, width: u32, height: u32) -> Result<()> {
+        let handle = self.instance.plugin_handle();
+        let gui = handle
+            .get_extension::<PluginGui>()
+            .context("the plugin has no editor")?;
+        gui.set_size(&handle, GuiSize { width, height })
+            .map_err(|error| anyhow!("the editor refuses this size: {error}"))
+    }
+
+    /// Width and height of the editor in pixels.
+    ///
+    /// # Errors
+    /// If the editor is not open.
+    pub fn editor_size(&mut self) -> Result<(u32, u32)> {
+        self.run_callbacks();
+        let handle = self.instance.plugin_handle();
+        let gui = handle
+            .get_extension::<PluginGui>()
+            .context("the plugin has no editor")?;
+        let size = gui.get_size(&handle).context("the editor has no size")?;
         Ok((size.width, size.height))
     }
 
@@ -364,7 +405,7 @@ impl Host {
                 Some(self.frame),
                 transport.as_ref(),
             )
-            .map_err(|error| anyhow!("the plugin failed: {error}"))?;
+            .map_err(|error| anyhow!("the plugin failed, its editor shows why: {error}"))?;
         events::collect(&self.events, self.frame, frames, notes, &mut self.messages)?;
         self.frame += frames as u64;
         self.run_callbacks();

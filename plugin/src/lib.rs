@@ -27,6 +27,7 @@ use crate::params::choices::DeviceParam;
 use crate::params::latency_key::LatencyKey;
 use crate::params::{HitscribeParams, device, model};
 use crate::process::alloc_guard;
+use crate::process::change_report::ChangeReport;
 use crate::process::config::ProcessConfig;
 use crate::process::processor::{BlockSettings, Processor};
 use crate::process::rebuild::{Rebuilder, Task};
@@ -45,12 +46,15 @@ pub struct Hitscribe {
     preview: Arc<Preview>,
     preview_player: PreviewPlayer,
     is_restart_requested: bool,
+    change_report: ChangeReport,
 }
 
 impl Default for Hitscribe {
     fn default() -> Self {
+        let params = Arc::new(HitscribeParams::default());
         Self {
-            params: Arc::new(HitscribeParams::default()),
+            change_report: ChangeReport::new(params.take.is_change_reported().clone()),
+            params,
             status: Arc::new(PluginStatus::default()),
             repaint: nice_plug_egui::RepaintNotifier::new(),
             processor: None,
@@ -162,7 +166,7 @@ impl Plugin for Hitscribe {
     const MIDI_INPUT: MidiConfig = MidiConfig::None;
     const MIDI_OUTPUT: MidiConfig = MidiConfig::MidiCCs;
 
-    type Editor = nice_plug_egui::EguiEditor<editor::Window>;
+    type Editor = editor::window::PluginEditor;
     type SysExMessage = ();
     type BackgroundTask = Task;
 
@@ -170,12 +174,13 @@ impl Plugin for Hitscribe {
         self.params.clone()
     }
 
-    fn editor(&mut self, _executor: AsyncExecutor<Self>) -> Option<Self::Editor> {
+    fn editor(&mut self, executor: AsyncExecutor<Self>) -> Option<Self::Editor> {
         editor::create(
             self.params.clone(),
             self.status.clone(),
             self.preview.clone(),
             self.repaint.clone(),
+            Box::new(move || executor.execute_gui(Task::ReportChange)),
         )
     }
 
@@ -270,7 +275,18 @@ impl Plugin for Hitscribe {
         processor.process(buffer.as_slice(), transport, settings, |offset, message| {
             context.try_send_event(note_event(offset, message)).is_ok()
         });
+        let has_failed = processor.fails_to_render();
+        let recorded_notes = processor.counters().recorded_notes();
+        let frames = buffer.samples();
+        let block_seconds = frames as f64 / config.sample_rate_hz;
+        if self.change_report.is_due(recorded_notes, block_seconds) {
+            context.execute_gui(Task::ReportChange);
+        }
         self.preview_player.mix(&self.preview, buffer.as_slice());
+        if has_failed {
+            // The audio has passed; a host that ignores the error keeps it.
+            return ProcessStatus::Error("there is no engine, so all notes are missing");
+        }
         ProcessStatus::Tail(tail_frames as u32)
     }
 

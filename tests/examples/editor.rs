@@ -46,7 +46,7 @@ fn main() -> Result<()> {
     connection.create_window(0, window, root, 0, 0, 900, 560, 0, class, 0, &attributes)?;
     connection.map_window(window)?;
     connection.sync()?;
-    let (width, height) = host.open_editor(window)?;
+    let (width, height) = host.open_editor(window, Duration::ZERO)?;
     let size = x11rb::protocol::xproto::ConfigureWindowAux::new()
         .width(width)
         .height(height);

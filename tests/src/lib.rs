@@ -34,6 +34,11 @@ pub fn bundle() -> &'static Path {
     })
 }
 
+/// Whether the bundle under test has the patched framework.
+pub fn is_patched() -> bool {
+    std::env::var_os(BUNDLE_VARIABLE).is_some()
+}
+
 fn made_bundle() -> Result<Bundles> {
     let name = System::current().library_name();
     let program = std::env::current_exe()?;

@@ -31,12 +31,17 @@ pub struct Patched {
 /// does not compile it again.
 const APPLIED: &str = "applied.patch";
 
-const NICE_PLUG: [(&str, &str); 3] = [
-    // A background task borrows the editor's window while the host opens or closes it. The panic
+const NICE_PLUG: [(&str, &str); 4] = [
+    // A change of the project is reported to the host. A background task borrows the editor's window while the host opens or closes it. The panic
     // ends the host.
     (
         "src/wrapper/vst3/inner.rs",
         include_str!("../../patches/nice-plug-0.4.2-inner.patch"),
+    ),
+    // The same report.
+    (
+        "src/wrapper/clap/wrapper.rs",
+        include_str!("../../patches/nice-plug-0.4.2-clap-wrapper.patch"),
     ),
     // The processing mode arrives one call late: the plugin takes live playback after a bounce for
     // offline, and the bounce for live playback.
@@ -60,7 +65,15 @@ const EGUI_BASEVIEW: [(&str, &str); 1] = [
     ),
 ];
 
-const PATCHED_CRATES: [PatchedCrate; 2] = [
+const BASEVIEW: [(&str, &str); 1] = [
+    // The editor stays black if the host shows it late.
+    (
+        "src/platform/x11/present.rs",
+        include_str!("../../patches/baseview-0.4.2-present.patch"),
+    ),
+];
+
+const PATCHED_CRATES: [PatchedCrate; 3] = [
     PatchedCrate {
         name: "nice-plug",
         version: "0.4.2",
@@ -70,6 +83,11 @@ const PATCHED_CRATES: [PatchedCrate; 2] = [
         name: "egui-baseview",
         version: "0.9.0",
         patches: &EGUI_BASEVIEW,
+    },
+    PatchedCrate {
+        name: "baseview",
+        version: "0.4.2",
+        patches: &BASEVIEW,
     },
 ];
 
@@ -166,7 +184,7 @@ mod tests {
         let target = tempfile::tempdir().unwrap();
         let copies = patched_crates(target.path(), &metadata).unwrap();
         let names: Vec<&str> = copies.iter().map(|copy| copy.name).collect();
-        assert_eq!(names, ["nice-plug", "egui-baseview"]);
+        assert_eq!(names, ["nice-plug", "egui-baseview", "baseview"]);
         let inner_path = copies[0].folder.join(NICE_PLUG[0].0);
         let inner = fs::read_to_string(&inner_path).unwrap();
         assert!(!inner.contains("editor_window.borrow()"));

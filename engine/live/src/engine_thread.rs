@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use hitscribe::builtin::BuiltinModels;
 use hitscribe_core::error::{Error, Result};
-use hitscribe_models::device::{DeviceChoice, guarded};
+use hitscribe_models::device::{Device, DeviceChoice, guarded};
 
 use crate::instance::Instance;
 use crate::load_meter::LoadMeter;
@@ -38,9 +38,13 @@ pub struct Shared {
 /// Models that were loaded in the background, and the device that was asked for.
 type LoadedModels = (DeviceChoice, Result<BuiltinModels>);
 
+/// Loads the models for a device.
+pub type Load = fn(DeviceChoice) -> Result<BuiltinModels>;
+
 /// The state of the thread.
 pub struct EngineThread {
     shared: Arc<Shared>,
+    load: Load,
     new_instances: Receiver<Instance>,
     device_requests: Receiver<DeviceChoice>,
     instances: Vec<Instance>,
@@ -65,16 +69,26 @@ impl EngineThread {
         new_instances: Receiver<Instance>,
         device_requests: Receiver<DeviceChoice>,
         device: DeviceChoice,
+        load: Load,
     ) -> Self {
+        let models = first_models(&shared, device, load);
         Self {
-            models: first_models(&shared, device),
             shared,
+            load,
             new_instances,
             device_requests,
             instances: Vec::new(),
             loaded: unbounded(),
             requested_device: device,
-            used_device: device,
+            used_device: match (&models, device) {
+                (Some(models), DeviceChoice::Cuda(_))
+                    if models.selected().device == Device::Cpu =>
+                {
+                    DeviceChoice::Cpu
+                }
+                _ => device,
+            },
+            models,
             has_fallen_back: false,
             last_audio: Instant::now(),
             load_meter: LoadMeter::new(),
@@ -107,7 +121,7 @@ impl EngineThread {
         match &self.models {
             // Back from a device that could not be used: these models are still there.
             Some(models) if device == self.used_device => show(&self.shared, models),
-            _ => load_in_background(device, &self.loaded.0),
+            _ => load_in_background(device, self.load, &self.loaded.0),
         }
     }
 
@@ -143,7 +157,7 @@ impl EngineThread {
         log::error!("{error}");
         let models = match self.has_fallen_back {
             true => None,
-            false => first_models(&self.shared, DeviceChoice::Cpu),
+            false => first_models(&self.shared, DeviceChoice::Cpu, self.load),
         };
         let mut status = self.shared.status.lock();
         status.reason = Some(error.to_string());
@@ -221,14 +235,23 @@ fn serve(
     })?
 }
 
-fn load(device: DeviceChoice) -> Result<BuiltinModels> {
+/// Loads the built-in models.
+pub fn load(device: DeviceChoice) -> Result<BuiltinModels> {
     guarded("engine", || BuiltinModels::load(device)).and_then(|models| models)
 }
 
-/// The models that the thread begins with; without them nothing is transcribed.
-fn first_models(shared: &Shared, device: DeviceChoice) -> Option<BuiltinModels> {
+/// The models that the thread begins with; without them nothing is transcribed. The CPU replaces a
+/// GPU that cannot be used, because a project may come from another computer.
+fn first_models(shared: &Shared, device: DeviceChoice, load: Load) -> Option<BuiltinModels> {
     *shared.status.lock() = EngineStatus::default();
-    let models = accept(shared, load(device));
+    let mut models = accept(shared, load(device));
+    if models.is_none() && device != DeviceChoice::Cpu {
+        let reason = shared.status.lock().reason.take();
+        models = accept(shared, load(DeviceChoice::Cpu));
+        if models.is_some() {
+            shared.status.lock().reason = reason;
+        }
+    }
     if models.is_none() {
         shared.status.lock().phase = Phase::Failed;
     }
@@ -236,7 +259,7 @@ fn first_models(shared: &Shared, device: DeviceChoice) -> Option<BuiltinModels> 
 }
 
 /// Loads models on another thread while the present ones go on.
-fn load_in_background(device: DeviceChoice, loaded: &Sender<LoadedModels>) {
+fn load_in_background(device: DeviceChoice, load: Load, loaded: &Sender<LoadedModels>) {
     let (finished, failed) = (loaded.clone(), loaded.clone());
     let spawned = std::thread::Builder::new()
         .name("hitscribe-load".to_owned())

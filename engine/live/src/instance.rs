@@ -102,8 +102,12 @@ impl Instance {
             (Some(session), ModelState::Unusable) => session.model_lost(),
             _ => {}
         }
-        let steps = &self.port.counters.model_steps;
-        steps.store(model.steps(), Ordering::Relaxed);
+        let counters = &self.port.counters;
+        let is_unusable = model.state() == ModelState::Unusable;
+        counters
+            .model_unusable
+            .store(is_unusable, Ordering::Release);
+        counters.model_steps.store(model.steps(), Ordering::Relaxed);
     }
 
     /// Whether the session cannot take more audio for now.
@@ -356,7 +360,10 @@ impl Instance {
         };
         let marked = MarkedNote { note, is_leakage };
         self.backlog.push_back(marked);
-        self.writer.insert(&marked);
+        if self.writer.insert(&marked) {
+            let recorded = &self.port.counters.recorded_notes;
+            recorded.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 

@@ -77,6 +77,10 @@ pub struct PortCounters {
     pub(super) dropped_frames: AtomicU64,
     /// Whether the engine has given up on this port.
     pub(super) failed: AtomicBool,
+    /// Whether the imported model of the port cannot be used.
+    pub(super) model_unusable: AtomicBool,
+    /// Notes that have entered the take.
+    pub(super) recorded_notes: AtomicU64,
 }
 
 impl PortCounters {
@@ -104,5 +108,16 @@ impl PortCounters {
     /// Whether the engine has given up on this port.
     pub fn failed(&self) -> bool {
         self.failed.load(Ordering::Acquire)
+    }
+
+    /// Whether nothing is transcribed: the engine has given up, or the imported model of the port
+    /// cannot be used.
+    pub fn is_without_engine(&self) -> bool {
+        self.failed() || self.model_unusable.load(Ordering::Acquire)
+    }
+
+    /// Notes that have entered the take.
+    pub fn recorded_notes(&self) -> u64 {
+        self.recorded_notes.load(Ordering::Relaxed)
     }
 }

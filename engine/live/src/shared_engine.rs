@@ -18,7 +18,7 @@ use hitscribe_core::model_store::Store;
 use hitscribe_models::device::DeviceChoice;
 use parking_lot::Mutex;
 
-use crate::engine_thread::{EngineThread, Shared};
+use crate::engine_thread::{EngineThread, Load, Shared, load};
 use crate::instance::Instance;
 use crate::model_pool::ModelPool;
 use crate::port::{CapturePort, port};
@@ -46,13 +46,13 @@ impl SharedEngine {
         if let Some(engine) = shared.upgrade() {
             return Ok(engine);
         }
-        let engine = Arc::new(Self::start(device, None)?);
+        let engine = Arc::new(Self::start(device, load, None)?);
         *shared = Arc::downgrade(&engine);
         Ok(engine)
     }
 
     /// Another engine, with the imported models of `store`; none for the user's store.
-    pub(super) fn start(device: DeviceChoice, store: Option<Store>) -> Result<Self> {
+    pub(super) fn start(device: DeviceChoice, load: Load, store: Option<Store>) -> Result<Self> {
         let shared = Arc::new(Shared {
             model_pool: Mutex::new(ModelPool::new(store)),
             ..Shared::default()
@@ -62,7 +62,7 @@ impl SharedEngine {
         let thread_shared = shared.clone();
         let thread = std::thread::Builder::new()
             .name("hitscribe-engine".to_owned())
-            .spawn(move || EngineThread::new(thread_shared, instances, devices, device).run())
+            .spawn(move || EngineThread::new(thread_shared, instances, devices, device, load).run())
             .map_err(|source| Error::Io {
                 path: "engine thread".into(),
                 source,
@@ -157,8 +157,27 @@ mod tests {
     }
 
     #[test]
+    fn the_cpu_replaces_a_gpu_that_a_project_asks_for_in_vain() {
+        let engine = SharedEngine::start(DeviceChoice::Cuda(4096), load, None).unwrap();
+        wait_for("the engine", || engine.status().phase == Phase::Ready);
+        let status = engine.status();
+        assert_eq!(status.device, "cpu");
+        let reason = status.reason.unwrap();
+        assert!(reason.contains("cuda:4096"), "{reason}");
+        // The choice of the CPU has nothing to explain.
+        engine.set_device(DeviceChoice::Cpu);
+        wait_for("the CPU", || engine.status().reason.is_none());
+    }
+
+    #[test]
     fn an_engine_that_cannot_start_gives_a_reason_and_blocks_no_host() {
-        let engine = SharedEngine::start(DeviceChoice::Cuda(4096), None).unwrap();
+        let fails = |device: DeviceChoice| {
+            Err(Error::Device {
+                device: device.to_string(),
+                reason: "broken".to_owned(),
+            })
+        };
+        let engine = SharedEngine::start(DeviceChoice::Cuda(4096), fails, None).unwrap();
         let mut port = engine.open(1, SessionConfig::new(48_000), None, Arc::default());
         wait_for("the failure", || port.counters().failed());
         let status = engine.status();
@@ -178,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_passage_is_settled_when_the_next_begins_and_the_take_has_both() {
-        let engine = SharedEngine::start(DeviceChoice::Cpu, None).unwrap();
+        let engine = SharedEngine::start(DeviceChoice::Cpu, load, None).unwrap();
         let take = Arc::new(Mutex::new(Take::default()));
         let mut port = engine.open(1, SessionConfig::new(48_000), None, take.clone());
         let playing = |position: i64| TransportState {
@@ -207,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_device_that_cannot_be_used_leaves_the_present_one_in_use() {
-        let engine = SharedEngine::start(DeviceChoice::Cpu, None).unwrap();
+        let engine = SharedEngine::start(DeviceChoice::Cpu, load, None).unwrap();
         wait_for("the engine", || engine.status().phase == Phase::Ready);
         assert_eq!(engine.status().reason, None);
         engine.set_device(DeviceChoice::Cuda(4096));

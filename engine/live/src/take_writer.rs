@@ -82,17 +82,20 @@ impl PassageWriter {
         self.with_passage(|passage| passage.extend(frames, &steps));
     }
 
-    /// Adds a note of the stream.
-    pub fn insert(&self, marked: &MarkedNote) {
+    /// Adds a note of the stream. Returns whether it is kept.
+    pub fn insert(&self, marked: &MarkedNote) -> bool {
         let note = MarkedNote {
             note: self.in_passage(marked.note),
             ..*marked
         };
+        let mut is_kept = false;
         self.with_passage(|passage| {
-            if passage.was_playing || !self.playing_only {
+            is_kept = passage.was_playing || !self.playing_only;
+            if is_kept {
                 passage.insert(note);
             }
         });
+        is_kept
     }
 
     /// Corrects the length of a pitched note of the stream that was added before it ended.

@@ -4,14 +4,27 @@ use egui::{Button, ComboBox, DragValue, Response, RichText, Slider, Ui};
 use nice_plug::prelude::*;
 
 use crate::editor::style::palette;
+use crate::params::own::set_unautomated;
 
 /// Sets a parameter as one gesture.
-pub fn set<P: Param>(setter: Option<&ParamSetter>, param: &P, value: P::Plain) {
+pub fn set<P: Param>(setter: Option<&ParamSetter>, param: &P, value: P::Plain)
+where
+    P::Plain: Copy,
+{
     if let Some(setter) = setter {
         setter.begin_set_parameter(param);
-        setter.set_parameter(param, value);
+        change(setter, param, value);
         setter.end_set_parameter(param);
     }
+}
+
+/// Sets a parameter within a gesture.
+fn change<P: Param>(setter: &ParamSetter, param: &P, value: P::Plain)
+where
+    P::Plain: Copy,
+{
+    set_unautomated(param, value);
+    setter.set_parameter(param, value);
 }
 
 /// A check box.
@@ -36,7 +49,7 @@ pub fn toggle(ui: &mut Ui, is_on: &mut bool, text: &str) -> Response {
 }
 
 /// A menu with the parameter's own names.
-pub fn choice<T: Enum + PartialEq + 'static>(
+pub fn choice<T: Enum + PartialEq + Copy + 'static>(
     ui: &mut Ui,
     setter: Option<&ParamSetter>,
     param: &EnumParam<T>,
@@ -46,7 +59,7 @@ pub fn choice<T: Enum + PartialEq + 'static>(
 }
 
 /// A menu with other names than those that the host shows.
-pub fn choice_named<T: Enum + PartialEq + 'static>(
+pub fn choice_named<T: Enum + PartialEq + Copy + 'static>(
     ui: &mut Ui,
     setter: Option<&ParamSetter>,
     param: &EnumParam<T>,
@@ -125,24 +138,91 @@ pub fn percentage(ui: &mut Ui, setter: Option<&ParamSetter>, param: &FloatParam,
 }
 
 /// Forwards a change to the host: a drag as one gesture, anything else as a single step.
-fn gesture<P: Param>(
-    setter: Option<&ParamSetter>,
-    param: &P,
-    value: P::Plain,
-    response: &Response,
-) {
+fn gesture<P: Param>(setter: Option<&ParamSetter>, param: &P, value: P::Plain, response: &Response)
+where
+    P::Plain: Copy,
+{
     let Some(setter) = setter else { return };
     if response.drag_started() {
         setter.begin_set_parameter(param);
     }
     if response.changed() {
         if response.dragged() || response.drag_stopped() {
-            setter.set_parameter(param, value);
+            change(setter, param, value);
         } else {
             set(Some(setter), param, value);
         }
     }
     if response.drag_stopped() {
         setter.end_set_parameter(param);
+    }
+}
+
+#[cfg(test)]
+#[expect(unsafe_code, reason = "the framework's interface to a host")]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use nice_plug::context::gui::GuiContext;
+
+    use super::*;
+    use crate::notes::quantize::Grid;
+    use crate::params::HitscribeParams;
+    use crate::params::choices::{DeviceParam, Hop, LatencyMode};
+
+    /// A host that refuses every edit, as Ardour does for parameters that cannot be automated.
+    struct Refusing;
+
+    impl GuiContextInner for Refusing {
+        fn plugin_api(&self) -> PluginApi {
+            PluginApi::Vst3
+        }
+        unsafe fn raw_begin_set_parameter(&self, _: ParamPtr) {}
+        unsafe fn raw_set_parameter_normalized(&self, _: ParamPtr, _: f32) {}
+        unsafe fn raw_end_set_parameter(&self, _: ParamPtr) {}
+        fn get_state(&self) -> PluginState {
+            PluginState {
+                version: String::new(),
+                params: Default::default(),
+                fields: Default::default(),
+            }
+        }
+        fn set_state(&self, _: PluginState) {}
+        fn request_restart(&self) {}
+    }
+
+    #[test]
+    fn a_host_that_refuses_edits_blocks_no_control() {
+        let params = HitscribeParams::default();
+        let context = GuiContext::new(Arc::new(Refusing));
+        let setter = &context.param_setter();
+        let mut own = BTreeSet::new();
+        macro_rules! sets {
+            ($($param:ident, $id:literal, $value:expr;)*) => {$(
+                assert!(params.$param.value() != $value, $id);
+                set(Some(setter), &params.$param, $value);
+                assert!(params.$param.value() == $value, $id);
+                own.insert($id.to_owned());
+            )*};
+        }
+        sets! {
+            latency_mode, "mode", LatencyMode::Aligned;
+            hop, "hop", Hop::Ms2048;
+            wait_for_every_note, "wait", true;
+            records_playing_only, "playonly", !params.records_playing_only.default_plain_value();
+            device, "device", DeviceParam::Gpu;
+            grid, "grid", Grid::Sixteenth;
+            grid_strength, "gridpull", 0.5;
+            swing, "swing", 0.625;
+        }
+        // Automation stays with the host.
+        set(Some(setter), &params.sensitivity, 0.25);
+        assert_eq!(params.sensitivity.value(), 0.5);
+        let refused = params.param_map().into_iter().filter(|(_, param, _)| {
+            // SAFETY: `params` still exists.
+            unsafe { param.flags() }.contains(ParamFlags::NON_AUTOMATABLE)
+        });
+        assert_eq!(refused.map(|(id, _, _)| id).collect::<BTreeSet<_>>(), own);
     }
 }

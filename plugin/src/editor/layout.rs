@@ -16,7 +16,7 @@ use crate::editor::{
     take_bar,
 };
 use crate::params::HitscribeParams;
-use crate::params::choices::Hop;
+use crate::params::choices::{DeviceParam, Hop};
 
 /// Draws everything. `setter` is none without a host, as in tests.
 pub fn draw(
@@ -307,7 +307,7 @@ fn footer(
             .is_some_and(|engine| engine.phase == Phase::Ready);
         match view.model.as_ref().filter(|_| is_ready) {
             Some((choice, status)) => model_menu::status_label(ui, choice, status.as_ref()),
-            None => builtin_label(ui, view.engine.as_ref()),
+            None => builtin_label(ui, view.engine.as_ref(), params.device.value()),
         }
         if view.sample_rate_hz > 0.0 {
             let text = format!("{:.1} kHz", view.sample_rate_hz / 1000.0);
@@ -342,7 +342,7 @@ fn footer(
 }
 
 /// Status of the built-in models.
-fn builtin_label(ui: &mut Ui, engine: Option<&EngineStatus>) {
+fn builtin_label(ui: &mut Ui, engine: Option<&EngineStatus>, choice: DeviceParam) {
     let Some(engine) = engine else {
         ui.label(RichText::new("Engine not started").color(palette(ui).faint));
         return;
@@ -360,7 +360,16 @@ fn builtin_label(ui: &mut Ui, engine: Option<&EngineStatus>) {
             if engine.reason.is_some() {
                 text += " ℹ";
             }
-            let label = ui.label(text);
+            // The project asks for a GPU, and there is none.
+            let has_no_gpu = choice == DeviceParam::Gpu && engine.reason.is_some();
+            let color = match has_no_gpu {
+                true => palette(ui).alarm,
+                false => palette(ui).text,
+            };
+            if has_no_gpu {
+                text += " GPU not available";
+            }
+            let label = ui.label(RichText::new(text).color(color));
             if let Some(reason) = &engine.reason {
                 label.on_hover_text(reason);
             }

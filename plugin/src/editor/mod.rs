@@ -17,28 +17,26 @@ pub mod style;
 pub mod take_bar;
 pub mod view;
 pub mod viewport;
+pub mod window;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use nice_plug::context::gui::GuiContext;
-use nice_plug::prelude::ResizeHint;
-use nice_plug_egui::baseview::{HandlerError, dpi::LogicalSize};
-use nice_plug_egui::{
-    EguiEditor, EguiEditorState, EguiNiceSettings, Frame, NiceEguiApp, RepaintNotifier,
-    create_egui_editor,
-};
+use nice_plug_egui::baseview::{HandlerError, WindowSize};
+use nice_plug_egui::{Frame, NiceEguiApp, RepaintNotifier};
 
 use crate::background::preview::Preview;
 use crate::editor::state::EditorState;
 use crate::editor::view::View;
+use crate::editor::window::PluginEditor;
+use crate::notes::note_map::NoteMap;
 use crate::params::HitscribeParams;
 use crate::params::choices::DeviceParam;
 use crate::params::device::device_choice;
+use crate::params::model::ModelTag;
 use crate::status::PluginStatus;
 
-/// Initial window size in logical pixels.
-pub const SIZE: [f32; 2] = [960.0, 620.0];
 /// The lanes scroll, so the open window is redrawn continuously.
 const FRAME_TIME: Duration = Duration::from_millis(33);
 
@@ -50,38 +48,39 @@ pub struct Window {
     /// The device at the last frame.
     device: Option<DeviceParam>,
     context: Option<GuiContext>,
+    report_change: Box<dyn Fn() + Send>,
+    /// The fields of the state that are not parameters, at the last frame.
+    saved_fields: Option<SavedFields>,
     state: EditorState,
 }
 
-/// The editor of one instance.
+/// What the editor changes in the state beside parameters and the take.
+#[derive(PartialEq)]
+struct SavedFields {
+    note_map: NoteMap,
+    model: ModelTag,
+    is_light: bool,
+}
+
+/// The editor of one instance. `report_change` reports to the host that the project has changed.
 pub fn create(
     params: Arc<HitscribeParams>,
     status: Arc<PluginStatus>,
     preview: Arc<Preview>,
     repaint: RepaintNotifier,
-) -> Option<EguiEditor<Window>> {
-    let [width, height] = SIZE;
-    let resize = ResizeHint {
-        can_resize: true,
-        can_resize_horizontally: true,
-        can_resize_vertically: true,
-        ..ResizeHint::NON_RESIZABLE
+    report_change: Box<dyn Fn() + Send>,
+) -> Option<PluginEditor> {
+    let window = Window {
+        params: params.clone(),
+        status,
+        preview,
+        device: None,
+        context: None,
+        report_change,
+        saved_fields: None,
+        state: EditorState::default(),
     };
-    create_egui_editor(
-        EguiEditorState::from_size(LogicalSize { width, height }, 1.0),
-        repaint,
-        EguiNiceSettings::new()
-            .with_tile("Hitscribe")
-            .with_resize_hint(resize),
-        Window {
-            params,
-            status,
-            preview,
-            device: None,
-            context: None,
-            state: EditorState::default(),
-        },
-    )
+    Some(PluginEditor::new(params, window, repaint))
 }
 
 impl Window {
@@ -97,6 +96,23 @@ impl Window {
     }
 }
 
+impl Window {
+    /// Reports changes of the state that the host does not see to the host.
+    fn report_changes(&mut self) {
+        let params = &self.params;
+        let fields = SavedFields {
+            note_map: params.note_map.current(),
+            model: params.model.tag(),
+            is_light: *params.is_light.lock(),
+        };
+        let before = self.saved_fields.replace(fields);
+        let has_changed = before.is_some_and(|before| Some(&before) != self.saved_fields.as_ref());
+        if has_changed | std::mem::take(&mut self.state.has_changed_take) {
+            (self.report_change)();
+        }
+    }
+}
+
 impl NiceEguiApp for Window {
     fn build(
         &mut self,
@@ -106,6 +122,8 @@ impl NiceEguiApp for Window {
     ) -> Result<(), HandlerError> {
         style::apply(&egui_context, *self.params.is_light.lock());
         self.context = Some(context);
+        // A state that was loaded since is no change.
+        self.saved_fields = None;
         Ok(())
     }
 
@@ -121,7 +139,15 @@ impl NiceEguiApp for Window {
             &self.preview,
             &mut self.state,
         );
+        self.report_changes();
         ui.ctx().request_repaint_after(FRAME_TIME);
+    }
+
+    fn resized(&mut self, new_size: WindowSize) {
+        let mut shape = self.params.window.lock();
+        let [width, height] = [new_size.logical.width, new_size.logical.height]
+            .map(|length| length as f32 / shape.zoom());
+        shape.set_content([width, height]);
     }
 
     fn editor_closed(&mut self) {

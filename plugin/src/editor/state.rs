@@ -33,6 +33,8 @@ pub struct EditorState {
     pub message: Option<String>,
     /// The takes before they were deleted.
     pub deleted: Option<Take>,
+    /// Whether the take was changed in this frame.
+    pub has_changed_take: bool,
 }
 
 /// What the lanes show and what is selected in them.

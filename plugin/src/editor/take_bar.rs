@@ -86,6 +86,7 @@ fn finish_import(params: &HitscribeParams, state: &mut EditorState) {
     match queue.advance(take, params.live_settings(), model) {
         None => {}
         Some(Ok(index)) => {
+            state.has_changed_take = true;
             state.shown.passage = Some(index);
             state.shown.viewport = Viewport::default();
         }
@@ -206,6 +207,7 @@ fn delete_buttons(ui: &mut Ui, params: &HitscribeParams, state: &mut EditorState
     let delete = ui.add_enabled(has_notes, Button::new("Delete all passages"));
     if delete.on_hover_text("Can be undone").clicked() {
         state.deleted = Some(take.lock().clear());
+        state.has_changed_take = true;
         state.shown.passage = None;
         state.shown.viewport = Viewport::default();
     }
@@ -214,5 +216,6 @@ fn delete_buttons(ui: &mut Ui, params: &HitscribeParams, state: &mut EditorState
         && let Some(deleted) = state.deleted.take()
     {
         take.lock().restore(deleted);
+        state.has_changed_take = true;
     }
 }

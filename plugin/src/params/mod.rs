@@ -4,7 +4,10 @@ pub mod choices;
 pub mod device;
 pub mod latency_key;
 pub mod model;
+#[expect(unsafe_code, reason = "the framework's pointer to a parameter")]
+pub mod own;
 pub mod take;
+pub mod window_shape;
 
 use hitscribe::Sensitivity;
 use hitscribe_core::DrumClass;
@@ -20,6 +23,7 @@ use crate::params::choices::{DeviceParam, Hop, LatencyMode, SourceChoice};
 use crate::params::latency_key::LatencyKey;
 use crate::params::model::ModelField;
 use crate::params::take::{TakeField, UnreadField};
+use crate::params::window_shape::WindowShape;
 
 /// Parameters and saved fields.
 #[derive(Params)]
@@ -96,6 +100,9 @@ pub struct HitscribeParams {
     /// Whether the editor uses its light look.
     #[persist = "light"]
     pub is_light: Mutex<bool>,
+    /// Size and zoom of the editor's window.
+    #[persist = "window"]
+    pub window: Mutex<WindowShape>,
 }
 
 impl Default for HitscribeParams {
@@ -109,7 +116,7 @@ impl Default for HitscribeParams {
             latency_mode: EnumParam::new("Latency mode", LatencyMode::Direct).non_automatable(),
             hop: EnumParam::new("Hop", Hop::Ms512).non_automatable(),
             wait_for_every_note: BoolParam::new("Wait for every note", false).non_automatable(),
-            records_playing_only: BoolParam::new("Capture during playback only", false)
+            records_playing_only: BoolParam::new("Capture during playback only", true)
                 .non_automatable(),
             device: EnumParam::new("Device", DeviceParam::Auto).non_automatable(),
             no_flams: BoolParam::new("Ignore grace notes", false),
@@ -135,6 +142,7 @@ impl Default for HitscribeParams {
             take,
             model: ModelField::default(),
             is_light: Mutex::new(false),
+            window: Mutex::default(),
         }
     }
 }
@@ -204,6 +212,10 @@ impl HitscribeParams {
 pub fn sanitize(state: &mut PluginState) {
     use nice_plug::plugin::ParamValue;
     model::migrate(state);
+    // The default before there was another one.
+    let recorded_always = ParamValue::Bool(false);
+    let playing_only = state.params.entry("playonly".to_owned());
+    playing_only.or_insert(recorded_always);
     state
         .params
         .retain(|_, value| !matches!(value, ParamValue::F32(v) if !v.is_finite()));
@@ -244,6 +256,27 @@ mod tests {
         assert_eq!(other.model.tag(), params.model.tag());
         assert_eq!(loaded_model(&other, None), None);
         assert_eq!(other.model.tag(), ModelTag::Builtin);
+    }
+
+    #[test]
+    fn new_instances_record_during_playback_only_and_older_states_as_before() {
+        use nice_plug::plugin::ParamValue;
+        assert!(HitscribeParams::default().records_playing_only.value());
+        for saved in [None, Some(true), Some(false)] {
+            let mut state = PluginState {
+                version: "0.1.0".to_owned(),
+                params: Default::default(),
+                fields: Default::default(),
+            };
+            if let Some(value) = saved {
+                let value = ParamValue::Bool(value);
+                state.params.insert("playonly".to_owned(), value);
+            }
+            sanitize(&mut state);
+            let is_expected = matches!(state.params["playonly"], ParamValue::Bool(value)
+                if value == saved.unwrap_or(false));
+            assert!(is_expected, "{saved:?}");
+        }
     }
 
     #[test]

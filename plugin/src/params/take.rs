@@ -1,6 +1,7 @@
 //! The take, a field of the plugin's state.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
@@ -14,6 +15,7 @@ use parking_lot::Mutex;
 pub struct TakeField {
     take: Arc<Mutex<Take>>,
     unread: Arc<Mutex<Unread>>,
+    is_change_reported: Arc<AtomicBool>,
 }
 
 /// Takes of the loaded project that this version cannot read. They are saved unchanged, because a
@@ -38,6 +40,11 @@ impl TakeField {
     /// The take.
     pub fn take(&self) -> &Arc<Mutex<Take>> {
         &self.take
+    }
+
+    /// Whether a change has been reported to the host since the state was saved.
+    pub fn is_change_reported(&self) -> &Arc<AtomicBool> {
+        &self.is_change_reported
     }
 
     /// Why the take of the loaded project could not be read; none if it was.
@@ -77,6 +84,7 @@ impl<'a> PersistentField<'a, String> for TakeField {
     }
 
     fn map<F: Fn(&String) -> R, R>(&self, f: F) -> R {
+        self.is_change_reported.store(false, Ordering::Relaxed);
         let bytes = self.take.lock().to_bytes();
         f(&BASE64.encode(bytes))
     }

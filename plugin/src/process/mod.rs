@@ -2,6 +2,7 @@
 
 #[expect(unsafe_code, reason = "a global allocator, and an exported symbol")]
 pub mod alloc_guard;
+pub mod change_report;
 pub mod config;
 pub mod delay_line;
 pub mod processor;

@@ -86,6 +86,13 @@ impl Processor {
         self.scheduler.emit(now_frames, 1, send);
     }
 
+    /// Whether the host renders offline and nothing is transcribed, so that the result lacks all
+    /// notes.
+    pub fn fails_to_render(&self) -> bool {
+        let is_dead = || self.port.counters().is_without_engine() || self.has_timed_out;
+        self.config.host_says_offline && is_dead()
+    }
+
     /// The configuration that was fixed at activation.
     pub fn config(&self) -> &ProcessConfig {
         &self.config

@@ -19,6 +19,9 @@ pub enum Task {
     Build(ProcessConfig),
     /// Free the retired processors.
     Discard,
+    /// Nothing: the project has changed. The patched framework reports this to the host after a
+    /// task that runs on the main thread.
+    ReportChange,
 }
 
 /// Passes new processors to the audio thread and retired ones back.

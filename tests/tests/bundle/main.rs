@@ -3,8 +3,11 @@
 
 mod common;
 mod control;
+mod host_faults;
 mod life;
 mod old_state;
 mod render;
 mod start;
 mod state;
+#[cfg(target_os = "linux")]
+mod window;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::*;
+use crate::engine_thread::load;
 use crate::take::Take;
 use crate::{CapturePort, LiveSettings, SharedEngine, TransportState};
 use hitscribe::{ImportedModel, ModelUnavailable, SessionConfig, Source, imported_latency_samples};
@@ -110,7 +111,7 @@ fn instances_share_a_model_and_get_the_notes_of_the_recording() {
     };
     assert!(expected.len() > 20, "{} notes prove little", expected.len());
 
-    let engine = SharedEngine::start(DeviceChoice::Cpu, Some(store)).unwrap();
+    let engine = SharedEngine::start(DeviceChoice::Cpu, load, Some(store)).unwrap();
     let takes: [Arc<Mutex<Take>>; 2] = Default::default();
     let mut ports = takes.each_ref().map(|take| open(&engine, &choice, take));
     let builtin = Arc::new(Mutex::new(Take::default()));
@@ -161,7 +162,7 @@ fn a_missing_model_is_reported_and_used_once_it_is_there() {
         let elsewhere = Store::at(folder.path().join("elsewhere"));
         add(&elsewhere)
     };
-    let engine = SharedEngine::start(DeviceChoice::Cpu, Some(store.clone())).unwrap();
+    let engine = SharedEngine::start(DeviceChoice::Cpu, load, Some(store.clone())).unwrap();
     let take = Arc::new(Mutex::new(Take::default()));
     let mut port = open(&engine, &choice, &take);
     let audio = sound(9);
@@ -222,7 +223,7 @@ fn a_changed_file_and_another_model_of_the_same_name_are_detected() {
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[4_000] ^= 1;
     std::fs::write(&path, bytes).unwrap();
-    let engine = SharedEngine::start(DeviceChoice::Cpu, Some(store)).unwrap();
+    let engine = SharedEngine::start(DeviceChoice::Cpu, load, Some(store)).unwrap();
     let port = open(&engine, &choice, &Arc::default());
     wait_for("the damage", || {
         engine

@@ -1,0 +1,64 @@
+//! When to report to the host that the project has changed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Shortest time between two reports. Hosts may save the state after each.
+const INTERVAL_SECONDS: f64 = 2.0;
+
+/// Reports new notes of the take. Real-time safe.
+pub struct ChangeReport {
+    /// Whether a change has been reported since the project was saved.
+    is_reported: Arc<AtomicBool>,
+    recorded_notes: u64,
+    has_changed: bool,
+    seconds_since_report: f64,
+}
+
+impl ChangeReport {
+    /// A report; saving the state sets `is_reported` to false.
+    pub fn new(is_reported: Arc<AtomicBool>) -> Self {
+        Self {
+            is_reported,
+            recorded_notes: 0,
+            has_changed: false,
+            seconds_since_report: INTERVAL_SECONDS,
+        }
+    }
+
+    /// Takes the number of recorded notes after a block. Returns whether to report a change now.
+    /// A number that falls belongs to a new capture port.
+    pub fn is_due(&mut self, recorded_notes: u64, block_seconds: f64) -> bool {
+        let before = std::mem::replace(&mut self.recorded_notes, recorded_notes);
+        self.has_changed |= recorded_notes > if recorded_notes < before { 0 } else { before };
+        self.seconds_since_report += block_seconds;
+        let is_due = self.has_changed && self.seconds_since_report >= INTERVAL_SECONDS;
+        if !is_due {
+            return false;
+        }
+        self.has_changed = false;
+        self.seconds_since_report = 0.0;
+        !self.is_reported.swap(true, Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_notes_are_reported_once_until_the_project_is_saved() {
+        let is_reported = Arc::new(AtomicBool::new(false));
+        let mut report = ChangeReport::new(is_reported.clone());
+        assert!(!report.is_due(0, 0.5), "nothing is recorded");
+        assert!(report.is_due(3, 0.5));
+        assert!((0..20).all(|more| !report.is_due(4 + more, 0.5)), "known");
+        is_reported.store(false, Ordering::Relaxed);
+        assert!(!report.is_due(23, 9.0), "nothing since it was saved");
+        assert!(report.is_due(24, 0.5));
+        is_reported.store(false, Ordering::Relaxed);
+        // Another port; not so soon after the last report.
+        assert!(!report.is_due(2, 0.5) && !report.is_due(2, 0.5) && !report.is_due(2, 0.5));
+        assert!(report.is_due(2, 0.5));
+    }
+}
