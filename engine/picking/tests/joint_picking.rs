@@ -4,7 +4,9 @@
 
 use hitscribe_core::DrumClass;
 use hitscribe_models::frame::drums::{DrumConfig, DrumWeights};
+use hitscribe_picking::drums::candidate::Measured;
 use hitscribe_picking::drums::joint_picking::JointPicker;
+use hitscribe_picking::drums::selection::{Rules, Selection};
 
 const PACK: &[u8] = include_bytes!("../../models/tests/data/joint_parity.safetensors");
 const FRAME_SECONDS: f64 = 0.008;
@@ -17,21 +19,25 @@ fn hits_equal_those_of_the_training_code() {
     };
     let tensor = |name: &str| weights.tensor(name, &weights.shape(name).unwrap()).unwrap();
     let mut picker = JointPicker::new(model);
-    let mut candidates = Vec::new();
+    let mut selection = Selection::new(Rules::Joint {
+        reach_frames: model.picking.reach_frames as u64,
+        slack: model.picking.slack,
+    });
+    let mut peaks = Vec::new();
     for outputs in tensor("check.outputs").chunks(model.outputs.total()) {
-        picker.push(outputs, &mut candidates);
+        picker.push(outputs, &mut peaks);
     }
-    picker.finish(&mut candidates);
-    let mut found: Vec<_> = candidates
-        .iter()
-        .map(|c| {
-            (
-                c.position_frames * FRAME_SECONDS,
-                c.class.index(),
-                c.confidence,
-            )
-        })
-        .collect();
+    picker.finish(&mut peaks);
+    peaks.into_iter().for_each(|peak| selection.push(peak));
+    let mut found = Vec::new();
+    while let Some(standing) = selection.next(picker.next_frame(), true) {
+        let decision = selection.decide(&standing, &Measured::default());
+        let placed = standing.placed;
+        if let Some(class) = placed.peak.class.filter(|_| decision.is_hit) {
+            let seconds = placed.position_frames * FRAME_SECONDS;
+            found.push((seconds, class.index(), placed.peak.confidence));
+        }
+    }
     found.sort_by(|a, b| a.0.total_cmp(&b.0));
     // Seconds, class, activation, frame. What has no drum class is not written.
     let expected = tensor("check.hits");

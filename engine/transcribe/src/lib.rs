@@ -85,7 +85,7 @@ pub use hitscribe_picking::drums::candidate::Sensitivity;
 pub use imported::{ImportedModel, ModelChoice, ModelUnavailable, imported_latency_samples};
 pub use leakage::live::{live_latency_samples, mark_leakage};
 pub use pipeline::tokens::{LONGEST_LIVE_NOTE_SECONDS, SEGMENT_SECONDS};
-pub use request::{AudioBlock, Notice, Progress};
+pub use request::{AudioBlock, Candidates, Notice, Progress};
 pub use session::Session;
 pub use session_config::{HOP_FRAMES, LONGEST_NOTE_SECONDS, MIN_HOP_FRAMES, Parts, SessionConfig};
 pub use source::Source;

@@ -14,7 +14,7 @@ use crate::audio_input::{Input, MonoBlocks};
 use crate::builtin::BuiltinModels;
 use crate::imported::ImportedModel;
 use crate::plausibility::remove_implausible;
-use crate::request::{AudioBlock, Callbacks, Progress, Request};
+use crate::request::{AudioBlock, Callbacks, Candidates, Progress, Request};
 use crate::session::Session;
 use crate::session_config::{Parts, SessionConfig};
 use crate::transcription::{Transcription, Warning};
@@ -101,6 +101,7 @@ impl Model {
             sensitivity: request.sensitivity,
             // Notes need not be out before they end.
             longest_note_seconds: f64::INFINITY,
+            keeps_candidates: callbacks.on_candidates.is_some(),
             ..SessionConfig::new(sample_rate_hz)
         })?;
         let length_seconds = blocks.declared_seconds();
@@ -120,8 +121,15 @@ impl Model {
         }
         session.finish();
         self.run(&mut session)?;
-        let mut placed = Vec::new();
+        let (mut placed, mut candidates) = (Vec::new(), Vec::new());
         session.take_notes(&mut placed);
+        session.take_candidates(&mut candidates);
+        if let Some(rules) = session.rules() {
+            callbacks.candidates(Candidates {
+                rules,
+                candidates: &candidates,
+            });
+        }
         placed.sort_by_key(|note| (note.onset_samples, note.pitch));
         let mut notes: Vec<_> = placed
             .into_iter()

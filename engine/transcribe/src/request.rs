@@ -7,7 +7,8 @@ use hitscribe_models::generate::allowed::AllowedNotes;
 
 use crate::content::ContentAnalysis;
 use crate::leakage;
-use hitscribe_picking::drums::candidate::Sensitivity;
+use hitscribe_picking::drums::candidate::{Candidate, Sensitivity};
+use hitscribe_picking::drums::selection::Rules;
 
 /// How far a transcription is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,6 +36,15 @@ pub struct AudioBlock<'a> {
     pub sample_rate_hz: u32,
     /// Position of the first sample in the recording, in samples.
     pub start_samples: u64,
+}
+
+/// What may be a hit on a recording, for later changes of the sensitivity.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidates<'a> {
+    /// How hits are selected ([`hitscribe_picking::drums::selection::select`]).
+    pub rules: Rules,
+    /// In order of their frames; onsets in samples of the recording.
+    pub candidates: &'a [Candidate],
 }
 
 /// A decision that was made while a recording was transcribed. Displayed as a line for users.
@@ -91,12 +101,14 @@ pub(crate) struct Request {
 type OnProgress<'a> = Box<dyn FnMut(Progress) -> ControlFlow<()> + 'a>;
 type OnNotice<'a> = Box<dyn FnMut(&Notice<'_>) + 'a>;
 type OnAudio<'a> = Box<dyn FnMut(AudioBlock<'_>) + 'a>;
+type OnCandidates<'a> = Box<dyn FnMut(Candidates<'_>) + 'a>;
 
 #[derive(Default)]
 pub(crate) struct Callbacks<'a> {
     pub on_progress: Option<OnProgress<'a>>,
     pub on_notice: Option<OnNotice<'a>>,
     pub on_audio: Option<OnAudio<'a>>,
+    pub on_candidates: Option<OnCandidates<'a>>,
     /// End of the audio that `on_audio` has got: a second attempt repeats nothing.
     delivered_samples: u64,
 }
@@ -124,6 +136,12 @@ impl Callbacks<'_> {
         {
             on_audio(block);
             self.delivered_samples = end;
+        }
+    }
+
+    pub(crate) fn candidates(&mut self, candidates: Candidates<'_>) {
+        if let Some(on_candidates) = &mut self.on_candidates {
+            on_candidates(candidates);
         }
     }
 

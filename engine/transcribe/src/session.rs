@@ -18,7 +18,8 @@ use crate::pipeline::pitched::PitchedPipeline;
 use crate::pipeline::tokens;
 use crate::pipeline::tokens::{SegmentRequest, TokenPipeline};
 use crate::session_config::SessionConfig;
-use hitscribe_picking::drums::candidate::Sensitivity;
+use hitscribe_picking::drums::candidate::{Candidate, Sensitivity};
+use hitscribe_picking::drums::selection::Rules;
 
 /// Frames of silence at the ends of a passage, at least.
 const MIN_EDGE_FRAMES: usize = 8;
@@ -317,26 +318,56 @@ impl Session {
         self.limit_onsets(notes, first);
     }
 
+    /// Appends the candidates of the built-in drum network since the last call, in samples from the
+    /// start of the passage and in order of their frames; none unless the configuration says so.
+    pub fn take_candidates(&mut self, candidates: &mut Vec<Candidate>) {
+        let mut new = Vec::new();
+        if let Some(drums) = self.drum_pipeline() {
+            drums.take_candidates(&mut new);
+        }
+        candidates.extend(new.into_iter().filter_map(|candidate| {
+            let onset_samples = self.limited_onset(candidate.onset_samples)?;
+            Some(Candidate {
+                onset_samples,
+                ..candidate
+            })
+        }));
+    }
+
+    /// The rules that select hits among the candidates; none without the built-in drum network.
+    pub fn rules(&self) -> Option<Rules> {
+        match &self.pipelines {
+            Pipelines::Frames { drums, .. } => drums.as_ref().map(|drums| drums.rules()),
+            Pipelines::Tokens(_) => None,
+        }
+    }
+
     /// Moves the onsets of the notes from the index `first` on into the passage, and drops those
     /// after its end.
     fn limit_onsets(&self, notes: &mut Vec<PlacedNote>, first: usize) {
+        let mut kept = first;
+        for index in first..notes.len() {
+            if let Some(onset_samples) = self.limited_onset(notes[index].onset_samples) {
+                notes[kept] = PlacedNote {
+                    onset_samples,
+                    ..notes[index]
+                };
+                kept += 1;
+            }
+        }
+        notes.truncate(kept);
+    }
+
+    /// An onset in the samples of the pipelines as one in the passage; none after its end.
+    fn limited_onset(&self, onset_samples: u64) -> Option<u64> {
         let last_sample = self.pushed_samples.saturating_sub(1);
         let late = MAX_LATE_SECONDS * f64::from(self.config.sample_rate_hz);
         let end = match self.is_finished && self.lead_out_samples > 0 {
             true => self.pushed_samples + late as u64,
             false => u64::MAX,
         };
-        let mut kept = first;
-        for index in first..notes.len() {
-            let mut note = notes[index];
-            let onset = note.onset_samples.saturating_sub(self.lead_in_samples);
-            if onset < end {
-                note.onset_samples = onset.min(last_sample);
-                notes[kept] = note;
-                kept += 1;
-            }
-        }
-        notes.truncate(kept);
+        let onset = onset_samples.saturating_sub(self.lead_in_samples);
+        (onset < end).then_some(onset.min(last_sample))
     }
 
     fn process(&mut self, samples: &[f32]) {

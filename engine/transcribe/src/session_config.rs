@@ -75,6 +75,9 @@ pub struct SessionConfig {
     /// Longer pitched notes are cut. A note is given out when it ends, so this is part of the
     /// latency of sessions with pitched notes.
     pub longest_note_seconds: f64,
+    /// Whether the candidates of the built-in drum network are kept, for later changes of the
+    /// sensitivity ([`crate::Session::take_candidates`]).
+    pub keeps_candidates: bool,
 }
 
 impl SessionConfig {
@@ -87,6 +90,7 @@ impl SessionConfig {
             timeline_samples: 0,
             parts: Parts::DRUMS,
             longest_note_seconds: LONGEST_NOTE_SECONDS,
+            keeps_candidates: false,
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::audio_input::Input;
 use crate::imported::ModelChoice;
 use crate::leakage;
 use crate::loading::{Loaded, Settings, Which};
-use crate::request::{AudioBlock, Callbacks, Notice, Progress, Request};
+use crate::request::{AudioBlock, Callbacks, Candidates, Notice, Progress, Request};
 use crate::session_config::SessionConfig;
 use crate::streaming::StreamingSession;
 use crate::transcription::Transcription;
@@ -236,6 +236,12 @@ impl<'a> Options<'a> {
     /// order.
     pub fn on_audio(mut self, callback: impl FnMut(AudioBlock<'_>) + 'a) -> Self {
         self.callbacks.on_audio = Some(Box::new(callback));
+        self
+    }
+
+    /// Gets the candidates of the built-in drum network once, at the end.
+    pub fn on_candidates(mut self, callback: impl FnMut(Candidates<'_>) + 'a) -> Self {
+        self.callbacks.on_candidates = Some(Box::new(callback));
         self
     }
 

@@ -1,9 +1,9 @@
 //! Peak picking for the network that decides jointly. `train/NETWORK.md` specifies it.
 //!
 //! The network counts the strokes of a group of classes and shares them among the classes, so that
-//! these never add up to more than was counted. A candidate is a peak of one class above its
-//! threshold. Beside stronger candidates of its group it is a hit only if the group's strokes are
-//! enough for all of them. A stroke that no class can claim alone goes to the likeliest.
+//! these never add up to more than was counted. A candidate is a peak of one class, or a stroke of
+//! a group, for its likeliest class, in case that no class claims it. Which of them are hits is
+//! decided by [`super::selection`].
 //!
 //! Nothing depends on a candidate that is far away, so that hits are the same however the frames
 //! come in.
@@ -15,14 +15,12 @@ use std::ops::Range;
 use hitscribe_core::DrumClass;
 use hitscribe_models::frame::drums::{JointConfig, OutputCounts, Picking};
 
-use crate::drums::candidate::{Candidate, Sensitivity};
+use crate::drums::candidate::{Claim, Peak, PlacedPeak};
 
-/// Logits by which sensitivity 0 raises and sensitivity 1 lowers the thresholds.
-const SENSITIVITY_LOGITS: f32 = 3.0;
 /// Activations are limited to this distance from 0 and 1 in logits.
 const LEAST_ACTIVATION: f32 = 1e-6;
 
-/// Finds the hits of one source, frame by frame.
+/// Finds the candidates of one source, frame by frame.
 pub struct JointPicker {
     picking: Picking,
     groups: Vec<Vec<usize>>,
@@ -33,9 +31,10 @@ pub struct JointPicker {
     /// Threshold of each class and of each group in logits.
     class_logits: Vec<f32>,
     group_logits: Vec<f32>,
-    /// What sensitivity adds to the logits of each class and of each group.
-    class_trims: Vec<f32>,
-    group_trim: f32,
+    /// Logits above the thresholds, negative below them, from which on peaks are candidates: of each
+    /// class and of the groups.
+    class_floors: Vec<f32>,
+    group_floor: f32,
     /// The frames around the next one to decide.
     window: VecDeque<Frame>,
     /// Index of the window's first frame.
@@ -60,8 +59,8 @@ impl JointPicker {
             drums: model.classes.iter().map(drum).collect(),
             class_logits: logits(&model.picking.classes),
             group_logits: logits(&model.picking.groups),
-            class_trims: vec![0.0; model.classes.len()],
-            group_trim: 0.0,
+            class_floors: vec![0.0; model.classes.len()],
+            group_floor: 0.0,
             picking: model.picking.clone(),
             groups: model.groups.clone(),
             outputs: model.outputs.clone(),
@@ -72,27 +71,16 @@ impl JointPicker {
         }
     }
 
-    /// Frames after a frame that must be known before its hits are decided.
+    /// Frames after a frame that must be known before its peaks are.
     pub fn lookahead_frames(picking: &Picking) -> usize {
-        2 * picking.reach_frames + 1
+        picking.reach_frames
     }
 
-    /// Sets the sensitivity for frames decided from now on. Values are limited to their range; NaN
-    /// gives the default.
-    pub fn set_sensitivity(&mut self, sensitivity: Sensitivity) {
-        let limited = |value: f32, low: f32, high: f32| {
-            if value.is_nan() {
-                (low + high) / 2.0
-            } else {
-                value.clamp(low, high)
-            }
-        };
-        let logits = |share: f32| share * 2.0 * SENSITIVITY_LOGITS;
-        self.group_trim = logits(limited(sensitivity.overall, 0.0, 1.0) - 0.5);
-        for (trim, drum) in self.class_trims.iter_mut().zip(&self.drums) {
-            let own = drum.map_or(0.0, |drum| sensitivity.by_class[drum.index()]);
-            *trim = self.group_trim + logits(limited(own, -0.5, 0.5));
-        }
+    /// Sets the logits above the thresholds, negative below them, from which on a peak of a drum is
+    /// a candidate; for none those of groups.
+    pub fn set_floors(&mut self, floor: impl Fn(Option<DrumClass>) -> f32) {
+        self.class_floors = self.drums.iter().map(|drum| floor(*drum)).collect();
+        self.group_floor = floor(None);
     }
 
     /// Index of the first frame that is not decided yet.
@@ -100,20 +88,21 @@ impl JointPicker {
         self.next_frame
     }
 
-    /// Takes the outputs of one frame and appends the hits of the frame that this one decides.
-    pub fn push(&mut self, outputs: &[f32], hits: &mut Vec<Candidate>) {
+    /// Takes the outputs of one frame and appends the candidates of the frame whose surroundings it
+    /// completes.
+    pub fn push(&mut self, outputs: &[f32], peaks: &mut Vec<PlacedPeak>) {
         let frame = self.frame(outputs);
         self.window.push_back(frame);
         let lookahead = Self::lookahead_frames(&self.picking) as u64;
         if self.end() > self.next_frame + lookahead {
-            self.decide(hits);
+            self.decide(peaks);
         }
     }
 
-    /// Appends the hits of the last frames.
-    pub fn finish(&mut self, hits: &mut Vec<Candidate>) {
+    /// Appends the candidates of the last frames.
+    pub fn finish(&mut self, peaks: &mut Vec<PlacedPeak>) {
         while self.next_frame < self.end() {
-            self.decide(hits);
+            self.decide(peaks);
         }
     }
 
@@ -156,18 +145,13 @@ impl JointPicker {
         frame
     }
 
-    fn decide(&mut self, hits: &mut Vec<Candidate>) {
+    fn decide(&mut self, peaks: &mut Vec<PlacedPeak>) {
         let frame = self.next_frame;
         for (group, members) in self.groups.iter().enumerate() {
-            for (rank, &class) in members.iter().enumerate() {
-                if self.is_candidate(frame, class) && self.is_hit(frame, group, rank) {
-                    hits.extend(self.hit(frame, class, self.at(frame).activations[class]));
-                }
+            for &class in members {
+                peaks.extend(self.class_peak(frame, group, class));
             }
-            if let Some(class) = self.unclaimed(frame, group) {
-                let strokes = self.at(frame).strokes[group].min(1.0);
-                hits.extend(self.hit(frame, class, strokes));
-            }
+            peaks.extend(self.stroke_peak(frame, group));
         }
         self.next_frame += 1;
         let lookahead = Self::lookahead_frames(&self.picking) as u64;
@@ -197,71 +181,64 @@ impl JointPicker {
             })
     }
 
-    /// Logits of a class above its threshold at the present sensitivity.
-    fn excess(&self, frame: u64, class: usize) -> f32 {
-        let own = logit(self.at(frame).activations[class]);
-        own - self.class_logits[class] + self.class_trims[class]
+    /// The peak of a class in a frame, if there is one.
+    fn class_peak(&self, frame: u64, group: usize, class: usize) -> Option<PlacedPeak> {
+        let confidence = self.at(frame).activations[class];
+        let excess = logit(confidence) - self.class_logits[class];
+        let is_candidate = excess >= self.class_floors[class]
+            && self.is_peak(frame, |frame| frame.activations[class]);
+        is_candidate.then(|| {
+            let near = self.around(frame, self.picking.reach_frames);
+            let claim = Claim::Class {
+                group: group as u8,
+                strokes: near
+                    .map(|other| self.at(other).strokes[group])
+                    .fold(0.0, f32::max),
+            };
+            self.placed(frame, class, confidence, excess, claim)
+        })
     }
 
-    fn is_candidate(&self, frame: u64, class: usize) -> bool {
-        self.excess(frame, class) >= 0.0 && self.is_peak(frame, |f| f.activations[class])
-    }
-
-    /// Whether the strokes of the group are enough for a candidate and the stronger ones near it.
-    fn is_hit(&self, frame: u64, group: usize, rank: usize) -> bool {
-        let members = &self.groups[group];
-        let own = self.excess(frame, members[rank]);
-        let near = || self.around(frame, self.picking.reach_frames);
-        let is_stronger = |other: u64, other_rank: usize| {
-            let by_excess = self.excess(other, members[other_rank]).total_cmp(&own);
-            // Of equal ones the earlier, then the first class.
-            by_excess.then((frame, rank).cmp(&(other, other_rank))) == Ordering::Greater
-        };
-        let stronger = near()
-            .flat_map(|other| (0..members.len()).map(move |rank| (other, rank)))
-            .filter(|&(other, rank)| {
-                is_stronger(other, rank) && self.is_candidate(other, members[rank])
-            })
-            .count();
-        let strokes = near()
-            .map(|other| self.at(other).strokes[group])
-            .fold(0.0, f32::max);
-        stronger == 0 || strokes >= stronger as f32 + 1.0 - self.picking.slack
-    }
-
-    /// The likeliest class of a stroke for which there is no candidate.
-    fn unclaimed(&self, frame: u64, group: usize) -> Option<usize> {
-        let excess = logit(self.at(frame).strokes[group]) - self.group_logits[group];
-        let is_stroke = excess + self.group_trim >= 0.0;
-        if !is_stroke || !self.is_peak(frame, |f| f.strokes[group]) {
+    /// The stroke of a group in a frame, if there is one, for its likeliest class.
+    fn stroke_peak(&self, frame: u64, group: usize) -> Option<PlacedPeak> {
+        let strokes = self.at(frame).strokes[group];
+        let excess = logit(strokes) - self.group_logits[group];
+        if excess < self.group_floor || !self.is_peak(frame, |frame| frame.strokes[group]) {
             return None;
         }
-        let members = &self.groups[group];
-        let is_claimed = self
-            .around(frame, self.picking.reach_frames + 1)
-            .any(|other| members.iter().any(|&class| self.is_candidate(other, class)));
         let evidence = |class: usize| -> f32 {
             let near = self.around(frame, 1);
             let sum: f32 = near.map(|other| self.at(other).activations[class]).sum();
             sum / self.picking.classes[class]
         };
         // Of equal ones the first.
-        let likeliest = members.iter().copied().rev();
-        let likeliest = likeliest.max_by(|&a, &b| evidence(a).total_cmp(&evidence(b)));
-        likeliest.filter(|_| !is_claimed)
+        let likeliest = self.groups[group].iter().copied().rev();
+        let class = likeliest.max_by(|&a, &b| evidence(a).total_cmp(&evidence(b)))?;
+        let claim = Claim::Stroke { group: group as u8 };
+        Some(self.placed(frame, class, strokes.min(1.0), excess, claim))
     }
 
-    fn hit(&self, frame: u64, class: usize, confidence: f32) -> Option<Candidate> {
+    fn placed(
+        &self,
+        frame: u64,
+        class: usize,
+        confidence: f32,
+        excess: f32,
+        claim: Claim,
+    ) -> PlacedPeak {
         let most = self.picking.most_shift_frames;
         let shift = self.at(frame).shifts[class].clamp(-most, most);
-        let calibrated_excess = logit(confidence) - self.class_logits[class];
-        Some(Candidate {
-            class: self.drums[class]?,
-            position_frames: (frame as f64 + f64::from(shift)).max(0.0),
+        let peak = Peak {
+            class: self.drums[class],
+            frame,
             confidence,
-            calibrated_excess,
-            excess: calibrated_excess + self.class_trims[class],
-        })
+            excess,
+            claim,
+        };
+        PlacedPeak {
+            peak,
+            position_frames: (frame as f64 + f64::from(shift)).max(0.0),
+        }
     }
 }
 

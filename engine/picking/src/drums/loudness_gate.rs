@@ -10,12 +10,10 @@
 
 use hitscribe_core::DrumClass;
 
-use crate::drums::candidate::Candidate;
-
 use DrumClass::*;
 
 /// Most logits by which a loud hit may be below the threshold of its class.
-const MAX_BONUS: f32 = 0.9;
+pub const MAX_BONUS: f32 = 0.9;
 /// Most logits by which a soft hit must be above it.
 const MAX_DEMAND: f32 = 1.2;
 /// Logits per dB.
@@ -52,21 +50,29 @@ pub struct LoudnessGate {
 }
 
 impl LoudnessGate {
-    /// Whether a candidate with a band level of `level_db` ([`super::velocity::band_db`]) is a hit.
-    pub fn is_hit(&mut self, candidate: &Candidate, level_db: f64) -> bool {
+    /// Whether a candidate of `class` with a band level of `level_db` ([`super::velocity::band_db`])
+    /// is a hit. Its logits count from the calibrated threshold, and from that of the present
+    /// sensitivity.
+    pub fn is_hit(
+        &mut self,
+        class: DrumClass,
+        calibrated_excess: f32,
+        excess: f32,
+        level_db: f64,
+    ) -> bool {
         let level_db = if level_db.is_nan() {
             LEVEL_RANGE_DB.0
         } else {
             level_db.clamp(LEVEL_RANGE_DB.0, LEVEL_RANGE_DB.1)
         };
-        let demand = self.demand(candidate.class, level_db);
+        let demand = self.demand(class, level_db);
         // The usual level does not depend on the sensitivity, so that a higher one only adds hits.
-        if candidate.calibrated_excess >= demand {
-            let usual_db = self.usual_db[candidate.class.index()].get_or_insert(level_db);
+        if calibrated_excess >= demand {
+            let usual_db = self.usual_db[class.index()].get_or_insert(level_db);
             let share = if level_db > *usual_db { RISE } else { FALL };
             *usual_db += share * (level_db - *usual_db);
         }
-        candidate.excess >= demand
+        excess >= demand
     }
 
     /// Logits above the threshold that a hit at this level needs.
@@ -85,23 +91,17 @@ impl LoudnessGate {
 mod tests {
     use super::*;
 
-    fn candidate(class: DrumClass, excess: f32) -> Candidate {
-        Candidate {
-            class,
-            position_frames: 0.0,
-            confidence: 0.5,
-            calibrated_excess: excess,
-            excess,
-        }
+    fn is_hit(gate: &mut LoudnessGate, class: DrumClass, excess: f32, level_db: f64) -> bool {
+        gate.is_hit(class, excess, excess, level_db)
     }
 
     /// Clear snares at -20 dB, then one hit.
     fn after_loud_snares(class: DrumClass, excess: f32, level_db: f64) -> bool {
         let mut gate = LoudnessGate::default();
         for _ in 0..4 {
-            assert!(gate.is_hit(&candidate(Snare, 3.0), -20.0));
+            assert!(is_hit(&mut gate, Snare, 3.0, -20.0));
         }
-        gate.is_hit(&candidate(class, excess), level_db)
+        is_hit(&mut gate, class, excess, level_db)
     }
 
     #[test]
@@ -122,32 +122,32 @@ mod tests {
         assert!(!after_loud_snares(Kick, -0.1, -10.0));
         // Hats are not gated.
         let mut gate = LoudnessGate::default();
-        assert!(gate.is_hit(&candidate(ClosedHat, 3.0), -20.0));
-        assert!(gate.is_hit(&candidate(ClosedHat, 0.0), -50.0));
-        assert!(!gate.is_hit(&candidate(ClosedHat, -0.1), -20.0));
+        assert!(is_hit(&mut gate, ClosedHat, 3.0, -20.0));
+        assert!(is_hit(&mut gate, ClosedHat, 0.0, -50.0));
+        assert!(!is_hit(&mut gate, ClosedHat, -0.1, -20.0));
     }
 
     #[test]
     fn the_usual_level_follows_the_music() {
         let mut gate = LoudnessGate::default();
-        assert!(gate.is_hit(&candidate(Snare, 3.0), -20.0));
+        assert!(is_hit(&mut gate, Snare, 3.0, -20.0));
         // A quiet verse of which the model is certain.
         for _ in 0..20 {
-            assert!(gate.is_hit(&candidate(Snare, 2.0), -32.0));
+            assert!(is_hit(&mut gate, Snare, 2.0, -32.0));
         }
-        assert!(gate.is_hit(&candidate(Snare, 0.0), -33.0));
+        assert!(is_hit(&mut gate, Snare, 0.0, -33.0));
     }
 
     #[test]
     fn invalid_levels_do_not_spoil_the_usual_one() {
         let mut gate = LoudnessGate::default();
         for level_db in [f64::INFINITY, f64::NAN, f64::NEG_INFINITY, 1e9] {
-            gate.is_hit(&candidate(Snare, 3.0), level_db);
+            is_hit(&mut gate, Snare, 3.0, level_db);
         }
         for _ in 0..40 {
-            assert!(gate.is_hit(&candidate(Snare, 2.0), -20.0));
+            assert!(is_hit(&mut gate, Snare, 2.0, -20.0));
         }
-        assert!(gate.is_hit(&candidate(Snare, 0.0), -21.0));
+        assert!(is_hit(&mut gate, Snare, 0.0, -21.0));
     }
 
     #[test]
@@ -165,12 +165,7 @@ mod tests {
             row.iter()
                 .map(|&(calibrated_excess, level_db)| {
                     let excess = calibrated_excess + shift;
-                    let candidate = Candidate {
-                        calibrated_excess,
-                        excess,
-                        ..candidate(Snare, 0.0)
-                    };
-                    gate.is_hit(&candidate, level_db)
+                    gate.is_hit(Snare, calibrated_excess, excess, level_db)
                 })
                 .collect()
         };

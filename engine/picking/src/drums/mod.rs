@@ -1,4 +1,5 @@
-//! From the outputs of the drum network to hits: peak picking, loudness gate, onsets, velocities.
+//! From the outputs of the drum network to hits: peak picking, onsets, selection with the loudness
+//! gate, velocities.
 //!
 //! `DrumPipeline` in `pipeline/drums.rs` runs these steps in order, for files and live.
 
@@ -9,4 +10,6 @@ pub mod joint_picking;
 pub mod loudness_gate;
 pub mod onset_refinement;
 pub mod peak_picking;
+pub mod rivals;
+pub mod selection;
 pub mod velocity;

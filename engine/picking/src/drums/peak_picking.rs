@@ -1,23 +1,17 @@
-//! Peak picking: hits from the onset curves of the built-in model, frame by frame.
+//! Peak picking: candidates from the onset curves of the built-in model, frame by frame.
 //!
-//! A hit is a frame whose onset logit is the largest of its class within a short reach and above
-//! the threshold of the class, unless another class claims the same stroke (a hi-hat is either open
-//! or closed). Only logits above the threshold are compared, and the sensitivity moves all
-//! thresholds alike, so that more sensitivity only adds candidates.
+//! A candidate is a frame whose onset logit is the largest of its class within a short reach and
+//! above a floor. Which of them are hits is decided by [`super::selection`].
 //!
 //! On an unfamiliar kit, evidence for a tom may be spread over several toms, none of which is
 //! certain although it is certain that one was struck. The most probable one stands for all.
-//!
-//! Candidates somewhat below the threshold pass too; the loudness gate decides about them
-//! ([`super::loudness_gate`]).
 
 use std::collections::VecDeque;
 
 use hitscribe_core::DrumClass;
 use hitscribe_models::frame::drums::VALUES_PER_CLASS;
 
-use crate::drums::candidate::{Candidate, Sensitivity};
-use crate::drums::loudness_gate;
+use crate::drums::candidate::{Claim, Peak, PlacedPeak};
 
 use DrumClass::*;
 
@@ -37,25 +31,9 @@ pub struct PickRules {
     pub slow_reach_frames: usize,
     /// Those classes.
     pub slow_classes: &'static [DrumClass],
-    /// Groups of classes that one stroke can be mistaken for.
-    pub rivals: &'static [RivalRule],
     /// Classes that the model confuses so much that their evidence is pooled: at each frame the
     /// most probable one stands for all that are below their thresholds.
     pub pooled: &'static [DrumClass],
-    /// Logits by which sensitivity 0 raises and sensitivity 1 lowers the calibrated threshold.
-    pub sensitivity_logits: f32,
-}
-
-/// Classes that are not struck at the same instant.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RivalRule {
-    /// The classes.
-    pub classes: &'static [DrumClass],
-    /// Peaks that are at most this many frames apart are one stroke.
-    pub within_frames: usize,
-    /// The weaker peak is dropped if it is at least this many logits weaker, each measured from its
-    /// threshold. 0 if two at once are impossible.
-    pub lead_logits: f32,
 }
 
 impl Default for PickRules {
@@ -64,31 +42,7 @@ impl Default for PickRules {
             reach_frames: 2,
             slow_reach_frames: 5,
             slow_classes: &[Kick, Clap, Crash, China, Splash],
-            rivals: &[
-                RivalRule {
-                    classes: &[ClosedHat, PedalHat, OpenHat],
-                    within_frames: 3,
-                    lead_logits: 0.0,
-                },
-                // Only its decay distinguishes an open hat from a cymbal.
-                RivalRule {
-                    classes: &[OpenHat, Crash, Ride, RideBell, China, Splash],
-                    within_frames: 3,
-                    lead_logits: 0.0,
-                },
-                RivalRule {
-                    classes: &[HighTom, MidTom, LowTom, FloorTom],
-                    within_frames: 3,
-                    lead_logits: 0.7,
-                },
-                RivalRule {
-                    classes: &[Snare, SideStick, Clap],
-                    within_frames: 3,
-                    lead_logits: 0.7,
-                },
-            ],
             pooled: &[HighTom, MidTom, LowTom, FloorTom],
-            sensitivity_logits: 3.0,
         }
     }
 }
@@ -102,25 +56,19 @@ impl PickRules {
         }
     }
 
-    /// Frames after a frame that must be known before its hits are decided.
+    /// Frames after a frame that must be known before its peaks are.
     pub fn lookahead_frames(&self) -> usize {
-        let rivals = self
-            .rivals
-            .iter()
-            .map(|r| r.within_frames)
-            .max()
-            .unwrap_or(0);
-        rivals + self.reach_frames.max(self.slow_reach_frames)
+        self.reach_frames.max(self.slow_reach_frames)
     }
 }
 
-/// Finds the hits of one source, frame by frame.
+/// Finds the candidates of one source, frame by frame.
 pub struct PeakPicker {
     rules: PickRules,
     /// Calibrated thresholds as logits.
     thresholds: [f32; CLASSES],
-    /// Within its limits.
-    sensitivity: Sensitivity,
+    /// Logits above the calibrated threshold from which on a peak of a class is a candidate.
+    floors: [f32; CLASSES],
     /// The frames around the next one to decide, `[onset, shift]` per class.
     window: VecDeque<[[f32; VALUES_PER_CLASS]; CLASSES]>,
     /// Index of the window's first frame.
@@ -143,27 +91,17 @@ impl PeakPicker {
         Self {
             rules,
             thresholds: std::array::from_fn(logit),
-            sensitivity: Sensitivity::default(),
+            floors: [0.0; CLASSES],
             window: VecDeque::new(),
             window_start: 0,
             next_frame: 0,
         }
     }
 
-    /// Sets the sensitivity for frames decided from now on. Values are limited to their range; NaN
-    /// gives the default.
-    pub fn set_sensitivity(&mut self, sensitivity: Sensitivity) {
-        let limited = |value: f32, low: f32, high: f32| {
-            if value.is_nan() {
-                (low + high) / 2.0
-            } else {
-                value.clamp(low, high)
-            }
-        };
-        self.sensitivity = Sensitivity {
-            overall: limited(sensitivity.overall, 0.0, 1.0),
-            by_class: sensitivity.by_class.map(|trim| limited(trim, -0.5, 0.5)),
-        };
+    /// Sets the logits above the calibrated threshold, negative below it, from which on a peak of a
+    /// class is a candidate.
+    pub fn set_floors(&mut self, floor: impl Fn(DrumClass) -> f32) {
+        self.floors = DrumClass::ALL.map(floor);
     }
 
     /// Index of the first frame that is not decided yet.
@@ -172,8 +110,8 @@ impl PeakPicker {
     }
 
     /// Takes the outputs of one frame (onset logits of all classes, then shifts) and appends the
-    /// candidates of the frame that this one decides.
-    pub fn push(&mut self, outputs: &[f32], hits: &mut Vec<Candidate>) {
+    /// candidates of the frame whose surroundings it completes.
+    pub fn push(&mut self, outputs: &[f32], peaks: &mut Vec<PlacedPeak>) {
         let value = |kind: usize, class: usize| {
             let value = outputs
                 .get(kind * CLASSES + class)
@@ -192,33 +130,33 @@ impl PeakPicker {
         self.window.push_back(frame);
         let end = self.window_start + self.window.len() as u64;
         if end > self.next_frame + self.rules.lookahead_frames() as u64 {
-            self.decide(hits);
+            self.decide(peaks);
         }
     }
 
     /// Appends the candidates of the last frames.
-    pub fn finish(&mut self, hits: &mut Vec<Candidate>) {
+    pub fn finish(&mut self, peaks: &mut Vec<PlacedPeak>) {
         while self.next_frame < self.window_start + self.window.len() as u64 {
-            self.decide(hits);
+            self.decide(peaks);
         }
     }
 
-    fn decide(&mut self, hits: &mut Vec<Candidate>) {
+    fn decide(&mut self, peaks: &mut Vec<PlacedPeak>) {
         let frame = self.next_frame;
         for class in DrumClass::ALL {
             let [onset, shift] = self.at(frame)[class.index()];
-            let calibrated_excess = onset - self.thresholds[class.index()];
-            let excess = self.excess(frame, class) - self.shifted_threshold();
-            // The loudness gate learns at the calibrated threshold, whatever the sensitivity.
-            let is_candidate = excess.max(calibrated_excess) >= -loudness_gate::max_bonus(class);
-            if is_candidate && self.is_peak(frame, class) && !self.is_beaten(frame, class) {
+            let excess = onset - self.thresholds[class.index()];
+            if excess >= self.floors[class.index()] && self.is_peak(frame, class) {
                 let shift = f64::from(shift).clamp(-MAX_SHIFT_FRAMES, MAX_SHIFT_FRAMES);
-                hits.push(Candidate {
-                    class,
+                peaks.push(PlacedPeak {
+                    peak: Peak {
+                        class: Some(class),
+                        frame,
+                        confidence: sigmoid(onset),
+                        excess,
+                        claim: Claim::Rivals,
+                    },
                     position_frames: (frame as f64 + shift).max(0.0),
-                    confidence: sigmoid(onset),
-                    calibrated_excess,
-                    excess,
                 });
             }
         }
@@ -232,20 +170,8 @@ impl PeakPicker {
         }
     }
 
-    /// Distance from the calibrated threshold to that of the present sensitivity, in logits.
-    fn shifted_threshold(&self) -> f32 {
-        (0.5 - self.sensitivity.overall) * 2.0 * self.rules.sensitivity_logits
-    }
-
     fn at(&self, frame: u64) -> &[[f32; VALUES_PER_CLASS]; CLASSES] {
         &self.window[(frame - self.window_start) as usize]
-    }
-
-    /// Onset logit above the calibrated threshold of the class, moved by the sensitivity of the
-    /// class.
-    fn excess(&self, frame: u64, class: DrumClass) -> f32 {
-        let trim = self.sensitivity.by_class[class.index()] * 2.0 * self.rules.sensitivity_logits;
-        self.at(frame)[class.index()][0] - self.thresholds[class.index()] + trim
     }
 
     /// The known frames within `reach` of a frame, without itself.
@@ -265,30 +191,6 @@ impl PeakPicker {
                 height(other) <= height(frame)
             }
         })
-    }
-
-    /// Whether a rival has a larger peak at the same time.
-    fn is_beaten(&self, frame: u64, class: DrumClass) -> bool {
-        let own = self.excess(frame, class);
-        self.rules
-            .rivals
-            .iter()
-            .filter(|rule| rule.classes.contains(&class))
-            .any(|rule| {
-                rule.classes
-                    .iter()
-                    .filter(|&&rival| rival != class)
-                    .any(|&rival| {
-                        self.around(frame, rule.within_frames)
-                            .chain([frame])
-                            .any(|other| {
-                                let lead = self.excess(other, rival) - own;
-                                // Of equal rivals the first class stays.
-                                let ahead = lead > 0.0 || (lead == 0.0 && rival < class);
-                                ahead && lead >= rule.lead_logits && self.is_peak(other, rival)
-                            })
-                    })
-            })
     }
 }
 

@@ -43,7 +43,20 @@ pub fn band_db(levels: &BandLevels, class: DrumClass, onset_seconds: f64) -> f64
     10.0 * (f64::from(energy) / samples + 1e-12).log10()
 }
 
-/// Measures the strength of hits.
+/// Peak level in dB of the first 30 ms of a hit.
+pub fn peak_db(levels: &BandLevels, onset_seconds: f64) -> f64 {
+    let onset = onset_step(onset_seconds);
+    let peak = levels
+        .steps(onset - BEFORE_STEPS, onset + PEAK_STEPS)
+        .fold(0.0f32, |peak, step| peak.max(step.peak));
+    20.0 * (f64::from(peak) + 1e-6).log10()
+}
+
+/// Steps before an onset that [`band_db`] and [`peak_db`] need.
+pub const PAST_STEPS: i64 = BEFORE_STEPS;
+
+/// Computes the strength of hits.
+#[derive(Clone)]
 pub struct StrengthMeter {
     /// Mean of peak level over band level for each class, and the weight of that mean in hits.
     offsets_db: [(f64, f64); DrumClass::ALL.len()],
@@ -58,23 +71,9 @@ impl Default for StrengthMeter {
 }
 
 impl StrengthMeter {
-    /// Steps before an onset that [`StrengthMeter::strength_db`] needs.
-    pub const PAST_STEPS: i64 = BEFORE_STEPS;
-
-    /// Strength in dB of a hit at `onset_seconds`. To be called in the order of the hits, which
-    /// calibrate each class's band against the peaks.
-    pub fn strength_db(
-        &mut self,
-        levels: &BandLevels,
-        class: DrumClass,
-        onset_seconds: f64,
-    ) -> f64 {
-        let onset = onset_step(onset_seconds);
-        let peak = levels
-            .steps(onset - BEFORE_STEPS, onset + PEAK_STEPS)
-            .fold(0.0f32, |peak, step| peak.max(step.peak));
-        let peak_db = 20.0 * (f64::from(peak) + 1e-6).log10();
-        let band_db = band_db(levels, class, onset_seconds);
+    /// Strength in dB of a hit with this peak level and band level in dB. To be called in the order
+    /// of the hits, which calibrate each class's band against the peaks.
+    pub fn strength_db(&mut self, class: DrumClass, (peak_db, band_db): (f64, f64)) -> f64 {
         let (offset_db, hits) = &mut self.offsets_db[class.index()];
         *offset_db += (peak_db - band_db - *offset_db) / (*hits + 1.0);
         *hits = (*hits + 1.0).min(OFFSET_MEMORY_HITS);
@@ -134,12 +133,23 @@ mod tests {
     fn strengths(audio: &[f32], block: usize) -> (f64, f64) {
         let (mut levels, mut meter) = (BandLevels::new(RATE), StrengthMeter::default());
         audio.chunks(block).for_each(|b| levels.push(b));
-        let kick = meter.strength_db(&levels, DrumClass::Kick, 0.25);
+        let kick = strength_db(&mut meter, &levels, DrumClass::Kick, 0.25);
         levels.drop_before(2_000);
-        (
-            kick,
-            meter.strength_db(&levels, DrumClass::ClosedHat, 0.625),
-        )
+        let hat = strength_db(&mut meter, &levels, DrumClass::ClosedHat, 0.625);
+        (kick, hat)
+    }
+
+    fn strength_db(
+        meter: &mut StrengthMeter,
+        levels: &BandLevels,
+        class: DrumClass,
+        onset_seconds: f64,
+    ) -> f64 {
+        let measured = (
+            peak_db(levels, onset_seconds),
+            band_db(levels, class, onset_seconds),
+        );
+        meter.strength_db(class, measured)
     }
 
     #[test]
@@ -156,7 +166,7 @@ mod tests {
         let (mut levels, mut meter) = (BandLevels::new(RATE), StrengthMeter::default());
         levels.push(&[0.0; 100]);
         for onset_seconds in [5.0, -1.0] {
-            let strength_db = meter.strength_db(&levels, DrumClass::Snare, onset_seconds);
+            let strength_db = strength_db(&mut meter, &levels, DrumClass::Snare, onset_seconds);
             assert!(strength_db.is_finite());
         }
     }

@@ -224,3 +224,67 @@ fn frames_meet_whole_samples_on_the_grid() {
         assert_eq!(grid_samples(&front_end, rate_hz), samples);
     }
 }
+
+#[test]
+fn kept_candidates_give_the_hits_of_any_sensitivity_later() {
+    use hitscribe_core::DrumClass;
+    use hitscribe_core::audio::demo_kit;
+    use hitscribe_picking::drums::selection::select;
+
+    let models = models();
+    let (interleaved, _) = demo_kit::groove();
+    let groove: Vec<f32> = interleaved
+        .iter()
+        .step_by(2)
+        .copied()
+        .take(44_100 * 6)
+        .collect();
+    // Noise between the hits makes candidates that are none.
+    let noise = clicks(demo_kit::DEMO_SAMPLE_RATE_HZ, 6.0);
+    let mixed = groove.iter().zip(&noise).map(|(a, b)| a + 0.2 * b);
+    let audio: Vec<f32> = mixed.collect();
+    let config = |sensitivity: Sensitivity, keeps_candidates| SessionConfig {
+        sensitivity,
+        keeps_candidates,
+        ..SessionConfig::new(demo_kit::DEMO_SAMPLE_RATE_HZ)
+    };
+    let mut session = models.session(&config(0.5.into(), true)).unwrap();
+    let (mut notes, mut candidates) = (Vec::new(), Vec::new());
+    for block in audio.chunks(5_000) {
+        session.push(block);
+        drain(&models, &mut session, &mut notes);
+        session.take_candidates(&mut candidates);
+    }
+    session.finish();
+    drain(&models, &mut session, &mut notes);
+    session.take_candidates(&mut candidates);
+    let rules = session.rules().unwrap();
+    assert!(candidates.len() > notes.len());
+    let trimmed = |class: DrumClass, trim: f32, overall: f32| {
+        let mut sensitivity = Sensitivity::from(overall);
+        sensitivity.by_class[class.index()] = trim;
+        sensitivity
+    };
+    let mut counts = Vec::new();
+    for sensitivity in [
+        0.0.into(),
+        0.3.into(),
+        0.5.into(),
+        0.8.into(),
+        1.0.into(),
+        trimmed(DrumClass::ClosedHat, -0.5, 0.5),
+        trimmed(DrumClass::Snare, 0.4, 0.6),
+        trimmed(DrumClass::OpenHat, 0.5, 0.5),
+    ] {
+        let expected = transcribe(&models, &config(sensitivity, false), &audio, &[4_096]);
+        let decisions = select(&rules, &sensitivity, &candidates);
+        let rate_hz = f64::from(demo_kit::DEMO_SAMPLE_RATE_HZ);
+        let chosen = candidates.iter().zip(&decisions);
+        let selected: Vec<_> = chosen
+            .filter_map(|(candidate, decision)| candidate.note(decision, rate_hz))
+            .collect();
+        assert_eq!(selected, expected, "{sensitivity:?}");
+        counts.push(selected.len());
+    }
+    assert!(counts[0] < counts[2] && counts[2] < counts[4], "{counts:?}");
+}

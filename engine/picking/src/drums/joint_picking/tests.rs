@@ -1,6 +1,9 @@
 use super::*;
 
 use DrumClass::*;
+
+use crate::drums::candidate::Sensitivity;
+use crate::drums::selection::{Rules, standing};
 use hitscribe_models::frame::drums::DrumConfig;
 
 const PACK: &[u8] = include_bytes!("../../../../models/tests/data/joint_parity.safetensors");
@@ -32,20 +35,28 @@ fn frame(model: &JointConfig, strokes: f32, shares: &[(&str, f32)]) -> Vec<f32> 
     outputs
 }
 
-fn picks(model: &JointConfig, frames: &[Vec<f32>], sensitivity: f32) -> Vec<Candidate> {
+/// The hits in these frames.
+fn picks(model: &JointConfig, frames: &[Vec<f32>], sensitivity: f32) -> Vec<PlacedPeak> {
+    let sensitivity = Sensitivity::from(sensitivity);
     let mut picker = JointPicker::new(model);
-    picker.set_sensitivity(sensitivity.into());
-    let mut hits = Vec::new();
+    picker.set_floors(|class| -sensitivity.reach_logits(class));
+    let mut peaks = Vec::new();
     for outputs in frames {
-        picker.push(outputs, &mut hits);
+        picker.push(outputs, &mut peaks);
     }
-    picker.finish(&mut hits);
+    picker.finish(&mut peaks);
     assert_eq!(picker.next_frame(), frames.len() as u64);
+    let rules = Rules::Joint {
+        reach_frames: model.picking.reach_frames as u64,
+        slack: model.picking.slack,
+    };
+    let mut hits = standing(peaks, rules, sensitivity, frames.len());
+    hits.retain(|hit| hit.peak.class.is_some());
     hits
 }
 
-fn names(hits: &[Candidate]) -> Vec<(DrumClass, u64)> {
-    let place = |hit: &Candidate| (hit.class, hit.position_frames as u64);
+fn names(hits: &[PlacedPeak]) -> Vec<(DrumClass, u64)> {
+    let place = |hit: &PlacedPeak| (hit.peak.class.unwrap(), hit.position_frames as u64);
     hits.iter().map(place).collect()
 }
 
@@ -82,7 +93,7 @@ fn a_stroke_that_no_class_can_claim_goes_to_the_likeliest() {
     let toms = [("high_tom", 0.3), ("mid_tom", 0.4), ("low_tom", 0.3)];
     let hits = picks(&model, &stroke(&model, 0.9, &toms), 0.5);
     assert_eq!(names(&hits), [(MidTom, 2)]);
-    assert!((hits[0].confidence - 0.9).abs() < 1e-3);
+    assert!((hits[0].peak.confidence - 0.9).abs() < 1e-3);
     assert_eq!(picks(&model, &stroke(&model, 0.4, &toms), 0.5), []);
     assert_eq!(picks(&model, &stroke(&model, 0.4, &toms), 0.7).len(), 1);
 }

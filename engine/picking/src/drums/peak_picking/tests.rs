@@ -1,5 +1,9 @@
 use super::*;
 
+use crate::drums::candidate::Sensitivity;
+use crate::drums::loudness_gate::MAX_BONUS;
+use crate::drums::selection::{Rules, standing};
+
 /// Outputs of a frame with the given onset logits; everything else is unlikely.
 fn frame(onsets: &[(DrumClass, f32)]) -> Vec<f32> {
     let mut outputs = vec![0.0; VALUES_PER_CLASS * CLASSES];
@@ -10,21 +14,31 @@ fn frame(onsets: &[(DrumClass, f32)]) -> Vec<f32> {
     outputs
 }
 
-fn picks(frames: &[Vec<f32>], sensitivity: f32) -> Vec<Candidate> {
-    let mut picker = PeakPicker::new(&[0.5; CLASSES], PickRules::default());
-    picker.set_sensitivity(sensitivity.into());
-    let mut hits = Vec::new();
+/// The peaks of these frames that are hits, apart from their loudness.
+fn picks_of(
+    thresholds: &[f32],
+    frames: &[Vec<f32>],
+    sensitivity: impl Into<Sensitivity>,
+) -> Vec<PlacedPeak> {
+    let sensitivity = sensitivity.into().limited();
+    let mut picker = PeakPicker::new(thresholds, PickRules::default());
+    picker.set_floors(|class| -sensitivity.reach_logits(Some(class)) - MAX_BONUS);
+    let mut peaks = Vec::new();
     for outputs in frames {
-        picker.push(outputs, &mut hits);
+        picker.push(outputs, &mut peaks);
     }
-    picker.finish(&mut hits);
+    picker.finish(&mut peaks);
     assert_eq!(picker.next_frame(), frames.len() as u64);
-    hits
+    standing(peaks, Rules::Independent, sensitivity, frames.len())
 }
 
-fn names(hits: &[Candidate]) -> Vec<(DrumClass, u64)> {
+fn picks(frames: &[Vec<f32>], sensitivity: f32) -> Vec<PlacedPeak> {
+    picks_of(&[0.5; CLASSES], frames, sensitivity)
+}
+
+fn names(hits: &[PlacedPeak]) -> Vec<(DrumClass, u64)> {
     hits.iter()
-        .map(|h| (h.class, h.position_frames as u64))
+        .map(|h| (h.peak.class.unwrap(), h.position_frames as u64))
         .collect()
 }
 
@@ -42,7 +56,7 @@ fn a_hit_is_one_peak_at_its_position() {
     let hits = picks(&frames, 0.5);
     assert_eq!(hits.len(), 1);
     assert_eq!(hits[0].position_frames, 2.75);
-    assert!((hits[0].confidence - 0.9526).abs() < 1e-4);
+    assert!((hits[0].peak.confidence - 0.9526).abs() < 1e-4);
 }
 
 #[test]
@@ -77,19 +91,19 @@ fn uncertain_toms_add_up_to_one_certain_tom() {
     let toms = [LowTom, HighTom, MidTom, FloorTom].map(doubtful);
     let found = |classes: &[(DrumClass, f32)]| {
         let mut hits = picks(&[frame(classes)], 0.5);
-        hits.retain(|hit| hit.excess >= 0.0);
+        hits.retain(|hit| hit.peak.excess >= 0.0);
         hits
     };
     let hits = found(&toms);
     assert_eq!(names(&hits), [(HighTom, 0)]);
-    assert!((hits[0].confidence - 0.82).abs() < 0.01);
+    assert!((hits[0].peak.confidence - 0.82).abs() < 0.01);
     assert!(found(&toms[..1]).is_empty());
     // Snares and hats do not add up.
     let others = [Snare, SideStick, Clap, ClosedHat, OpenHat, PedalHat].map(doubtful);
     assert!(found(&others).is_empty());
     // One above its threshold adds nothing to another.
     let both = [(HighTom, 0.5), (MidTom, 0.6)];
-    let confidence = found(&both).last().map(|hit| hit.confidence);
+    let confidence = found(&both).last().map(|hit| hit.peak.confidence);
     assert!(confidence.is_some_and(|p| (p - sigmoid(0.6)).abs() < 1e-3));
 }
 
@@ -128,14 +142,12 @@ fn sensitivity_of_a_class_moves_that_class_and_decides_between_rivals() {
         (OpenHat, 1.2),
     ])];
     let found = |class: DrumClass, trim: f32| {
-        let mut picker = PeakPicker::new(&[0.5; CLASSES], PickRules::default());
         let mut sensitivity = Sensitivity::default();
         sensitivity.by_class[class.index()] = trim;
-        picker.set_sensitivity(sensitivity);
-        let mut hits = Vec::new();
-        picker.push(&frames[0], &mut hits);
-        picker.finish(&mut hits);
-        hits.iter().map(|hit| hit.class).collect::<Vec<_>>()
+        let hits = picks_of(&[0.5; CLASSES], &frames, sensitivity);
+        hits.iter()
+            .map(|hit| hit.peak.class.unwrap())
+            .collect::<Vec<_>>()
     };
     assert_eq!(found(Kick, 0.0), [OpenHat]);
     assert_eq!(found(Kick, 0.4), [Kick, OpenHat]);
@@ -148,14 +160,11 @@ fn sensitivity_of_a_class_moves_that_class_and_decides_between_rivals() {
 fn thresholds_are_by_class_and_nan_is_no_hit() {
     let mut thresholds = [0.5; CLASSES];
     thresholds[Kick.index()] = 0.9;
-    let mut picker = PeakPicker::new(&thresholds, PickRules::default());
-    let mut hits = Vec::new();
-    picker.push(
-        &frame(&[(Kick, 1.2), (Snare, 2.0), (Clap, f32::NAN)]),
-        &mut hits,
-    );
-    picker.push(&[f32::NAN; VALUES_PER_CLASS * CLASSES], &mut hits);
-    picker.push(&[], &mut hits);
-    picker.finish(&mut hits);
+    let frames = [
+        frame(&[(Kick, 1.2), (Snare, 2.0), (Clap, f32::NAN)]),
+        vec![f32::NAN; VALUES_PER_CLASS * CLASSES],
+        Vec::new(),
+    ];
+    let hits = picks_of(&thresholds, &frames, 0.5);
     assert_eq!(names(&hits), [(Snare, 0)]);
 }
