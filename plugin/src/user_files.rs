@@ -6,7 +6,7 @@ use hitscribe_core::atomic_file::write_atomically;
 
 use hitscribe_core::midi::NoteMap;
 
-/// Writes `bytes` to a new file `stem.extension` (or `stem 2.extension`, ...) in `folder`, which is
+/// Writes `bytes` to a new file `stem.extension` (or `stem (2).extension`, ...) in `folder`, which is
 /// created if necessary. Existing files are never overwritten.
 ///
 /// # Errors
@@ -18,7 +18,7 @@ pub fn save(folder: &Path, stem: &str, extension: &str, bytes: &[u8]) -> Result<
         let name = if number == 1 {
             format!("{stem}.{extension}")
         } else {
-            format!("{stem} {number}.{extension}")
+            format!("{stem} ({number}).{extension}")
         };
         let path = folder.join(name);
         match std::fs::File::create_new(&path) {
@@ -175,6 +175,8 @@ mod tests {
         let folder = folder("export");
         let first = save(&folder, "Übung 1", "mid", b"a").unwrap();
         let second = save(&folder, "Übung 1", "mid", b"b").unwrap();
+        // Not "bar 1 2", which reads as bar 12.
+        assert!(second.ends_with("Übung 1 (2).mid"), "{}", second.display());
         assert_ne!(first, second);
         assert_eq!(std::fs::read(&first).unwrap(), b"a");
         let error = save(&first, "x", "mid", b"c").unwrap_err();

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use hitscribe_host::Host;
+use hitscribe_live::take::Detection;
 use hitscribe_tests::{Render, groove, library, take_of, transport_at};
 
 const SAMPLE_RATE_HZ: f64 = 48_000.0;
@@ -193,8 +194,9 @@ fn late(track: &mut Track, heard_frames: u64) -> Result<usize> {
     let due = take
         .passages
         .iter()
-        .flat_map(|passage| passage.notes_filtered(true))
-        .filter(|marked| marked.note.onset_samples + latency_frames < heard_frames)
+        .flat_map(|passage| passage.resolve(&Detection::default()))
+        .filter(|taken| taken.is_played(true))
+        .filter(|taken| taken.note.onset_samples + latency_frames < heard_frames)
         .count();
     due.checked_sub(track.played)
         .context("more notes were played than the take has")

@@ -46,6 +46,14 @@ pub(super) struct Instance {
     backlog: VecDeque<MarkedNote>,
     mono: Vec<f32>,
     new_notes: Vec<PlacedNote>,
+    /// Whether the session keeps candidates.
+    has_candidates: bool,
+    /// Hits among the candidates that are not counted yet.
+    new_hits: usize,
+    /// Frame of the candidates in the passage at which those of the session begin.
+    first_frame: u64,
+    /// Frame of the last candidate in the passage.
+    last_frame: u64,
     /// The session has got its last frame; its last notes are still to come.
     is_ending: bool,
 }
@@ -73,6 +81,10 @@ impl Instance {
             backlog: VecDeque::new(),
             mono: Vec::new(),
             new_notes: Vec::new(),
+            has_candidates: false,
+            new_hits: 0,
+            first_frame: 0,
+            last_frame: 0,
             is_ending: false,
         }
     }
@@ -177,6 +189,7 @@ impl Instance {
             self.position_frames = mark.position_frames;
             return Ok(true);
         }
+        self.writer.playing_only = mark.settings.records_playing_only;
         if self.session.is_none() {
             self.source = mark.settings.source;
             self.start(models, mark.position_frames, mark.transport)?;
@@ -191,7 +204,7 @@ impl Instance {
         }
         self.source = mark.settings.source;
         self.config.sensitivity = mark.settings.sensitivity;
-        self.writer.playing_only = mark.settings.records_playing_only;
+        self.writer.set_source(self.source);
         if let Some(session) = &mut self.session {
             session.set_sensitivity(self.config.sensitivity);
         }
@@ -209,6 +222,7 @@ impl Instance {
         models.session(&SessionConfig {
             parts: self.source.parts(),
             longest_note_seconds,
+            keeps_candidates: true,
             ..config
         })
     }
@@ -229,7 +243,11 @@ impl Instance {
         self.follow_model();
         self.session_start_frames = position_frames;
         self.position_frames = position_frames;
-        self.writer.start(position_frames, &transport);
+        let rules = self.session.as_ref().and_then(Session::rules);
+        self.has_candidates = rules.is_some();
+        (self.first_frame, self.last_frame) = (0, 0);
+        self.writer
+            .start(position_frames, &transport, self.source, rules);
         Ok(())
     }
 
@@ -269,8 +287,12 @@ impl Instance {
             let since_start = self.position_frames - self.session_start_frames;
             let timeline = self.config.timeline_samples;
             self.config.timeline_samples = timeline.saturating_add_unsigned(since_start);
-            self.session = Some(self.builtin_session(models)?);
+            let session = self.builtin_session(models)?;
+            self.has_candidates = session.rules().is_some();
+            self.session = Some(session);
             self.session_start_frames = self.position_frames;
+            // Far enough from the last candidate for both not to compete.
+            self.first_frame = self.last_frame + 1_000;
         }
         Ok(())
     }
@@ -298,6 +320,13 @@ impl Instance {
             session.receive();
             session.take_notes(&mut self.new_notes);
             session.take_ended_notes(&mut ended);
+            let mut candidates = Vec::new();
+            session.take_candidates(&mut candidates);
+            for candidate in &mut candidates {
+                candidate.onset_samples += self.session_start_frames;
+                candidate.peak.frame += self.first_frame;
+                self.last_frame = candidate.peak.frame;
+            }
             // A complete passage is settled up to its end only.
             settled_frames = settled_frames.min(
                 self.session_start_frames
@@ -323,6 +352,8 @@ impl Instance {
             for (note, is_leakage) in judged {
                 self.record(note, is_leakage);
             }
+            let hits = std::mem::take(&mut self.new_hits);
+            self.writer.add_candidates(candidates, hits);
             self.lengthen(&ended);
         }
         while let Some(marked) = self.backlog.front() {
@@ -360,63 +391,18 @@ impl Instance {
         };
         let marked = MarkedNote { note, is_leakage };
         self.backlog.push_back(marked);
-        if self.writer.insert(&marked) {
+        if self.writer.is_recording() {
             let recorded = &self.port.counters.recorded_notes;
             recorded.fetch_add(1, Ordering::Relaxed);
+        }
+        // Other drums are among the candidates.
+        if self.has_candidates && note.is_drum {
+            self.new_hits += 1;
+        } else {
+            self.writer.insert(&marked);
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::messages::LiveSettings;
-    use crate::port::{CapturePort, port};
-    use hitscribe_models::device::DeviceChoice;
-
-    #[test]
-    fn bypass_settles_the_audio_before_it_and_ends_the_passage() {
-        let models = BuiltinModels::load(DeviceChoice::Cpu).unwrap();
-        let (mut capture, engine_port) = port(1, 48_000.0);
-        let take = Arc::new(Mutex::new(Take::default()));
-        let config = SessionConfig::new(48_000);
-        let mut instance = Instance::new(engine_port, take.clone(), config, None);
-        let transport = TransportState {
-            playing: true,
-            ..TransportState::default()
-        };
-        let mut settle = |capture: &CapturePort| {
-            for _ in 0..1_000 {
-                instance.collect(&models).unwrap();
-                if let Some(session) = instance.ready_session() {
-                    models.run(&mut [session]).unwrap();
-                }
-                instance.deliver();
-            }
-            capture.counters().settled_frames()
-        };
-        capture.push(
-            &[&mut vec![0.0; 48_000]],
-            transport,
-            LiveSettings::default(),
-        );
-        assert!(settle(&capture) < 48_000, "the last hop is not complete");
-        assert!(take.lock().open_passage().is_some());
-        capture.skip(4_800);
-        assert_eq!(settle(&capture), 48_000);
-        assert!(take.lock().open_passage().is_none());
-        capture.push(
-            &[&mut vec![0.0; 48_000]],
-            transport,
-            LiveSettings::default(),
-        );
-        settle(&capture);
-        let take = take.lock();
-        let passages: Vec<_> = take
-            .passages
-            .iter()
-            .map(|passage| (passage.length_frames, passage.is_open))
-            .collect();
-        assert_eq!(passages, [(48_000, false), (48_000, true)]);
-    }
-}
+mod tests;

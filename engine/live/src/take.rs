@@ -5,20 +5,26 @@
 
 mod bars;
 mod codec;
+pub mod edits;
 mod error;
 mod overview;
 mod passage;
+mod resolve;
 mod tempo;
 
+use edits::Edits;
 use passage::MAX_PEAKS;
 
 pub use error::Error;
 pub use overview::Overview;
 pub use passage::{PEAKS_PER_SECOND, Passage};
+pub use resolve::{Detection, NoteStatus, TakeNote};
 pub use tempo::{Bar, HostBar, TempoChange};
 
 /// Most notes in a take; the oldest are dropped first.
 pub const MAX_NOTES: usize = 100_000;
+/// Most candidates in a take; the oldest are dropped first.
+pub const MAX_CANDIDATES: usize = 400_000;
 /// Most passages in a take; the oldest are dropped first.
 pub const MAX_PASSAGES: usize = 2_000;
 
@@ -30,12 +36,9 @@ pub struct Take {
 }
 
 impl Take {
-    /// Number of notes.
+    /// Number of notes with the settings that they were recorded with.
     pub fn note_count(&self) -> usize {
-        self.passages
-            .iter()
-            .map(|passage| passage.notes.len())
-            .sum()
+        self.passages.iter().map(Passage::note_count).sum()
     }
 
     /// The last passage with notes.
@@ -43,7 +46,7 @@ impl Take {
         self.passages
             .iter()
             .rev()
-            .find(|passage| !passage.notes.is_empty())
+            .find(|passage| passage.has_notes())
     }
 
     /// The passage that is being recorded.
@@ -101,6 +104,10 @@ impl Take {
         if let Some(open) = self.open_passage() {
             empty.passages.push(Passage {
                 notes: Vec::new(),
+                candidates: Vec::new(),
+                recorded_hits: 0,
+                edits: Edits::default(),
+                revision: open.revision + 1,
                 ..open.clone()
             });
         }
@@ -118,6 +125,8 @@ impl Take {
                 for note in new.notes {
                     old.insert(note);
                 }
+                old.add_candidates(&new.candidates, new.recorded_hits as usize);
+                old.edit(|edits| edits.append(new.edits));
                 old.tempo = new.tempo;
                 old.peaks = new.peaks;
                 old.length_frames = new.length_frames;
@@ -136,18 +145,25 @@ impl Take {
     /// Drops what exceeds the limits of a take.
     pub fn trim(&mut self) {
         while self.passages.len() > MAX_PASSAGES {
-            let is_spare = |passage: &Passage| !passage.is_open && passage.notes.is_empty();
+            let is_spare = |passage: &Passage| !passage.is_open && !passage.has_notes();
             let index = self.passages.iter().position(is_spare).unwrap_or(0);
             self.passages.remove(index);
         }
-        let mut notes = self.note_count();
-        while self.passages.len() > 1 && notes > MAX_NOTES {
-            notes -= self.passages.remove(0).notes.len();
+        let exceeds = |passages: &[Passage]| {
+            let notes: usize = passages.iter().map(|p| p.notes.len()).sum();
+            let candidates: usize = passages.iter().map(|p| p.candidates.len()).sum();
+            notes > MAX_NOTES || candidates > MAX_CANDIDATES
+        };
+        while self.passages.len() > 1 && exceeds(&self.passages) {
+            self.passages.remove(0);
         }
-        if let Some(only) = self.passages.first_mut()
-            && notes > MAX_NOTES
-        {
-            only.notes.drain(..MAX_NOTES / 10);
+        if let Some(only) = self.passages.first_mut() {
+            if only.notes.len() > MAX_NOTES {
+                only.notes.drain(..MAX_NOTES / 10);
+            }
+            if only.candidates.len() > MAX_CANDIDATES {
+                only.candidates.drain(..MAX_CANDIDATES / 10);
+            }
         }
         self.trim_peaks();
     }
@@ -160,7 +176,7 @@ impl Take {
                 if peaks <= MAX_PEAKS {
                     return;
                 }
-                if !passage.is_open && passage.notes.is_empty() != has_notes {
+                if !passage.is_open && passage.has_notes() == has_notes {
                     peaks -= passage.peaks.len();
                     passage.peaks = Vec::new();
                 }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use hitscribe::Source;
 use hitscribe_core::note::PlacedNote;
+use hitscribe_picking::drums::candidate::Candidate;
+use hitscribe_picking::drums::selection::Rules;
 use parking_lot::Mutex;
 
 use crate::messages::{MarkedNote, TransportState};
@@ -36,16 +39,40 @@ impl PassageWriter {
     }
 
     /// Starts a passage at a stream position.
-    pub fn start(&mut self, position_frames: u64, transport: &TransportState) {
+    ///
+    /// There is none if the transport is stopped and only playback is recorded.
+    pub fn start(
+        &mut self,
+        position_frames: u64,
+        transport: &TransportState,
+        source: Source,
+        rules: Option<Rules>,
+    ) {
+        self.start_frames = position_frames;
+        self.overview = Overview::new(self.sample_rate_hz);
+        if self.playing_only && !transport.playing {
+            self.passage = None;
+            return;
+        }
         let mut passage = Passage::new(self.sample_rate_hz);
+        passage.source = Some(source);
+        passage.rules = rules.unwrap_or(passage.rules);
         passage.was_playing = transport.playing;
         passage.host_start_samples = transport.position_samples;
         passage.host_start_beats = transport.position_beats;
         passage.host_bar = transport.bar;
         self.take.lock().start_passage(passage.clone());
         self.passage = Some(passage);
-        self.start_frames = position_frames;
-        self.overview = Overview::new(self.sample_rate_hz);
+    }
+
+    /// The track contains something else from now on.
+    pub fn set_source(&mut self, source: Source) {
+        if let Some(passage) = &mut self.passage
+            && passage.source != Some(source)
+        {
+            passage.source = Some(source);
+            self.with_passage(|passage| passage.source = Some(source));
+        }
     }
 
     /// Ends the passage.
@@ -82,20 +109,32 @@ impl PassageWriter {
         self.with_passage(|passage| passage.extend(frames, &steps));
     }
 
-    /// Adds a note of the stream. Returns whether it is kept.
-    pub fn insert(&self, marked: &MarkedNote) -> bool {
+    /// Adds a note of the stream.
+    pub fn insert(&self, marked: &MarkedNote) {
         let note = MarkedNote {
             note: self.in_passage(marked.note),
             ..*marked
         };
-        let mut is_kept = false;
-        self.with_passage(|passage| {
-            is_kept = passage.was_playing || !self.playing_only;
-            if is_kept {
-                passage.insert(note);
-            }
-        });
-        is_kept
+        if self.is_recording() {
+            self.with_passage(|passage| passage.insert(note));
+        }
+    }
+
+    /// Adds candidates of the stream, of which so many are hits.
+    pub fn add_candidates(&self, mut candidates: Vec<Candidate>, hits: usize) {
+        if !self.is_recording() || (candidates.is_empty() && hits == 0) {
+            return;
+        }
+        for candidate in &mut candidates {
+            candidate.onset_samples = self.offset_frames(candidate.onset_samples);
+        }
+        self.with_passage(|passage| passage.add_candidates(&candidates, hits));
+    }
+
+    /// Whether notes are kept now.
+    pub fn is_recording(&self) -> bool {
+        let passage = self.passage.as_ref();
+        passage.is_some_and(|passage| passage.was_playing || !self.playing_only)
     }
 
     /// Corrects the length of a pitched note of the stream that was added before it ended.
@@ -175,8 +214,8 @@ mod tests {
         let take = Arc::new(Mutex::new(Take::default()));
         let mut closed = PassageWriter::new(take.clone(), 48_000.0);
         let mut present = PassageWriter::new(take.clone(), 96_000.0);
-        closed.start(1_000, &playing());
-        present.start(0, &playing());
+        closed.start(1_000, &playing(), Source::DrumBus, None);
+        present.start(0, &playing(), Source::DrumBus, None);
         closed.insert(&hit(1_500));
         closed.extend(&[0.0; 2_000]);
         closed.end();
@@ -192,7 +231,7 @@ mod tests {
     fn a_lost_passage_is_opened_again_with_position_and_tempo() {
         let take = Arc::new(Mutex::new(Take::default()));
         let mut writer = PassageWriter::new(take.clone(), 48_000.0);
-        writer.start(500, &playing());
+        writer.start(500, &playing(), Source::DrumBus, None);
         writer.set_tempo(500, &playing());
         writer.extend(&[0.5; 48_000]);
         let before = take.lock().passages.clone();
@@ -217,9 +256,9 @@ mod tests {
     fn nothing_is_opened_again_between_passages_or_beside_another() {
         let take = Arc::new(Mutex::new(Take::default()));
         let mut writer = PassageWriter::new(take.clone(), 48_000.0);
-        writer.start(0, &TransportState::default());
+        writer.start(0, &TransportState::default(), Source::DrumBus, None);
         let mut other = PassageWriter::new(take.clone(), 48_000.0);
-        other.start(0, &playing());
+        other.start(0, &playing(), Source::DrumBus, None);
         // The silence of the first one has been dropped.
         writer.reopen_if_lost();
         assert_eq!(take.lock().passages.len(), 1);

@@ -10,6 +10,8 @@ use hitscribe_core::error::Result;
 use hitscribe_live::take::{Overview, Passage, Take, TempoChange};
 use hitscribe_live::{LiveSettings, MarkedNote};
 use hitscribe_models::device::guarded;
+use hitscribe_picking::drums::candidate::Candidate;
+use hitscribe_picking::drums::selection::Rules;
 use parking_lot::Mutex;
 
 /// A transcription in progress. Dropping it cancels the transcription.
@@ -96,6 +98,7 @@ fn transcribe(
         Some(choice) => builder.open_stored(choice)?,
     };
     let (mut peaks, mut overview, mut length_frames) = (Vec::new(), None, 0);
+    let mut kept: Option<(Rules, Vec<Candidate>)> = None;
     let source = live_settings.source;
     let transcription = transcriber
         .options()
@@ -117,6 +120,7 @@ fn transcribe(
             peaks.extend(overview.push(block.samples));
             length_frames += block.samples.len() as u64;
         })
+        .on_candidates(|found| kept = Some((found.rules, found.candidates.to_vec())))
         .file(path)?;
     let sample_rate_hz = transcription.sample_rate_hz;
     let mut passage = Passage::new(f64::from(sample_rate_hz));
@@ -125,8 +129,22 @@ fn transcribe(
         passage.change_tempo(tempo);
     }
     passage.extend(length_frames, &peaks);
+    passage.name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    passage.source = Some(source);
+    let mut hits = 0;
     for (note, is_leakage) in mark_leakage(&transcription.placed_notes(), sample_rate_hz, source) {
-        passage.insert(MarkedNote { note, is_leakage });
+        // Other drums are among the candidates.
+        if kept.is_some() && note.is_drum {
+            hits += 1;
+        } else {
+            passage.insert(MarkedNote { note, is_leakage });
+        }
+    }
+    if let Some((rules, candidates)) = kept {
+        passage.rules = rules;
+        passage.add_candidates(&candidates, hits);
     }
     Ok(passage)
 }
@@ -158,6 +176,7 @@ mod tests {
         let index = outcome(Path::new(audio), &take).unwrap();
         assert_eq!(index, 0);
         assert!(take.lock().passages[0].length_frames > 0);
+        assert_eq!(take.lock().passages[0].name.as_deref(), Some("ping.aiff"));
         let error = outcome(
             Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.rs")),
             &take,

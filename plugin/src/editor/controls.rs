@@ -97,6 +97,8 @@ fn menu(
     let mut clicked = None;
     ui.label(RichText::new(name).color(palette(ui).faint));
     ComboBox::from_id_salt(name)
+        // High enough for the longest list.
+        .height(360.0)
         .selected_text(values.get(selected).map_or("", AsRef::as_ref))
         .show_ui(ui, |ui| {
             for (index, value) in values.iter().enumerate() {
@@ -133,7 +135,13 @@ pub fn percentage(ui: &mut Ui, setter: Option<&ParamSetter>, param: &FloatParam,
     let slider = Slider::new(&mut percent, range)
         .suffix(" %")
         .fixed_decimals(0);
-    let response = ui.add(slider).on_hover_text(hint);
+    let response = ui
+        .add(slider)
+        .on_hover_text(format!("{hint} A double click resets it."));
+    if response.double_clicked() {
+        set(setter, param, param.default_plain_value());
+        return;
+    }
     gesture(setter, param, percent / 100.0, &response);
 }
 

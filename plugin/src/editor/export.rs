@@ -81,6 +81,7 @@ pub fn clip_settings(params: &HitscribeParams) -> ClipSettings<'_> {
         map: &params.note_map,
         shaping: params.shaping(),
         quantize: params.quantize(),
+        detection: params.detection(),
     }
 }
 
@@ -128,15 +129,32 @@ fn write(
     let take = params.take.take().lock();
     let passage = shown_passage(&take, shown.passage).ok_or("there are no notes yet")?;
     let selection = selection(params, shown, passage, class);
-    if !passage.notes.iter().any(|note| selection.contains(note)) {
+    let settings = clip_settings(params);
+    let notes = passage.resolve(&settings.detection);
+    if !notes.iter().any(|note| selection.contains(note)) {
         return Err("the selection contains no notes".to_owned());
     }
-    let bytes = midi_clip::midi_file(passage, &selection, &clip_settings(params));
-    let start = selection.start_frames(passage);
-    let mut name = format!("Hitscribe {}", start_label(passage, start));
+    let bytes = midi_clip::midi_file(passage, &selection, &settings);
+    let start = start_label(passage, selection.start_frames(passage, &notes));
+    let mut name = match passage.name.as_deref().map(file_stem) {
+        Some(stem) => format!("{stem} {start}"),
+        None => format!("Hitscribe {start}"),
+    };
     drop(take);
     if let Some(class) = class {
         name += &format!(" {}", class.label());
     }
     user_files::save(&user_files::save_folder(), &name, "mid", &bytes)
+}
+
+/// The name of a recording without its extension and without what a file name cannot have.
+fn file_stem(name: &str) -> String {
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    let is_plain = |c: char| !c.is_control() && !"/\\:*?\"<>|".contains(c);
+    let plain: String = stem
+        .chars()
+        .map(|c| if is_plain(c) { c } else { '-' })
+        .take(80)
+        .collect();
+    plain.trim().trim_start_matches('.').to_owned()
 }

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use egui::{CentralPanel, Key, Modifiers, Panel, RichText, ScrollArea, Ui};
-use hitscribe_core::DrumClass;
+use egui::{CentralPanel, ComboBox, Key, Label, Modifiers, Panel, RichText, Ui};
 use hitscribe_live::{EngineStatus, Phase};
 use nice_plug::prelude::{Enum as _, ParamSetter};
 
 use crate::background::preview::Preview;
-use crate::editor::state::{EditorState, Shown};
+use crate::editor::state::EditorState;
 use crate::editor::style::palette;
-use crate::editor::view::{DisplayTime, NoteView, View};
+use crate::editor::view::View;
 use crate::editor::{
-    controls, export, lanes, model_menu, note_map_window, preview_button, shaping_window, style,
-    take_bar,
+    controls, editing, export, lanes, model_menu, note_map_window, preview_button, shaping_window,
+    style, take_bar,
 };
 use crate::params::HitscribeParams;
 use crate::params::choices::{DeviceParam, Hop};
+use crate::params::window_shape::ZOOM_PERCENT;
 
 /// Draws everything. `setter` is none without a host, as in tests.
 pub fn draw(
@@ -27,6 +27,7 @@ pub fn draw(
     preview: &Arc<Preview>,
     state: &mut EditorState,
 ) {
+    state.editing.follow(view.passage_id);
     handle_keys(ui, params, view, preview, state);
     Panel::top("head").show(ui, |ui| {
         ui.add_space(4.0);
@@ -38,15 +39,9 @@ pub fn draw(
         ui.add_space(4.0);
     });
     Panel::bottom("status").show(ui, |ui| footer(ui, params, setter, view, state));
-    Panel::right("notes")
-        .exact_size(178.0)
-        .resizable(false)
-        .show(ui, |ui| {
-            last_notes(ui, view);
-        });
     CentralPanel::default().show(ui, |ui| {
-        view_bar(ui, view, &mut state.shown);
-        lanes::lanes(ui, view, state);
+        view_bar(ui, params, view, state);
+        lanes::lanes(ui, params, view, state);
     });
     note_map_window::show(ui, &params.note_map, &mut state.note_map);
     shaping_window::show(ui, params, setter, state);
@@ -63,6 +58,7 @@ fn handle_keys(
     if ui.ctx().memory(|memory| memory.focused().is_some()) {
         return;
     }
+    editing::handle_keys(ui, params, view, state);
     let pressed = |modifiers, key| ui.input_mut(|input| input.consume_key(modifiers, key));
     let (length, window) = (view.length_seconds, view.window.clone());
     let (span, middle) = (window.end - window.start, (window.start + window.end) / 2.0);
@@ -92,6 +88,7 @@ fn handle_keys(
     if pressed(Modifiers::NONE, Key::Escape) {
         viewport.deselect();
         state.shown.class = None;
+        state.editing.chosen.clear();
     }
     if pressed(Modifiers::COMMAND, Key::S) && view.shown_notes > 0 {
         export::save(params, state);
@@ -101,12 +98,13 @@ fn handle_keys(
     }
 }
 
-/// The visible range, the zoom buttons and the selected range.
-fn view_bar(ui: &mut Ui, view: &View, shown: &mut Shown) {
+/// The visible range, the zoom buttons, and what is chosen or selected.
+fn view_bar(ui: &mut Ui, params: &HitscribeParams, view: &View, state: &mut EditorState) {
     ui.horizontal(|ui| {
         let length = view.length_seconds;
-        let viewport = &mut shown.viewport;
-        let visible = view.window.end.max(0.0) - view.window.start.max(0.0);
+        let viewport = &mut state.shown.viewport;
+        let start = view.window.start.max(0.0);
+        let visible = (view.window.end.min(length) - start).max(0.0);
         let text = format!("{visible:.1} of {length:.1} s");
         ui.label(RichText::new(text).size(11.5).color(palette(ui).faint));
         let middle = (view.window.start + view.window.end) / 2.0;
@@ -133,20 +131,23 @@ fn view_bar(ui: &mut Ui, view: &View, shown: &mut Shown) {
         {
             viewport.follow();
         }
-        match viewport.selection() {
-            Some(range) => {
-                let text = format!("Selected {:.2} s to {:.2} s", range.start, range.end);
-                ui.label(RichText::new(text).size(11.5).color(palette(ui).accent));
-                if ui.small_button("Deselect").on_hover_text("Esc").clicked() {
-                    viewport.deselect();
-                }
+        controls::toggle(ui, &mut state.shown.is_raw, "Raw").on_hover_text(
+            "Shows notes as they were detected: without note map, velocity curve and quantization",
+        );
+        let accent = |text: String| RichText::new(text).size(11.5);
+        if let Some(text) = editing::description(params, view, &state.editing) {
+            ui.label(accent(text).color(palette(ui).accent));
+        } else if let Some(range) = state.shown.viewport.selection() {
+            let text = format!("Selected {:.2} s to {:.2} s", range.start, range.end);
+            ui.label(accent(text).color(palette(ui).accent));
+            if ui.small_button("Deselect").on_hover_text("Esc").clicked() {
+                state.shown.viewport.deselect();
             }
-            None if view.shown_notes > 0 => {
-                let text = "Drag in the lanes to select. Click a drum's name to select it, or drag \
-                            the name onto a track.";
-                ui.label(RichText::new(text).size(11.5).color(palette(ui).faint));
-            }
-            None => {}
+        } else if view.shown_notes > 0 {
+            let text = "Drag a hit to move it, click a hollow one to accept it, double-click to add \
+                        one. Drag beside hits to select. Delete removes.";
+            let text = accent(text.to_owned()).color(palette(ui).faint);
+            ui.add(Label::new(text).truncate());
         }
     });
 }
@@ -181,14 +182,34 @@ fn header(ui: &mut Ui, params: &HitscribeParams, view: &View) {
                 *is_light = !*is_light;
                 style::apply(ui.ctx(), *is_light);
             }
-            let (kept, all) = view.note_counts;
-            let mut text = format!("{kept} notes");
-            if all > kept {
-                text += &format!(", {} filtered", all - kept);
+            zoom_menu(ui, params);
+            let mut text = format!("{} notes", view.shown_notes);
+            if view.filtered_notes > 0 {
+                text += &format!(", {} filtered", view.filtered_notes);
             }
             ui.label(text);
         });
     });
+}
+
+/// The magnification of the window.
+fn zoom_menu(ui: &mut Ui, params: &HitscribeParams) {
+    let mut shape = params.window.lock();
+    let zoom = (shape.zoom() * 100.0).round() as u16;
+    let mut chosen = zoom;
+    let menu = ComboBox::from_id_salt("zoom").width(64.0);
+    let shown = menu.selected_text(format!("{zoom} %")).show_ui(ui, |ui| {
+        for percent in ZOOM_PERCENT {
+            ui.selectable_value(&mut chosen, percent, format!("{percent} %"));
+        }
+    });
+    shown
+        .response
+        .on_hover_text("Size of this window and its text");
+    if chosen != zoom {
+        shape.set_zoom_percent(chosen);
+        ui.ctx().set_zoom_factor(shape.zoom());
+    }
 }
 
 fn settings(
@@ -209,8 +230,10 @@ fn settings(
             ui,
             setter,
             &params.sensitivity,
-            "50 % is calibrated. Higher catches softer hits, but also more false ones.",
+            "50 % is calibrated. Higher catches softer hits, but also more false ones. Acts on what \
+             has been recorded as well.",
         );
+        ui.label(RichText::new(format!("{} hits", view.shown_notes)).color(palette(ui).faint));
         controls::switch(
             ui,
             setter,
@@ -377,45 +400,5 @@ fn builtin_label(ui: &mut Ui, engine: Option<&EngineStatus>, choice: DeviceParam
     }
 }
 
-fn last_notes(ui: &mut Ui, view: &View) {
-    ui.add_space(4.0);
-    ui.label(RichText::new("Last notes").strong());
-    ui.separator();
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        if view.last_notes.is_empty() {
-            ui.label(RichText::new("No notes yet").color(palette(ui).faint));
-        }
-        for note in &view.last_notes {
-            note_line(ui, note);
-        }
-    });
-}
-
-fn note_line(ui: &mut Ui, note: &NoteView) {
-    ui.horizontal(|ui| {
-        let time = match note.time {
-            DisplayTime::Bar(bar, beat) => format!("{bar}:{beat:.2}"),
-            DisplayTime::Seconds(seconds) => format!("{seconds:.2} s"),
-        };
-        ui.label(
-            RichText::new(time)
-                .monospace()
-                .size(11.0)
-                .color(palette(ui).faint),
-        );
-        let (name, color) = match note.class {
-            Some(class) => (DrumClass::label(class).to_owned(), palette(ui).class(class)),
-            None => (format!("Key {}", note.key), palette(ui).text),
-        };
-        ui.label(RichText::new(name).size(12.0).color(color));
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let velocity = format!("{}", note.velocity);
-            ui.label(
-                RichText::new(velocity)
-                    .monospace()
-                    .size(11.0)
-                    .color(palette(ui).faint),
-            );
-        });
-    });
-}
+#[cfg(test)]
+mod tests;

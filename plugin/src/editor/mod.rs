@@ -2,8 +2,10 @@
 //! window system, so that tests can inspect it.
 
 pub mod controls;
+pub mod editing;
 pub mod export;
 pub mod file_dialog;
+pub mod history;
 pub mod import_queue;
 pub mod lanes;
 pub mod layout;
@@ -11,6 +13,7 @@ pub mod model_menu;
 pub mod note_map_window;
 pub mod preview_button;
 pub mod problem;
+pub mod resolved;
 pub mod shaping_window;
 pub mod state;
 pub mod style;
@@ -30,12 +33,12 @@ use crate::background::preview::Preview;
 use crate::editor::state::EditorState;
 use crate::editor::view::View;
 use crate::editor::window::PluginEditor;
-use crate::notes::note_map::NoteMap;
 use crate::params::HitscribeParams;
 use crate::params::choices::DeviceParam;
 use crate::params::device::device_choice;
 use crate::params::model::ModelTag;
 use crate::status::PluginStatus;
+use hitscribe_core::midi::NoteMap;
 
 /// The lanes scroll, so the open window is redrawn continuously.
 const FRAME_TIME: Duration = Duration::from_millis(33);
@@ -129,7 +132,7 @@ impl NiceEguiApp for Window {
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut Frame) {
         self.update_device();
-        let view = View::new(&self.params, &self.status, &self.state.shown);
+        let view = View::new(&self.params, &self.status, &mut self.state.shown);
         let setter = self.context.as_ref().map(GuiContext::param_setter);
         layout::draw(
             ui,

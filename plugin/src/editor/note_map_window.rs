@@ -151,7 +151,10 @@ fn table(ui: &mut Ui, map: &NoteMapField) {
                 let mut entry = before;
                 ui.checkbox(&mut entry.on, "")
                     .on_hover_text(format!("Send {}", class.label()));
-                ui.label(RichText::new(class.label()).color(palette(ui).class(class)));
+                ui.horizontal(|ui| {
+                    ui.label(RichText::new("●").color(palette(ui).class(class)));
+                    ui.label(class.label());
+                });
                 ui.add(
                     DragValue::new(&mut entry.sensitivity_percent)
                         .range(-50..=50)

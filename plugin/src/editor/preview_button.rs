@@ -61,8 +61,11 @@ pub fn toggle(
     let mut selection = selection(params, shown, passage, shown.class);
     let from = (start_seconds * rate) as u64;
     selection.frames.get_or_insert(from..u64::MAX);
-    let notes = midi_clip::mapped_notes(passage, &selection, &clip_settings(params))
+    let settings = clip_settings(params);
+    let taken = passage.resolve(&settings.detection);
+    let notes = midi_clip::mapped_notes(passage, &taken, &selection, &settings)
         .into_iter()
+        .map(|(taken, mapped)| (taken.note, mapped))
         .map(|(note, mapped)| PreviewNote {
             at_seconds: note.onset_samples as f64 / rate - start_seconds,
             length_seconds: note.length_samples as f64 / rate,

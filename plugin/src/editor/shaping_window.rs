@@ -149,11 +149,12 @@ fn velocities(params: &HitscribeParams, shown: &Shown) -> Vec<u8> {
     let without_leakage = params.leakage_filter.value();
     let take = params.take.take().lock();
     let passage = shown_passage(&take, shown.passage);
-    let notes = passage.map(|passage| passage.notes_filtered(without_leakage));
+    let notes = passage.map(|passage| passage.resolve(&params.detection()));
     notes
         .into_iter()
         .flatten()
-        .map(|marked| marked.note.velocity)
+        .filter(|taken| taken.is_played(without_leakage))
+        .map(|taken| taken.note.velocity)
         .collect()
 }
 

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use hitscribe_core::DrumClass;
-use hitscribe_live::take::Take;
 
+use crate::editor::editing::Editing;
 use crate::editor::file_dialog::FileDialog;
 use crate::editor::import_queue::ImportQueue;
 use crate::editor::model_menu::Models;
 use crate::editor::note_map_window::NoteMapWindow;
+use crate::editor::resolved::Resolved;
 use crate::editor::viewport::Viewport;
 use crate::platform::drag::Drag;
 
@@ -31,8 +32,8 @@ pub struct EditorState {
     pub models: Models,
     /// Result of the last action.
     pub message: Option<String>,
-    /// The takes before they were deleted.
-    pub deleted: Option<Take>,
+    /// The chosen notes and the edit in progress.
+    pub editing: Editing,
     /// Whether the take was changed in this frame.
     pub has_changed_take: bool,
 }
@@ -46,6 +47,13 @@ pub struct Shown {
     pub passage: Option<usize>,
     /// The selected drum; none for all.
     pub class: Option<DrumClass>,
+    /// Whether the take is shown as it was recorded, without note map, velocity curve and
+    /// quantization.
+    pub is_raw: bool,
+    /// Whether lanes without notes are shown.
+    pub shows_unused: bool,
+    /// The notes of the shown passage.
+    pub resolved: Resolved,
 }
 
 /// State of exports.

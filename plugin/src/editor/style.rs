@@ -40,13 +40,13 @@ const DARK: Palette = Palette {
     well: Color32::from_rgb(0x12, 0x14, 0x17),
     button: Color32::from_rgb(0x2b, 0x30, 0x37),
     lane: Color32::from_rgb(0x23, 0x27, 0x2d),
-    line: Color32::from_rgb(0x30, 0x35, 0x3d),
+    line: Color32::from_rgb(0x45, 0x4c, 0x57),
     text: Color32::from_rgb(0xd8, 0xdc, 0xe2),
-    faint: Color32::from_rgb(0x8b, 0x93, 0x9f),
-    wave: Color32::from_rgb(0x5a, 0x66, 0x76),
-    accent: Color32::from_rgb(0xf2, 0xa5, 0x41),
-    selected: Color32::from_rgb(0x8a, 0x5c, 0x1c),
-    alarm: Color32::from_rgb(0xf2, 0x5f, 0x5c),
+    faint: Color32::from_rgb(0x98, 0xa1, 0xad),
+    wave: Color32::from_rgb(0x7e, 0x8b, 0x9c),
+    accent: Color32::from_rgb(0x4f, 0xd1, 0xc0),
+    selected: Color32::from_rgb(0x1d, 0x5f, 0x58),
+    alarm: Color32::from_rgb(0xff, 0x7a, 0x76),
     kit: [
         Color32::from_rgb(0xf2, 0xa5, 0x41),
         Color32::from_rgb(0xf2, 0x74, 0x6b),
@@ -63,20 +63,20 @@ const LIGHT: Palette = Palette {
     well: Color32::from_rgb(0xff, 0xff, 0xff),
     button: Color32::from_rgb(0xdf, 0xe2, 0xe7),
     lane: Color32::from_rgb(0xed, 0xef, 0xf2),
-    line: Color32::from_rgb(0xd2, 0xd6, 0xdc),
+    line: Color32::from_rgb(0xb9, 0xc0, 0xc9),
     text: Color32::from_rgb(0x21, 0x25, 0x2b),
-    faint: Color32::from_rgb(0x5c, 0x65, 0x72),
-    wave: Color32::from_rgb(0x8d, 0x99, 0xa9),
-    accent: Color32::from_rgb(0xa8, 0x5f, 0x00),
-    selected: Color32::from_rgb(0xff, 0xd9, 0x9c),
-    alarm: Color32::from_rgb(0xc2, 0x26, 0x23),
+    faint: Color32::from_rgb(0x52, 0x5b, 0x67),
+    wave: Color32::from_rgb(0x6f, 0x7c, 0x8d),
+    accent: Color32::from_rgb(0x0b, 0x6f, 0x66),
+    selected: Color32::from_rgb(0xa9, 0xe5, 0xdd),
+    alarm: Color32::from_rgb(0xb3, 0x20, 0x1d),
     kit: [
-        Color32::from_rgb(0xc9, 0x76, 0x06),
-        Color32::from_rgb(0xcf, 0x43, 0x39),
-        Color32::from_rgb(0x75, 0x4a, 0xcf),
-        Color32::from_rgb(0x23, 0x8a, 0x53),
-        Color32::from_rgb(0x1b, 0x7c, 0xb8),
-        Color32::from_rgb(0x8f, 0x7b, 0x10),
+        Color32::from_rgb(0xa8, 0x5f, 0x00),
+        Color32::from_rgb(0xc0, 0x3a, 0x31),
+        Color32::from_rgb(0x6d, 0x42, 0xc7),
+        Color32::from_rgb(0x1d, 0x77, 0x47),
+        Color32::from_rgb(0x17, 0x6f, 0xa6),
+        Color32::from_rgb(0x79, 0x68, 0x0d),
     ],
 };
 
@@ -130,4 +130,51 @@ pub fn apply(context: &egui::Context, is_light: bool) {
     visuals.widgets.inactive.bg_fill = palette.line;
     visuals.widgets.inactive.weak_bg_fill = palette.button;
     context.set_visuals(visuals);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Relative luminance of WCAG 2.
+    fn luminance(color: Color32) -> f64 {
+        let channel = |value: u8| {
+            let value = f64::from(value) / 255.0;
+            match value <= 0.03928 {
+                true => value / 12.92,
+                false => ((value + 0.055) / 1.055).powf(2.4),
+            }
+        };
+        0.2126 * channel(color.r()) + 0.7152 * channel(color.g()) + 0.0722 * channel(color.b())
+    }
+
+    fn contrast(a: Color32, b: Color32) -> f64 {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn text_and_marks_stand_out_in_both_looks() {
+        for palette in [&DARK, &LIGHT] {
+            let backgrounds = [palette.background, palette.panel, palette.lane];
+            for background in backgrounds {
+                for text in [palette.text, palette.faint, palette.accent, palette.alarm] {
+                    assert!(
+                        contrast(text, background) >= 4.5,
+                        "{text:?} on {background:?}"
+                    );
+                }
+                for mark in palette.kit.iter().chain([&palette.wave]) {
+                    assert!(
+                        contrast(*mark, background) >= 3.0,
+                        "{mark:?} on {background:?}"
+                    );
+                }
+                assert!(contrast(palette.line, background) >= 1.5);
+            }
+            assert!(contrast(palette.text, palette.selected) >= 4.5);
+            assert!(contrast(palette.accent, palette.button) >= 4.5);
+            assert!(!palette.kit.contains(&palette.accent));
+        }
+    }
 }

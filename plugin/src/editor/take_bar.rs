@@ -13,7 +13,7 @@ use crate::editor::state::{EditorState, Shown};
 use crate::editor::style::palette;
 use crate::editor::view::{View, start_label};
 use crate::editor::viewport::Viewport;
-use crate::editor::{export, import_queue, note_map_window, preview_button};
+use crate::editor::{editing, export, import_queue, note_map_window, preview_button};
 use crate::params::HitscribeParams;
 use crate::user_files;
 
@@ -33,7 +33,7 @@ pub fn take_bar(
     accept_drops(ui, state);
     export::finish_drag(state);
     finish_import(params, state);
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         export::buttons(ui, params, state, view.shown_notes > 0);
         preview_button::show(ui, params, view, preview, state);
         choose_passage(ui, params, &mut state.shown);
@@ -45,9 +45,8 @@ pub fn take_bar(
         {
             open_dialog(FileKind::Audio, state);
         }
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            delete_buttons(ui, params, state, view.note_counts.1 > 0);
-        });
+        ui.separator();
+        edit_buttons(ui, params, view, state);
     });
     messages(ui, state);
     if std::mem::take(&mut state.note_map.is_file_requested) {
@@ -156,15 +155,34 @@ fn show_dialog(ui: &Ui, params: &HitscribeParams, state: &mut EditorState) {
     }
 }
 
+/// Title of a passage: the name of its recording or its bar, the pass of a loop, its notes.
+fn passage_title(passages: &[Passage], index: usize, passage: &Passage) -> String {
+    let start = passage.name.clone();
+    let start = start.unwrap_or_else(|| start_label(passage, 0));
+    // The same place again, without anything between, is the next pass of a loop.
+    let is_again = |other: &&Passage| {
+        passage.was_playing
+            && passage.name.is_none()
+            && passage.host_start_beats.is_some()
+            && other.name.is_none()
+            && start_label(other, 0) == start
+    };
+    let before = passages[..index].iter().rev().take_while(is_again).count();
+    let is_looped = before > 0 || passages.get(index + 1).as_ref().is_some_and(is_again);
+    let pass = match is_looped {
+        true => format!(", pass {}", before + 1),
+        false => String::new(),
+    };
+    let notes = passage.note_count();
+    format!("{}: {start}{pass}, {notes} notes", index + 1)
+}
+
 fn choose_passage(ui: &mut Ui, params: &HitscribeParams, shown: &mut Shown) {
     let take = params.take.take().lock();
-    let title = |index: usize, passage: &Passage| {
-        let (number, start) = (index + 1, start_label(passage, 0));
-        format!("{number}: {start}, {} notes", passage.notes.len())
-    };
+    let title = |index: usize, passage: &Passage| passage_title(&take.passages, index, passage);
     let with_notes = || {
         let passages = take.passages.iter().enumerate();
-        passages.filter(|(_, passage)| !passage.notes.is_empty())
+        passages.filter(|(_, passage)| passage.has_notes())
     };
     let selected = shown.passage.and_then(|index| take.passages.get(index));
     let text = match (shown.passage, selected) {
@@ -202,20 +220,73 @@ fn choose_class(ui: &mut Ui, shown: &mut Shown) {
         });
 }
 
-fn delete_buttons(ui: &mut Ui, params: &HitscribeParams, state: &mut EditorState, has_notes: bool) {
-    let take = params.take.take();
-    let delete = ui.add_enabled(has_notes, Button::new("Delete all passages"));
+fn edit_buttons(ui: &mut Ui, params: &HitscribeParams, view: &View, state: &mut EditorState) {
+    let (can_undo, can_redo) = state.editing.history.can();
+    let undo = ui.add_enabled(can_undo, Button::new("Undo"));
+    if undo.on_hover_text("Ctrl + Z").clicked() {
+        editing::step(params, state, false);
+    }
+    let redo = ui.add_enabled(can_redo, Button::new("Redo"));
+    if redo.on_hover_text("Ctrl + Shift + Z").clicked() {
+        editing::step(params, state, true);
+    }
+    let reset = ui.add_enabled(view.has_edits, Button::new("Reset edits"));
+    let hint = "Shows the passage as it was detected. Can be undone.";
+    if reset.on_hover_text(hint).clicked() {
+        editing::reset(params, view, state, true);
+    }
+    let delete = ui.add_enabled(view.has_notes, Button::new("Delete all passages"));
     if delete.on_hover_text("Can be undone").clicked() {
-        state.deleted = Some(take.lock().clear());
+        let deleted = params.take.take().lock().clear();
+        state.editing.history.deleted(deleted);
         state.has_changed_take = true;
         state.shown.passage = None;
         state.shown.viewport = Viewport::default();
     }
-    if state.deleted.is_some()
-        && ui.button("Undo delete").clicked()
-        && let Some(deleted) = state.deleted.take()
-    {
-        take.lock().restore(deleted);
-        state.has_changed_take = true;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hitscribe_core::note::{Note, PlacedNote};
+    use hitscribe_live::MarkedNote;
+
+    #[test]
+    fn passages_are_told_apart_by_name_and_by_the_pass_of_a_loop() {
+        let played = |beats: f64| {
+            let mut passage = Passage::new(48_000.0);
+            passage.was_playing = true;
+            passage.host_start_beats = Some(beats);
+            passage.insert(MarkedNote {
+                note: PlacedNote::from_note(&Note::drum(DrumClass::Kick, 0.0, 90, 1.0), 48_000),
+                is_leakage: false,
+            });
+            passage
+        };
+        let mut opened = played(0.0);
+        opened.host_start_beats = None;
+        opened.name = Some("Beatles.wav".to_owned());
+        let passages = [
+            played(0.0),
+            played(16.0),
+            played(16.0),
+            played(16.0),
+            opened,
+        ];
+        let titles: Vec<_> = passages
+            .iter()
+            .enumerate()
+            .map(|(index, passage)| passage_title(&passages, index, passage))
+            .collect();
+        assert_eq!(
+            titles,
+            [
+                "1: bar 1, 1 notes",
+                "2: bar 5, pass 1, 1 notes",
+                "3: bar 5, pass 2, 1 notes",
+                "4: bar 5, pass 3, 1 notes",
+                "5: Beatles.wav, 1 notes",
+            ]
+        );
     }
 }

@@ -5,27 +5,49 @@ use std::sync::atomic::Ordering;
 
 use hitscribe::ModelChoice;
 use hitscribe_core::DrumClass;
-use hitscribe_live::MarkedNote;
-use hitscribe_live::take::{PEAKS_PER_SECOND, Passage, Take};
+use hitscribe_core::note::PlacedNote;
+use hitscribe_live::take::edits::NoteId;
+use hitscribe_live::take::{NoteStatus, PEAKS_PER_SECOND, Passage, Take, TakeNote};
 use hitscribe_live::{EngineStatus, ModelStatus, Phase};
 
+use crate::editor::export;
 use crate::editor::model_menu;
 use crate::editor::problem::Problem;
+use crate::editor::resolved::ResolvedNote;
 use crate::editor::state::Shown;
-use crate::editor::viewport::Viewport;
+use crate::notes::quantize::{Grid, Quantize};
 use crate::params::HitscribeParams;
 use crate::status::PluginStatus;
 
-/// Length of the list of last notes.
-const LISTED_NOTES: usize = 12;
 /// Largest number of lines across the lanes.
 const MAX_LINES: f64 = 16.0;
+
+/// What becomes of a note.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is sent and exported.
+    Sent,
+    /// The note map or the flam rule drops it.
+    Dropped,
+    /// The leakage filter removes it.
+    Leakage,
+    /// The sensitivity is too low for it.
+    Candidate,
+    /// The user has deleted it.
+    Deleted,
+}
 
 /// A note as the editor shows it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NoteView {
+    /// Identifies it for edits.
+    pub id: NoteId,
+    /// The note, placed in the passage.
+    pub note: PlacedNote,
     /// Seconds from the start of the passage.
     pub at_seconds: f64,
+    /// Where quantization moves it in exports, if that is elsewhere.
+    pub quantized_seconds: Option<f64>,
     /// Length in seconds.
     pub length_seconds: f64,
     /// The lane; none for pitched notes and for drums without a lane.
@@ -34,12 +56,12 @@ pub struct NoteView {
     pub is_drum: bool,
     /// MIDI key.
     pub key: u8,
-    /// MIDI velocity.
+    /// MIDI velocity: as it is sent, or measured if the raw take is shown.
     pub velocity: u8,
-    /// Removed by the leakage filter.
-    pub is_leakage: bool,
-    /// Onset on the host's timeline.
-    pub time: DisplayTime,
+    /// What becomes of it.
+    pub fate: Fate,
+    /// Whether the user has changed or added it.
+    pub is_edited: bool,
 }
 
 /// A time as the editor shows it.
@@ -76,18 +98,28 @@ pub struct View {
     pub refused_notes: u64,
     /// A problem that stops the transcription.
     pub problem: Option<Problem>,
-    /// Notes in the take: without those that the leakage filter removes, and all.
-    pub note_counts: (usize, usize),
-    /// Notes in the shown passage.
+    /// Whether the take has notes.
+    pub has_notes: bool,
+    /// Notes of the shown passage that are sent.
     pub shown_notes: usize,
+    /// Notes of the shown passage that the leakage filter removes.
+    pub filtered_notes: usize,
+    /// Those that are sent, by drum.
+    pub class_counts: [usize; DrumClass::ALL.len()],
+    /// Drums that have notes or edits in the shown passage.
+    pub used_classes: [bool; DrumClass::ALL.len()],
+    /// Identifies the shown passage.
+    pub passage_id: Option<u64>,
+    /// Whether the user has edited the shown passage.
+    pub has_edits: bool,
     /// Length of the shown passage in seconds.
     pub length_seconds: f64,
     /// The visible range in seconds from the start of the passage.
     pub window: Range<f64>,
-    /// The visible notes.
-    pub notes: Vec<NoteView>,
-    /// The last notes of the passage, newest first.
-    pub last_notes: Vec<NoteView>,
+    /// The notes of the shown passage by onset, candidates and deleted ones included.
+    pub all_notes: Vec<NoteView>,
+    /// The visible ones.
+    pub visible: Range<usize>,
     /// Peak levels of the visible range, 0..=1, [`PEAKS_PER_SECOND`] per second.
     pub peaks: Vec<f32>,
     /// Time of the first peak in seconds.
@@ -116,8 +148,13 @@ pub fn start_label(passage: &Passage, offset_frames: u64) -> String {
 }
 
 impl View {
+    /// The visible notes.
+    pub fn notes(&self) -> &[NoteView] {
+        self.all_notes.get(self.visible.clone()).unwrap_or_default()
+    }
+
     /// The current view.
-    pub fn new(params: &HitscribeParams, status: &PluginStatus, shown: &Shown) -> Self {
+    pub fn new(params: &HitscribeParams, status: &PluginStatus, shown: &mut Shown) -> Self {
         let sample_rate_hz = f64::from(status.sample_rate_hz());
         let seconds = |frames: u64| {
             if sample_rate_hz > 0.0 {
@@ -148,53 +185,52 @@ impl View {
             engine,
             ..Self::default()
         };
-        let filter = params.leakage_filter.value();
         let take = params.take.take().lock();
-        let all = take.note_count();
-        let kept = take
-            .passages
-            .iter()
-            .map(|passage| passage.notes_filtered(filter).count())
-            .sum();
-        view.note_counts = (kept, all);
+        view.has_notes = take.note_count() > 0;
         view.window = shown.viewport.window(0.0);
         if let Some(passage) = shown_passage(&take, shown.passage) {
-            view.add_passage(passage, filter, &shown.viewport);
+            view.add_passage(passage, params, shown);
         }
         view
     }
 
-    fn add_passage(&mut self, passage: &Passage, filter: bool, viewport: &Viewport) {
+    fn add_passage(&mut self, passage: &Passage, params: &HitscribeParams, shown: &mut Shown) {
         let rate = passage.sample_rate_hz;
+        self.passage_id = Some(passage.id);
+        self.has_edits = !passage.edits.is_empty();
         self.length_seconds = passage.length_frames as f64 / rate;
-        self.window = viewport.window(self.length_seconds);
-        let note_view = |MarkedNote { note, is_leakage }: &MarkedNote| NoteView {
-            at_seconds: note.onset_samples as f64 / rate,
-            length_seconds: note.length_samples as f64 / rate,
-            class: note.drum_class(),
-            is_drum: note.is_drum,
-            key: note.pitch,
-            velocity: note.velocity,
-            is_leakage: filter && *is_leakage,
-            time: display_time(passage, note.onset_samples),
-        };
+        self.window = shown.viewport.window(self.length_seconds);
+        let settings = export::clip_settings(params);
+        let filter = params.leakage_filter.value();
+        let notes = shown.resolved.notes(passage, &settings, filter);
+        for resolved in notes.iter() {
+            let taken = &resolved.taken;
+            if taken.status == NoteStatus::Played && filter && taken.is_leakage {
+                self.filtered_notes += 1;
+            }
+            self.shown_notes += usize::from(resolved.mapped.is_some());
+            if let Some(class) = taken.note.drum_class() {
+                self.class_counts[class.index()] += usize::from(resolved.mapped.is_some());
+                self.used_classes[class.index()] |= taken.status != NoteStatus::Candidate;
+            }
+            // The lane from which a hit was moved away stays.
+            if let NoteId::Recorded(key) = taken.id
+                && let Some(class) = DrumClass::from_gm_note(key.pitch).filter(|_| key.is_drum)
+            {
+                self.used_classes[class.index()] |= taken.status != NoteStatus::Candidate;
+            }
+        }
         let frames = |seconds: f64| (seconds * rate).max(0.0) as u64;
-        let index = |frames: u64| {
-            passage
-                .notes
-                .partition_point(|marked| marked.note.onset_samples < frames)
-        };
+        let index = |frames: u64| notes.partition_point(|n| n.taken.note.onset_samples < frames);
         // A long note that starts before the window may reach into it.
         let from = index(frames(self.window.start - 10.0));
         let to = index(frames(self.window.end));
-        self.notes = passage.notes[from..to].iter().map(note_view).collect();
-        let kept = passage.notes_filtered(filter).collect::<Vec<_>>();
-        self.shown_notes = kept.len();
-        self.last_notes = kept
+        let quantized = quantized_position(passage, &settings.quantize);
+        let is_raw = shown.is_raw;
+        self.visible = from..to;
+        self.all_notes = notes
             .iter()
-            .rev()
-            .take(LISTED_NOTES)
-            .map(|note| note_view(note))
+            .map(|resolved| note_view(resolved, rate, filter, is_raw, &quantized))
             .collect();
         let step = |seconds: f64| (seconds * PEAKS_PER_SECOND as f64).max(0.0) as usize;
         let first = step(self.window.start).min(passage.peaks.len());
@@ -205,6 +241,64 @@ impl View {
             .map(|peak| f32::from(*peak) / 255.0)
             .collect();
         self.lines = lines(passage, &self.window);
+    }
+}
+
+/// Where a note moves in exports, in seconds, if quantization is on.
+fn quantized_position<'a>(
+    passage: &'a Passage,
+    quantize: &'a Quantize,
+) -> impl Fn(u64) -> Option<f64> + 'a {
+    let bar_beats = passage.bar_at(0).start_beats;
+    let is_on = quantize.grid != Grid::Off;
+    move |onset_samples| {
+        let beats = passage.beats_at(onset_samples) - bar_beats;
+        let moved = is_on.then(|| quantize.apply(beats))?;
+        let frames = passage.offset_at_beats(moved + bar_beats);
+        (frames != onset_samples).then(|| frames as f64 / passage.sample_rate_hz)
+    }
+}
+
+fn note_view(
+    resolved: &ResolvedNote,
+    rate: f64,
+    filter: bool,
+    is_raw: bool,
+    quantized: &impl Fn(u64) -> Option<f64>,
+) -> NoteView {
+    let TakeNote {
+        id,
+        note,
+        is_leakage,
+        status,
+        is_edited,
+    } = resolved.taken;
+    let fate = match (status, resolved.mapped) {
+        (NoteStatus::Candidate, _) => Fate::Candidate,
+        (NoteStatus::Deleted, _) => Fate::Deleted,
+        (NoteStatus::Played, _) if filter && is_leakage => Fate::Leakage,
+        (NoteStatus::Played, None) => Fate::Dropped,
+        (NoteStatus::Played, Some(_)) => Fate::Sent,
+    };
+    let sent_velocity = resolved.mapped.map(|mapped| mapped.velocity);
+    NoteView {
+        id,
+        note,
+        at_seconds: note.onset_samples as f64 / rate,
+        quantized_seconds: match fate {
+            Fate::Sent if !is_raw => quantized(note.onset_samples),
+            _ => None,
+        },
+        length_seconds: note.length_samples as f64 / rate,
+        class: note.drum_class(),
+        is_drum: note.is_drum,
+        key: note.pitch,
+        velocity: sent_velocity.filter(|_| !is_raw).unwrap_or(note.velocity),
+        fate: match fate {
+            Fate::Dropped if is_raw => Fate::Sent,
+            fate => fate,
+        },
+        is_edited,
     }
 }
 
@@ -240,7 +334,8 @@ fn lines(passage: &Passage, window: &Range<f64>) -> Vec<(f64, String)> {
         .collect()
 }
 
-fn display_time(passage: &Passage, offset_frames: u64) -> DisplayTime {
+/// Position of a note, as bar and beat on the host's timeline if it reports one.
+pub fn display_time(passage: &Passage, offset_frames: u64) -> DisplayTime {
     if passage.host_start_beats.is_none() {
         return DisplayTime::Seconds(offset_frames as f64 / passage.sample_rate_hz);
     }

@@ -53,6 +53,15 @@ impl Viewport {
         self.right_seconds = (right < length_seconds).then_some(right.max(first));
     }
 
+    /// Scrolls a time into view, unless it is visible.
+    pub fn reveal(&mut self, at_seconds: f64, length_seconds: f64) {
+        let window = self.window(length_seconds);
+        if !window.contains(&at_seconds) {
+            let middle = (window.start + window.end) / 2.0;
+            self.scroll(at_seconds - middle, length_seconds);
+        }
+    }
+
     /// Zooms in by `factor` around a time, which keeps its position unless the view is at the end
     /// of the passage.
     pub fn zoom(&mut self, factor: f64, at_seconds: f64, length_seconds: f64) {

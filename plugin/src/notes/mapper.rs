@@ -86,13 +86,15 @@ impl NoteMapper {
         self.programs = [None; 16];
     }
 
-    /// Maps a note; none if it is dropped. Drums without a class keep their key on channel 10.
+    /// Maps a note; none if it is dropped. A note that the user has edited is only dropped if its
+    /// drum is off. Drums without a class keep their key on channel 10.
     /// Pitched notes get one channel per program. Real-time safe.
     pub fn map(
         &mut self,
         map: &NoteMapField,
         shaping: &Shaping,
         note: &PlacedNote,
+        is_edited: bool,
     ) -> Option<MappedNote> {
         let velocity = shaping.velocity.apply(note.velocity);
         if !note.is_drum {
@@ -119,12 +121,12 @@ impl NoteMapper {
             });
         };
         let entry = map.class(class);
-        if !entry.on || note.velocity < entry.min_velocity {
+        if !entry.on || (note.velocity < entry.min_velocity && !is_edited) {
             return None;
         }
         let last_hit = &mut self.last_hits[class.index()];
         let mut replaces_grace = false;
-        if let Some((last_frames, last_velocity)) = *last_hit {
+        if let Some((last_frames, last_velocity)) = last_hit.filter(|_| !is_edited) {
             let seconds = note.onset_samples.abs_diff(last_frames) as f64 / self.sample_rate_hz;
             if shaping.no_flams && seconds < FLAM_SECONDS {
                 if note.velocity <= last_velocity {
@@ -200,7 +202,7 @@ mod tests {
     ) -> Vec<Option<(u8, bool)>> {
         let mut mapper = NoteMapper::new(48_000.0);
         let mut map_one = |&(at, key, velocity): &(u64, u8, u8)| {
-            let mapped = mapper.map(map, shaping, &drum(at, key, velocity))?;
+            let mapped = mapper.map(map, shaping, &drum(at, key, velocity), false)?;
             Some((mapped.destination.key, mapped.replaces_grace))
         };
         notes.iter().map(&mut map_one).collect()
@@ -260,7 +262,12 @@ mod tests {
             ..Shaping::default()
         };
         let mut pre_message_of = |key| {
-            let mapped = mapper.map(&map, &shaping, &drum(u64::from(key) * 10_000, key, 90));
+            let mapped = mapper.map(
+                &map,
+                &shaping,
+                &drum(u64::from(key) * 10_000, key, 90),
+                false,
+            );
             mapped.and_then(|mapped| mapped.pre_message)
         };
         assert_eq!(pre_message_of(42), Some(PreMessage::Control(4, 127)));
@@ -294,7 +301,7 @@ mod tests {
                 program,
                 ..drum(0, 60, 90)
             };
-            let mapped = mapper.map(&map, &Shaping::default(), &note);
+            let mapped = mapper.map(&map, &Shaping::default(), &note, false);
             mapped.map(|mapped| (mapped.destination.channel, mapped.pre_message))
         };
         assert_eq!(play(33), Some((0, Some(PreMessage::Program(33)))));

@@ -1,8 +1,7 @@
 //! Writes passages of a take as standard MIDI files that start on a bar line of the host.
 
 use hitscribe_core::note::PlacedNote;
-use hitscribe_live::MarkedNote;
-use hitscribe_live::take::Passage;
+use hitscribe_live::take::{Detection, Passage, TakeNote};
 use midly::num::{u4, u7, u15, u24, u28};
 use midly::{Format, Header, MetaMessage, MidiMessage, Smf, Timing, TrackEvent, TrackEventKind};
 
@@ -25,6 +24,8 @@ pub struct ClipSettings<'a> {
     pub shaping: Shaping,
     /// Quantization, in exports only.
     pub quantize: Quantize,
+    /// How notes are selected from what was recorded.
+    pub detection: Detection,
 }
 
 /// An event with its tick and its order among those of the same tick: 0 for meta events, 1 for
@@ -35,11 +36,14 @@ type TimedEvent<'a> = (u64, u8, TrackEventKind<'a>);
 /// which the selection starts, so that a clip that is dropped on a bar line is in time. Tempo and
 /// meter are those of the host.
 pub fn midi_file(passage: &Passage, selection: &Selection, settings: &ClipSettings<'_>) -> Vec<u8> {
-    let bar_beats = passage.bar_at(selection.start_frames(passage)).start_beats;
+    let taken = passage.resolve(&settings.detection);
+    let start_frames = selection.start_frames(passage, &taken);
+    let bar_beats = passage.bar_at(start_frames).start_beats;
+    let notes = mapped_notes(passage, &taken, selection, settings);
     let name = TrackEventKind::Meta(MetaMessage::TrackName(b"Hitscribe"));
     let mut events = vec![(0, 0, name)];
     add_tempo(&mut events, passage, selection, bar_beats);
-    add_notes(&mut events, passage, selection, settings, bar_beats);
+    add_notes(&mut events, passage, &notes, settings.quantize, bar_beats);
     events.sort_by_key(|(tick, order, _)| (*tick, *order));
     let mut last = 0;
     let mut track: Vec<TrackEvent<'_>> = events
@@ -133,16 +137,15 @@ fn add_tempo(
 fn add_notes(
     events: &mut Vec<TimedEvent<'_>>,
     passage: &Passage,
-    selection: &Selection,
-    settings: &ClipSettings<'_>,
+    notes: &[(TakeNote, MappedNote)],
+    quantize: Quantize,
     bar_beats: f64,
 ) {
-    let notes = mapped_notes(passage, selection, settings);
     let start_of = |note: &PlacedNote| {
         let beats = passage.beats_at(note.onset_samples) - bar_beats;
-        ticks(settings.quantize.apply(beats))
+        ticks(quantize.apply(beats))
     };
-    for (index, (note, mapped)) in notes.iter().enumerate() {
+    for (index, (TakeNote { note, .. }, mapped)) in notes.iter().enumerate() {
         let start = start_of(note);
         let length_beats = passage.beats_at(note.onset_samples + note.length_samples)
             - passage.beats_at(note.onset_samples);
@@ -151,7 +154,7 @@ fn add_notes(
         let next = notes[index + 1..]
             .iter()
             .find(|(_, other)| other.destination == mapped.destination);
-        let end = next.map_or(own_end, |(next, _)| own_end.min(start_of(next)));
+        let end = next.map_or(own_end, |(next, _)| own_end.min(start_of(&next.note)));
         if end <= start {
             continue;
         }
@@ -168,20 +171,18 @@ fn add_notes(
     }
 }
 
-/// The selected notes and how they are sent, without those that are dropped.
-pub fn mapped_notes<'a>(
-    passage: &'a Passage,
+/// The selected notes of a passage and how they are sent, without those that are dropped.
+pub fn mapped_notes(
+    passage: &Passage,
+    taken: &[TakeNote],
     selection: &Selection,
     settings: &ClipSettings<'_>,
-) -> Vec<(&'a PlacedNote, MappedNote)> {
+) -> Vec<(TakeNote, MappedNote)> {
     let mut mapper = NoteMapper::new(passage.sample_rate_hz);
-    let mut notes: Vec<(&PlacedNote, MappedNote)> = Vec::new();
-    let selected = passage
-        .notes
-        .iter()
-        .filter(|marked| selection.contains(marked));
-    for MarkedNote { note, .. } in selected {
-        let Some(mapped) = mapper.map(settings.map, &settings.shaping, note) else {
+    let mut notes: Vec<(TakeNote, MappedNote)> = Vec::new();
+    for taken in taken.iter().filter(|taken| selection.contains(taken)) {
+        let (map, shaping) = (settings.map, &settings.shaping);
+        let Some(mapped) = mapper.map(map, shaping, &taken.note, taken.is_edited) else {
             continue;
         };
         if mapped.replaces_grace
@@ -191,7 +192,7 @@ pub fn mapped_notes<'a>(
         {
             notes.remove(grace);
         }
-        notes.push((note, mapped));
+        notes.push((*taken, mapped));
     }
     notes
 }
@@ -213,6 +214,7 @@ mod tests {
     use super::*;
     use hitscribe_core::DrumClass;
     use hitscribe_core::note::Note;
+    use hitscribe_live::MarkedNote;
     use hitscribe_live::take::{HostBar, TempoChange};
 
     fn note(onset_samples: u64, class: DrumClass) -> MarkedNote {
@@ -237,6 +239,7 @@ mod tests {
             map: &NoteMapField::default(),
             shaping: Shaping::default(),
             quantize: Quantize::OFF,
+            detection: Detection::default(),
         };
         midi_file(passage, selection, &settings)
     }
@@ -416,6 +419,7 @@ mod tests {
                 grid: crate::notes::quantize::Grid::Eighth,
                 ..Quantize::OFF
             },
+            detection: Detection::default(),
         };
         let bytes = midi_file(&passage, &ALL, &settings);
         assert_eq!(onsets(&bytes), [(0, 38), (960, 38)]);

@@ -36,7 +36,8 @@ pub enum Grid {
 }
 
 impl Grid {
-    fn steps_per_quarter(self) -> Option<f64> {
+    /// Steps of the grid in a quarter note; none if it is off.
+    pub fn steps_per_quarter(self) -> Option<f64> {
         match self {
             Self::Off => None,
             Self::Quarter => Some(1.0),

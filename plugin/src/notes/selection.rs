@@ -3,8 +3,7 @@
 use std::ops::Range;
 
 use hitscribe_core::DrumClass;
-use hitscribe_live::MarkedNote;
-use hitscribe_live::take::Passage;
+use hitscribe_live::take::{Passage, TakeNote};
 
 /// The notes that are exported.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,10 +18,10 @@ pub struct Selection {
 
 impl Selection {
     /// Whether a note is selected.
-    pub fn contains(&self, marked: &MarkedNote) -> bool {
-        let is_inside = |frames: &Range<u64>| frames.contains(&marked.note.onset_samples);
-        let is_class = |wanted| marked.note.drum_class() == Some(wanted);
-        !(self.without_leakage && marked.is_leakage)
+    pub fn contains(&self, taken: &TakeNote) -> bool {
+        let is_inside = |frames: &Range<u64>| frames.contains(&taken.note.onset_samples);
+        let is_class = |wanted| taken.note.drum_class() == Some(wanted);
+        taken.is_played(self.without_leakage)
             && self.class.is_none_or(is_class)
             && self.frames.as_ref().is_none_or(is_inside)
     }
@@ -32,7 +31,7 @@ impl Selection {
     /// When playback starts on a bar line, the plugin may get audio from slightly earlier, because
     /// of rounding and pre-roll. So if a passage starts less than a quarter note before a bar line
     /// and has no note before it, the export starts with the bar after that line.
-    pub fn start_frames(&self, passage: &Passage) -> u64 {
+    pub fn start_frames(&self, passage: &Passage, notes: &[TakeNote]) -> u64 {
         const LEAD_IN_BEATS: f64 = 0.99;
         /// An onset may be found slightly before the sound starts.
         const EARLY_SECONDS: f64 = 0.005;
@@ -44,7 +43,7 @@ impl Selection {
             .start_beats;
         let line_frames = passage.offset_at_beats(line);
         let early_frames = (EARLY_SECONDS * passage.sample_rate_hz) as u64;
-        let first = passage.notes.first();
+        let first = notes.iter().find(|taken| taken.is_played(false));
         if line > 0.0
             && first.is_none_or(|first| first.note.onset_samples + early_frames >= line_frames)
         {
@@ -60,7 +59,8 @@ impl Selection {
 mod tests {
     use super::*;
     use hitscribe_core::note::{Note, PlacedNote};
-    use hitscribe_live::take::HostBar;
+    use hitscribe_live::MarkedNote;
+    use hitscribe_live::take::{Detection, HostBar};
 
     fn passage(start_beats: f64, first_note_frames: u64) -> Passage {
         let mut passage = Passage::new(48_000.0);
@@ -84,7 +84,8 @@ mod tests {
             frames: None,
         };
         let bar = |passage: &Passage| {
-            let bar = passage.bar_at(all.start_frames(passage));
+            let bar =
+                passage.bar_at(all.start_frames(passage, &passage.resolve(&Detection::default())));
             passage.host_start_beats.unwrap() + bar.start_beats
         };
         // 120 quarters per minute: 24,000 frames each; bars of four.
@@ -113,6 +114,6 @@ mod tests {
             frames: Some(7..90),
             ..all
         };
-        assert_eq!(chosen.start_frames(&passage(-0.016, 1_000)), 7);
+        assert_eq!(chosen.start_frames(&passage(-0.016, 1_000), &[]), 7);
     }
 }

@@ -12,6 +12,7 @@ pub mod window_shape;
 use hitscribe::Sensitivity;
 use hitscribe_core::DrumClass;
 use hitscribe_live::LiveSettings;
+use hitscribe_live::take::Detection;
 use nice_plug::prelude::*;
 use parking_lot::Mutex;
 
@@ -170,6 +171,19 @@ impl HitscribeParams {
                     .map(|class| f32::from(self.note_map.class(class).sensitivity_percent) / 100.0),
             },
             records_playing_only: self.records_playing_only.value(),
+        }
+    }
+
+    /// The values by which notes are selected from what was recorded.
+    pub fn detection(&self) -> Detection {
+        let LiveSettings {
+            source,
+            sensitivity,
+            ..
+        } = self.live_settings();
+        Detection {
+            source,
+            sensitivity,
         }
     }
 

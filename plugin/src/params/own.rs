@@ -16,3 +16,14 @@ pub fn set_unautomated<P: Param>(param: &P, value: P::Plain) {
         }
     }
 }
+
+/// Sets any parameter, as a host does.
+#[cfg(test)]
+pub fn set_for_test<P: Param>(param: &P, value: P::Plain) {
+    // SAFETY: as above.
+    unsafe {
+        param
+            .as_ptr()
+            ._internal_set_normalized_value(param.preview_normalized(value));
+    }
+}

@@ -204,7 +204,10 @@ impl Processor {
             if settings.without_leakage && is_leakage {
                 continue;
             }
-            let Some(mapped) = self.mapper.map(settings.map, &settings.shaping, &note) else {
+            let Some(mapped) = self
+                .mapper
+                .map(settings.map, &settings.shaping, &note, false)
+            else {
                 continue;
             };
             let counter = if self.scheduler.accept(&note, mapped, start_frames) {

@@ -1,15 +1,18 @@
 //! Takes as bytes: small, versioned, and safe to read from any source.
 //!
-//! Layout of version 2, all integers as LEB128 unless stated otherwise: the magic `HSTK`, the
+//! Layout of version 3, all integers as LEB128 unless stated otherwise: the magic `HSTK`, the
 //! version, the number of passages, then for each passage its sample rate (f64, little endian), a
-//! byte of flags (1 playing, 2 host samples, 4 host beats, 8 host bar, 16 number of that bar),
-//! where flagged the host's samples (zigzag), beats (f64), bar line in beats (f64) and its number
-//! (zigzag), two counted lists: tempo changes (offset difference, f64 tempo, two bytes of meter),
+//! byte of flags (1 playing, 2 host samples, 4 host beats, 8 host bar, 16 number of that bar, 32
+//! name, 64 source, 128 candidates and edits), where flagged the host's samples (zigzag), beats
+//! (f64), bar line in beats (f64) and its number (zigzag), the name (counted UTF-8) and the source
+//! (a byte), two counted lists: tempo changes (offset difference, f64 tempo, two bytes of meter),
 //! notes (offset difference, length, key, velocity, program or, of a drum, openness of the hi-hat
-//! plus one or 0, a byte of flags, confidence), the length in frames, and the counted list of peaks
-//! (bytes).
+//! plus one or 0, a byte of flags, confidence), where flagged the candidates and edits
+//! ([`detail`]), the length in frames, and the counted list of peaks (bytes).
 //!
-//! Version 1 is the same without bars.
+//! Version 2 has only the flags up to 16, version 1 only those up to 4.
+
+mod detail;
 
 use hitscribe_core::note::{MAX_OPENNESS, PlacedNote};
 
@@ -21,13 +24,19 @@ use crate::take::{MAX_NOTES, MAX_PASSAGES, Take};
 
 const MAGIC: &[u8; 4] = b"HSTK";
 /// The version that is written. Earlier ones can be read.
-pub const VERSION: u64 = 2;
+pub const VERSION: u64 = 3;
 
 const PLAYING: u8 = 1;
 const HOST_SAMPLES: u8 = 2;
 const HOST_BEATS: u8 = 4;
 const HOST_BAR: u8 = 8;
 const HOST_BAR_NUMBER: u8 = 16;
+const NAME: u8 = 32;
+const SOURCE: u8 = 64;
+const DETAIL: u8 = 128;
+/// Longest name of a passage.
+const MAX_NAME_BYTES: usize = 4096;
+
 const DRUM: u8 = 1;
 const LEAKAGE: u8 = 2;
 
@@ -90,7 +99,10 @@ fn write_passage(out: &mut Writer, passage: &Passage) {
             | flag(passage.host_start_samples.is_some(), HOST_SAMPLES)
             | flag(passage.host_start_beats.is_some(), HOST_BEATS)
             | flag(passage.host_bar.is_some(), HOST_BAR)
-            | flag(bar_number.is_some(), HOST_BAR_NUMBER),
+            | flag(bar_number.is_some(), HOST_BAR_NUMBER)
+            | flag(passage.name.is_some(), NAME)
+            | flag(passage.source.is_some(), SOURCE)
+            | flag(detail::has_any(passage), DETAIL),
     );
     if let Some(samples) = passage.host_start_samples {
         out.signed(samples);
@@ -103,6 +115,13 @@ fn write_passage(out: &mut Writer, passage: &Passage) {
     }
     if let Some(number) = bar_number {
         out.signed(i64::from(number));
+    }
+    if let Some(name) = &passage.name {
+        out.number(name.len() as u64);
+        out.0.extend(name.as_bytes());
+    }
+    if let Some(source) = passage.source {
+        out.0.push(detail::source_code(source));
     }
     out.number(passage.tempo.len() as u64);
     let mut last = 0;
@@ -130,6 +149,9 @@ fn write_passage(out: &mut Writer, passage: &Passage) {
             flags,
             (note.confidence * CONFIDENCE_STEPS).round() as u8,
         ]);
+    }
+    if detail::has_any(passage) {
+        detail::write(out, passage);
     }
     out.number(passage.length_frames);
     out.number(passage.peaks.len() as u64);
@@ -159,6 +181,14 @@ fn read_passage(input: &mut Reader) -> Option<Passage> {
             start_beats,
             number,
         });
+    }
+    if flags & NAME != 0 {
+        let length = input.count(MAX_NAME_BYTES)?;
+        let name = std::str::from_utf8(input.take(length)?).ok()?;
+        passage.name = Some(name.to_owned());
+    }
+    if flags & SOURCE != 0 {
+        passage.source = Some(detail::source_of_code(input.byte()?)?);
     }
     let mut offset_frames = 0u64;
     let changes = input.count(MAX_TEMPO_CHANGES)?;
@@ -205,6 +235,9 @@ fn read_passage(input: &mut Reader) -> Option<Passage> {
             },
             is_leakage: flags & LEAKAGE != 0,
         });
+    }
+    if flags & DETAIL != 0 {
+        detail::read(input, &mut passage)?;
     }
     passage.length_frames = input.number()?;
     let peaks = input.count(MAX_PEAKS)?;
@@ -270,6 +303,11 @@ impl<'a> Reader<'a> {
     fn signed(&mut self) -> Option<i64> {
         let zigzag = self.number()?;
         Some((zigzag >> 1) as i64 ^ -((zigzag & 1) as i64))
+    }
+
+    fn short_float(&mut self) -> Option<f32> {
+        let bytes: [u8; 4] = self.take(4)?.try_into().ok()?;
+        Some(f32::from_le_bytes(bytes)).filter(|value| value.is_finite())
     }
 
     /// A count of items of at least one byte each.

@@ -2,9 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use hitscribe::Source;
 use hitscribe_core::note::PlacedNote;
+use hitscribe_picking::drums::candidate::Candidate;
+use hitscribe_picking::drums::selection::Rules;
 
 use crate::messages::MarkedNote;
+use crate::take::edits::Edits;
 use crate::take::tempo::{HostBar, TempoChange};
 
 /// Steps of the level overview in a second.
@@ -35,8 +39,23 @@ pub struct Passage {
     pub host_bar: Option<HostBar>,
     /// Tempo map, in order: at least one entry, the first at offset 0.
     pub tempo: Vec<TempoChange>,
-    /// Notes by onset, then by key.
+    /// Name of the recording that it was transcribed from; none for one that was played.
+    pub name: Option<String>,
+    /// What the track contained; unknown in takes of older versions.
+    pub source: Option<Source>,
+    /// Notes by onset, then by key: pitched ones, those of imported models, and the drums of takes
+    /// of older versions. Other drums are among the candidates.
     pub notes: Vec<MarkedNote>,
+    /// How hits are selected among the candidates.
+    pub rules: Rules,
+    /// Candidates of the built-in drum network, in order of their frames.
+    pub candidates: Vec<Candidate>,
+    /// Candidates that were hits when they were recorded.
+    pub recorded_hits: u64,
+    /// The user's changes.
+    pub edits: Edits,
+    /// Grows with every change of notes, candidates and edits. Not saved.
+    pub revision: u64,
     /// Level overview: the peak in each step of 1 / [`PEAKS_PER_SECOND`] seconds, 255 for full
     /// scale. It covers the first three hours, or ten minutes if the transport was stopped; old
     /// passages may have none.
@@ -57,7 +76,14 @@ impl PartialEq for Passage {
             host_start_beats,
             host_bar,
             tempo,
+            name,
+            source,
             notes,
+            rules,
+            candidates,
+            recorded_hits,
+            edits,
+            revision: _,
             peaks,
             length_frames,
             is_open,
@@ -68,7 +94,13 @@ impl PartialEq for Passage {
             && *host_start_beats == other.host_start_beats
             && *host_bar == other.host_bar
             && *tempo == other.tempo
+            && *name == other.name
+            && *source == other.source
             && *notes == other.notes
+            && *rules == other.rules
+            && *candidates == other.candidates
+            && *recorded_hits == other.recorded_hits
+            && *edits == other.edits
             && *peaks == other.peaks
             && *length_frames == other.length_frames
             && *is_open == other.is_open
@@ -87,7 +119,14 @@ impl Passage {
             host_start_beats: None,
             host_bar: None,
             tempo: vec![TempoChange::default()],
+            name: None,
+            source: None,
             notes: Vec::new(),
+            rules: Rules::Independent,
+            candidates: Vec::new(),
+            recorded_hits: 0,
+            edits: Edits::default(),
+            revision: 0,
             peaks: Vec::new(),
             length_frames: 0,
             is_open: false,
@@ -96,19 +135,49 @@ impl Passage {
 
     /// Whether it has no notes and the transport was stopped: not worth keeping.
     pub(super) fn is_silence(&self) -> bool {
-        self.notes.is_empty() && !self.was_playing
+        !self.has_notes() && !self.was_playing
     }
 
-    /// The notes, without leakage if asked.
-    pub fn notes_filtered(&self, without_leakage: bool) -> impl Iterator<Item = &MarkedNote> {
-        self.notes
-            .iter()
-            .filter(move |note| !(without_leakage && note.is_leakage))
+    /// Whether it has notes, or has had some with the settings that it was recorded with.
+    pub fn has_notes(&self) -> bool {
+        self.note_count() > 0
+    }
+
+    /// Number of notes with the settings that it was recorded with, without edits, and of added
+    /// notes.
+    pub fn note_count(&self) -> usize {
+        self.notes.len() + self.recorded_hits as usize + self.edits.added().count()
+    }
+
+    /// Adds candidates, whose frames do not fall, and the number of hits among them. Keeps what a
+    /// saved take can hold: confidences in steps of 1/255.
+    pub fn add_candidates(&mut self, candidates: &[Candidate], hits: usize) {
+        self.revision += 1;
+        self.recorded_hits += hits as u64;
+        if self.candidates.capacity() - self.candidates.len() < candidates.len() {
+            // In constant steps, as below.
+            let room = candidates.len().max(NOTE_RESERVE);
+            self.candidates.reserve_exact(room);
+        }
+        self.candidates.extend(candidates.iter().map(|candidate| {
+            let mut kept = *candidate;
+            let confidence = &mut kept.peak.confidence;
+            *confidence =
+                (confidence.clamp(0.0, 1.0) * CONFIDENCE_STEPS).round() / CONFIDENCE_STEPS;
+            kept
+        }));
+    }
+
+    /// Changes the edits.
+    pub fn edit<R>(&mut self, change: impl FnOnce(&mut Edits) -> R) -> R {
+        self.revision += 1;
+        change(&mut self.edits)
     }
 
     /// Adds a note in order of onset, then key. Keeps what a saved take can hold: lengths up to
     /// [`u32::MAX`] and confidences in steps of 1/255.
     pub fn insert(&mut self, mut note: MarkedNote) {
+        self.revision += 1;
         let PlacedNote {
             length_samples,
             confidence,
@@ -130,6 +199,7 @@ impl Passage {
     /// Extends the pitched note with the onset, pitch and program of `ended` to its length, if
     /// there is one that is shorter.
     pub fn lengthen(&mut self, ended: &PlacedNote) {
+        self.revision += 1;
         let order = |n: &MarkedNote| (n.note.onset_samples, n.note.pitch);
         let first = self
             .notes

@@ -1,5 +1,10 @@
 use super::*;
+use crate::take::edits::{EditedNote, NoteId, RecordedKey};
 use crate::take::tests::note;
+use hitscribe::Source;
+use hitscribe_core::DrumClass;
+use hitscribe_picking::drums::candidate::{Candidate, Claim, Measured, Peak};
+use hitscribe_picking::drums::selection::Rules;
 
 fn take() -> Take {
     let mut passage = Passage::new(44_100.0);
@@ -24,7 +29,9 @@ fn take() -> Take {
     }
     passage.peaks = (0..=255).collect();
     passage.length_frames = 2_000_000;
-    let mut other = Passage::new(96_000.0);
+    passage.name = Some("Übung.wav".to_owned());
+    passage.source = Some(Source::Overheads);
+    let mut other = with_candidates();
     other.host_bar = Some(HostBar {
         start_beats: 0.0,
         number: None,
@@ -32,6 +39,65 @@ fn take() -> Take {
     Take {
         passages: vec![passage, other, Passage::new(96_000.0)],
     }
+}
+
+/// Candidates of the joint network, and edits.
+fn with_candidates() -> Passage {
+    let mut passage = Passage::new(96_000.0);
+    passage.rules = Rules::Joint {
+        reach_frames: 3,
+        slack: 0.25,
+    };
+    let candidate = |index: u64, class, claim, openness| Candidate {
+        peak: Peak {
+            class,
+            frame: index * 7,
+            confidence: index as f32 / CONFIDENCE_STEPS,
+            excess: index as f32 * 0.37 - 3.0,
+            claim,
+        },
+        // Onsets may fall where frames rise.
+        onset_samples: 90_000 + index * 700 - (index % 3) * 1_000,
+        measured: Measured {
+            band_db: -12.5 - index as f32,
+            peak_db: -3.25,
+            openness,
+        },
+    };
+    let candidates: Vec<_> = (0..40)
+        .map(|index| match index % 4 {
+            0 => candidate(index, Some(DrumClass::Kick), Claim::Rivals, None),
+            1 => candidate(index, None, Claim::Stroke { group: 2 }, None),
+            2 => {
+                let strokes = index as f32 * 0.1;
+                let claim = Claim::Class { group: 1, strokes };
+                candidate(index, Some(DrumClass::OpenHat), claim, Some(77))
+            }
+            _ => candidate(index, Some(DrumClass::Shaker), Claim::Rivals, None),
+        })
+        .collect();
+    passage.add_candidates(&candidates, 9);
+    passage.edit(|edits| {
+        let note = EditedNote {
+            onset_samples: 5,
+            length_samples: 77,
+            pitch: 38,
+            velocity: 127,
+            is_drum: true,
+            program: 0,
+        };
+        let key = |onset_samples| {
+            NoteId::Recorded(RecordedKey {
+                onset_samples,
+                pitch: 36,
+                is_drum: true,
+            })
+        };
+        edits.delete(key(90_000));
+        edits.set(key(91_000), note);
+        edits.add(note);
+    });
+    passage
 }
 
 #[test]
@@ -98,7 +164,7 @@ fn takes_of_the_first_version_are_read() {
     expected.peaks = vec![1, 2, 255];
     let take = Take::from_bytes(VERSION_1).expect("a take");
     assert_eq!(take.passages, [expected]);
-    assert_eq!(take.to_bytes()[4], 2, "it is saved as what is written now");
+    assert_eq!(take.to_bytes()[4], 3, "it is saved as what is written now");
 }
 
 #[test]

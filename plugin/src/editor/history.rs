@@ -1,0 +1,166 @@
+//! Undo and redo of everything that the editor does to the take.
+
+use hitscribe_live::take::Take;
+use hitscribe_live::take::edits::{Change, Edits, NoteId};
+
+/// Most steps that can be undone.
+const MAX_STEPS: usize = 10_000;
+
+/// What leads back.
+#[derive(Debug, PartialEq)]
+enum Step {
+    /// Edits of notes as they were.
+    Edits {
+        passage: u64,
+        before: Vec<(NoteId, Option<Change>)>,
+    },
+    /// All takes were deleted: these.
+    Deleted(Take),
+    /// The deleted takes were brought back.
+    Restored,
+}
+
+/// Steps that can be undone and redone.
+#[derive(Default)]
+pub struct History {
+    undo: Vec<Step>,
+    redo: Vec<Step>,
+}
+
+impl History {
+    /// Whether there is something to undo and to redo.
+    pub fn can(&self) -> (bool, bool) {
+        (!self.undo.is_empty(), !self.redo.is_empty())
+    }
+
+    /// Edits of a passage have changed. Returns whether they have.
+    pub fn edited(&mut self, passage: u64, before: &Edits, now: &Edits) -> bool {
+        let before = before.differences(now);
+        if before.is_empty() {
+            return false;
+        }
+        self.done(Step::Edits { passage, before });
+        true
+    }
+
+    /// All takes were deleted.
+    pub fn deleted(&mut self, take: Take) {
+        self.done(Step::Deleted(take));
+    }
+
+    fn done(&mut self, step: Step) {
+        self.redo.clear();
+        self.undo.push(step);
+        if self.undo.len() > MAX_STEPS {
+            self.undo.remove(0);
+        }
+    }
+
+    /// Undoes the last step.
+    pub fn undo(&mut self, take: &mut Take) {
+        if let Some(step) = self.undo.pop() {
+            self.redo.extend(inverted(step, take));
+        }
+    }
+
+    /// Redoes what was undone last.
+    pub fn redo(&mut self, take: &mut Take) {
+        if let Some(step) = self.redo.pop() {
+            self.undo.extend(inverted(step, take));
+        }
+    }
+}
+
+/// Applies a step. Returns what leads back; none if its passage is gone.
+fn inverted(step: Step, take: &mut Take) -> Option<Step> {
+    match step {
+        Step::Edits { passage, before } => {
+            let now = take.passage_mut(passage)?.edit(|edits| {
+                let swap = |(id, change): &(NoteId, Option<Change>)| {
+                    let now = edits.get(*id);
+                    edits.put(*id, *change);
+                    (*id, now)
+                };
+                before.iter().map(swap).collect()
+            });
+            Some(Step::Edits {
+                passage,
+                before: now,
+            })
+        }
+        Step::Deleted(deleted) => {
+            take.restore(deleted);
+            Some(Step::Restored)
+        }
+        Step::Restored => Some(Step::Deleted(take.clear())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hitscribe_live::take::Passage;
+    use hitscribe_live::take::edits::EditedNote;
+
+    fn edit(take: &mut Take, history: &mut History, change: impl FnOnce(&mut Edits)) {
+        let passage = &mut take.passages[0];
+        let before = passage.edits.clone();
+        passage.edit(change);
+        history.edited(passage.id, &before, &passage.edits);
+    }
+
+    #[test]
+    fn a_thousand_edits_and_a_deletion_are_undone_and_redone() {
+        let mut take = Take::default();
+        take.add_passage(Passage::new(48_000.0));
+        let recorded = take.clone();
+        let mut history = History::default();
+        let note = |index: u64| EditedNote {
+            onset_samples: index * 100,
+            length_samples: 50,
+            pitch: 38,
+            velocity: 1 + (index % 127) as u8,
+            is_drum: true,
+            program: 0,
+        };
+        let mut ids = Vec::new();
+        for index in 0..1_000 {
+            edit(&mut take, &mut history, |edits| match index % 3 {
+                2 => {
+                    edits.delete(ids[ids.len() - 1]);
+                }
+                1 => {
+                    edits.set(ids[ids.len() - 1], note(index));
+                }
+                _ => ids.extend(edits.add(note(index))),
+            });
+        }
+        let edited = take.clone();
+        history.deleted(take.clear());
+        assert!(take.passages.is_empty());
+        let began = std::time::Instant::now();
+        for _ in 0..1_001 {
+            assert!(history.can().0);
+            history.undo(&mut take);
+        }
+        eprintln!("1,001 steps undone in {:?}", began.elapsed());
+        assert_eq!(take, recorded);
+        assert_eq!(history.can(), (false, true));
+        for _ in 0..1_000 {
+            history.redo(&mut take);
+        }
+        assert_eq!(take, edited);
+        history.redo(&mut take);
+        assert!(take.passages.is_empty());
+        // A new edit ends what can be redone.
+        history.undo(&mut take);
+        edit(&mut take, &mut history, |edits| {
+            edits.add(note(7));
+        });
+        assert!(!history.can().1);
+        // Nothing changed is no step.
+        let steps = history.undo.len();
+        edit(&mut take, &mut history, |_| {});
+        assert_eq!(history.undo.len(), steps);
+    }
+}

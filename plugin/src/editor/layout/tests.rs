@@ -1,0 +1,145 @@
+use std::time::{Duration, Instant};
+
+use egui::{Context, Pos2, RawInput, Rect, Shape, vec2};
+use hitscribe_core::DrumClass;
+use hitscribe_live::take::Passage;
+use hitscribe_picking::drums::candidate::{Candidate, Claim, Measured, Peak};
+
+use super::*;
+use crate::params::window_shape::MIN_SIZE;
+use crate::status::PluginStatus;
+
+/// A passage with so many candidates, ten a second, of which about half are hits at 50 %.
+fn params(candidates: u64) -> HitscribeParams {
+    let params = HitscribeParams::default();
+    let mut passage = Passage::new(48_000.0);
+    passage.was_playing = true;
+    passage.host_start_beats = Some(0.0);
+    passage.length_frames = candidates * 4_800;
+    let mut state = 3u32;
+    let candidates: Vec<_> = (0..candidates)
+        .map(|index| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let class = [DrumClass::Kick, DrumClass::Snare, DrumClass::ClosedHat];
+            Candidate {
+                peak: Peak {
+                    class: Some(class[index as usize % 3]),
+                    frame: index * 12,
+                    confidence: 0.5,
+                    excess: (state >> 8) as f32 / 16e6 * 8.0 - 4.0,
+                    claim: Claim::Rivals,
+                },
+                onset_samples: index * 4_800,
+                measured: Measured {
+                    band_db: -30.0,
+                    peak_db: -12.0,
+                    openness: None,
+                },
+            }
+        })
+        .collect();
+    passage.add_candidates(&candidates, candidates.len() / 2);
+    params.take.take().lock().add_passage(passage);
+    params
+}
+
+/// The shapes of a frame of this size in points.
+fn frame(
+    context: &Context,
+    params: &HitscribeParams,
+    state: &mut EditorState,
+    size: [f32; 2],
+) -> Vec<egui::epaint::ClippedShape> {
+    let input = RawInput {
+        screen_rect: Some(Rect::from_min_size(Pos2::ZERO, vec2(size[0], size[1]))),
+        ..RawInput::default()
+    };
+    let preview = Arc::new(Preview::default());
+    let mut output = context.run_ui(input, |ui| {
+        let view = View::new(params, &PluginStatus::default(), &mut state.shown);
+        draw(ui, params, &view, None, &preview, state);
+    });
+    output.textures_delta.clear();
+    std::mem::take(&mut output.shapes)
+}
+
+/// The lines of text of a frame and the visible parts of their areas.
+fn texts(shapes: &[egui::epaint::ClippedShape]) -> Vec<(String, Rect)> {
+    let mut texts = Vec::new();
+    for shape in shapes {
+        let Shape::Text(text) = &shape.shape else {
+            continue;
+        };
+        for row in text.galley.rows.iter().filter(|row| !row.glyphs.is_empty()) {
+            let area = row
+                .rect_without_leading_space()
+                .translate(text.pos.to_vec2());
+            let visible = area.intersect(shape.clip_rect);
+            if visible.is_positive() {
+                texts.push((row.text(), visible));
+            }
+        }
+    }
+    texts
+}
+
+#[test]
+fn no_text_overlaps_or_leaves_the_window_at_any_size_in_either_look() {
+    let params = params(200);
+    for is_light in [false, true] {
+        for size in [MIN_SIZE, [960.0, 620.0], [1040.0, 640.0], [1600.0, 900.0]] {
+            let context = Context::default();
+            style::apply(&context, is_light);
+            let mut state = EditorState::default();
+            // The first frames measure.
+            let mut shapes = Vec::new();
+            for _ in 0..3 {
+                shapes = frame(&context, &params, &mut state, size);
+            }
+            let texts = texts(&shapes);
+            assert!(texts.len() > 20, "{} texts", texts.len());
+            for expected in ["Snare", "Undo", "Drag MIDI", "Sensitivity"] {
+                assert!(texts.iter().any(|(text, _)| text == expected), "{expected}");
+            }
+            for (index, (text, area)) in texts.iter().enumerate() {
+                let is_inside = area.right() <= size[0] + 0.5 && area.bottom() <= size[1] + 0.5;
+                assert!(is_inside, "{size:?}: {text:?} at {area:?}");
+                for (other, other_area) in &texts[..index] {
+                    let common = area.intersect(*other_area);
+                    let overlaps =
+                        common.is_positive() && common.width().min(common.height()) > 2.0;
+                    assert!(!overlaps, "{size:?}: {text:?} over {other:?} at {common:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn moving_the_sensitivity_over_ten_thousand_candidates_is_fast() {
+    let params = params(10_000);
+    let context = Context::default();
+    let mut state = EditorState::default();
+    state.shown.viewport.show_all(1_000.0);
+    let size = [1040.0, 640.0];
+    frame(&context, &params, &mut state, size);
+    let (mut slowest, mut counts) = (Duration::ZERO, Vec::new());
+    for step in 0..40 {
+        crate::params::own::set_for_test(&params.sensitivity, step as f32 / 40.0);
+        let began = Instant::now();
+        let shapes = frame(&context, &params, &mut state, size);
+        let tessellated = context.tessellate(shapes, 1.0);
+        slowest = slowest.max(began.elapsed());
+        assert!(!tessellated.is_empty());
+        let view = View::new(&params, &PluginStatus::default(), &mut state.shown);
+        counts.push(view.shown_notes);
+    }
+    eprintln!("slowest frame: {slowest:?}");
+    assert!(
+        counts.is_sorted() && counts[39] > counts[0] + 1_000,
+        "{counts:?}"
+    );
+    if !cfg!(debug_assertions) {
+        assert!(slowest < Duration::from_millis(100), "{slowest:?}");
+    }
+}
