@@ -168,8 +168,15 @@ fn the_model_of_the_project_is_used_if_it_is_installed_and_reported_if_not() {
 
     // Another computer without the model: the take stays, audio passes, no notes, no long wait.
     let elsewhere = choosing(&saved, "lively", &"0".repeat(64));
+    let mut host = library.instance(2).unwrap();
+    host.load(&elsewhere).unwrap();
+    host.set("Latency mode", "Aligned (audio waits)").unwrap();
+    let live = Render {
+        says_offline: false,
+        ..render(&[512])
+    };
     let began = Instant::now();
-    let (mut host, silent) = run(&library, &elsewhere, &audio, &[512]);
+    let silent = live.run_with(&mut host, &audio).unwrap();
     assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
     assert!(silent.notes.is_empty());
     assert!(silent.channels[0][later..later + audio[0].len()] == audio[0][..]);

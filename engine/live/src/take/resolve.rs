@@ -135,7 +135,8 @@ impl Passage {
         let rate_hz = self.sample_rate_hz.round() as u32;
         let mut leakage: Vec<_> = mark_leakage(&played, rate_hz, source)
             .into_iter()
-            .filter_map(|(note, is_leakage)| is_leakage.then(|| order(&note)))
+            .filter(|&(_, is_leakage)| is_leakage)
+            .map(|(note, _)| order(&note))
             .collect();
         leakage.sort_unstable();
         for note in notes.iter_mut().filter(|note| !note.note.is_drum) {

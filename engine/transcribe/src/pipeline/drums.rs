@@ -38,7 +38,7 @@ fn reach_frames(model: &DrumConfig) -> f64 {
 /// From the outputs of a network to candidates.
 enum Picker {
     Independent(Box<PeakPicker>),
-    Joint(JointPicker),
+    Joint(Box<JointPicker>),
 }
 
 impl Picker {
@@ -48,7 +48,7 @@ impl Picker {
                 let rules = PickRules::default();
                 Self::Independent(Box::new(PeakPicker::new(&model.thresholds, rules)))
             }
-            DrumConfig::Joint(model) => Self::Joint(JointPicker::new(model)),
+            DrumConfig::Joint(model) => Self::Joint(Box::new(JointPicker::new(model))),
         }
     }
 
