@@ -6,7 +6,8 @@ use anyhow::{Context, Result, bail};
 use hitscribe::leakage::{Settings, Strategy};
 use hitscribe::model_store::RESERVED_NAME;
 use hitscribe::{
-    AllowedNotes, DeviceChoice, Notice, Options, Transcriber, TranscriberBuilder, Warning,
+    AllowedNotes, DeviceChoice, Notice, Options, Precision, Transcriber, TranscriberBuilder,
+    Warning,
 };
 use hitscribe_core::features::mt3_family::FrontEndKind;
 
@@ -25,6 +26,9 @@ pub struct ModelArgs {
     #[arg(long, requires = "model", value_name = "NAME", help_heading = help::MODEL,
         value_parser = values::front_end)]
     pub frontend: Option<FrontEndKind>,
+    /// Weights of --model on the CPU: auto, f32, f16 or int8
+    #[arg(long, requires = "model", default_value_t, hide_default_value = true, help_heading = help::MODEL)]
+    pub precision: Precision,
     #[command(flatten)]
     pub network: NetworkArgs,
 }
@@ -73,7 +77,9 @@ fn parse_source(text: &str) -> Result<AllowedNotes, String> {
 
 /// Loads the model that the arguments name.
 pub fn load(args: &ModelArgs) -> Result<Transcriber> {
-    let mut builder = Transcriber::builder().device(args.network.device);
+    let mut builder = Transcriber::builder()
+        .device(args.network.device)
+        .precision(args.precision);
     if let Some(front_end) = args.frontend {
         builder = builder.front_end(front_end);
     }

@@ -15,7 +15,7 @@ use hitscribe_models::generate::Sequence;
 use hitscribe_models::generate::{
     Family, LoadOptions, NamedTensor, NamedValues, TokenModel, TokenTranscription, TraceRequest,
 };
-use hitscribe_models::{Hyperparameters, MemoryVariant};
+use hitscribe_models::{Hyperparameters, MemoryVariant, Precision};
 use serde_json::{Value, json};
 
 use crate::debug::reference_json::{base64, faults, mt3_notes, yourmt3_notes};
@@ -62,6 +62,9 @@ pub struct Args {
     /// Memory of MR-MT3 before the first segment: v2-with-prev (tie, EOS) or v2 (EOS)
     #[arg(long, value_name = "VARIANT", help_heading = help::MODEL)]
     memory_variant: Option<MemoryVariant>,
+    /// Weights on the CPU: auto, f32, f16 or int8
+    #[arg(long, default_value_t, hide_default_value = true, help_heading = help::MODEL)]
+    precision: Precision,
     /// Maximum ids in a sequence [default: 1024, YourMT3 256]
     #[arg(long, value_name = "N", help_heading = help::MODEL)]
     max_ids: Option<usize>,
@@ -83,6 +86,7 @@ pub fn run(args: &Args) -> Result<()> {
         config: args.config.as_deref(),
         hyperparameters,
         front_end: args.frontend,
+        precision: args.precision,
     };
     let (transcriber, report) =
         TokenModel::load(&args.checkpoint, &options, select(args.device)?.device)?;

@@ -4,8 +4,8 @@
 //! cargo xtask bench [--python PYTHON] [--threads N] CHECKPOINT...
 //! ```
 //!
-//! On the CPU and on the GPU if there is one. With `--python` the networks of `torch_reference.py`
-//! run in turn on the CPU. With one thread the times are CPU time, which other work on the machine
+//! On the CPU in every precision, and on the GPU if there is one. With `--python` the networks of `torch_reference.py`
+//! run as well on the CPU, in 32-bit floats and with PyTorch's dynamic quantisation. With one thread the times are CPU time, which other work on the machine
 //! disturbs little; otherwise, and on a GPU, they are wall time. The best of all rounds counts.
 #![allow(clippy::print_stdout)]
 
@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use hitscribe_core::error::Result;
 use hitscribe_core::features::mt3_family::{Features, SAMPLE_RATE_HZ};
+use hitscribe_models::Precision;
 use hitscribe_models::device::{Device, DeviceChoice, select};
 use hitscribe_models::generate::{LoadOptions, TokenModel, TokenOptions};
 
@@ -83,12 +84,17 @@ fn cpu_seconds() -> Option<f64> {
     nanoseconds.map(|ns| ns / 1e9)
 }
 
-/// Peak memory of the process so far, on Linux.
-fn peak_mib() -> f64 {
+/// A line of the process's status in MiB, on Linux.
+fn status_mib(name: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok());
     kib.map_or(f64::NAN, |kib| kib / 1024.0)
+}
+
+/// Begins a new peak of the process's memory, on Linux.
+fn forget_peak() {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 
 fn noise(samples: usize) -> Vec<f32> {
@@ -155,6 +161,7 @@ fn pytorch(
     checkpoint: &Path,
     threads: usize,
     clock: Clock,
+    int8: bool,
 ) -> Option<(Times, String)> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/torch_reference.py");
     let out = Command::new(python)
@@ -172,6 +179,7 @@ fn pytorch(
             "--clock",
             clock.name(),
         ])
+        .args(int8.then_some("--int8"))
         .output();
     let answer = out.as_ref().ok().and_then(|out| {
         let json: serde_json::Value = serde_json::from_slice(&out.stdout).ok()?;
@@ -192,55 +200,98 @@ fn pytorch(
     answer
 }
 
+/// What is measured of one network.
+struct Column {
+    name: String,
+    times: Times,
+    /// Of the process with the model loaded, and at its peak while it was loaded and ran.
+    mib: Option<[f64; 2]>,
+}
+
+/// The model in every precision that the device has. One is in memory at a time.
+fn own_columns(path: &Path, device: Device, clock: Clock) -> Result<Vec<Column>> {
+    let all = [Precision::F32, Precision::F16, Precision::Int8];
+    let precisions = match device {
+        Device::Cpu => &all[..],
+        #[allow(unreachable_patterns)] // Without GPU support.
+        _ => &all[..1],
+    };
+    let mut columns = Vec::new();
+    for &precision in precisions {
+        let options = LoadOptions {
+            precision,
+            ..LoadOptions::default()
+        };
+        forget_peak();
+        let (model, _) = TokenModel::load(path, &options, device)?;
+        let loaded = status_mib("VmRSS:");
+        let mut best = Times::NONE;
+        for _ in 0..ROUNDS {
+            best = best.best(times(&model, clock)?);
+        }
+        columns.push(Column {
+            name: precision.to_string(),
+            times: best,
+            mib: Some([loaded, status_mib("VmHWM:")]),
+        });
+        if device != Device::Cpu {
+            long_recording(&model)?;
+        }
+    }
+    Ok(columns)
+}
+
 fn compare(path: &Path, device: Device, python: Option<&str>, threads: usize) -> Result<()> {
     let on_gpu = device != Device::Cpu;
     let clock = match threads {
         1 if !on_gpu && cpu_seconds().is_some() => Clock::Cpu,
         _ => Clock::Wall,
     };
-    let (model, _) = TokenModel::load(path, &LoadOptions::default(), device)?;
-    let mut own = Times::NONE;
-    let mut theirs: Option<(Times, String)> = None;
-    for _ in 0..ROUNDS {
-        own = own.best(times(&model, clock)?);
+    let mut columns = own_columns(path, device, clock)?;
+    for int8 in [false, true] {
         if let Some(python) = python.filter(|_| !on_gpu)
-            && let Some((times, version)) = pytorch(python, path, threads, clock)
+            && let Some((times, version)) = pytorch(python, path, threads, clock, int8)
         {
-            let best = theirs.map_or(times, |(best, _)| best.best(times));
-            theirs = Some((best, version));
+            let precision = if int8 { "int8" } else { "f32" };
+            columns.push(Column {
+                name: format!("PyTorch {version} {precision}"),
+                times,
+                mib: None,
+            });
         }
     }
     println!(
-        "{} on {device}, {threads} CPU threads, {} time, peak {:.0} MiB",
+        "{} on {device}, {threads} CPU threads, {} time",
         path.display(),
         clock.name(),
-        peak_mib()
     );
-    let version = theirs.as_ref().map_or("", |(_, version)| version);
-    println!(
-        "{:34}{:>12}{:>22}{:>8}",
-        "milliseconds",
-        "Hitscribe",
-        format!("PyTorch {version}"),
-        "ratio"
-    );
-    let row = |what: String, of: fn(&Times) -> f64| {
-        let other = theirs.as_ref().map(|(times, _)| of(times));
-        let [other, ratio] = match other {
-            Some(other) => [format!("{other:.2}"), format!("{:.2}", of(&own) / other)],
-            None => ["-".to_owned(), "-".to_owned()],
-        };
-        println!("{what:34}{:>12.2}{other:>22}{ratio:>8}", of(&own));
+    let row = |what: String, of: &dyn Fn(&Column) -> String| {
+        print!("{what:34}");
+        columns
+            .iter()
+            .for_each(|column| print!("{:>26}", of(column)));
+        println!();
     };
-    row("encoder, one segment".into(), |times| times.encoder);
-    row("decoder, one step, one segment".into(), |times| times.step);
-    row(
+    row("milliseconds".into(), &|column| column.name.clone());
+    // Of the first, and how many times faster than the first.
+    let timed = |what: String, of: fn(&Times) -> f64| {
+        let first = of(&columns[0].times);
+        row(what, &|column| {
+            let ms = of(&column.times);
+            format!("{ms:.2} ({:.2}x)", first / ms)
+        });
+    };
+    timed("encoder, one segment".into(), |times| times.encoder);
+    timed("decoder, one step, one segment".into(), |times| times.step);
+    timed(
         format!("decoder, one step, {BATCH_SEGMENTS} segments"),
         |times| times.step_of_batch,
     );
-    if on_gpu {
-        long_recording(&model)?;
-    }
+    row("MiB of the process (peak)".into(), &|column| {
+        column.mib.map_or(String::new(), |[loaded, peak]| {
+            format!("{loaded:.0} ({peak:.0})")
+        })
+    });
     println!();
     Ok(())
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Times of a checkpoint's network in plain PyTorch on the CPU, f32, as one line of JSON.
+"""Times of a checkpoint's network in plain PyTorch on the CPU as one line of JSON.
 
-    torch_reference.py CHECKPOINT [--threads 1] [--steps 32] [--batch 8] [--clock cpu]
+    torch_reference.py CHECKPOINT [--threads 1] [--steps 32] [--batch 8] [--clock cpu] [--int8]
 
 The milliseconds of the encoder for one segment (with MR-MT3's memory) and of one decoding step with
 key-value caches, for one segment and for a batch of them. The best of several runs.
@@ -12,6 +12,7 @@ import json
 import time
 
 import torch
+import torch.nn.functional as F
 
 from mt3_torch import Mt3
 from yourmt3_torch import YourMt3
@@ -26,6 +27,21 @@ def load(path):
     return Mt3(weights, heads=6), torch.randn(1, 256, weights["proj.weight"].shape[1])
 
 
+def quantize_linear_maps():
+    """PyTorch's dynamic quantisation of everything linear: weights and inputs in 8 bits."""
+    packed = {}
+
+    def linear(x, weight, bias=None):
+        if id(weight) not in packed:
+            scales = weight.abs().amax(1).clamp(min=1e-12) / 127
+            zero = torch.zeros(len(scales), dtype=torch.long)
+            quantized = torch.quantize_per_channel(weight, scales.double(), zero, 0, torch.qint8)
+            packed[id(weight)] = weight, torch.ops.quantized.linear_prepack(quantized, bias)
+        return torch.ops.quantized.linear_dynamic(x, packed[id(weight)][1])
+
+    F.linear = linear
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint")
@@ -33,6 +49,7 @@ def main():
     parser.add_argument("--steps", type=int, default=32)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--clock", choices=["cpu", "wall"], default="cpu")
+    parser.add_argument("--int8", action="store_true")
     args = parser.parse_args()
     clock = time.process_time if args.clock == "cpu" else time.perf_counter
 
@@ -45,6 +62,8 @@ def main():
         return min(times)
 
     torch.set_num_threads(args.threads)
+    if args.int8:
+        quantize_linear_maps()
     with torch.inference_mode():
         model, features = load(args.checkpoint)
         contexts = model.contexts(model.encode(features))

@@ -7,15 +7,17 @@
 //! No public type names a backend, so that crates that use this one compile no code of the
 //! networks.
 
-#![cfg_attr(not(feature = "cuda"), forbid(unsafe_code))]
 #![deny(unsafe_code)]
 
+#[allow(unsafe_code)] // Vector instructions.
+mod compact;
 pub mod device;
 pub mod frame;
 pub mod generate;
 
 mod mt3_family;
 
+pub use compact::Precision;
 pub use frame::{DrumNet, PitchNet};
 pub use generate::TokenModel;
 pub use mt3_family::hyperparameters::{Hyperparameters, MemoryVariant};

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use hitscribe_core::error::Result;
 use hitscribe_core::features::mt3_family::FrontEndKind;
 use hitscribe_core::model_store::Store;
+use hitscribe_models::Precision;
 use hitscribe_models::device::{self, Device, DeviceChoice};
 use hitscribe_models::generate::LoadOptions;
 
@@ -30,6 +31,7 @@ pub(crate) struct Settings {
     /// Weights for one of the built-in networks.
     pub weights: Option<Vec<u8>>,
     pub front_end: Option<FrontEndKind>,
+    pub precision: Precision,
     /// None for the user's.
     pub store: Option<Store>,
 }
@@ -103,6 +105,7 @@ impl Settings {
     ) -> Result<(Model, FallbackReason)> {
         let options = LoadOptions {
             front_end: self.front_end,
+            precision: self.precision,
             ..LoadOptions::default()
         };
         let (model, selected) = device::load(device, |device| {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hitscribe_core::error::{Error, Result};
 use hitscribe_core::features::mt3_family::FrontEndKind;
 use hitscribe_core::model_store::{RESERVED_NAME, Store};
+use hitscribe_models::Precision;
 use hitscribe_models::device::{Device, DeviceChoice};
 use hitscribe_models::generate::allowed::AllowedNotes;
 use parking_lot::{Mutex, RwLock};
@@ -300,6 +301,13 @@ impl TranscriberBuilder {
     /// Features for an imported model; by default those that it was trained with.
     pub fn front_end(mut self, front_end: FrontEndKind) -> Self {
         self.settings.front_end = Some(front_end);
+        self
+    }
+
+    /// In how many bits the CPU computes with an imported model. The built-in networks are small and
+    /// have one precision.
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.settings.precision = precision;
         self
     }
 

@@ -8,6 +8,7 @@ use hitscribe_core::checkpoint::Checkpoint;
 use hitscribe_core::error::Result;
 use hitscribe_core::features::mt3_family::Features;
 
+use crate::compact::Precision;
 use crate::device::{BackendTask, Device};
 use crate::generate::family::Family;
 use crate::generate::greedy::Sequence;
@@ -115,24 +116,32 @@ impl<B: Backend> TokenNetwork for Resident<B> {
 pub(super) fn load(
     checkpoint: &Checkpoint,
     hyperparameters: &Hyperparameters,
+    precision: Precision,
     device: Device,
 ) -> Result<(Box<dyn TokenNetwork>, LoadReport)> {
     device.run(Load {
         checkpoint,
         hyperparameters,
+        precision,
     })?
 }
 
 struct Load<'a> {
     checkpoint: &'a Checkpoint,
     hyperparameters: &'a Hyperparameters,
+    precision: Precision,
 }
 
 impl BackendTask for Load<'_> {
     type Output = Result<(Box<dyn TokenNetwork>, LoadReport)>;
 
     fn run<B: Backend>(self, device: &burn_tensor::Device<B>) -> Self::Output {
-        let (network, report) = Network::<B>::load(self.checkpoint, self.hyperparameters, device)?;
+        let (network, report) = Network::<B>::load(
+            self.checkpoint,
+            self.hyperparameters,
+            self.precision,
+            device,
+        )?;
         let device = device.clone();
         Ok((Box::new(Resident { network, device }), report))
     }

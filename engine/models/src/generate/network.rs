@@ -7,6 +7,7 @@ use hitscribe_core::error::Result;
 use hitscribe_core::features::mt3_family::Features;
 use hitscribe_core::tokens::vocabulary::{PAD_ID, Vocabulary};
 
+use crate::compact::Precision;
 use crate::generate::allowed::{AllowedNotes, LogitBias};
 use crate::generate::family::{Family, unknown_family};
 use crate::generate::greedy::{GreedyOptions, Sequence, greedy, greedy_each};
@@ -52,15 +53,16 @@ impl<B: Backend> Network<B> {
     pub(super) fn load(
         checkpoint: &Checkpoint,
         hyperparameters: &Hyperparameters,
+        precision: Precision,
         device: &Device<B>,
     ) -> Result<(Self, LoadReport)> {
         if let Some(prefix) = mt3::prefix_of(checkpoint) {
             let config = Mt3Config::of(checkpoint, prefix, hyperparameters)?;
-            let (model, report) = Mt3::load(checkpoint, prefix, config, device)?;
+            let (model, report) = Mt3::load(checkpoint, prefix, config, precision, device)?;
             Ok((Self::Mt3(Box::new(model)), report))
         } else if let Some(prefix) = yourmt3::prefix_of(checkpoint) {
             let config = YourMt3Config::of(checkpoint, prefix, hyperparameters)?;
-            let (model, report) = YourMt3::load(checkpoint, prefix, config, device)?;
+            let (model, report) = YourMt3::load(checkpoint, prefix, config, precision, device)?;
             Ok((Self::YourMt3(Box::new(model)), report))
         } else {
             Err(unknown_family(checkpoint))

@@ -11,6 +11,7 @@ use hitscribe_core::tokens::SegmentTokens;
 use hitscribe_core::tokens::mt3;
 use hitscribe_core::tokens::yourmt3::{self, Faults};
 
+use crate::compact::Precision;
 use crate::device::Device;
 use crate::generate::erased::{self, TokenNetwork};
 use crate::generate::family::Family;
@@ -30,6 +31,8 @@ pub struct LoadOptions<'a> {
     pub hyperparameters: Hyperparameters,
     /// The front end; `None` for the one that the weights were trained with.
     pub front_end: Option<FrontEndKind>,
+    /// In how many bits the CPU computes.
+    pub precision: Precision,
 }
 
 /// The transcription of a recording by a token model.
@@ -74,7 +77,8 @@ impl TokenModel {
             .hyperparameters
             .clone()
             .or(Hyperparameters::find(&checkpoint, options.config)?);
-        let (network, report) = erased::load(&checkpoint, &hyperparameters, device)?;
+        let (network, report) =
+            erased::load(&checkpoint, &hyperparameters, options.precision, device)?;
         let family = network.family();
         let kind = options.front_end.unwrap_or(family.front_end());
         if !family.takes(kind) {

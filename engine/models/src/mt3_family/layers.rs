@@ -1,9 +1,12 @@
 //! Layers that the transformers share.
 
+use std::sync::Arc;
+
 use burn_tensor::activation::{sigmoid, softmax};
 use burn_tensor::backend::Backend;
 use burn_tensor::{Device, Int, Tensor, TensorData};
 
+use crate::compact::{CompactMatrix, Format};
 use crate::device::is_cpu;
 use crate::mt3_family::load::Weights;
 
@@ -11,30 +14,66 @@ use crate::mt3_family::load::Weights;
 /// them first, which pays only for many rows: in MT3's decoder 12 rows take 16 ms, 13 rows 45 ms.
 const UNPACKED_ROWS: usize = 12;
 
-/// A linear map `y = x W + b`; `W` is `[in, out]`.
+/// A linear map `y = x W + b`.
 #[derive(Clone, Debug)]
 pub struct Linear<B: Backend> {
-    weight: Tensor<B, 2>,
+    weight: Weight<B>,
     bias: Option<Tensor<B, 1>>,
 }
 
-impl<B: Backend> Linear<B> {
-    /// From a matrix `[outputs, inputs]`, PyTorch's layout, and a bias for each output.
-    pub fn new(
+#[derive(Clone, Debug)]
+enum Weight<B: Backend> {
+    /// `[in, out]`, in 32-bit floats.
+    Full(Tensor<B, 2>),
+    /// On the CPU.
+    Compact(Arc<CompactMatrix>),
+}
+
+impl<B: Backend> Weight<B> {
+    fn new(
         stored: &[f32],
         inputs: usize,
         outputs: usize,
-        bias: Option<Vec<f32>>,
+        format: Option<Format>,
         device: &Device<B>,
     ) -> Self {
+        if let Some(format) = format.filter(|_| is_cpu::<B>()) {
+            let matrix = CompactMatrix::new(stored, inputs, outputs, format);
+            return Self::Compact(Arc::new(matrix));
+        }
         let mut values = vec![0.0; stored.len()];
         for (output, row) in stored.chunks_exact(inputs.max(1)).enumerate() {
             for (input, &value) in row.iter().enumerate() {
                 values[input * outputs + output] = value;
             }
         }
+        Self::Full(Tensor::from_data(
+            TensorData::new(values, [inputs, outputs]),
+            device,
+        ))
+    }
+
+    fn outputs(&self) -> usize {
+        match self {
+            Self::Full(weight) => weight.dims()[1],
+            Self::Compact(matrix) => matrix.outputs(),
+        }
+    }
+}
+
+impl<B: Backend> Linear<B> {
+    /// From a matrix `[outputs, inputs]`, PyTorch's layout, and a bias for each output. On the CPU
+    /// the matrix is in `format`, if one is given.
+    pub fn new(
+        stored: &[f32],
+        inputs: usize,
+        outputs: usize,
+        bias: Option<Vec<f32>>,
+        format: Option<Format>,
+        device: &Device<B>,
+    ) -> Self {
         Self {
-            weight: Tensor::from_data(TensorData::new(values, [inputs, outputs]), device),
+            weight: Weight::new(stored, inputs, outputs, format, device),
             bias: bias.map(|bias| Tensor::from_data(TensorData::new(bias, [outputs]), device)),
         }
     }
@@ -42,7 +81,8 @@ impl<B: Backend> Linear<B> {
     /// Reads `name.weight`, without bias.
     pub fn load(weights: &mut Weights<'_, B>, name: &str, inputs: usize, outputs: usize) -> Self {
         let stored = weights.values(&format!("{name}.weight"), &[outputs, inputs]);
-        Self::new(&stored, inputs, outputs, None, weights.device())
+        let (format, device) = (weights.format, weights.device());
+        Self::new(&stored, inputs, outputs, None, format, device)
     }
 
     /// Reads `name.weight` and `name.bias`.
@@ -54,23 +94,52 @@ impl<B: Backend> Linear<B> {
     ) -> Self {
         let stored = weights.values(&format!("{name}.weight"), &[outputs, inputs]);
         let bias = weights.values(&format!("{name}.bias"), &[outputs]);
-        Self::new(&stored, inputs, outputs, Some(bias), weights.device())
+        let (format, device) = (weights.format, weights.device());
+        Self::new(&stored, inputs, outputs, Some(bias), format, device)
     }
 
     /// `[rows, in]` to `[rows, out]`.
     pub fn rows(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
         let [rows, inputs] = x.dims();
-        let y = if is_cpu::<B>() && (UNPACKED_ROWS + 1..=2 * UNPACKED_ROWS).contains(&rows) {
-            let half = rows.div_ceil(2);
-            let part = |from, to| {
-                x.clone()
-                    .slice([from..to, 0..inputs])
-                    .matmul(self.weight.clone())
-            };
-            Tensor::cat(vec![part(0, half), part(half, rows)], 0)
-        } else {
-            x.matmul(self.weight.clone())
+        let y = match &self.weight {
+            Weight::Compact(matrix) => compact(matrix, x, inputs),
+            Weight::Full(weight)
+                if is_cpu::<B>() && (UNPACKED_ROWS + 1..=2 * UNPACKED_ROWS).contains(&rows) =>
+            {
+                let half = rows.div_ceil(2);
+                let part = |from, to| {
+                    x.clone()
+                        .slice([from..to, 0..inputs])
+                        .matmul(weight.clone())
+                };
+                Tensor::cat(vec![part(0, half), part(half, rows)], 0)
+            }
+            Weight::Full(weight) => x.matmul(weight.clone()),
         };
+        self.with_bias(y)
+    }
+
+    /// Rows of inputs in a flat `x`, each `step` values after the one before, to `[rows, out]`.
+    pub fn windows(&self, x: Tensor<B, 1>, inputs: usize, step: usize) -> Tensor<B, 2> {
+        let y = match &self.weight {
+            Weight::Compact(matrix) => compact(matrix, x, step),
+            Weight::Full(weight) => {
+                let rows: Tensor<B, 2> = x.unfold(0, inputs, step);
+                rows.matmul(weight.clone())
+            }
+        };
+        self.with_bias(y)
+    }
+
+    /// The matrix `[in, out]` and the bias, in full precision; none if it is compact.
+    pub fn parts(&self) -> Option<(Tensor<B, 2>, Option<Tensor<B, 1>>)> {
+        match &self.weight {
+            Weight::Full(weight) => Some((weight.clone(), self.bias.clone())),
+            Weight::Compact(_) => None,
+        }
+    }
+
+    fn with_bias(&self, y: Tensor<B, 2>) -> Tensor<B, 2> {
         match &self.bias {
             Some(bias) => y + bias.clone().unsqueeze(),
             None => y,
@@ -81,9 +150,20 @@ impl<B: Backend> Linear<B> {
     pub fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
         let [batch, rows, inputs] = x.dims();
         let y = self.rows(x.reshape([batch * rows, inputs]));
-        let outputs = self.weight.dims()[1];
-        y.reshape([batch, rows, outputs])
+        y.reshape([batch, rows, self.weight.outputs()])
     }
+}
+
+/// The product of a compact matrix, on the CPU.
+fn compact<B: Backend, const D: usize>(
+    matrix: &CompactMatrix,
+    x: Tensor<B, D>,
+    step: usize,
+) -> Tensor<B, 2> {
+    let device = x.device();
+    let y = matrix.product(&to_host(x), step);
+    let rows = y.len() / matrix.outputs().max(1);
+    Tensor::from_data(TensorData::new(y, [rows, matrix.outputs()]), &device)
 }
 
 /// Root-mean-square norm without mean and bias, T5's layer norm.

@@ -7,6 +7,8 @@ use burn_tensor::{Device, Tensor, TensorData};
 use hitscribe_core::checkpoint::Checkpoint;
 use hitscribe_core::error::{Error, Result};
 
+use crate::compact::Format;
+
 /// The tensors of a checkpoint that a network uses, and the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadReport {
@@ -19,6 +21,8 @@ pub struct LoadReport {
 /// Reads the tensors of one network. [`Weights::finish`] reports all missing and mis-shaped tensors
 /// at once.
 pub struct Weights<'a, B: Backend> {
+    /// How the linear maps are kept that are read next, on the CPU; `None` in full precision.
+    pub format: Option<Format>,
     checkpoint: &'a Checkpoint,
     prefix: String,
     device: Device<B>,
@@ -32,6 +36,7 @@ impl<'a, B: Backend> Weights<'a, B> {
     /// For a network whose keys all begin with `prefix`, which may be empty.
     pub fn new(checkpoint: &'a Checkpoint, prefix: &str, device: &Device<B>) -> Self {
         Self {
+            format: None,
             checkpoint,
             prefix: prefix.to_owned(),
             device: device.clone(),

@@ -48,7 +48,10 @@ impl<B: Backend> Mixture<B> {
             }
         });
         let experts = experts.collect();
+        // Near ties between experts would be decided by rounding.
+        let format = weights.format.take();
         let router = Linear::load(weights, &format!("{name}.gate"), size, config.experts);
+        weights.format = format;
         Self {
             router,
             experts,

@@ -6,6 +6,7 @@ use hitscribe_core::checkpoint::{Checkpoint, count_elements};
 use hitscribe_core::error::Result;
 use hitscribe_core::tokens::vocabulary::{EOS_ID, Event, Vocabulary};
 
+use crate::compact::Precision;
 use crate::mt3_family::hyperparameters::{Hyperparameters, MemoryVariant};
 use crate::mt3_family::layers::{Linear, sinusoidal_positions};
 use crate::mt3_family::load::{LoadReport, Weights};
@@ -129,6 +130,7 @@ impl<B: Backend> Mt3<B> {
         checkpoint: &Checkpoint,
         prefix: &str,
         config: Mt3Config,
+        precision: Precision,
         device: &Device<B>,
     ) -> Result<(Self, LoadReport)> {
         let mut weights = Weights::new(checkpoint, prefix, device);
@@ -143,16 +145,23 @@ impl<B: Backend> Mt3<B> {
         let model_size = blocks.model_size;
         let inv_freq = weights.values("encoder.pos_emb.inv_freq", &[model_size / 2]);
         let positions = sinusoidal_positions(&inv_freq, MAX_POSITIONS, device);
+        weights.format = precision.of_decoder();
         let parts = DecoderParts {
             embedding: weights.tensor("decoder_embed_tokens.weight", [vocabulary_size, model_size]),
             positions: positions.clone(),
             output: Linear::load(&mut weights, "lm_head", model_size, vocabulary_size),
             output_scale: 1.0,
         };
+        weights.format = precision.of_encoder();
+        let projection = Linear::load(&mut weights, "proj", bands, model_size);
+        let encoder = Encoder::load(&mut weights, "encoder", blocks, encoder_layers);
+        weights.format = precision.of_decoder();
+        let decoder = Decoder::load(&mut weights, "decoder", blocks, decoder_layers, parts);
+        weights.format = precision.of_encoder();
         let model = Self {
-            projection: Linear::load(&mut weights, "proj", bands, model_size),
-            encoder: Encoder::load(&mut weights, "encoder", blocks, encoder_layers),
-            decoder: Decoder::load(&mut weights, "decoder", blocks, decoder_layers, parts),
+            projection,
+            encoder,
+            decoder,
             memory: memory.map(|memory| Memory {
                 config: memory,
                 projection: Linear::load(&mut weights, "segmem_proj", model_size, model_size),

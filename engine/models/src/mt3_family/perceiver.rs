@@ -182,8 +182,9 @@ fn query_and_rotated<B: Backend>(
     let weight = weights.values(&format!("{name}.weight"), &[size, size]);
     let bias = weights.values(&format!("{name}.bias"), &[size]);
     let (rotated_weight, rotated_bias) = (rotated(&weight, size), rotated(&bias, 1));
+    let (format, device) = (weights.format, weights.device());
     [(weight, bias), (rotated_weight, rotated_bias)]
-        .map(|(weight, bias)| Linear::new(&weight, size, size, Some(bias), weights.device()))
+        .map(|(weight, bias)| Linear::new(&weight, size, size, Some(bias), format, device))
 }
 
 #[derive(Clone, Debug)]

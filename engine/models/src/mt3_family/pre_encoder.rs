@@ -6,15 +6,16 @@
 //! That copies no columns, and a frame stays in the cache from one step to the next. Frames run in
 //! parallel.
 
+use burn_tensor::Tensor;
 use burn_tensor::activation::relu;
 use burn_tensor::backend::Backend;
 use burn_tensor::module::{avg_pool2d, conv2d};
 use burn_tensor::ops::ConvOptions;
-use burn_tensor::{Tensor, TensorData};
 use hitscribe_core::checkpoint::count_elements;
 use rayon::prelude::*;
 
 use crate::device::is_cpu;
+use crate::mt3_family::layers::Linear;
 use crate::mt3_family::load::Weights;
 
 /// Width and height of the kernels.
@@ -34,9 +35,9 @@ pub(super) fn elements(blocks: usize, channels: usize) -> u64 {
 /// A 3x3 convolution with the following batch norm folded in.
 #[derive(Clone, Debug)]
 struct Convolution<B: Backend> {
-    /// `[bins * frames * inputs of the kernel, outputs]`, the inputs varying fastest.
-    weight: Tensor<B, 2>,
-    bias: Tensor<B, 1>,
+    /// From bins, frames and inputs of the kernel, the inputs varying fastest.
+    map: Linear<B>,
+    inputs: usize,
 }
 
 impl<B: Backend> Convolution<B> {
@@ -63,36 +64,36 @@ impl<B: Backend> Convolution<B> {
             for input in 0..inputs {
                 for (frame, bin) in (0..KERNEL * KERNEL).map(|tap| (tap / KERNEL, tap % KERNEL)) {
                     let from = ((output * inputs + input) * KERNEL + frame) * KERNEL + bin;
-                    let to = ((bin * KERNEL + frame) * inputs + input) * outputs + output;
+                    let to = ((output * KERNEL + bin) * KERNEL + frame) * inputs + input;
                     folded[to] = kernel[from] * scale;
                 }
             }
         }
-        let device = weights.device();
+        // One input is little work.
+        let format = weights.format.filter(|_| inputs > 1);
         let rows = KERNEL * KERNEL * inputs;
         Self {
-            weight: Tensor::from_data(TensorData::new(folded, [rows, outputs]), device),
-            bias: Tensor::from_data(TensorData::new(bias, [outputs]), device),
+            map: Linear::new(&folded, rows, outputs, Some(bias), format, weights.device()),
+            inputs,
         }
     }
 
     /// `[batch, inputs, frames, bins]` to `[batch, outputs, frames, bins]`.
     fn on_image(&self, image: Tensor<B, 4>) -> Tensor<B, 4> {
-        let [rows, outputs] = self.weight.dims();
-        let kernel = self
-            .weight
-            .clone()
-            .reshape([KERNEL, KERNEL, rows / (KERNEL * KERNEL), outputs])
+        let (weight, bias) = self.map.parts().expect("only the CPU has compact matrices");
+        let outputs = weight.dims()[1];
+        let kernel = weight
+            .reshape([KERNEL, KERNEL, self.inputs, outputs])
             .permute([3, 2, 1, 0]);
         let options = ConvOptions::new([1, 1], [KERNEL / 2; 2], [1, 1], 1);
-        conv2d(image, kernel, Some(self.bias.clone()), options)
+        conv2d(image, kernel, bias, options)
     }
 
     /// Frames `[bins, inputs]` to frames `[bins, outputs]`.
     fn on_frames(&self, frames: &[Tensor<B, 2>]) -> Vec<Tensor<B, 2>> {
-        let Some([_, inputs]) = frames.first().map(Tensor::dims) else {
+        if frames.is_empty() {
             return Vec::new();
-        };
+        }
         let padded: Vec<Tensor<B, 2>> = frames.par_iter().map(with_silent_bins).collect();
         let silence = padded[0].zeros_like();
         let near = |frame: Option<usize>| {
@@ -108,11 +109,8 @@ impl<B: Backend> Convolution<B> {
             // The three frames side by side, so that three bins of them are contiguous.
             let values = Tensor::cat(neighbours, 1);
             let [rows, width] = values.dims();
-            let windows: Tensor<B, 2> =
-                values
-                    .reshape([rows * width])
-                    .unfold(0, KERNEL * width, KERNEL * inputs);
-            windows.matmul(self.weight.clone()) + self.bias.clone().unsqueeze()
+            let values = values.reshape([rows * width]);
+            self.map.windows(values, KERNEL * width, width)
         };
         (0..frames.len()).into_par_iter().map(convolve).collect()
     }
@@ -258,6 +256,8 @@ impl<B: Backend> PreEncoder<B> {
 
 #[cfg(test)]
 mod tests {
+    use burn_tensor::TensorData;
+
     use super::*;
     use crate::device::Cpu;
 
@@ -271,26 +271,30 @@ mod tests {
             };
             (0..count).map(next).collect::<Vec<f32>>()
         };
-        let mut random =
-            |shape: &[usize]| TensorData::new(noise(shape.iter().product()), shape.to_vec());
         let channels = 6;
         let device = Default::default();
-        let mut block = |inputs: usize| Block {
-            first: Convolution {
-                weight: Tensor::from_data(random(&[KERNEL * KERNEL * inputs, channels]), &device),
-                bias: Tensor::from_data(random(&[channels]), &device),
-            },
-            second: Convolution {
-                weight: Tensor::from_data(random(&[KERNEL * KERNEL * channels, channels]), &device),
-                bias: Tensor::from_data(random(&[channels]), &device),
-            },
+        let mut convolution = |inputs: usize| {
+            let rows = KERNEL * KERNEL * inputs;
+            let [weight, bias] = [rows * channels, channels].map(&mut noise);
+            Convolution {
+                map: Linear::new(&weight, rows, channels, Some(bias), None, &device),
+                inputs,
+            }
+        };
+        let convolutions = [1, channels, channels, channels].map(&mut convolution);
+        let [first, second, third, fourth] = convolutions;
+        let mut random =
+            |shape: &[usize]| TensorData::new(noise(shape.iter().product()), shape.to_vec());
+        let mut block = |inputs: usize, first, second| Block {
+            first,
+            second,
             shortcut: (inputs != channels).then(|| Shortcut {
                 weight: Tensor::from_data(random(&[channels, inputs, 1, 1]), &device),
                 bias: Tensor::from_data(random(&[channels]), &device),
             }),
         };
         let pre_encoder = PreEncoder::<Cpu> {
-            blocks: vec![block(1), block(channels)],
+            blocks: vec![block(1, first, second), block(channels, third, fourth)],
         };
         let spectrograms = Tensor::from_data(random(&[2, 5, 16]), &device);
         let frames = pre_encoder.by_frames(spectrograms.clone());

@@ -7,6 +7,7 @@ use hitscribe_core::checkpoint::{Checkpoint, count_elements};
 use hitscribe_core::error::Result;
 use hitscribe_core::tokens::vocabulary::Vocabulary;
 
+use crate::compact::Precision;
 use crate::mt3_family::hyperparameters::Hyperparameters;
 use crate::mt3_family::layers::{Linear, to_host};
 use crate::mt3_family::load::{LoadReport, Weights};
@@ -179,15 +180,18 @@ impl<B: Backend> YourMt3<B> {
         checkpoint: &Checkpoint,
         prefix: &str,
         config: YourMt3Config,
+        precision: Precision,
         device: &Device<B>,
     ) -> Result<(Self, LoadReport)> {
         let mut weights = Weights::new(checkpoint, prefix, device);
+        weights.format = precision.of_encoder();
         let pre_encoder = PreEncoder::load(
             &mut weights,
             config.convolution_blocks,
             config.convolution_channels,
         );
         let model_size = config.decoder.model_size;
+        weights.format = precision.of_decoder();
         let parts = DecoderParts {
             embedding: weights.tensor("embed_tokens.weight", [config.vocabulary_size, model_size]),
             positions: weights.tensor(
@@ -202,6 +206,14 @@ impl<B: Backend> YourMt3<B> {
             ),
             output_scale: 1.0 / (model_size as f64).sqrt(),
         };
+        let decoder = Decoder::load(
+            &mut weights,
+            "decoder.decoder",
+            config.decoder,
+            config.decoder_layers,
+            parts,
+        );
+        weights.format = precision.of_encoder();
         let model = Self {
             encoder: Perceiver::load(&mut weights, &config.encoder),
             pre_decoder: Linear::load(
@@ -210,13 +222,7 @@ impl<B: Backend> YourMt3<B> {
                 2 * config.encoder.size,
                 model_size,
             ),
-            decoder: Decoder::load(
-                &mut weights,
-                "decoder.decoder",
-                config.decoder,
-                config.decoder_layers,
-                parts,
-            ),
+            decoder,
             pre_encoder,
             config,
         };

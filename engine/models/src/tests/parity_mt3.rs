@@ -14,6 +14,7 @@ use hitscribe_testing::notes::{assert_notes, mt3_note};
 use hitscribe_testing::tensors::{Pack, Values, assert_max};
 use serde_json::Value;
 
+use crate::compact::Precision;
 use crate::device::Cpu;
 use crate::generate::greedy::{GreedyOptions, greedy, teacher_forced};
 use crate::mt3_family::hyperparameters::Hyperparameters;
@@ -29,8 +30,14 @@ fn load(checkpoint: &Path, config: &Path) -> Mt3<Cpu> {
         Hyperparameters::find(&checkpoint, Some(config)).expect("the configuration is readable");
     let prefix = prefix_of(&checkpoint).expect("an MT3 checkpoint");
     let config = Mt3Config::of(&checkpoint, prefix, &hyperparameters).expect("the sizes are plain");
-    let (model, report) =
-        Mt3::load(&checkpoint, prefix, config, &Default::default()).expect("the weights fit");
+    let (model, report) = Mt3::load(
+        &checkpoint,
+        prefix,
+        config,
+        Precision::F32,
+        &Default::default(),
+    )
+    .expect("the weights fit");
     assert_eq!(report.unused, Vec::<String>::new());
     model
 }

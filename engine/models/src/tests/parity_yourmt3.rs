@@ -12,6 +12,7 @@ use hitscribe_testing::notes::{assert_notes, yourmt3_note};
 use hitscribe_testing::tensors::{Pack, assert_max, difference};
 use serde_json::Value;
 
+use crate::compact::Precision;
 use crate::device::Cpu;
 use crate::generate::greedy::{GreedyOptions, greedy, teacher_forced};
 use crate::mt3_family::hyperparameters::Hyperparameters;
@@ -25,8 +26,14 @@ fn load(path: &Path) -> YourMt3<Cpu> {
     let prefix = prefix_of(&checkpoint).expect("a YourMT3 checkpoint");
     let config =
         YourMt3Config::of(&checkpoint, prefix, &hyperparameters).expect("the sizes are plain");
-    let (model, report) =
-        YourMt3::load(&checkpoint, prefix, config, &Default::default()).expect("the weights fit");
+    let (model, report) = YourMt3::load(
+        &checkpoint,
+        prefix,
+        config,
+        Precision::F32,
+        &Default::default(),
+    )
+    .expect("the weights fit");
     assert_eq!(report.unused, Vec::<String>::new());
     model
 }

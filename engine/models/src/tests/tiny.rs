@@ -5,6 +5,7 @@ use burn_tensor::{Tensor, TensorData};
 use hitscribe_core::checkpoint::Checkpoint;
 use hitscribe_testing::golden::tiny_model;
 
+use crate::compact::Precision;
 use crate::device::Cpu;
 use crate::generate::greedy::{GreedyOptions, greedy, teacher_forced};
 use crate::mt3_family::hyperparameters::Hyperparameters;
@@ -28,7 +29,8 @@ fn difference(a: &[f32], b: &[f32]) -> f32 {
 fn tiny() -> Mt3<Cpu> {
     let checkpoint = Checkpoint::open(&tiny_model("tiny.pth")).unwrap();
     let config = Mt3Config::of(&checkpoint, "", &two_heads()).unwrap();
-    let (model, report) = Mt3::load(&checkpoint, "", config, &Default::default()).unwrap();
+    let (model, report) =
+        Mt3::load(&checkpoint, "", config, Precision::F32, &Default::default()).unwrap();
     assert!(report.unused.is_empty(), "{:?}", report.unused);
     model
 }
@@ -79,7 +81,7 @@ fn tensors_that_do_not_fit_are_named() {
     let mut config = Mt3Config::of(&file, "", &two_heads()).unwrap();
     config.decoder_layers += 1;
     config.blocks.feed_forward_size += 1;
-    let error = Mt3::<Cpu>::load(&file, "", config, &Default::default())
+    let error = Mt3::<Cpu>::load(&file, "", config, Precision::F32, &Default::default())
         .unwrap_err()
         .to_string();
     for part in [

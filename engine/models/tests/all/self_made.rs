@@ -4,12 +4,12 @@ use std::path::Path;
 
 use hitscribe_core::checkpoint::{Checkpoint, StoredTensor, write_safetensors};
 use hitscribe_core::features::mt3_family::{Features, SAMPLE_RATE_HZ};
-use hitscribe_models::Hyperparameters;
 use hitscribe_models::device::Device;
 use hitscribe_models::generate::{
     AllowedNotes, Family, LoadOptions, NamedTensor, NamedValues, SegmentJob, TokenModel,
     TokenOptions, TraceRequest,
 };
+use hitscribe_models::{Hyperparameters, Precision};
 use hitscribe_testing::golden::tiny_model;
 use hitscribe_testing::tensors::assert_max;
 
@@ -268,4 +268,72 @@ fn segments_one_by_one_have_the_memory_of_the_recording() {
         whole.sequences
     };
     assert_ne!(transcribe("v2"), transcribe("v2-with-prev"));
+}
+
+#[test]
+fn fewer_bits_give_nearly_the_same_logits_whatever_the_batch() {
+    let inputs = Checkpoint::open(&tiny_model("expected.safetensors")).unwrap();
+    let shape = inputs.shape("features").unwrap();
+    let features = Features {
+        values: inputs.read_f32("features").unwrap(),
+        frames: shape[1],
+        bands: shape[2],
+        starts_seconds: (0..shape[0]).map(|n| n as f64).collect(),
+    };
+    let ids = inputs.read_f32("tf_ids").unwrap();
+    let request = TraceRequest {
+        teacher_ids: vec![ids.into_iter().map(|id| id as i32).collect()],
+        max_ids: Some(40),
+        ..TraceRequest::default()
+    };
+    let load = |precision: Precision| {
+        let options = LoadOptions {
+            hyperparameters: two_heads(),
+            precision,
+            ..LoadOptions::default()
+        };
+        TokenModel::load(&tiny_model("tiny.pth"), &options, Device::Cpu)
+            .unwrap()
+            .0
+    };
+    let logits = |precision: Precision| {
+        let traced = load(precision).trace(&features, &request).unwrap();
+        let found = traced.into_iter().find(|tensor| tensor.name == "tf_logits");
+        match found.unwrap().values {
+            NamedValues::F32(values) => values,
+            NamedValues::I32(_) => panic!("logits are floats"),
+        }
+    };
+    let full = logits(Precision::F32);
+    assert_eq!(logits(Precision::Auto), full);
+    let size = |values: &[f32]| values.iter().map(|x| x * x).sum::<f32>().sqrt();
+    for (precision, most) in [(Precision::F16, 0.002), (Precision::Int8, 0.05)] {
+        let fewer = logits(precision);
+        let error: Vec<f32> = fewer.iter().zip(&full).map(|(a, b)| a - b).collect();
+        let share = size(&error) / size(&full);
+        assert!(share > 1e-5 && share < most, "{precision}: {share}");
+
+        let model = load(precision);
+        let sound: Vec<f32> = (0..SAMPLE_RATE_HZ * 7)
+            .map(|n| (n as f32 * 0.11).sin() * 0.3)
+            .collect();
+        let transcribe = |batch_segments: usize| {
+            let options = TokenOptions {
+                batch_segments,
+                max_ids: Some(60),
+                ..TokenOptions::default()
+            };
+            model.transcribe(&sound, &options, |_| true).unwrap()
+        };
+        assert_eq!(transcribe(1), transcribe(3), "{precision}");
+    }
+}
+
+#[test]
+fn precisions_have_names() {
+    for name in ["auto", "f32", "f16", "int8"] {
+        assert_eq!(name.parse::<Precision>().unwrap().to_string(), name);
+    }
+    let error = "int4".parse::<Precision>().unwrap_err().to_string();
+    assert!(error.contains("auto, f32, f16 or int8"), "{error}");
 }
