@@ -115,10 +115,14 @@ impl Instance {
             _ => {}
         }
         let counters = &self.port.counters;
-        let is_unusable = model.state() == ModelState::Unusable;
+        let state = model.state();
+        // In this order: who sees that the model is known sees whether it can be used.
         counters
             .model_unusable
-            .store(is_unusable, Ordering::Release);
+            .store(state == ModelState::Unusable, Ordering::Release);
+        counters
+            .model_pending
+            .store(state == ModelState::Loading, Ordering::Release);
         counters.model_steps.store(model.steps(), Ordering::Relaxed);
     }
 

@@ -77,6 +77,8 @@ pub struct PortCounters {
     pub(super) dropped_frames: AtomicU64,
     /// Whether the engine has given up on this port.
     pub(super) failed: AtomicBool,
+    /// Whether the imported model of the port is still being loaded.
+    pub(super) model_pending: AtomicBool,
     /// Whether the imported model of the port cannot be used.
     pub(super) model_unusable: AtomicBool,
     /// Notes that have entered the take.
@@ -108,6 +110,12 @@ impl PortCounters {
     /// Whether the engine has given up on this port.
     pub fn failed(&self) -> bool {
         self.failed.load(Ordering::Acquire)
+    }
+
+    /// Whether the imported model of the port is still being loaded, so that it is not known whether
+    /// [`PortCounters::is_without_engine`] holds.
+    pub fn is_model_pending(&self) -> bool {
+        self.model_pending.load(Ordering::Acquire)
     }
 
     /// Whether nothing is transcribed: the engine has given up, or the imported model of the port

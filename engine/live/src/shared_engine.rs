@@ -88,6 +88,11 @@ impl SharedEngine {
     ) -> CapturePort {
         let (capture, engine) = port(channel_count, f64::from(config.sample_rate_hz));
         let model = model.map(|choice| self.shared.model_pool.lock().get(choice));
+        let is_pending = model.is_some();
+        engine
+            .counters
+            .model_pending
+            .store(is_pending, Ordering::Release);
         // The thread outlives every sender, so nothing can be lost here.
         let instance = Instance::new(engine, take, config, model);
         let _ = self.new_instances.send(instance);

@@ -233,11 +233,15 @@ impl Processor {
         self.wait(|port| port.has_room(frames));
     }
 
-    /// Waits until all notes that are due before `end_frames` are known.
+    /// Waits until all notes that are due before `end_frames` are known, and whether there is a
+    /// model: a render that is shorter than the delay needs no note before it ends.
     fn wait_for_notes(&mut self, end_frames: u64) {
         let needed_frames = self.needed_frames(end_frames);
         if !self.has_timed_out {
-            self.wait(|port| port.counters().settled_frames() >= needed_frames);
+            self.wait(|port| {
+                let counters = port.counters();
+                counters.settled_frames() >= needed_frames && !counters.is_model_pending()
+            });
         }
     }
 

@@ -23,9 +23,9 @@ pub(super) struct Bytes(pub [[u8; GROUP]; PANEL]);
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Block {
     pub groups: [[i8; GROUP]; BLOCK],
-    /// What makes them what they were.
+    /// The factor that turns the integers into the inputs.
     pub scale: f32,
-    /// Less 128 times their sum, which is what the 128 of the weights adds.
+    /// Minus 128 times the sum of the integers: undoes the 128 that is added to each weight.
     pub offset: i32,
 }
 

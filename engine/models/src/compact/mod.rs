@@ -1,5 +1,5 @@
 //! Weight matrices in 16 and 8 bits, for the CPU. A step of a decoder reads every weight once, so
-//! that it takes as long as the weights are large.
+//! its time grows with their size.
 //!
 //! The sums have one order on every CPU and for every number of rows: a result depends neither on
 //! the batch nor, where the CPU has fused multiply-add, on the machine.

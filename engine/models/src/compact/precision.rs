@@ -11,7 +11,7 @@ use crate::compact::Format;
 /// always [`Precision::F32`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Precision {
-    /// [`Precision::F32`], as long as no measurement on trained weights speaks for another one.
+    /// [`Precision::F32`], until the others are measured on trained weights.
     #[default]
     Auto,
     /// 32-bit floats: the reference.
@@ -33,9 +33,7 @@ impl Precision {
             Self::Int8 => "int8",
         }
     }
-}
 
-impl Precision {
     /// The format of a decoder's linear maps; `None` for full precision.
     pub(crate) fn of_decoder(self) -> Option<Format> {
         match self {

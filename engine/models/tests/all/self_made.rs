@@ -136,6 +136,13 @@ fn a_source_excludes_all_other_notes() {
     );
 }
 
+/// A sine of seven seconds, four segments.
+fn seven_seconds() -> Vec<f32> {
+    (0..SAMPLE_RATE_HZ * 7)
+        .map(|n| (n as f32 * 0.11).sin() * 0.3)
+        .collect()
+}
+
 #[test]
 fn the_batch_size_changes_nothing() {
     let options = LoadOptions {
@@ -143,9 +150,7 @@ fn the_batch_size_changes_nothing() {
         ..LoadOptions::default()
     };
     let (model, _) = TokenModel::load(&tiny_model("tiny.pth"), &options, Device::Cpu).unwrap();
-    let sound: Vec<f32> = (0..SAMPLE_RATE_HZ * 7)
-        .map(|n| (n as f32 * 0.11).sin() * 0.3)
-        .collect();
+    let sound = seven_seconds();
     let ids = |batch_segments: usize| {
         let options = TokenOptions {
             batch_segments,
@@ -314,9 +319,7 @@ fn fewer_bits_give_nearly_the_same_logits_whatever_the_batch() {
         assert!(share > 1e-5 && share < most, "{precision}: {share}");
 
         let model = load(precision);
-        let sound: Vec<f32> = (0..SAMPLE_RATE_HZ * 7)
-            .map(|n| (n as f32 * 0.11).sin() * 0.3)
-            .collect();
+        let sound = seven_seconds();
         let transcribe = |batch_segments: usize| {
             let options = TokenOptions {
                 batch_segments,
