@@ -138,12 +138,13 @@ fn lay(
     fade_samples: f32,
 ) {
     let start = onset - ONSET_SAMPLE as f64 / f64::from(speed);
-    let first = start.ceil().max(0.0) as usize;
+    // A stroke after the end leaves no sound.
+    let first = (start.ceil().max(0.0) as usize).min(track.len());
     let fade_rate = (-4.0 / fade_samples.max(16.0)).exp();
     let mut fade = 1.0f32;
     let position = (first as f64 - start) * f64::from(speed);
     let left = (samples.len() as f64 - 2.0 - position) / f64::from(speed);
-    let count = (left.max(0.0).ceil() as usize).min(track.len().saturating_sub(first));
+    let count = (left.max(0.0).ceil() as usize).min(track.len() - first);
     let until = (ring_until - first as f64).clamp(0.0, count as f64) as usize;
     let mut at = position as usize;
     let mut share = (position - at as f64) as f32;
@@ -248,6 +249,17 @@ pub fn audible(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stroke_after_the_end_leaves_no_sound() {
+        let mut track = vec![0.0; 1_000];
+        let samples = vec![10_000i16; 2_000];
+        for late in [0.0, 1.0, 500.0] {
+            let onset = (1_000 + ONSET_SAMPLE) as f64 + late;
+            lay(&mut track, &samples, onset, 1.0, 1.0, f64::INFINITY, 100.0);
+        }
+        assert!(track.iter().all(|&sample| sample == 0.0));
+    }
 
     #[test]
     fn a_hit_lies_at_its_fraction_of_a_sample_at_any_speed() {
