@@ -1,7 +1,8 @@
 """Fine-tunes a model on one stem of recordings of your own.
 
     python -m hitscribe_train.finetune FOLDER OUT --renderer HITSCRIBE_TRAIN --run DIR --minutes N
-        [--stem drums|bass|other|vocals] [--mt3 [--start mt3.pth] [--config config.json]]
+        [--stem drums|bass|other|vocals|mix] [--mt3 [--start mt3.pth] [--config config.json]
+        [--memory ROWS [--memory-variant v2-with-prev|v2] [--horizon N] [--shuffle]]]
 
 FOLDER holds X.wav with X.mid beside it, or songs in Slakh's layout (stems/S00.flac with MIDI/S00.mid).
 
@@ -13,6 +14,9 @@ With --mt3 it starts from a checkpoint in the layout of mt3.pth (--start; .pth, 
 OUT.safetensors is for `hitscribe transcribe --model` and `hitscribe models add`. --config asks for other sizes, or,
 without --start, for a network that has learnt nothing yet; what of the checkpoint does not fit is listed.
 
+--memory makes an MR-MT3 of it: the decoder attends to ROWS rows of the tokens of a segment before, which is any of the
+--horizon last ones; --shuffle gives simultaneous tokens a random order. OUT is a .pth file then.
+
 It stops by the clock and goes on where it stopped: the run folder holds the last checkpoint.
 """
 
@@ -21,10 +25,11 @@ import os
 from .common.loop import arguments
 from .drums.independent import finetune as drum_finetune
 from .mt3 import finetune as mt3_finetune
+from .mt3.model import FIRST_MEMORY, MAX_IDS
 from .pitched import finetune as pitch_finetune
 
 WEIGHTS = os.path.join(os.path.dirname(__file__), "../../engine/models/weights")
-STEMS = ("drums", "bass", "other", "vocals")
+STEMS = ("drums", "bass", "other", "vocals", "mix")
 
 
 def main():
@@ -36,6 +41,10 @@ def main():
     parser.add_argument("--start", help="weights file or checkpoint to start from")
     parser.add_argument("--mt3", action="store_true", help="an MT3 checkpoint instead of the built-in model")
     parser.add_argument("--config", help="sizes of the MT3 network, as a T5 configuration")
+    parser.add_argument("--memory", type=int, metavar="ROWS", help="rows of MR-MT3's memory")
+    parser.add_argument("--memory-variant", choices=FIRST_MEMORY, default="v2-with-prev")
+    parser.add_argument("--horizon", type=int, default=1, help="segments before, of which the memory holds any")
+    parser.add_argument("--shuffle", action="store_true", help="random order of simultaneous tokens")
     parser.set_defaults(rate=None, warm_up=50)
     options = parser.parse_args()
     if options.mt3:
@@ -44,10 +53,18 @@ def main():
             parser.error("--mt3 needs --start or --config")
         if not options.out.endswith((".pth", ".safetensors")):
             parser.error(f"{options.out}: an MT3 checkpoint is a .pth or a .safetensors file")
+        if options.memory is not None and not 0 <= options.memory <= MAX_IDS:
+            parser.error(f"--memory has 0 to {MAX_IDS} rows")
+        if options.memory and not options.out.endswith(".pth"):
+            parser.error(f"{options.out}: MR-MT3 is a .pth file")
+        if options.horizon < 1:
+            parser.error("--horizon is at least 1")
     else:
         kind = drum_finetune if options.stem == "drums" else pitch_finetune
-        if options.config:
-            parser.error("--config is for --mt3")
+        if options.config or options.memory or options.shuffle:
+            parser.error("--config, --memory and --shuffle are for --mt3")
+        if options.stem == "mix":
+            parser.error("--stem mix is for --mt3: the built-in networks transcribe one stem")
         embedded = "builtin.safetensors" if options.stem == "drums" else "builtin_pitch.safetensors"
         options.start = options.start or os.path.join(WEIGHTS, embedded)
     options.rate = options.rate or kind.RATE

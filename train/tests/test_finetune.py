@@ -29,7 +29,7 @@ HEAD_SIZE = 8
 
 def tiny():
     values, _ = read(os.path.join(TINY, "tiny.pth"))
-    net = Mt3(Config.of(values, HEAD_SIZE))
+    net = Mt3(Config.of(values, {"d_kv": HEAD_SIZE}))
     return values, net, fill(net, values)
 
 

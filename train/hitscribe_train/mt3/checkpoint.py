@@ -3,7 +3,7 @@
 import json
 import os
 import pickle
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -11,7 +11,11 @@ from safetensors.torch import load_file, save_file
 from .model import HEAD_SIZE, Config, Mt3
 
 # Keys of the published checkpoint that name a tensor for the second time.
-ALIASES = {"encoder.embed_tokens.weight": "proj.weight", "decoder.embed_tokens.weight": "decoder_embed_tokens.weight"}
+ALIASES = {
+    "encoder.embed_tokens.weight": "proj.weight",
+    "decoder.embed_tokens.weight": "decoder_embed_tokens.weight",
+    "segmem_encoder.embed_tokens.weight": "segmem_proj.weight",
+}
 
 
 @dataclass
@@ -28,20 +32,21 @@ class Report:
 
 
 def read(path):
-    """Tensors by key, and head size if the file says it. Of a Lightning checkpoint the network's, without `model.`"""
+    """Tensors by key, and the T5 configuration as far as the file has it. Of a Lightning checkpoint the network's,
+    without `model.`"""
     if path.endswith(".safetensors"):
-        return load_file(path), None
+        return load_file(path), {}
     # Nothing but tensors and plain values is read: no code of the file runs.
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise SystemExit(f"{path}: holds more than tensors ({error}); save its state_dict alone") from None
     said = saved.get("hyper_parameters") or {}
-    head_size = (said.get("config") or said).get("d_kv") if isinstance(said, dict) else None
+    said = (said.get("config") or said) if isinstance(said, dict) else {}
     values = saved.get("state_dict", saved)
     if "model.proj.weight" in values:
         values = {key.removeprefix("model."): value for key, value in values.items()}
-    return {key: value.float() for key, value in values.items() if torch.is_tensor(value)}, head_size
+    return {key: value.float() for key, value in values.items() if torch.is_tensor(value)}, said
 
 
 def config_of_json(path):
@@ -51,7 +56,8 @@ def config_of_json(path):
     try:
         return Config(
             said.get("n_mels", said["d_model"]), said["d_model"], said["num_heads"], said["d_kv"], said["d_ff"],
-            said["num_layers"], said["num_decoder_layers"], said["vocab_size"],
+            said["num_layers"], said["num_decoder_layers"], said["vocab_size"], said.get("segmem_length", 0),
+            said.get("segmem_num_layers", 1), said.get("memory_variant", Config.memory_variant),
         )  # fmt: skip
     except KeyError as missing:
         raise SystemExit(f"{path}: {missing} is missing; a T5 configuration has it") from None
@@ -76,42 +82,49 @@ def fill(net, values):
     return report
 
 
-def load(path, config_path=None):
-    """The network of a checkpoint and a report. A configuration asks for other sizes than the checkpoint's:
-    what does not fit stays as it is at random."""
+def load(path, config_path=None, **changes):
+    """The network of a checkpoint and a report. A configuration, or `changes` of it, asks for other sizes than the
+    checkpoint's: what does not fit stays as it is at random."""
     if path is None:
-        return Mt3(config_of_json(config_path)), Report()
-    values, head_size = read(path)
+        return Mt3(replace(config_of_json(config_path), **changes)), Report()
+    values, said = read(path)
     if config_path:
         config = config_of_json(config_path)
     else:
         beside = os.path.join(os.path.dirname(path), "config.json")
-        if head_size is None and os.path.exists(beside):
-            head_size = config_of_json(beside).head_size
+        if os.path.exists(beside):
+            with open(beside) as file:
+                said = json.load(file) | said
         try:
-            config = Config.of(values, head_size)
+            config = Config.of(values, said)
         except ValueError as wrong:
             raise SystemExit(f"{path}: {wrong}") from None
-    net = Mt3(config)
+    net = Mt3(replace(config, **changes))
     return net, fill(net, values)
 
 
 def write(net, path):
     """Writes the network with the keys of mt3.pth, whole or not at all; .safetensors has each tensor once.
 
-    A head of another width than the published one's is said beside the tensors, where the engine looks for it.
+    What does not follow from the tensors (the width of a head, the memory) is said beside them, where the engine
+    looks for it.
     """
     values = {key: value.detach().float().cpu() for key, value in net.state_dict().items()}
-    config = net.config
+    config, said = net.config, {}
+    if config.head_size != HEAD_SIZE:
+        said = {"num_heads": config.heads, "d_kv": config.head_size}
+    if config.memory_rows:
+        said |= {"segmem_length": config.memory_rows, "memory_variant": config.memory_variant}
     new = path + ".new"
     if path.endswith(".safetensors"):
-        if config.head_size != HEAD_SIZE:
-            raise SystemExit(f"{path}: heads of {config.head_size} can be told in .pth files only")
+        if said:
+            raise SystemExit(f"{path}: {', '.join(said)} can be told in .pth files only")
         save_file({key: value.contiguous() for key, value in values.items() if key not in ALIASES}, new)
     else:
         for alias, key in ALIASES.items():
-            values[alias] = values[key]
-        if config.head_size != HEAD_SIZE:
-            values = {"state_dict": values, "hyper_parameters": {"num_heads": config.heads, "d_kv": config.head_size}}
+            if key in values:
+                values[alias] = values[key]
+        if said:
+            values = {"state_dict": values, "hyper_parameters": said}
         torch.save(values, new)
     os.replace(new, path)

@@ -2,15 +2,49 @@
 
 import numpy as np
 
-from .model import MAX_IDS, PAD, SEGMENT_SAMPLES
+from .model import FIRST_MEMORY, MAX_IDS, PAD, SEGMENT_SAMPLES
+from .shuffle import shuffled
 
-RECORD_BYTES = SEGMENT_SAMPLES * 2 + 4 + MAX_IDS * 2
+SEQUENCE_BYTES = 2 + MAX_IDS * 2
+RECORD_BYTES = SEGMENT_SAMPLES * 2 + 2 + SEQUENCE_BYTES
 
 
 def parse(record):
     """Audio, number of frames that have features, ids with their end, filled with PAD."""
     audio = np.frombuffer(record, "<i2", SEGMENT_SAMPLES).astype(np.float32) / 32768.0
-    frames, count = np.frombuffer(record, "<u2", 2, SEGMENT_SAMPLES * 2).astype(np.int64)
-    ids = np.frombuffer(record, "<u2", MAX_IDS, SEGMENT_SAMPLES * 2 + 4).astype(np.int64)
+    (frames,) = np.frombuffer(record, "<u2", 1, SEGMENT_SAMPLES * 2).astype(np.int64)
+    return audio, frames, sequence(record, 0)
+
+
+def sequence(record, before):
+    """The ids of the segment, or of the one that is `before` segments earlier; all PAD if there is none."""
+    place = SEGMENT_SAMPLES * 2 + 2 + before * SEQUENCE_BYTES
+    count = int(np.frombuffer(record, "<u2", 1, place)[0])
+    ids = np.frombuffer(record, "<u2", MAX_IDS, place + 2).astype(np.int64)
     ids[count:] = PAD
-    return audio, frames, ids
+    return ids
+
+
+class WithMemory:
+    """As `parse`, for MR-MT3: also the ids of a segment before, with a leading PAD as the decoder's have it.
+
+    Prior token sampling: it is any of the `horizon` segments before, each as likely. Where the recording has none it
+    is what `variant` has before the first segment. `shuffle`: the order of what happens at the same time is random.
+    """
+
+    def __init__(self, horizon, variant, shuffle, seed):
+        self.horizon, self.shuffle = horizon, shuffle
+        self.first = FIRST_MEMORY[variant]
+        self.random = np.random.default_rng(seed)
+        self.record_bytes = RECORD_BYTES + horizon * SEQUENCE_BYTES
+
+    def __call__(self, record):
+        audio, frames, ids = parse(record)
+        previous = sequence(record, int(self.random.integers(1, self.horizon + 1))) if self.horizon else ids[:0]
+        if not previous.any():
+            previous = np.array(self.first, np.int64)
+        if self.shuffle:
+            ids, previous = shuffled(ids, self.random), shuffled(previous, self.random)
+        filled = np.full(MAX_IDS, PAD, np.int64)
+        filled[1 : len(previous) + 1] = previous[: MAX_IDS - 1]
+        return audio, frames, ids, filled

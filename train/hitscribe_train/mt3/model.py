@@ -1,4 +1,4 @@
-"""MT3: front end and network, with the names and shapes of its published checkpoint (mt3.pth).
+"""MT3 and MR-MT3: front end and network, with the names and shapes of their published checkpoints.
 
 A T5 without relative positions: RMS norms before each part, attention without scaling and without biases,
 gated GELU; sinusoidal positions are added to the projected features and to the embedded ids. The engine's
@@ -19,8 +19,10 @@ SEGMENT_SAMPLES = HOP * FRAMES
 LOWEST_HZ, HIGHEST_HZ = 20.0, 7600.0
 SILENCE = 1e-5  # stands for magnitudes that are zero, and for those alone
 
-PAD, EOS = 0, 1  # a sequence begins with PAD
+PAD, EOS, TIE = 0, 1, 1134  # a sequence begins with PAD
 MAX_IDS = 1024
+# What MR-MT3's memory holds before the first segment, by variant. Their tensors are the same.
+FIRST_MEMORY = {"v2-with-prev": (TIE, EOS), "v2": (EOS,)}
 HEAD_SIZE = 64  # of the published models; the engine takes it for granted where nothing else is said
 
 
@@ -36,10 +38,16 @@ class Config:
     encoder_layers: int = 8
     decoder_layers: int = 8
     vocabulary: int = 1536
+    memory_rows: int = 0  # 0: MT3, without memory
+    memory_layers: int = 1
+    memory_variant: str = "v2-with-prev"
 
     @classmethod
-    def of(cls, values, head_size=None):
-        """The sizes of a checkpoint's tensors. The number of heads is not among them."""
+    def of(cls, values, said=None):
+        """The sizes of a checkpoint's tensors. Those that do not follow from them come from `said`, a T5
+        configuration, or are the published ones."""
+        said = said or {}
+        head_size = said.get("d_kv")
 
         def layers(stack):
             count = 0
@@ -57,9 +65,11 @@ class Config:
         head_size = head_size or HEAD_SIZE
         if inner % head_size:
             raise ValueError(f"attention is {inner} wide, which is no multiple of a head's {head_size}")
+        memory = layers("segmem_encoder")
         return cls(
-            bands, width, inner // head_size, head_size, feed_forward, layers("encoder"), layers("decoder"), vocabulary
-        )
+            bands, width, inner // head_size, head_size, feed_forward, layers("encoder"), layers("decoder"), vocabulary,
+            said.get("segmem_length", 64) if memory else 0, memory or 1, said.get("memory_variant", cls.memory_variant),
+        )  # fmt: skip
 
 
 def mel_triangles(bands):
@@ -209,6 +219,9 @@ class Mt3(nn.Module):
         self.encoder = Stack(config, self.proj, config.encoder_layers, False)
         self.decoder = Stack(config, self.decoder_embed_tokens, config.decoder_layers, True)
         self.lm_head = linear(config.width, config.vocabulary)
+        if config.memory_rows:
+            self.segmem_proj = linear(config.width, config.width)
+            self.segmem_encoder = Stack(config, self.segmem_proj, config.memory_layers, False)
 
     def encode(self, features):
         """[batch, frames, bands] -> [batch, frames, width]"""
@@ -218,10 +231,25 @@ class Mt3(nn.Module):
         """What follows each of `ids` [batch, length], which begin with PAD: [batch, length, vocabulary]"""
         return self.lm_head(self.decoder(ids, encoded))
 
-    def forward(self, audio, frames, ids):
+    def memory(self, previous):
+        """What is kept of the segments before: [batch, rows, width] of their ids [batch, length], which begin with
+        PAD as the decoder's do. All of MAX_IDS are encoded and attended to, PAD too."""
+        ids = F.pad(previous[:, :MAX_IDS], (0, max(0, MAX_IDS - previous.shape[1])), value=PAD)
+        return self.segmem_encoder(self.decoder_embed_tokens(ids))[:, : self.config.memory_rows]
+
+    def first_memory(self):
+        """The ids that stand for the segment before the first: [1, MAX_IDS]"""
+        ids = torch.tensor(FIRST_MEMORY[self.config.memory_variant], device=self.lm_head.weight.device)
+        return F.pad(ids, (0, MAX_IDS - len(ids)), value=PAD)[None]
+
+    def context(self, encoded, previous):
+        """What the decoder attends to: the segments, and their memories."""
+        return torch.cat([encoded, self.memory(previous)], 1) if self.config.memory_rows else encoded
+
+    def forward(self, audio, frames, ids, previous=None):
         with torch.autocast(audio.device.type, enabled=False):
             features = self.front_end(audio.float(), frames)
-        return self.logits(ids, self.encode(features))
+        return self.logits(ids, self.context(self.encode(features), previous))
 
     @torch.no_grad()
     def greedy(self, encoded, max_ids=MAX_IDS):
@@ -233,3 +261,15 @@ class Mt3(nn.Module):
             ids = torch.cat([ids, following[:, None]], 1)
             ended = ended | (following == EOS)
         return ids[:, 1:]
+
+    @torch.no_grad()
+    def greedy_song(self, encoded, max_ids=MAX_IDS):
+        """As `greedy`, of the successive segments of a recording, each with the memory of the one before."""
+        if not self.config.memory_rows:
+            return list(self.greedy(encoded, max_ids))
+        out, previous = [], self.first_memory()
+        for segment in encoded:
+            ids = self.greedy(self.context(segment[None], previous), max_ids)
+            previous = F.pad(ids, (1, 0), value=PAD)
+            out.append(ids[0])
+        return out

@@ -160,6 +160,9 @@ enum Command {
         /// `mt3_data.py`.
         #[arg(long)]
         tokens: Option<Tokens>,
+        /// With tokens: those of this many segments before each.
+        #[arg(long, default_value_t = 0, requires = "tokens")]
+        history: usize,
         /// Names the random stream.
         #[arg(long, default_value_t = 1)]
         seed: u64,
@@ -256,12 +259,16 @@ fn write_pitched(out: &mut (impl Write + ?Sized), segment: &PitchedSegment) -> s
 }
 
 /// A record: `TOKEN_SEGMENT_SAMPLES` 16-bit samples, the number of frames and of ids as u16,
-/// `MAX_IDS` ids as u16, zeros after the last; all little-endian.
+/// `MAX_IDS` ids as u16, zeros after the last. Then the same number and ids of each segment before
+/// it, the last one first; the number is 0 where there is none. All little-endian.
 fn write_tokens(out: &mut (impl Write + ?Sized), segment: &TokenSegment) -> std::io::Result<()> {
     write_samples(out, &segment.audio)?;
-    let mut values = vec![segment.frames as u16, segment.ids.len() as u16];
-    values.extend_from_slice(&segment.ids);
-    values.resize(2 + MAX_IDS, 0);
+    let mut values = vec![segment.frames as u16];
+    for ids in std::iter::once(&segment.ids).chain(&segment.history) {
+        values.push(ids.len() as u16);
+        values.extend_from_slice(ids);
+        values.resize(values.len() + MAX_IDS - ids.len(), 0);
+    }
     values
         .iter()
         .try_for_each(|value| out.write_all(&value.to_le_bytes()))
@@ -349,6 +356,7 @@ fn main() -> Result<()> {
             folder,
             stem,
             tokens,
+            history,
             seed,
             first,
             count,
@@ -356,7 +364,7 @@ fn main() -> Result<()> {
             let recordings = Recordings::open(&folder, stem)?;
             write_all(first..first.saturating_add(count), |out, index| {
                 if let Some(Tokens::Mt3) = tokens {
-                    let segment = recordings.token_segment(seed, index);
+                    let segment = recordings.token_segment(seed, index, history);
                     return write_tokens(out, &segment.map_err(std::io::Error::other)?);
                 }
                 match recordings.segment(seed, index) {

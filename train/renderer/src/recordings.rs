@@ -39,10 +39,15 @@ pub enum Stem {
     Vocals,
     /// Every other pitched part.
     Other,
+    /// Every part.
+    Mix,
 }
 
 impl Stem {
     fn holds(self, note: &MidiNote) -> bool {
+        if self == Self::Mix {
+            return true;
+        }
         let of = match (note.channel, note.program) {
             (9, _) => Self::Drums,
             (_, 32..=39) => Self::Bass,
@@ -108,6 +113,8 @@ struct Mixture {
     /// In order of their onsets, in seconds from the start; those that begin before it and sound in
     /// it are among them.
     notes: Vec<MidiNote>,
+    /// Seconds from the start to that of the recording.
+    start_seconds: f64,
     /// Seconds from the start to the end of the recording.
     end_seconds: f64,
 }
@@ -155,7 +162,7 @@ impl Recordings {
             around,
             notes,
             ..
-        } = self.mixture(&mut rng, SEGMENT_SAMPLES);
+        } = self.mixture(&mut rng, SEGMENT_SAMPLES, 0.0);
         if self.stem == Stem::Drums {
             let hits = notes.iter().filter_map(|n| hit(n, &audio, &around));
             let hits = hits.collect();
@@ -176,8 +183,9 @@ impl Recordings {
         }
     }
 
-    /// The stem from a random place on, moved, and what is heard with it.
-    fn mixture(&self, rng: &mut impl Rng, samples: usize) -> Mixture {
+    /// The stem from a random place on, moved, and what is heard with it. The notes are those of
+    /// `history_seconds` before it too.
+    fn mixture(&self, rng: &mut impl Rng, samples: usize, history_seconds: f64) -> Mixture {
         let song = &self.songs[rng.random_range(0..self.songs.len())];
         let (wanted, others): (Vec<&Part>, Vec<&Part>) =
             song.iter().partition(|p| p.holds(self.stem));
@@ -208,11 +216,7 @@ impl Recordings {
         }
 
         // The keys of drums are no pitches.
-        let moved = if self.stem == Stem::Drums {
-            0
-        } else {
-            semitones
-        };
+        let moved = |n: &MidiNote| if n.channel == 9 { 0 } else { semitones };
         let length = samples as f64 / f64::from(SAMPLE_RATE);
         let notes = wanted.iter().flat_map(|p| &p.notes);
         let mut notes: Vec<MidiNote> = notes
@@ -220,16 +224,17 @@ impl Recordings {
             .map(|n| MidiNote {
                 onset: window.seconds(n.onset),
                 offset: window.seconds(n.offset),
-                key: n.key.saturating_add_signed(moved),
+                key: n.key.saturating_add_signed(moved(n)),
                 ..*n
             })
-            .filter(|n| n.offset > 0.0 && n.onset < length)
+            .filter(|n| n.offset > -history_seconds && n.onset < length)
             .collect();
         notes.sort_by(|a, b| a.onset.total_cmp(&b.onset));
         Mixture {
             own,
             around,
             notes,
+            start_seconds: window.seconds(0.0),
             end_seconds: window.seconds(longest / f64::from(SAMPLE_RATE)),
         }
     }

@@ -212,7 +212,7 @@ mod tests {
         write(&track, vec![part(33, false), part(0, true)]).unwrap();
         let heard = [Stem::Bass, Stem::Drums].map(|stem| {
             let recordings = Recordings::open(&folder, stem).unwrap();
-            recordings.token_segment(1, 4).unwrap().ids.len()
+            recordings.token_segment(1, 4, 0).unwrap().ids.len()
         });
         let vocals = Recordings::open(&folder, Stem::Vocals).err();
         let mix = hound::WavReader::open(track.join("mix.wav")).unwrap();

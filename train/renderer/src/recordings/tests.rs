@@ -81,7 +81,7 @@ fn tokens_say_the_hits_where_they_sound() {
     let recordings = of(Stem::Drums, vec![song(9)]);
     let mut judged = 0;
     for index in 0..20 {
-        let segment = recordings.token_segment(1, index).unwrap();
+        let segment = recordings.token_segment(1, index, 0).unwrap();
         assert_eq!(segment.audio.len(), TOKEN_SEGMENT_SAMPLES);
         for note in said(&segment) {
             assert!(note.is_drum && note.pitch == 38);
@@ -110,7 +110,7 @@ fn notes_that_sound_on_are_tied_and_keys_move_with_the_audio() {
     let bass = of(Stem::Bass, vec![long]);
     let (mut tied, mut keys) = (0, std::collections::BTreeSet::new());
     for index in 0..40 {
-        let segment = bass.token_segment(2, index).unwrap();
+        let segment = bass.token_segment(2, index, 0).unwrap();
         let tie = Vocabulary::MT3.id(Event::Tie) as u16;
         let before_tie = segment.ids.iter().take_while(|&&id| id != tie).count();
         // A program and a pitch for the one note that can sound.
@@ -125,4 +125,51 @@ fn notes_that_sound_on_are_tied_and_keys_move_with_the_audio() {
     assert!(tied > 20, "{tied}");
     let expected: Vec<u8> = (28..=32).chain(33..=37).collect();
     assert_eq!(keys.into_iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn the_history_is_that_of_the_recording() {
+    let tie = Vocabulary::MT3.id(Event::Tie) as u16;
+    let mut long = song(0);
+    for (beat, note) in long[0].notes.iter_mut().enumerate() {
+        note.key = 30 + beat as u8 % 7;
+    }
+    let bass = of(Stem::Bass, vec![long]);
+    let (mut without, mut with) = (0, 0);
+    for index in 0..40 {
+        let alone = bass.token_segment(3, index, 0).unwrap();
+        let segment = bass.token_segment(3, index, 3).unwrap();
+        // What comes before changes nothing else.
+        assert_eq!((&alone.audio, &alone.ids), (&segment.audio, &segment.ids));
+        assert_eq!((alone.history.len(), segment.history.len()), (0, 3));
+        for pair in segment.history.windows(2) {
+            assert!(!pair[0].is_empty() || pair[1].is_empty());
+        }
+        let known = segment.history.iter().filter(|ids| !ids.is_empty()).count();
+        without += usize::from(known == 0);
+        if known == 3 {
+            with += 1;
+            // Read one after the other, they give notes without a gap, and no invalid events.
+            let all = segment.history.iter().rev().chain([&segment.ids]);
+            let tokens: Vec<SegmentTokens> = all
+                .enumerate()
+                .map(|(n, ids)| {
+                    assert!(ids.contains(&tie) && ids.last() == Some(&(EOS_ID as u16)));
+                    let ids = ids[..ids.len() - 1].iter().map(|&id| i32::from(id));
+                    SegmentTokens::certain(2.048 * n as f64, ids.collect())
+                })
+                .collect();
+            let decoded = parse(&tokens, ParseRules::MrMt3);
+            // A note that began before the first segment: its tie, and its end.
+            assert!(
+                [0, 2].contains(&decoded.invalid_events),
+                "{}",
+                decoded.invalid_events
+            );
+            let keys: Vec<u8> = decoded.notes.iter().map(|n| n.pitch).collect();
+            let step = |pair: &[u8]| (i16::from(pair[1]) - i16::from(pair[0])).rem_euclid(7) == 1;
+            assert!(keys.len() > 8 && keys.windows(2).all(step), "{keys:?}");
+        }
+    }
+    assert!(without > 0 && with > 10, "{without} {with}");
 }

@@ -17,6 +17,8 @@ use crate::smf::MidiNote;
 pub const TOKEN_SEGMENT_SAMPLES: usize = 32_768;
 /// Samples of a frame of MT3's features.
 const FRAME_SAMPLES: usize = 128;
+/// Length of a segment.
+const SEGMENT_SECONDS: f64 = TOKEN_SEGMENT_SAMPLES as f64 / SAMPLE_RATE_HZ as f64;
 /// Longest sequence with its end; what is more is cut off.
 pub const MAX_IDS: usize = 1024;
 
@@ -34,18 +36,22 @@ pub struct TokenSegment {
     pub frames: usize,
     /// Model ids: the tied notes, the events, the end. At most [`MAX_IDS`].
     pub ids: Vec<u16>,
+    /// The same of the segments before it, the last one first; empty where the recording has no
+    /// such segment.
+    pub history: Vec<Vec<u16>>,
 }
 
 impl Recordings {
     /// Segment number `index` of the stream that `seed` names, made as [`Recordings::segment`]
-    /// makes them.
+    /// makes them, with the ids of `history` segments before it.
     ///
     /// # Errors
     /// None that depends on the recordings.
-    pub fn token_segment(&self, seed: u64, index: u64) -> Result<TokenSegment> {
+    pub fn token_segment(&self, seed: u64, index: u64, history: usize) -> Result<TokenSegment> {
         let mut rng = random_stream(seed, index);
         let samples = DECIMATION * TOKEN_SEGMENT_SAMPLES + 2 * MARGIN_SAMPLES;
-        let mixture = self.mixture(&mut rng, samples);
+        let before = history as f64 * SEGMENT_SECONDS;
+        let mixture = self.mixture(&mut rng, samples, before);
         let mut mixed = mixture.own;
         mix(&mut mixed, &mixture.around, 1.0);
         finish(&mut rng, &mut mixed);
@@ -65,17 +71,25 @@ impl Recordings {
 
         // Segments begin on frames of 8 ms, tokens count steps of 10 ms of the whole recording.
         let phase = f64::from(rng.random_range(0..5u8)) * 0.002;
+        let mut ids = ids(&mixture.notes, phase - margin, phase, history);
+        let recording_start = mixture.start_seconds - margin + phase;
+        for (segment, ids) in ids.iter_mut().enumerate().skip(1) {
+            if phase - (segment as f64) * SEGMENT_SECONDS < recording_start {
+                ids.clear();
+            }
+        }
         Ok(TokenSegment {
             audio,
             frames,
-            ids: ids(&mixture.notes, phase - margin, phase),
+            history: ids.split_off(1),
+            ids: ids.remove(0),
         })
     }
 }
 
-/// The tokens of the segment that begins at `start` seconds, of notes that are `delay` seconds
-/// later.
-fn ids(notes: &[MidiNote], delay: f64, start: f64) -> Vec<u16> {
+/// The tokens of the segment that begins at `start` seconds and of `history` segments before it, of
+/// notes that are `delay` seconds later. The last segment comes first.
+fn ids(notes: &[MidiNote], delay: f64, start: f64, history: usize) -> Vec<Vec<u16>> {
     // Shorter than a step: the encoder drops notes without a length.
     let shortest = 1.0 / STEPS_PER_SECOND;
     let notes: Vec<Note> = notes
@@ -92,14 +106,21 @@ fn ids(notes: &[MidiNote], delay: f64, start: f64) -> Vec<u16> {
             confidence: 1.0,
         })
         .collect();
-    let seconds = TOKEN_SEGMENT_SAMPLES as f64 / f64::from(SAMPLE_RATE_HZ);
+    let starts = (0..=history + 1).map(|n| start + (n as f64 - history as f64) * SEGMENT_SECONDS);
     // The first segment holds what was before, so that the second knows what is tied.
     let before = notes.iter().map(|n| n.onset_seconds);
-    let before = before.fold(start, f64::min) - 1.0;
-    let segments = encode(&notes, &[before, start, start + seconds]);
-    let own = segments.into_iter().nth(1).unwrap_or_default();
-    let ids = own.into_iter().map(|index| index + SPECIAL_IDS);
-    let mut ids: Vec<u16> = ids.chain([EOS_ID]).map(|id| id as u16).collect();
-    ids.truncate(MAX_IDS);
-    ids
+    let before = before.fold(start - history as f64 * SEGMENT_SECONDS, f64::min) - 1.0;
+    let starts: Vec<f64> = std::iter::once(before).chain(starts).collect();
+    let segments = encode(&notes, &starts);
+    let with_end = |indices: &Vec<i32>| {
+        let ids = indices.iter().map(|index| index + SPECIAL_IDS);
+        let mut ids: Vec<u16> = ids.chain([EOS_ID]).map(|id| id as u16).collect();
+        ids.truncate(MAX_IDS);
+        ids
+    };
+    segments[1..=history + 1]
+        .iter()
+        .rev()
+        .map(with_end)
+        .collect()
 }
