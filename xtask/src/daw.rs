@@ -106,6 +106,16 @@ fn scan(arguments: &Arguments) -> Result<()> {
         "{}: run `cargo xtask install` first",
         plugin.display()
     );
+    let library = format!("Contents/{}-linux/Hitscribe.so", std::env::consts::ARCH);
+    let built = target_folder()?
+        .join("bundles/Hitscribe.vst3")
+        .join(&library);
+    let installed = plugin.join(&library);
+    ensure!(
+        !built.exists() || fs::read(&built)? == fs::read(&installed)?,
+        "{} is not what was bundled last: run `cargo xtask install` first",
+        installed.display()
+    );
     let libraries = arguments.scanner.parent().unwrap_or(Path::new("."));
     let output = Command::new(&arguments.scanner)
         .arg("-f")
