@@ -142,6 +142,20 @@ impl Take {
         self.trim();
     }
 
+    /// Removes a passage that is not being recorded. Returns it with its index.
+    pub fn remove(&mut self, id: u64) -> Option<(usize, Passage)> {
+        let is_it = |passage: &Passage| passage.id == id && !passage.is_open;
+        let index = self.passages.iter().position(is_it)?;
+        Some((index, self.passages.remove(index)))
+    }
+
+    /// Puts what [`Take::remove`] returned back to its index, if there still is one.
+    pub fn put_back(&mut self, index: usize, passage: Passage) {
+        let index = index.min(self.passages.len());
+        self.passages.insert(index, passage);
+        self.trim();
+    }
+
     /// Drops what exceeds the limits of a take.
     pub fn trim(&mut self) {
         while self.passages.len() > MAX_PASSAGES {

@@ -1,11 +1,12 @@
 //! Transcribes an audio file into a passage of the take, in the background.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use hitscribe::{DeviceChoice, ModelChoice, Transcriber, mark_leakage};
+use hitscribe_core::audio::demo_kit;
 use hitscribe_core::error::Result;
 use hitscribe_live::take::{Overview, Passage, Take, TempoChange};
 use hitscribe_live::{LiveSettings, MarkedNote};
@@ -13,6 +14,15 @@ use hitscribe_models::device::guarded;
 use hitscribe_picking::drums::candidate::Candidate;
 use hitscribe_picking::drums::selection::Rules;
 use parking_lot::Mutex;
+
+/// What is transcribed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Recording {
+    /// An audio file.
+    File(PathBuf),
+    /// The built-in demo.
+    Demo,
+}
 
 /// A transcription in progress. Dropping it cancels the transcription.
 #[derive(Default)]
@@ -28,10 +38,10 @@ struct Shared {
 }
 
 impl Import {
-    /// Starts to transcribe `path` into `take` with `live_settings`, by an imported model or the
+    /// Starts to transcribe a recording into `take` with `live_settings`, by an imported model or the
     /// built-in ones.
     pub fn start(
-        path: PathBuf,
+        recording: Recording,
         take: Arc<Mutex<Take>>,
         live_settings: LiveSettings,
         model: Option<ModelChoice>,
@@ -43,7 +53,7 @@ impl Import {
             .spawn(move || {
                 let tempo = last_tempo(&take.lock());
                 let passage = guarded("import", || {
-                    transcribe(&path, live_settings, model.as_ref(), tempo, &shared)
+                    transcribe(&recording, live_settings, model.as_ref(), tempo, &shared)
                 });
                 let outcome = match passage.and_then(|passage| passage) {
                     _ if shared.is_cancelled.load(Ordering::Relaxed) => return,
@@ -86,7 +96,7 @@ fn last_tempo(take: &Take) -> Option<TempoChange> {
 }
 
 fn transcribe(
-    path: &Path,
+    recording: &Recording,
     live_settings: LiveSettings,
     model: Option<&ModelChoice>,
     tempo: Option<TempoChange>,
@@ -100,7 +110,7 @@ fn transcribe(
     let (mut peaks, mut overview, mut length_frames) = (Vec::new(), None, 0);
     let mut kept: Option<(Rules, Vec<Candidate>)> = None;
     let source = live_settings.source;
-    let transcription = transcriber
+    let mut options = transcriber
         .options()
         .source(source)
         .sensitivity(live_settings.sensitivity)
@@ -120,18 +130,36 @@ fn transcribe(
             peaks.extend(overview.push(block.samples));
             length_frames += block.samples.len() as u64;
         })
-        .on_candidates(|found| kept = Some((found.rules, found.candidates.to_vec())))
-        .file(path)?;
+        .on_candidates(|found| kept = Some((found.rules, found.candidates.to_vec())));
+    let transcription = match recording {
+        Recording::File(path) => options.file(path)?,
+        Recording::Demo => {
+            let (samples, _) = demo_kit::groove();
+            options.samples(&samples, 2, demo_kit::DEMO_SAMPLE_RATE_HZ)?
+        }
+    };
+    drop(options);
     let sample_rate_hz = transcription.sample_rate_hz;
     let mut passage = Passage::new(f64::from(sample_rate_hz));
     passage.was_playing = true;
-    if let Some(tempo) = tempo {
-        passage.change_tempo(tempo);
-    }
     passage.extend(length_frames, &peaks);
-    passage.name = path
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned());
+    match recording {
+        Recording::File(path) => {
+            let name = path.file_name();
+            passage.name = name.map(|name| name.to_string_lossy().into_owned());
+            if let Some(tempo) = tempo {
+                passage.change_tempo(tempo);
+            }
+        }
+        Recording::Demo => {
+            passage.name = Some("Demo".to_owned());
+            passage.host_start_beats = Some(0.0);
+            passage.change_tempo(TempoChange {
+                bpm: demo_kit::DEMO_TEMPO_BPM,
+                ..TempoChange::default()
+            });
+        }
+    }
     passage.source = Some(source);
     let mut hits = 0;
     for (note, is_leakage) in mark_leakage(&transcription.placed_notes(), sample_rate_hz, source) {
@@ -152,10 +180,19 @@ fn transcribe(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
     use std::time::{Duration, Instant};
 
     fn outcome(path: &Path, take: &Arc<Mutex<Take>>) -> std::result::Result<usize, String> {
-        let import = Import::start(path.to_owned(), take.clone(), LiveSettings::default(), None);
+        let recording = Recording::File(path.to_owned());
+        outcome_of(recording, take)
+    }
+
+    fn outcome_of(
+        recording: Recording,
+        take: &Arc<Mutex<Take>>,
+    ) -> std::result::Result<usize, String> {
+        let import = Import::start(recording, take.clone(), LiveSettings::default(), None);
         let began = Instant::now();
         loop {
             if let Some(outcome) = import.take_outcome() {
@@ -164,6 +201,17 @@ mod tests {
             assert!(began.elapsed() < Duration::from_secs(120), "no end");
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    #[test]
+    fn the_demo_becomes_a_passage_on_a_timeline() {
+        let take = Arc::new(Mutex::new(Take::default()));
+        assert_eq!(outcome_of(Recording::Demo, &take), Ok(0));
+        let take = take.lock();
+        let demo = &take.passages[0];
+        assert_eq!(demo.name.as_deref(), Some("Demo"));
+        assert!(demo.note_count() > 50, "{} notes", demo.note_count());
+        assert_eq!(demo.bar_at(demo.length_frames - 1).number, 8);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crossbeam::queue::ArrayQueue;
 use hitscribe_core::DrumClass;
@@ -17,6 +17,8 @@ const LONGEST_SECONDS: f64 = 600.0;
 const GAIN: f32 = 0.4;
 /// Velocities are rounded to multiples of this, so that rendered hits are reused.
 const VELOCITY_STEP: u8 = 8;
+/// Frames over which the level of the track fades from nothing to full.
+const FADE_FRAMES: f32 = 1024.0;
 
 /// A note of the preview.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,6 +41,10 @@ pub struct Preview {
     retired: ArrayQueue<Vec<f32>>,
     is_playing: AtomicBool,
     played_frames: AtomicU64,
+    /// Whether the sound starts again at its end.
+    is_looping: AtomicBool,
+    /// Bits of the balance.
+    balance: AtomicU32,
 }
 
 impl Default for Preview {
@@ -48,21 +54,32 @@ impl Default for Preview {
             retired: ArrayQueue::new(2),
             is_playing: AtomicBool::new(false),
             played_frames: AtomicU64::new(0),
+            is_looping: AtomicBool::new(false),
+            balance: AtomicU32::new(0.5f32.to_bits()),
         }
     }
 }
 
 impl Preview {
-    /// Renders notes in the background, then plays them. Not for the audio thread.
-    pub fn play(self: &Arc<Self>, notes: Vec<PreviewNote>, sample_rate_hz: u32) {
+    /// Renders notes in the background, then plays them: once, or over and over in a loop of
+    /// `loop_seconds`. Not for the audio thread.
+    pub fn play(
+        self: &Arc<Self>,
+        notes: Vec<PreviewNote>,
+        loop_seconds: Option<f64>,
+        sample_rate_hz: u32,
+    ) {
         let preview = self.clone();
         while self.retired.pop().is_some() {}
         self.played_frames.store(0, Ordering::Relaxed);
+        self.is_looping
+            .store(loop_seconds.is_some(), Ordering::Relaxed);
         self.is_playing.store(true, Ordering::Release);
         let spawned = std::thread::Builder::new()
             .name("hitscribe-preview".to_owned())
             .spawn(move || {
-                drop(preview.rendered.force_push(render(&notes, sample_rate_hz)));
+                let sound = render(&notes, loop_seconds, sample_rate_hz);
+                drop(preview.rendered.force_push(sound));
             });
         if spawned.is_err() {
             self.stop();
@@ -79,6 +96,17 @@ impl Preview {
         self.is_playing.load(Ordering::Acquire)
     }
 
+    /// What is audible while the preview plays: 0 is the track alone, 1 the kit alone, between both.
+    pub fn balance(&self) -> f32 {
+        f32::from_bits(self.balance.load(Ordering::Relaxed))
+    }
+
+    /// Sets the [`Preview::balance`].
+    pub fn set_balance(&self, balance: f32) {
+        let bits = balance.clamp(0.0, 1.0).to_bits();
+        self.balance.store(bits, Ordering::Relaxed);
+    }
+
     /// Frames that were played.
     pub fn played_frames(&self) -> u64 {
         self.played_frames.load(Ordering::Relaxed)
@@ -86,38 +114,74 @@ impl Preview {
 }
 
 /// The audio-thread side of the preview. Neither allocates nor frees memory.
-#[derive(Default)]
 pub struct PreviewPlayer {
     sound: Option<Vec<f32>>,
     next_index: usize,
+    /// Level of the track, which fades.
+    track_gain: f32,
+}
+
+impl Default for PreviewPlayer {
+    fn default() -> Self {
+        Self {
+            sound: None,
+            next_index: 0,
+            track_gain: 1.0,
+        }
+    }
 }
 
 impl PreviewPlayer {
-    /// Adds the next frames of the preview to a block. Real-time safe.
+    /// Adds the next frames of the preview to a block. Without a preview the block is unchanged.
+    /// Real-time safe.
     pub fn mix(&mut self, preview: &Preview, channels: &mut [&mut [f32]]) {
         if let Some(new) = preview.rendered.pop() {
             self.retire(preview);
             self.sound = Some(new);
             self.next_index = 0;
         }
-        let Some(sound) = &self.sound else { return };
-        let rest = &sound[self.next_index..];
-        if rest.is_empty() || !preview.is_playing() {
+        let has_ended = self
+            .sound
+            .as_ref()
+            .is_some_and(|sound| self.next_index >= sound.len());
+        if self.sound.is_some() && (has_ended || !preview.is_playing()) {
             preview.stop();
             self.retire(preview);
+        }
+        if self.sound.is_none() && self.track_gain == 1.0 {
             return;
         }
-        for channel in channels.iter_mut() {
-            for (sample, added) in channel.iter_mut().zip(rest) {
-                *sample += added;
+        let balance = preview.balance();
+        let kit_gain = (2.0 * balance).min(1.0);
+        let is_looping = preview.is_looping.load(Ordering::Relaxed);
+        for frame in 0..channels.first().map_or(0, |channel| channel.len()) {
+            let target = match self.sound {
+                Some(_) => (2.0 - 2.0 * balance).min(1.0),
+                None => 1.0,
+            };
+            let step = 1.0 / FADE_FRAMES;
+            self.track_gain += (target - self.track_gain).clamp(-step, step);
+            let added = self.next_sample(is_looping);
+            for channel in channels.iter_mut() {
+                channel[frame] = channel[frame] * self.track_gain + added * kit_gain;
             }
         }
-        self.next_index += rest
-            .len()
-            .min(channels.first().map_or(0, |channel| channel.len()));
-        preview
-            .played_frames
-            .store(self.next_index as u64, Ordering::Relaxed);
+        if self.sound.is_some() {
+            preview
+                .played_frames
+                .store(self.next_index as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// The next sample of the kit; 0 after the end.
+    fn next_sample(&mut self, is_looping: bool) -> f32 {
+        let Some(sound) = &self.sound else { return 0.0 };
+        if is_looping && self.next_index >= sound.len() {
+            self.next_index = 0;
+        }
+        let sample = sound.get(self.next_index).copied();
+        self.next_index += usize::from(sample.is_some());
+        sample.unwrap_or(0.0)
     }
 
     fn retire(&mut self, preview: &Preview) {
@@ -130,8 +194,8 @@ impl PreviewPlayer {
     }
 }
 
-/// Renders notes to mono audio.
-fn render(notes: &[PreviewNote], sample_rate_hz: u32) -> Vec<f32> {
+/// Renders notes to mono audio. In a loop, what sounds beyond its end sounds at its start.
+fn render(notes: &[PreviewNote], loop_seconds: Option<f64>, sample_rate_hz: u32) -> Vec<f32> {
     let rate = f64::from(sample_rate_hz);
     let mut drums: HashMap<(DrumClass, u8), Vec<f32>> = HashMap::new();
     let mut sound = Vec::new();
@@ -148,6 +212,17 @@ fn render(notes: &[PreviewNote], sample_rate_hz: u32) -> Vec<f32> {
                 .entry((class, velocity))
                 .or_insert_with(|| demo_kit::hit(class, velocity, sample_rate_hz));
             add(&mut sound, start, hit);
+        }
+    }
+    if let Some(seconds) = loop_seconds {
+        let frames = (seconds.clamp(0.01, LONGEST_SECONDS) * rate) as usize;
+        let beyond = sound.split_off(frames.min(sound.len()));
+        sound.resize(frames, 0.0);
+        for part in beyond.chunks(frames) {
+            sound
+                .iter_mut()
+                .zip(part)
+                .for_each(|(sample, added)| *sample += added);
         }
     }
     sound
@@ -206,7 +281,7 @@ mod tests {
             at_seconds: 2.0,
             ..KICK
         };
-        let sound = render(&[KICK, pitched], 48_000);
+        let sound = render(&[KICK, pitched], None, 48_000);
         let loudest =
             |from: usize, to: usize| sound[from..to].iter().fold(0.0f32, |m, x| m.max(x.abs()));
         assert_eq!(loudest(0, 24_000), 0.0);
@@ -217,6 +292,50 @@ mod tests {
                 .iter()
                 .all(|sample| sample.is_finite() && sample.abs() < 1.0)
         );
+    }
+
+    #[test]
+    fn a_loop_has_its_length_and_keeps_what_sounds_beyond_it() {
+        let late = PreviewNote {
+            at_seconds: 0.9,
+            ..KICK
+        };
+        let once = render(&[late], None, 48_000);
+        let looped = render(&[late], Some(1.0), 48_000);
+        assert_eq!(looped.len(), 48_000);
+        assert_eq!(looped[..100], once[48_000..48_100]);
+        assert!(once[48_000..48_100].iter().any(|sample| *sample != 0.0));
+    }
+
+    #[test]
+    fn the_balance_fades_the_track_and_gives_it_back_exactly() {
+        let preview = Preview::default();
+        let mut player = PreviewPlayer::default();
+        preview.set_balance(1.0);
+        assert!(preview.rendered.push(vec![0.5; 1_000]).is_ok());
+        preview.is_looping.store(true, Ordering::Relaxed);
+        preview.is_playing.store(true, Ordering::Relaxed);
+        let block = |player: &mut PreviewPlayer| {
+            let mut samples = vec![0.25f32; 256];
+            player.mix(&preview, &mut [&mut samples]);
+            samples
+        };
+        let mut blocks: Vec<Vec<f32>> = (0..8).map(|_| block(&mut player)).collect();
+        assert!(
+            blocks[7].iter().all(|sample| *sample == 0.5),
+            "the kit alone, looped"
+        );
+        preview.stop();
+        blocks.extend((0..8).map(|_| block(&mut player)));
+        assert!(
+            blocks[15].iter().all(|sample| *sample == 0.25),
+            "the track, unchanged"
+        );
+        let samples = blocks.concat();
+        // The kit begins and ends at once; the track does not.
+        let steps = samples.windows(2).map(|pair| (pair[1] - pair[0]).abs());
+        let large = steps.filter(|step| *step > 0.25 / 1_000.0).count();
+        assert!(large <= 2, "{large} steps");
     }
 
     #[test]

@@ -1,39 +1,27 @@
 //! Edits of the notes in the lanes, by mouse and keyboard.
 
+mod keys;
+
 use std::collections::BTreeSet;
 
-use egui::{Key, Modifiers, Ui};
 use hitscribe_core::DrumClass;
 use hitscribe_core::note::DRUM_NOTE_SECONDS;
 use hitscribe_live::take::Passage;
 use hitscribe_live::take::edits::{EditedNote, Edits, NoteId};
 
 use crate::editor::history::History;
+use crate::editor::ruler::{DisplayTime, display_time};
 use crate::editor::state::EditorState;
-use crate::editor::view::{DisplayTime, Fate, NoteView, View, display_time};
+use crate::editor::view::{Fate, NoteView, View};
 use crate::notes::quantize::Grid;
 use crate::params::HitscribeParams;
 
+pub use keys::handle_keys;
+
 /// Velocity of an added note.
 const ADDED_VELOCITY: u8 = 100;
-/// Steps of the keyboard.
-const VELOCITY_STEP: i32 = 5;
-const FREE_STEP_SECONDS: f64 = 0.001;
 /// Steps in a quarter note that notes snap to while quantization is off.
 const DEFAULT_STEPS: f64 = 4.0;
-
-/// Drums of the keys 1 to 9.
-const KEYS: [(Key, DrumClass); 9] = [
-    (Key::Num1, DrumClass::Kick),
-    (Key::Num2, DrumClass::Snare),
-    (Key::Num3, DrumClass::ClosedHat),
-    (Key::Num4, DrumClass::OpenHat),
-    (Key::Num5, DrumClass::HighTom),
-    (Key::Num6, DrumClass::MidTom),
-    (Key::Num7, DrumClass::LowTom),
-    (Key::Num8, DrumClass::Crash),
-    (Key::Num9, DrumClass::Ride),
-];
 
 /// The chosen notes and the edit in progress.
 #[derive(Default)]
@@ -75,6 +63,13 @@ pub enum DragTo {
     Velocity(i32),
     /// To another lane.
     Class(DrumClass),
+}
+
+impl DraggedNotes {
+    /// The velocity of the note under the pointer when the drag began.
+    pub fn velocity(&self) -> u8 {
+        self.grabbed.velocity
+    }
 }
 
 impl Editing {
@@ -261,6 +256,18 @@ fn snapped(passage: &Passage, grid: Grid, frames: u64, is_free: bool) -> u64 {
     passage.offset_at_beats((beats * steps).round() / steps + bar_beats)
 }
 
+/// The nearest step of the grid, in seconds from the start of the shown passage.
+pub fn snapped_seconds(params: &HitscribeParams, view: &View, seconds: f64, is_free: bool) -> f64 {
+    let grid = params.grid.value();
+    let mut take = params.take.take().lock();
+    let passage = view.passage_id.and_then(|id| take.passage_mut(id));
+    let Some(passage) = passage.filter(|_| !is_free) else {
+        return seconds;
+    };
+    let frames = (seconds.max(0.0) * passage.sample_rate_hz) as u64;
+    snapped(passage, grid, frames, is_free) as f64 / passage.sample_rate_hz
+}
+
 /// Begins to drag a note, and the other chosen ones if it is one of them.
 pub fn begin_drag(params: &HitscribeParams, view: &View, state: &mut EditorState, note: &NoteView) {
     if !state.editing.chosen.contains(&note.id) {
@@ -334,110 +341,6 @@ pub fn end_drag(params: &HitscribeParams, state: &mut EditorState) {
     if let Some(passage) = take.passage_mut(drag.passage) {
         let history = &mut state.editing.history;
         state.has_changed_take |= history.edited(drag.passage, &drag.before, &passage.edits);
-    }
-}
-
-/// Handles the keys of edits.
-pub fn handle_keys(ui: &Ui, params: &HitscribeParams, view: &View, state: &mut EditorState) {
-    let pressed = |modifiers, key| ui.input_mut(|input| input.consume_key(modifiers, key));
-    let with_shift = Modifiers::COMMAND | Modifiers::SHIFT;
-    if pressed(with_shift, Key::Z) || pressed(Modifiers::COMMAND, Key::Y) {
-        step(params, state, true);
-    }
-    if pressed(Modifiers::COMMAND, Key::Z) {
-        step(params, state, false);
-    }
-    if pressed(Modifiers::COMMAND, Key::ArrowLeft) {
-        choose_next(view, state, false);
-    }
-    if pressed(Modifiers::COMMAND, Key::ArrowRight) {
-        choose_next(view, state, true);
-    }
-    let targets = targets(view, state);
-    if targets.is_empty() {
-        return;
-    }
-    if pressed(Modifiers::NONE, Key::Delete) || pressed(Modifiers::NONE, Key::Backspace) {
-        delete(params, view, state);
-    }
-    if pressed(Modifiers::NONE, Key::Enter) {
-        change(params, view, state, |_, edits| {
-            for (id, note) in &targets {
-                edits.set(*id, *note);
-            }
-        });
-    }
-    for (key, class) in KEYS {
-        if pressed(Modifiers::NONE, key) {
-            set_class(params, view, state, class);
-        }
-    }
-    let nudges = [
-        (Key::ArrowUp, VELOCITY_STEP, 0),
-        (Key::ArrowDown, -VELOCITY_STEP, 0),
-        (Key::ArrowLeft, 0, -1),
-        (Key::ArrowRight, 0, 1),
-    ];
-    for (key, velocity, steps) in nudges {
-        let is_free = pressed(Modifiers::ALT | Modifiers::SHIFT, key);
-        if is_free || pressed(Modifiers::SHIFT, key) {
-            nudge(params, view, state, &targets, velocity, steps, is_free);
-        }
-    }
-}
-
-/// Moves notes by steps of the grid, or of a millisecond, and changes their velocity.
-fn nudge(
-    params: &HitscribeParams,
-    view: &View,
-    state: &mut EditorState,
-    targets: &[(NoteId, EditedNote)],
-    velocity: i32,
-    steps: i64,
-    is_free: bool,
-) {
-    let grid = params.grid.value();
-    change(params, view, state, |passage, edits| {
-        for (id, note) in targets {
-            let mut note = dragged(note, DragTo::Velocity(velocity), 0);
-            if steps != 0 {
-                let on_timeline = passage.host_start_beats.is_some() && !is_free;
-                note.onset_samples = if on_timeline {
-                    let per_quarter = grid.steps_per_quarter().unwrap_or(DEFAULT_STEPS);
-                    let beats = passage.beats_at(note.onset_samples) + steps as f64 / per_quarter;
-                    passage.offset_at_beats(beats.max(0.0))
-                } else {
-                    let step = FREE_STEP_SECONDS * passage.sample_rate_hz;
-                    let by = steps * step.round() as i64;
-                    note.onset_samples.saturating_add_signed(by)
-                };
-            }
-            edits.set(*id, note);
-        }
-    });
-}
-
-/// Chooses the note after or before the chosen one.
-fn choose_next(view: &View, state: &mut EditorState, is_forward: bool) {
-    let is_choice = |note: &&NoteView| {
-        let is_shown = state
-            .shown
-            .class
-            .is_none_or(|class| note.class == Some(class));
-        is_shown && note.fate != Fate::Leakage
-    };
-    let notes: Vec<&NoteView> = view.all_notes.iter().filter(is_choice).collect();
-    let chosen = &state.editing.chosen;
-    let at = notes.iter().position(|note| chosen.contains(&note.id));
-    let next = match (at, is_forward) {
-        (Some(at), true) => (at + 1).min(notes.len().saturating_sub(1)),
-        (Some(at), false) => at.saturating_sub(1),
-        (None, _) => notes.partition_point(|note| note.at_seconds < view.window.start),
-    };
-    if let Some(note) = notes.get(next) {
-        state.editing.chosen = [note.id].into();
-        let viewport = &mut state.shown.viewport;
-        viewport.reveal(note.at_seconds, view.length_seconds);
     }
 }
 

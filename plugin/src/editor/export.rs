@@ -2,29 +2,17 @@
 
 use std::path::PathBuf;
 
-use egui::{Button, RichText, Sense, Ui};
 use hitscribe_core::DrumClass;
 use hitscribe_live::take::Passage;
 
+use crate::editor::ruler::start_label;
 use crate::editor::state::{EditorState, Shown};
-use crate::editor::style::palette;
-use crate::editor::view::{shown_passage, start_label};
+use crate::editor::view::shown_passage;
 use crate::notes::midi_clip::{self, ClipSettings};
 use crate::notes::selection::Selection;
 use crate::params::HitscribeParams;
 use crate::platform::drag::{self, Outcome};
 use crate::user_files;
-
-/// Draws the drag and save buttons and runs their actions.
-pub fn buttons(ui: &mut Ui, params: &HitscribeParams, state: &mut EditorState, has_notes: bool) {
-    drag_button(ui, params, state, has_notes);
-    let folder = user_files::save_folder();
-    let hint = format!("Writes a file to {}", folder.display());
-    let button = ui.add_enabled(has_notes, Button::new("Save MIDI"));
-    if button.on_hover_text(hint).clicked() {
-        save(params, state);
-    }
-}
 
 /// Saves the selected notes as a new file.
 pub fn save(params: &HitscribeParams, state: &mut EditorState) {
@@ -85,28 +73,8 @@ pub fn clip_settings(params: &HitscribeParams) -> ClipSettings<'_> {
     }
 }
 
-fn drag_button(ui: &mut Ui, params: &HitscribeParams, state: &mut EditorState, has_notes: bool) {
-    let (text, notes) = match state.shown.viewport.selection() {
-        Some(_) => ("Drag selection", "the selected notes"),
-        None => ("Drag MIDI", "the notes of the take"),
-    };
-    let text = RichText::new(text).color(palette(ui).accent);
-    let button = Button::new(text).sense(Sense::click_and_drag());
-    let response = ui
-        .add_enabled(has_notes, button)
-        .on_hover_text(format!("Drag {notes} onto a track as a MIDI file"));
-    if response.drag_started() {
-        start_drag(params, state, state.shown.class);
-    }
-    if let Some(class) = state.export.dragged_class.take() {
-        start_drag(params, state, Some(class));
-    }
-    if response.clicked() {
-        state.message = Some("Press and drag onto a track".to_owned());
-    }
-}
-
-fn start_drag(params: &HitscribeParams, state: &mut EditorState, class: Option<DrumClass>) {
+/// Starts to drag the selected notes, of one drum or of all.
+pub fn start_drag(params: &HitscribeParams, state: &mut EditorState, class: Option<DrumClass>) {
     if state.export.drag.is_some() {
         return;
     }

@@ -1,7 +1,7 @@
 //! Undo and redo of everything that the editor does to the take.
 
-use hitscribe_live::take::Take;
 use hitscribe_live::take::edits::{Change, Edits, NoteId};
+use hitscribe_live::take::{Passage, Take};
 
 /// Most steps that can be undone.
 const MAX_STEPS: usize = 10_000;
@@ -18,6 +18,12 @@ enum Step {
     Deleted(Take),
     /// The deleted takes were brought back.
     Restored,
+    /// A passage was removed from this index.
+    Removed(usize, Box<Passage>),
+    /// A removed passage was brought back.
+    Returned(u64),
+    /// A passage had this name.
+    Renamed(u64, Option<String>),
 }
 
 /// Steps that can be undone and redone.
@@ -46,6 +52,16 @@ impl History {
     /// All takes were deleted.
     pub fn deleted(&mut self, take: Take) {
         self.done(Step::Deleted(take));
+    }
+
+    /// A passage was removed from this index.
+    pub fn removed(&mut self, index: usize, passage: Passage) {
+        self.done(Step::Removed(index, Box::new(passage)));
+    }
+
+    /// A passage had the name `before`.
+    pub fn renamed(&mut self, passage: u64, before: Option<String>) {
+        self.done(Step::Renamed(passage, before));
     }
 
     fn done(&mut self, step: Step) {
@@ -93,13 +109,26 @@ fn inverted(step: Step, take: &mut Take) -> Option<Step> {
             Some(Step::Restored)
         }
         Step::Restored => Some(Step::Deleted(take.clear())),
+        Step::Removed(index, passage) => {
+            let id = passage.id;
+            take.put_back(index, *passage);
+            Some(Step::Returned(id))
+        }
+        Step::Returned(id) => {
+            let (index, passage) = take.remove(id)?;
+            Some(Step::Removed(index, Box::new(passage)))
+        }
+        Step::Renamed(id, name) => {
+            let passage = take.passage_mut(id)?;
+            let now = std::mem::replace(&mut passage.name, name);
+            Some(Step::Renamed(id, now))
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hitscribe_live::take::Passage;
     use hitscribe_live::take::edits::EditedNote;
 
     fn edit(take: &mut Take, history: &mut History, change: impl FnOnce(&mut Edits)) {
@@ -107,6 +136,30 @@ mod tests {
         let before = passage.edits.clone();
         passage.edit(change);
         history.edited(passage.id, &before, &passage.edits);
+    }
+
+    #[test]
+    fn a_removed_and_a_renamed_passage_come_back() {
+        let mut take = Take::default();
+        for _ in 0..3 {
+            take.add_passage(Passage::new(48_000.0));
+        }
+        let recorded = take.clone();
+        let mut history = History::default();
+        let id = take.passages[1].id;
+        let before = take.passages[1].name.replace("Chorus".to_owned());
+        history.renamed(id, before);
+        let (index, passage) = take.remove(id).unwrap();
+        history.removed(index, passage);
+        assert_eq!(take.passages.len(), 2);
+        history.undo(&mut take);
+        assert_eq!(take.passages[1].name.as_deref(), Some("Chorus"));
+        history.undo(&mut take);
+        assert_eq!(take, recorded);
+        history.redo(&mut take);
+        history.redo(&mut take);
+        assert_eq!(take.passages.len(), 2);
+        assert!(take.passages.iter().all(|passage| passage.id != id));
     }
 
     #[test]

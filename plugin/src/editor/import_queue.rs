@@ -10,20 +10,20 @@ use hitscribe_live::LiveSettings;
 use hitscribe_live::take::Take;
 use parking_lot::Mutex;
 
-use crate::background::import::Import;
+use crate::background::import::{Import, Recording};
 use crate::editor::style::palette;
 
 /// The recording being transcribed and the queued ones.
 #[derive(Default)]
 pub struct ImportQueue {
     import: Option<Import>,
-    queued: VecDeque<PathBuf>,
+    queued: VecDeque<Recording>,
 }
 
 impl ImportQueue {
     /// Adds a recording to the end of the queue.
-    pub fn add(&mut self, path: PathBuf) {
-        self.queued.push_back(path);
+    pub fn add(&mut self, recording: Recording) {
+        self.queued.push_back(recording);
     }
 
     /// Whether nothing is being transcribed or queued.
@@ -45,9 +45,9 @@ impl ImportQueue {
             self.import = None;
         }
         if self.import.is_none()
-            && let Some(path) = self.queued.pop_front()
+            && let Some(recording) = self.queued.pop_front()
         {
-            self.import = Some(Import::start(path, take.clone(), live_settings, model));
+            self.import = Some(Import::start(recording, take.clone(), live_settings, model));
         }
         outcome
     }
@@ -173,7 +173,8 @@ mod tests {
             hovered_files,
             ..RawInput::default()
         };
-        let output = Context::default().run_ui(input, |ui| invite(ui, own));
+        let mut output = Context::default().run_ui(input, |ui| invite(ui, own));
+        output.textures_delta.clear();
         let text = |shape: &egui::epaint::ClippedShape| match &shape.shape {
             Shape::Text(text) => Some(text.galley.text().to_owned()),
             _ => None,
@@ -210,12 +211,15 @@ mod tests {
             ..RawInput::default()
         };
         let mut found = Vec::new();
-        let _ = Context::default().run_ui(input, |ui| found = drops(ui, None));
+        let mut output = Context::default().run_ui(input, |ui| found = drops(ui, None));
+        output.textures_delta.clear();
         assert_eq!(found, files);
 
         let take = Arc::new(Mutex::new(Take::default()));
         let mut queue = ImportQueue::default();
-        found.into_iter().for_each(|path| queue.add(path));
+        found
+            .into_iter()
+            .for_each(|path| queue.add(Recording::File(path)));
         let (mut outcomes, began) = (Vec::new(), Instant::now());
         while !queue.is_idle() {
             outcomes.extend(queue.advance(&take, LiveSettings::default(), None));

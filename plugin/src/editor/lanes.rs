@@ -1,29 +1,104 @@
-//! The waveform, drum lanes and piano roll of the shown passage, and the pointer's actions in them.
+//! The waveform, drum lanes, piano roll and velocities of the shown passage, and the pointer's
+//! actions in them.
 
 mod draw;
 mod grid;
+mod labels;
 
-use egui::{Pos2, Response, Sense, Ui};
+use std::sync::Arc;
+
+use egui::{CursorIcon, Pos2, Response, Role, Sense, Ui, WidgetInfo};
 use hitscribe_core::DrumClass;
 
+use crate::background::preview::Preview;
 use crate::editor::editing::{self, DragTo};
 use crate::editor::state::EditorState;
 use crate::editor::style::palette;
 use crate::editor::view::{Fate, NoteView, View};
 use crate::params::HitscribeParams;
+pub use grid::Folds;
 use grid::LaneGrid;
 
 /// Velocity for each pixel that a hit is dragged up.
 const VELOCITY_PER_PIXEL: f32 = 2.0;
+/// An edge of the selection can be grabbed this many pixels from it.
+const EDGE_PIXELS: f32 = 4.0;
 
 /// Draws the lanes into the remaining space, and scrolls, zooms, selects and edits with the pointer.
-pub fn lanes(ui: &mut Ui, params: &HitscribeParams, view: &View, state: &mut EditorState) {
+pub fn lanes(
+    ui: &mut Ui,
+    params: &HitscribeParams,
+    view: &View,
+    preview: &Arc<Preview>,
+    state: &mut EditorState,
+) {
     let (response, painter) = ui.allocate_painter(ui.available_size(), Sense::click_and_drag());
+    response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, summary(view)));
     let lanes = state.editing.lanes(view);
-    let grid = LaneGrid::new(response.rect, view, &lanes, state.shown.shows_unused);
-    handle_pointer(ui, &response, &grid, params, view, state);
+    let grid = LaneGrid::new(response.rect, view, &lanes, state.shown.folds);
+    handle_wheel(ui, &response, &grid, view, state);
+    handle_pointer(ui, &response, &grid, params, view, preview, state);
     context_menu(&response, params, view, state);
-    draw::draw(&painter, &grid, view, state, palette(ui));
+    draw::draw(&painter, &grid, params, view, state, palette(ui));
+    let hint = response
+        .hover_pos()
+        .and_then(|at| labels::hint(&grid, params, at));
+    if let Some(hint) = hint {
+        response.on_hover_text_at_pointer(hint);
+    }
+}
+
+/// The lanes in words.
+fn summary(view: &View) -> String {
+    let counts = DrumClass::ALL.into_iter().filter_map(|class| {
+        let count = view.class_counts[class.index()];
+        (count > 0).then(|| format!("{} {count}", class.label()))
+    });
+    let counts: Vec<_> = counts.collect();
+    format!("Lanes, {} notes: {}", view.shown_notes, counts.join(", "))
+}
+
+fn handle_wheel(
+    ui: &Ui,
+    response: &Response,
+    grid: &LaneGrid,
+    view: &View,
+    state: &mut EditorState,
+) {
+    let Some(at) = response.hover_pos() else {
+        return;
+    };
+    let length = view.length_seconds;
+    let (scrolled, zoomed) = ui.input(|input| (input.smooth_scroll_delta, input.zoom_delta()));
+    let viewport = &mut state.shown.viewport;
+    if zoomed != 1.0 {
+        viewport.zoom(f64::from(zoomed), grid.seconds(at.x), length);
+    } else if scrolled != egui::Vec2::ZERO {
+        let pixels = if scrolled.x.abs() > scrolled.y.abs() {
+            scrolled.x
+        } else {
+            scrolled.y
+        };
+        let seconds = f64::from(-pixels / grid.pixels_per_second);
+        viewport.scroll(seconds, length);
+    }
+    let icon = if labels::threshold_at(grid, at).is_some() || is_on_edge(grid, state, at) {
+        CursorIcon::ResizeHorizontal
+    } else if grid.is_on_velocity(at) {
+        CursorIcon::ResizeVertical
+    } else if grid.class_of_label(at).is_some() || grid.note_at(view, at).is_some() {
+        CursorIcon::Grab
+    } else {
+        return;
+    };
+    ui.ctx().set_cursor_icon(icon);
+}
+
+fn is_on_edge(grid: &LaneGrid, state: &EditorState, at: Pos2) -> bool {
+    let selection = state.shown.viewport.selection();
+    let is_near = |seconds: f64| (grid.x(seconds) - at.x).abs() <= EDGE_PIXELS;
+    grid.is_on_lanes(at)
+        && selection.is_some_and(|range| is_near(range.start) || is_near(range.end))
 }
 
 fn handle_pointer(
@@ -32,28 +107,9 @@ fn handle_pointer(
     grid: &LaneGrid,
     params: &HitscribeParams,
     view: &View,
+    preview: &Arc<Preview>,
     state: &mut EditorState,
 ) {
-    let length = view.length_seconds;
-    if let Some(at) = response.hover_pos() {
-        let (scrolled, zoomed) = ui.input(|input| (input.smooth_scroll_delta, input.zoom_delta()));
-        let viewport = &mut state.shown.viewport;
-        if zoomed != 1.0 {
-            viewport.zoom(f64::from(zoomed), grid.seconds(at.x), length);
-        } else if scrolled != egui::Vec2::ZERO {
-            let pixels = if scrolled.x.abs() > scrolled.y.abs() {
-                scrolled.x
-            } else {
-                scrolled.y
-            };
-            let seconds = f64::from(-pixels / grid.pixels_per_second);
-            viewport.scroll(seconds, length);
-        }
-        let is_grabbable = grid.class_of_label(at).is_some() || grid.note_at(view, at).is_some();
-        if is_grabbable {
-            ui.ctx().set_cursor_icon(egui::CursorIcon::Grab);
-        }
-    }
     let Some(at) = response.interact_pointer_pos() else {
         return;
     };
@@ -68,28 +124,32 @@ fn handle_pointer(
         }
     }
     if response.drag_started_by(egui::PointerButton::Primary) {
-        begin_drag(grid, params, view, state, origin);
+        begin_drag(grid, params, view, state, origin, modifiers.alt);
     }
-    if response.dragged_by(egui::PointerButton::Primary) && grid.is_on_lanes(origin) {
-        if state.editing.drag.is_some() {
-            editing::drag(
-                params,
-                state,
-                drag_to(grid, view, origin, at, modifiers.alt),
-            );
-        } else {
-            state.shown.viewport.select_to(grid.seconds(at.x));
+    if response.dragged_by(egui::PointerButton::Primary) {
+        if let Some(class) = state.dragged_threshold {
+            labels::drag_threshold(grid, params, class, at);
+        } else if state.editing.drag.is_some() {
+            let to = drag_to(grid, view, state, origin, at, modifiers.alt);
+            editing::drag(params, state, to);
+        } else if grid.is_on_lanes(origin) {
+            let seconds = editing::snapped_seconds(params, view, grid.seconds(at.x), modifiers.alt);
+            state.shown.viewport.select_to(seconds);
         }
     }
     if response.drag_stopped() {
+        state.dragged_threshold = None;
         editing::end_drag(params, state);
     }
     if response.double_clicked() && grid.note_at(view, at).is_none() {
         if let Some(class) = grid.class_at(at).filter(|_| grid.is_on_lanes(at)) {
             let seconds = grid.seconds(at.x);
             editing::add(params, view, state, class, seconds, modifiers.alt);
+        } else {
+            labels::double_click(grid, params, state, at);
         }
     } else if response.clicked() {
+        labels::click(grid, params, view, preview, state, at);
         click(grid, params, view, state, at, modifiers.command);
     }
 }
@@ -100,16 +160,29 @@ fn begin_drag(
     view: &View,
     state: &mut EditorState,
     origin: Pos2,
+    is_free: bool,
 ) {
+    if let Some(note) = grid.velocity_note_at(view, state.shown.class, origin) {
+        editing::begin_drag(params, view, state, note);
+        return;
+    }
     if !grid.is_on_lanes(origin) {
-        state.export.dragged_class = grid.class_of_label(origin);
+        state.dragged_threshold = labels::threshold_at(grid, origin);
+        if state.dragged_threshold.is_none() {
+            state.export.dragged_class = grid.class_of_label(origin);
+        }
+        return;
+    }
+    let at_seconds = grid.seconds(origin.x);
+    if is_on_edge(grid, state, origin) {
+        state.shown.viewport.grab_edge(at_seconds);
         return;
     }
     match grid.note_at(view, origin).copied() {
         Some(note) => editing::begin_drag(params, view, state, &note),
         None => {
             state.editing.chosen.clear();
-            let seconds = grid.seconds(origin.x);
+            let seconds = editing::snapped_seconds(params, view, at_seconds, is_free);
             state.shown.viewport.select_from(seconds);
         }
     }
@@ -117,7 +190,19 @@ fn begin_drag(
 
 /// What a drag from `origin` to `at` does: sideways it moves hits, up and down it changes their
 /// velocity, onto another lane their drum.
-fn drag_to(grid: &LaneGrid, view: &View, origin: Pos2, at: Pos2, is_free: bool) -> DragTo {
+fn drag_to(
+    grid: &LaneGrid,
+    view: &View,
+    state: &EditorState,
+    origin: Pos2,
+    at: Pos2,
+    is_free: bool,
+) -> DragTo {
+    if grid.is_on_velocity(origin) {
+        let grabbed = state.editing.drag.as_ref().map(|drag| drag.velocity());
+        let velocity = grid.velocity_at(at.y);
+        return DragTo::Velocity(i32::from(velocity) - i32::from(grabbed.unwrap_or(velocity)));
+    }
     let moved = at - origin;
     let lane = grid
         .class_at(at)
@@ -136,7 +221,7 @@ fn drag_to(grid: &LaneGrid, view: &View, origin: Pos2, at: Pos2, is_free: bool) 
     }
 }
 
-/// A click chooses a hit, accepts a hollow one, or selects a drum by its name.
+/// A click chooses a hit, accepts a hollow one, or folds lanes.
 fn click(
     grid: &LaneGrid,
     params: &HitscribeParams,
@@ -145,16 +230,22 @@ fn click(
     at: Pos2,
     is_command: bool,
 ) {
+    let folds = &mut state.shown.folds;
     if grid.is_fold(at) {
-        state.shown.shows_unused = !state.shown.shows_unused;
+        folds.shows_unused = !folds.shows_unused;
         return;
     }
-    if let Some(class) = grid.class_of_label(at) {
-        let shown = &mut state.shown;
-        shown.class = (shown.class != Some(class)).then_some(class);
+    if grid.velocity_fold.contains(at) {
+        folds.hides_velocity = grid.velocity.is_some();
         return;
     }
-    let Some(note) = grid.note_at(view, at).copied() else {
+    if !grid.is_on_lanes(at) && !grid.is_on_velocity(at) {
+        return;
+    }
+    let note = grid
+        .note_at(view, at)
+        .or_else(|| grid.velocity_note_at(view, state.shown.class, at));
+    let Some(note) = note.copied() else {
         state.shown.viewport.deselect();
         state.editing.chosen.clear();
         return;

@@ -1,23 +1,32 @@
 //! The editor window. [`layout::draw`] draws everything from a [`view::View`], without types of the
 //! window system, so that tests can inspect it.
 
+pub mod action_bar;
+pub mod clip_tile;
 pub mod controls;
+pub mod drums_page;
 pub mod editing;
+pub mod empty_state;
 pub mod export;
 pub mod file_dialog;
+pub mod footer;
+pub mod groove_page;
+pub mod header;
 pub mod history;
+pub mod import_bar;
 pub mod import_queue;
 pub mod lanes;
 pub mod layout;
 pub mod model_menu;
-pub mod note_map_window;
 pub mod preview_button;
 pub mod problem;
 pub mod resolved;
-pub mod shaping_window;
+pub mod ruler;
+pub mod settings_page;
+pub mod side_panel;
 pub mod state;
 pub mod style;
-pub mod take_bar;
+pub mod take_menu;
 pub mod view;
 pub mod viewport;
 pub mod window;

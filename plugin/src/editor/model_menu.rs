@@ -11,7 +11,7 @@ use hitscribe_live::{ModelPhase, ModelStatus};
 use hitscribe_models::generate::family_of;
 use parking_lot::Mutex;
 
-use crate::editor::problem::Problem;
+use crate::editor::problem::{Problem, Repair};
 use crate::editor::style::palette;
 use crate::params::HitscribeParams;
 
@@ -170,10 +170,9 @@ pub fn problem(choice: &ModelChoice, status: &ModelStatus) -> Option<Problem> {
     };
     let name = &choice.name;
     Some(Problem {
-        text: format!(
-            "The model \"{name}\" {state}, so nothing is transcribed. Select another model below."
-        ),
+        text: format!("The model \"{name}\" {state}, so nothing is transcribed."),
         detail: status.reason.clone(),
+        repair: Some(Repair::UseBuiltIn),
     })
 }
 

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use egui::{Button, Ui};
+use hitscribe_core::DrumClass;
 
 use crate::background::preview::{Preview, PreviewNote};
+use crate::editor::controls;
 use crate::editor::export::{clip_settings, selection};
 use crate::editor::state::EditorState;
 use crate::editor::view::{View, shown_passage};
@@ -20,7 +22,7 @@ pub fn show(
     state: &mut EditorState,
 ) {
     let is_playing = preview.is_playing();
-    state.preview.playhead_seconds = is_playing.then(|| {
+    state.shown.playhead_seconds = is_playing.then(|| {
         let played = preview.played_frames() as f64 / view.sample_rate_hz.max(1.0);
         state.preview.start_seconds + played
     });
@@ -34,6 +36,22 @@ pub fn show(
         .clicked()
     {
         toggle(params, view, preview, state);
+    }
+    let hint = "Plays the selected range, or what is visible, over and over.";
+    controls::toggle(ui, &mut state.preview.is_looping, "Loop").on_hover_text(hint);
+}
+
+/// Plays one hit of a drum.
+pub fn prelisten(view: &View, preview: &Arc<Preview>, class: DrumClass) {
+    if view.sample_rate_hz > 0.0 {
+        let hit = PreviewNote {
+            at_seconds: 0.0,
+            length_seconds: 0.1,
+            is_drum: true,
+            key: class.gm_note(),
+            velocity: 100,
+        };
+        preview.play(vec![hit], None, view.sample_rate_hz as u32);
     }
 }
 
@@ -57,10 +75,16 @@ pub fn toggle(
     let rate = passage.sample_rate_hz;
     let window_start = view.window.start.max(0.0);
     let selected = shown.viewport.selection();
-    let start_seconds = selected.map_or(window_start, |range| range.start);
+    let range = selected.unwrap_or(window_start..view.window.end);
+    let start_seconds = range.start;
+    let loop_seconds = state.preview.is_looping.then(|| range.end - range.start);
     let mut selection = selection(params, shown, passage, shown.class);
     let from = (start_seconds * rate) as u64;
-    selection.frames.get_or_insert(from..u64::MAX);
+    let to = match loop_seconds {
+        Some(_) => (range.end * rate) as u64,
+        None => u64::MAX,
+    };
+    selection.frames.get_or_insert(from..to);
     let settings = clip_settings(params);
     let taken = passage.resolve(&settings.detection);
     let notes = midi_clip::mapped_notes(passage, &taken, &selection, &settings)
@@ -76,5 +100,5 @@ pub fn toggle(
         .collect();
     drop(take);
     state.preview.start_seconds = start_seconds;
-    preview.play(notes, view.sample_rate_hz as u32);
+    preview.play(notes, loop_seconds, view.sample_rate_hz as u32);
 }

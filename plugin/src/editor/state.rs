@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use hitscribe_core::DrumClass;
 
+use crate::editor::drums_page::MapMenu;
 use crate::editor::editing::Editing;
 use crate::editor::file_dialog::FileDialog;
 use crate::editor::import_queue::ImportQueue;
+use crate::editor::lanes::Folds;
 use crate::editor::model_menu::Models;
-use crate::editor::note_map_window::NoteMapWindow;
 use crate::editor::resolved::Resolved;
+use crate::editor::side_panel::SideState;
 use crate::editor::viewport::Viewport;
 use crate::platform::drag::Drag;
 
@@ -24,16 +26,18 @@ pub struct EditorState {
     pub import: ImportState,
     /// The preview.
     pub preview: PreviewState,
-    /// The drum map window.
-    pub note_map: NoteMapWindow,
-    /// Whether the velocity and groove window is open.
-    pub is_shaping_open: bool,
+    /// The menu of note maps.
+    pub note_map: MapMenu,
+    /// The page at the side.
+    pub side: SideState,
     /// The models in the menu.
     pub models: Models,
     /// Result of the last action.
     pub message: Option<String>,
     /// The chosen notes and the edit in progress.
     pub editing: Editing,
+    /// The drum whose threshold is being dragged.
+    pub dragged_threshold: Option<DrumClass>,
     /// Whether the take was changed in this frame.
     pub has_changed_take: bool,
 }
@@ -45,13 +49,19 @@ pub struct Shown {
     pub viewport: Viewport,
     /// Index of the selected passage; none for the latest.
     pub passage: Option<usize>,
+    /// The new name of a take, while the user types it, and its [`Passage::id`].
+    ///
+    /// [`Passage::id`]: hitscribe_live::take::Passage::id
+    pub new_name: Option<(u64, String)>,
     /// The selected drum; none for all.
     pub class: Option<DrumClass>,
     /// Whether the take is shown as it was recorded, without note map, velocity curve and
     /// quantization.
     pub is_raw: bool,
-    /// Whether lanes without notes are shown.
-    pub shows_unused: bool,
+    /// The time that the preview plays, in seconds from the start of the passage.
+    pub playhead_seconds: Option<f64>,
+    /// What of the lanes is folded.
+    pub folds: Folds,
     /// The notes of the shown passage.
     pub resolved: Resolved,
 }
@@ -85,6 +95,6 @@ pub struct ImportState {
 pub struct PreviewState {
     /// Where the preview starts, in seconds from the start of the passage.
     pub start_seconds: f64,
-    /// The playhead in seconds from the start of the passage, while it plays.
-    pub playhead_seconds: Option<f64>,
+    /// Whether the next preview is a loop.
+    pub is_looping: bool,
 }

@@ -12,15 +12,17 @@ use hitscribe_live::{EngineStatus, ModelStatus, Phase};
 
 use crate::editor::export;
 use crate::editor::model_menu;
-use crate::editor::problem::Problem;
+use crate::editor::problem::{Problem, Repair};
 use crate::editor::resolved::ResolvedNote;
+use crate::editor::ruler;
 use crate::editor::state::Shown;
 use crate::notes::quantize::{Grid, Quantize};
 use crate::params::HitscribeParams;
+use crate::params::choices::DeviceParam;
 use crate::status::PluginStatus;
 
-/// Largest number of lines across the lanes.
-const MAX_LINES: f64 = 16.0;
+/// Time in which the light of a hit fades.
+const LIGHT_SECONDS: f64 = 0.15;
 
 /// What becomes of a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,15 +64,6 @@ pub struct NoteView {
     pub fate: Fate,
     /// Whether the user has changed or added it.
     pub is_edited: bool,
-}
-
-/// A time as the editor shows it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum DisplayTime {
-    /// Bar and beat on the host's timeline, both 1-based.
-    Bar(i64, f64),
-    /// Seconds from the start of the passage.
-    Seconds(f64),
 }
 
 /// Everything that the editor shows in one frame.
@@ -126,6 +119,14 @@ pub struct View {
     pub peaks_seconds: f64,
     /// Times and labels of the vertical lines: bars if the host reports them, otherwise seconds.
     pub lines: Vec<(f64, String)>,
+    /// Times of the beats between the bars, unless they are too close.
+    pub beats: Vec<f64>,
+    /// Tempo and meter at the left edge of the visible range; empty without a timeline.
+    pub tempo: String,
+    /// What is being recorded and is not transcribed yet.
+    pub pending: Option<Range<f64>>,
+    /// How lately each drum was hit, 1 now, 0 long ago or not at all.
+    pub lights: [f32; DrumClass::ALL.len()],
 }
 
 /// The shown passage: the selected one, otherwise the one being recorded, otherwise the latest with
@@ -137,14 +138,6 @@ pub fn shown_passage(take: &Take, selected: Option<usize>) -> Option<&Passage> {
         .or_else(|| take.passages.last().filter(is_playing))
         .or_else(|| take.latest())
         .or_else(|| take.passages.last())
-}
-
-/// Label of a time in a passage, also for file names.
-pub fn start_label(passage: &Passage, offset_frames: u64) -> String {
-    match passage.host_start_beats {
-        Some(_) => format!("bar {}", passage.bar_at(offset_frames).number),
-        None => "take".to_owned(),
-    }
 }
 
 impl View {
@@ -240,8 +233,40 @@ impl View {
             .iter()
             .map(|peak| f32::from(*peak) / 255.0)
             .collect();
-        self.lines = lines(passage, &self.window);
+        self.lines = ruler::lines(passage, &self.window);
+        self.beats = ruler::beats(passage, &self.window);
+        self.tempo = ruler::tempo(passage, frames(self.window.start));
+        let is_recording = passage.is_open && passage.was_playing;
+        if is_recording {
+            let length = self.length_seconds;
+            let known = (length - self.midi_delay_seconds).max(0.0);
+            self.pending = Some(known..length);
+        }
+        if let Some(now) = now_seconds(shown.playhead_seconds, self.pending.as_ref()) {
+            self.lights = lights(&self.all_notes, now);
+        }
     }
+}
+
+/// The time that is being played or was transcribed last; none while nothing goes on.
+fn now_seconds(playhead: Option<f64>, pending: Option<&Range<f64>>) -> Option<f64> {
+    playhead.or(pending.map(|pending| pending.start))
+}
+
+/// How lately each drum was hit.
+fn lights(notes: &[NoteView], now_seconds: f64) -> [f32; DrumClass::ALL.len()] {
+    let mut lights = [0.0; DrumClass::ALL.len()];
+    let from = notes.partition_point(|note| note.at_seconds < now_seconds - 4.0 * LIGHT_SECONDS);
+    for note in &notes[from..] {
+        let age = now_seconds - note.at_seconds;
+        if age < 0.0 {
+            break;
+        }
+        if let Some(class) = note.class.filter(|_| note.fate == Fate::Sent) {
+            lights[class.index()] = (-age / LIGHT_SECONDS).exp() as f32;
+        }
+    }
+    lights
 }
 
 /// Where a note moves in exports, in seconds, if quantization is on.
@@ -302,134 +327,34 @@ fn note_view(
     }
 }
 
-/// Lines at bars, or at seconds if the host reports no tempo.
-fn lines(passage: &Passage, window: &Range<f64>) -> Vec<(f64, String)> {
-    let rate = passage.sample_rate_hz;
-    let frames = |seconds: f64| (seconds * rate).max(0.0) as u64;
-    if passage.host_start_beats.is_none() {
-        let step = ((window.end - window.start) / MAX_LINES).max(1.0).ceil();
-        let first = (window.start.max(0.0) / step).ceil();
-        return (0..=MAX_LINES as usize)
-            .map(|index| (first + index as f64) * step)
-            .take_while(|seconds| *seconds < window.end)
-            .map(|seconds| (seconds, format!("{seconds:.0} s")))
-            .collect();
-    }
-    /// Keeps a line at the very edge.
-    const ROUNDING_BEATS: f64 = 1e-6;
-    let (from, to) = (frames(window.start), frames(window.end));
-    let visible = passage.beats_at(from) - ROUNDING_BEATS..passage.beats_at(to);
-    let (first, last) = (passage.bar_at(from).number, passage.bar_at(to).number);
-    let step = ((last - first) as f64 / MAX_LINES).max(1.0).ceil() as i64;
-    // Counted from bar 1, so that the lines do not change while the window moves.
-    let first = first + (1 - first).rem_euclid(step);
-    (first..=last)
-        .step_by(step as usize)
-        .map(|number| (number, passage.bar_line_beats(number)))
-        .filter(|(_, beats)| visible.contains(beats))
-        .map(|(number, beats)| {
-            let offset = passage.offset_at_beats(beats);
-            (offset as f64 / rate, number.to_string())
-        })
-        .collect()
-}
-
-/// Position of a note, as bar and beat on the host's timeline if it reports one.
-pub fn display_time(passage: &Passage, offset_frames: u64) -> DisplayTime {
-    if passage.host_start_beats.is_none() {
-        return DisplayTime::Seconds(offset_frames as f64 / passage.sample_rate_hz);
-    }
-    let change = passage
-        .tempo
-        .iter()
-        .rev()
-        .find(|change| change.offset_frames <= offset_frames)
-        .copied()
-        .unwrap_or_default();
-    let beat_quarters = 4.0 / f64::from(change.beat_unit.max(1));
-    let bar = passage.bar_at(offset_frames);
-    let beats = (passage.beats_at(offset_frames) - bar.start_beats).max(0.0) / beat_quarters;
-    DisplayTime::Bar(bar.number, beats + 1.0)
-}
-
 fn problem(
     params: &HitscribeParams,
     status: &PluginStatus,
     engine: Option<&EngineStatus>,
 ) -> Option<Problem> {
-    let problem = |text: &str, detail: Option<String>| Problem {
+    let problem = |text: &str, detail: Option<String>, repair: Option<Repair>| Problem {
         text: text.to_owned(),
         detail,
+        repair,
     };
     if let Some(error) = &status.links.lock().error {
-        return Some(problem(&format!("The engine cannot start: {error}"), None));
+        let text = format!("The engine cannot start: {error}");
+        return Some(problem(&text, None, None));
     }
     if let Some(engine) = engine.filter(|engine| engine.phase == Phase::Failed) {
         let reason = engine.reason.as_deref().unwrap_or("unknown reason");
         let text = format!(
-            "The engine has stopped: {reason}. The audio passes through and the take is safe. Select \
-             another device below."
+            "The engine has stopped: {reason}. The audio passes through and the take is safe."
         );
-        return Some(problem(&text, None));
+        let is_on_cpu = params.device.value() == DeviceParam::Cpu;
+        let repair = (!is_on_cpu).then_some(Repair::UseCpu);
+        return Some(problem(&text, None, repair));
     }
     if status.has_stalled.load(Ordering::Relaxed) {
         let text = "The engine timed out, so this render may lack notes. Render again.";
-        return Some(problem(text, None));
+        return Some(problem(text, None, None));
     }
     let detail = params.take.problem()?;
     let text = "The take saved in this project cannot be read. A copy stays in the project.";
-    Some(problem(text, Some(detail)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use hitscribe_live::take::{HostBar, TempoChange};
-
-    /// A bar of three beats, then bars of four from beats 3, 7 and 11. The passage starts at beat
-    /// 8, at 120 quarter notes per minute, and has bars of three from beat 15 on, bar 5.
-    fn passage() -> Passage {
-        let mut passage = Passage::new(48_000.0);
-        passage.host_start_beats = Some(8.0);
-        passage.host_bar = Some(HostBar {
-            start_beats: 7.0,
-            number: None,
-        });
-        passage.change_tempo(TempoChange {
-            offset_frames: 7 * 24_000,
-            beats_per_bar: 3,
-            ..TempoChange::default()
-        });
-        passage
-    }
-
-    #[test]
-    fn bars_follow_the_host_through_changes_of_the_meter() {
-        let passage = passage();
-        assert_eq!(start_label(&passage, 0), "bar 3");
-        assert_eq!(start_label(&passage, 11 * 24_000), "bar 6");
-        assert_eq!(display_time(&passage, 0), DisplayTime::Bar(3, 2.0));
-        assert_eq!(display_time(&passage, 8 * 24_000), DisplayTime::Bar(5, 2.0));
-        let texts = |window| -> Vec<(f64, String)> { lines(&passage, &window) };
-        let line = |seconds, text: &str| (seconds, text.to_owned());
-        assert_eq!(
-            texts(0.0..6.0),
-            [line(1.5, "4"), line(3.5, "5"), line(5.0, "6")]
-        );
-        // At most MAX_LINES, counted from bar 1.
-        let long = texts(0.0..60.0);
-        assert!(long.len() <= MAX_LINES as usize + 1);
-        assert!(long.windows(2).all(|pair| pair[0].0 < pair[1].0));
-        assert_eq!(texts(10.0..60.0).last(), long.last());
-    }
-
-    #[test]
-    fn without_a_timeline_times_are_in_seconds() {
-        let passage = Passage::new(48_000.0);
-        assert_eq!(start_label(&passage, 0), "take");
-        assert_eq!(display_time(&passage, 24_000), DisplayTime::Seconds(0.5));
-        let line = |seconds, text: &str| (seconds, text.to_owned());
-        let expected = [line(0.0, "0 s"), line(1.0, "1 s")];
-        assert_eq!(lines(&passage, &(0.0..2.0)), expected);
-    }
+    Some(problem(text, Some(detail), None))
 }

@@ -93,6 +93,15 @@ impl Viewport {
         }
     }
 
+    /// From now on, [`Viewport::select_to`] moves the edge that is nearer to this time.
+    pub fn grab_edge(&mut self, at_seconds: f64) {
+        if let Some((start, end)) = &mut self.selected
+            && (*start - at_seconds).abs() < (*end - at_seconds).abs()
+        {
+            std::mem::swap(start, end);
+        }
+    }
+
     /// Clears the selection.
     pub fn deselect(&mut self) {
         self.selected = None;
@@ -149,6 +158,12 @@ mod tests {
         assert_eq!(viewport.selection(), None);
         viewport.select_to(1.0);
         assert_eq!(viewport.selected_frames(1000.0), Some(1000..3000));
+        viewport.grab_edge(2.9);
+        viewport.select_to(4.0);
+        assert_eq!(viewport.selection(), Some(1.0..4.0));
+        viewport.grab_edge(1.2);
+        viewport.select_to(2.0);
+        assert_eq!(viewport.selection(), Some(2.0..4.0));
         viewport.deselect();
         assert_eq!(viewport.selection(), None);
     }

@@ -1,3 +1,4 @@
+use super::keys::{VELOCITY_STEP, choose_next, nudge};
 use super::*;
 use crate::editor::state::Shown;
 use crate::status::PluginStatus;

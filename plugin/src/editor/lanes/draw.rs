@@ -4,28 +4,36 @@ use egui::{Align2, Color32, FontId, Painter, Pos2, Rect, Stroke, StrokeKind, vec
 use hitscribe_core::DrumClass;
 use hitscribe_live::take::PEAKS_PER_SECOND;
 
-use crate::editor::lanes::grid::{AXIS_HEIGHT, LaneGrid};
+use crate::editor::lanes::grid::LaneGrid;
+use crate::editor::lanes::labels;
 use crate::editor::state::EditorState;
 use crate::editor::style::Palette;
 use crate::editor::view::{Fate, NoteView, View};
 use crate::editor::viewport::Viewport;
+use crate::params::HitscribeParams;
+
+/// Distance of the lines across the part that is not transcribed yet.
+const HATCH_PIXELS: f32 = 8.0;
 
 /// Draws everything.
 pub fn draw(
     painter: &Painter,
     grid: &LaneGrid,
+    params: &HitscribeParams,
     view: &View,
     state: &EditorState,
     colors: &Palette,
 ) {
     painter.rect_filled(grid.area, 4.0, colors.panel);
-    draw_rows(painter, grid, view, state, colors);
+    labels::draw(painter, grid, params, view, state, colors);
+    draw_folds(painter, grid, state, colors);
     draw_lines(painter, grid, view, colors);
     let inside = painter.with_clip_rect(Rect::from_min_max(
-        grid.wave.left_top(),
+        grid.ruler.left_top(),
         grid.area.right_bottom(),
     ));
     draw_wave(&inside, grid, view, colors);
+    draw_pending(&inside, grid, view, colors);
     // What falls on the same pixel of a lane is drawn once, so that long takes are drawn quickly.
     let mut last = [(i64::MIN, false); DrumClass::ALL.len()];
     for note in view.notes() {
@@ -41,41 +49,105 @@ pub fn draw(
         }
         draw_note(&inside, grid, note, state, colors);
     }
+    draw_velocities(&inside, grid, view, state, colors);
     draw_selection(&inside, grid, &state.shown.viewport, colors);
-    if let Some(seconds) = state.preview.playhead_seconds {
-        let x = grid.x(seconds);
-        inside.vline(
-            x,
-            grid.wave.top()..=grid.rows.bottom(),
-            Stroke::new(1.5, colors.text),
+    if let Some(seconds) = state.shown.playhead_seconds {
+        let line = Stroke::new(1.5, colors.text);
+        inside.vline(grid.x(seconds), grid.ruler.top()..=grid.bottom(), line);
+    }
+}
+
+/// The lines that fold unused lanes and the velocity lane, and the name of the piano roll.
+fn draw_folds(painter: &Painter, grid: &LaneGrid, state: &EditorState, colors: &Palette) {
+    let font = FontId::proportional(11.5);
+    let text = |area: Rect, text: String| {
+        let at = Pos2::new(area.left() + 8.0, area.center().y);
+        painter.text(at, Align2::LEFT_CENTER, text, font.clone(), colors.faint);
+    };
+    if let Some((fold, unused)) = grid.fold {
+        text(
+            fold,
+            match state.shown.folds.shows_unused {
+                true => "▼ Hide unused drums".to_owned(),
+                false => format!("▶ {unused} unused drums"),
+            },
         );
     }
-    if view.all_notes.is_empty() {
-        draw_explanation(painter, grid, view, colors);
+    let line = Stroke::new(1.0, colors.line);
+    painter.hline(grid.area.x_range(), grid.velocity_fold.top(), line);
+    let name = state.shown.class.map_or("all drums", DrumClass::label);
+    text(
+        grid.velocity_fold,
+        match grid.velocity {
+            Some(_) => format!("▼ Velocity of {name}"),
+            None => "▶ Velocity".to_owned(),
+        },
+    );
+    if let Some(roll) = grid.roll {
+        painter.hline(grid.area.left()..=roll.right(), roll.top(), line);
+        let at = Pos2::new(grid.area.left() + 10.0, roll.center().y);
+        let font = FontId::proportional(12.0);
+        painter.text(at, Align2::LEFT_CENTER, "Pitched", font, colors.text);
     }
 }
 
-fn draw_explanation(painter: &Painter, grid: &LaneGrid, view: &View, colors: &Palette) {
-    let text = match (&view.engine, view.sample_rate_hz > 0.0) {
-        _ if view.problem.is_some() => {
-            "The audio passes through. The message below explains the problem."
+/// The ruler with bars or seconds, and the lines of bars and beats.
+fn draw_lines(painter: &Painter, grid: &LaneGrid, view: &View, colors: &Palette) {
+    let bottom = grid.bottom();
+    for seconds in &view.beats {
+        let x = grid.x(*seconds);
+        if x >= grid.wave.left() {
+            let color = colors.line.gamma_multiply(0.5);
+            painter.vline(x, grid.wave.top()..=bottom, Stroke::new(1.0, color));
         }
-        (_, false) => "Waiting for the host to start audio processing.",
-        (None, _) => "Waiting for the engine.",
-        _ if view.peaks.iter().any(|peak| *peak > 0.01) => "Listening…",
-        _ => {
-            "Play drums through this track: the hits appear here and are sent as MIDI.\n\n\
-             Then drag “Drag MIDI” onto a track, or route this track's MIDI output.\n\
-             To transcribe a recording, drop it here or use “Open audio…”."
+    }
+    for (seconds, text) in &view.lines {
+        let x = grid.x(*seconds);
+        if x < grid.wave.left() {
+            continue;
         }
-    };
-    let font = FontId::proportional(15.0);
-    let center = grid.rows.center();
-    painter.text(center, Align2::CENTER_CENTER, text, font, colors.faint);
+        painter.vline(x, grid.ruler.top()..=bottom, Stroke::new(1.0, colors.line));
+        let galley = painter.layout_no_wrap(text.clone(), FontId::proportional(10.5), colors.faint);
+        // At the right edge, the label is left of its line.
+        let left = if x + 3.0 + galley.size().x < grid.area.right() {
+            x + 3.0
+        } else {
+            x - 3.0 - galley.size().x
+        };
+        let top = grid.ruler.center().y - galley.size().y / 2.0;
+        painter.galley(Pos2::new(left, top), galley, colors.faint);
+    }
+    let at = Pos2::new(grid.area.left() + 10.0, grid.ruler.center().y);
+    let font = FontId::proportional(10.5);
+    painter.text(at, Align2::LEFT_CENTER, &view.tempo, font, colors.faint);
 }
 
-/// Names and numbers of hits of the lanes.
-fn draw_rows(
+/// The end of the take that is not transcribed yet, while it is being recorded.
+fn draw_pending(painter: &Painter, grid: &LaneGrid, view: &View, colors: &Palette) {
+    let Some(pending) = &view.pending else { return };
+    let area = Rect::from_min_max(
+        Pos2::new(grid.x(pending.start).max(grid.wave.left()), grid.wave.top()),
+        Pos2::new(grid.x(pending.end), grid.bottom()),
+    );
+    let painter = painter.with_clip_rect(area.intersect(painter.clip_rect()));
+    let line = Stroke::new(1.0, colors.line.gamma_multiply(0.6));
+    let count = ((area.width() + area.height()) / HATCH_PIXELS).ceil() as usize;
+    for index in 0..count {
+        let x = area.left() + index as f32 * HATCH_PIXELS;
+        let ends = [
+            Pos2::new(x, area.top()),
+            Pos2::new(x - area.height(), area.bottom()),
+        ];
+        painter.line_segment(ends, line);
+    }
+    painter.vline(area.right(), area.y_range(), Stroke::new(1.5, colors.text));
+    let at = Pos2::new(area.left() + 4.0, area.top() + 8.0);
+    let font = FontId::proportional(10.5);
+    painter.text(at, Align2::LEFT_CENTER, "listening", font, colors.faint);
+}
+
+/// The velocities of the sent notes of the chosen drum, or of all.
+fn draw_velocities(
     painter: &Painter,
     grid: &LaneGrid,
     view: &View,
@@ -83,70 +155,26 @@ fn draw_rows(
     colors: &Palette,
 ) {
     let only = state.shown.class;
-    let font = FontId::proportional((grid.row_height * 0.66).clamp(8.0, 12.5));
-    for (lane, class) in grid.classes.iter().copied().enumerate() {
-        let top = grid.rows.top() + grid.row_height * lane as f32;
-        let row = Rect::from_min_max(
-            Pos2::new(grid.area.left(), top),
-            Pos2::new(grid.area.right(), top + grid.row_height),
-        );
-        if lane.is_multiple_of(2) {
-            painter.rect_filled(row, 0.0, colors.lane);
-        }
-        let is_chosen = only.is_none_or(|chosen| chosen == class);
-        let color = match is_chosen {
-            true => colors.class(class),
-            false => colors.line,
+    let is_shown =
+        |note: &&NoteView| note.fate == Fate::Sent && (only.is_none() || note.class == only);
+    let mut last = (i64::MIN, 0);
+    for note in view.notes().iter().filter(is_shown) {
+        let Some(bar) = grid.velocity_bar(note) else {
+            return;
         };
-        let dot = Pos2::new(grid.area.left() + 10.0, row.center().y);
-        painter.circle_filled(dot, 3.0, color);
-        let at = Pos2::new(grid.area.left() + 19.0, row.center().y);
-        let color = if is_chosen { colors.text } else { colors.faint };
-        let name = class.label();
-        painter.text(at, Align2::LEFT_CENTER, name, font.clone(), color);
-        let count = view.class_counts[class.index()];
-        if count > 0 {
-            let at = Pos2::new(grid.wave.left() - 8.0, row.center().y);
-            let count = count.to_string();
-            painter.text(at, Align2::RIGHT_CENTER, count, font.clone(), colors.faint);
-        }
-    }
-    if let Some((fold, unused)) = grid.fold {
-        let text = match state.shown.shows_unused {
-            true => "▼ Hide unused drums".to_owned(),
-            false => format!("▶ {unused} unused drums"),
-        };
-        let at = Pos2::new(fold.left() + 8.0, fold.center().y);
-        let font = FontId::proportional(11.5);
-        painter.text(at, Align2::LEFT_CENTER, text, font, colors.faint);
-    }
-    if let Some(roll) = grid.roll {
-        let top = roll.top();
-        let line = Stroke::new(1.0, colors.line);
-        painter.hline(grid.area.left()..=roll.right(), top, line);
-        let at = Pos2::new(grid.area.left() + 10.0, roll.center().y);
-        let font = FontId::proportional(12.0);
-        painter.text(at, Align2::LEFT_CENTER, "Pitched", font, colors.text);
-    }
-}
-
-fn draw_lines(painter: &Painter, grid: &LaneGrid, view: &View, colors: &Palette) {
-    let bottom = grid.area.bottom() - AXIS_HEIGHT;
-    for (seconds, text) in &view.lines {
-        let x = grid.x(*seconds);
-        if x < grid.wave.left() {
+        let here = (bar.left() as i64, note.velocity);
+        if here.0 == last.0 && here.1 <= last.1 {
             continue;
         }
-        painter.vline(x, grid.wave.top()..=bottom, Stroke::new(1.0, colors.line));
-        let galley = painter.layout_no_wrap(text.clone(), FontId::proportional(10.0), colors.faint);
-        // At the right edge, the label is left of its line.
-        let left = if x + 3.0 + galley.size().x < grid.area.right() {
-            x + 3.0
-        } else {
-            x - 3.0 - galley.size().x
-        };
-        let top = bottom + (AXIS_HEIGHT - galley.size().y) / 2.0;
-        painter.galley(Pos2::new(left, top), galley, colors.faint);
+        last = here;
+        let color = note
+            .class
+            .map_or(colors.accent, |class| colors.class(class));
+        painter.rect_filled(bar, 1.0, color.gamma_multiply(0.75));
+        if state.editing.chosen.contains(&note.id) {
+            let around = Stroke::new(1.5, colors.text);
+            painter.rect_stroke(bar.expand(1.0), 1.0, around, StrokeKind::Outside);
+        }
     }
 }
 
@@ -232,8 +260,8 @@ fn draw_selection(painter: &Painter, grid: &LaneGrid, viewport: &Viewport, color
         return;
     };
     let area = Rect::from_min_max(
-        Pos2::new(grid.x(selection.start), grid.wave.top()),
-        Pos2::new(grid.x(selection.end), grid.area.bottom() - AXIS_HEIGHT),
+        Pos2::new(grid.x(selection.start), grid.ruler.top()),
+        Pos2::new(grid.x(selection.end), grid.bottom()),
     );
     let [r, g, b, _] = colors.accent.to_array();
     painter.rect_filled(area, 0.0, Color32::from_rgba_unmultiplied(r, g, b, 36));

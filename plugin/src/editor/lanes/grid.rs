@@ -3,14 +3,18 @@
 use egui::{Pos2, Rect, vec2};
 use hitscribe_core::DrumClass;
 
-use crate::editor::view::{NoteView, View};
+use crate::editor::view::{Fate, NoteView, View};
 
-const LABEL_WIDTH: f32 = 140.0;
-const WAVE_HEIGHT: f32 = 56.0;
-/// Height of the axis below the lanes.
-pub const AXIS_HEIGHT: f32 = 16.0;
-/// Height of the line that stands for unused lanes.
+/// Width of the names.
+pub const LABEL_WIDTH: f32 = 164.0;
+const RULER_HEIGHT: f32 = 18.0;
+const WAVE_HEIGHT: f32 = 44.0;
+/// Height of the lines that fold unused lanes and the velocity lane.
 const FOLD_HEIGHT: f32 = 18.0;
+/// Height of the velocity lane.
+const VELOCITY_HEIGHT: f32 = 72.0;
+/// The velocity lane is folded if less height than this is left for the drums.
+const LEAST_ROWS_HEIGHT: f32 = 130.0;
 /// Largest height of a lane.
 const MAX_LANE_HEIGHT: f32 = 56.0;
 /// Fraction of the height for the piano roll, if there are pitched notes.
@@ -20,16 +24,31 @@ const GRAB_PIXELS: f32 = 5.0;
 /// Width of a stem.
 const STEM_WIDTH: f32 = 4.0;
 
+/// What of the lanes is folded.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Folds {
+    /// Whether lanes without notes are shown.
+    pub shows_unused: bool,
+    /// Whether the velocity lane is hidden.
+    pub hides_velocity: bool,
+}
+
 /// Areas and scales of the drawing.
 pub struct LaneGrid {
     /// Everything.
     pub area: Rect,
+    /// The ruler.
+    pub ruler: Rect,
     /// The waveform.
     pub wave: Rect,
     /// The lanes.
     pub rows: Rect,
     /// The piano roll.
     pub roll: Option<Rect>,
+    /// The velocity lane; none while it is folded.
+    pub velocity: Option<Rect>,
+    /// The line that folds the velocity lane.
+    pub velocity_fold: Rect,
     /// The line that folds unused lanes, and their number.
     pub fold: Option<(Rect, usize)>,
     /// The lanes from top to bottom.
@@ -50,14 +69,24 @@ impl LaneGrid {
         area: Rect,
         view: &View,
         lanes: &[bool; DrumClass::ALL.len()],
-        shows_unused: bool,
+        folds: Folds,
     ) -> Self {
         let left = area.left() + LABEL_WIDTH;
-        let wave = Rect::from_min_max(
-            Pos2::new(left, area.top()),
-            Pos2::new(area.right(), area.top() + WAVE_HEIGHT),
+        let right = area.right();
+        let band = |top: f32, height: f32| {
+            Rect::from_min_max(Pos2::new(left, top), Pos2::new(right, top + height))
+        };
+        let ruler = band(area.top(), RULER_HEIGHT);
+        let wave = band(ruler.bottom(), WAVE_HEIGHT);
+        let fits = area.height() - RULER_HEIGHT - WAVE_HEIGHT - VELOCITY_HEIGHT - FOLD_HEIGHT;
+        let has_velocity = !folds.hides_velocity && fits >= LEAST_ROWS_HEIGHT;
+        let velocity_height = if has_velocity { VELOCITY_HEIGHT } else { 0.0 };
+        let bottom = area.bottom() - velocity_height - FOLD_HEIGHT;
+        let velocity_fold = Rect::from_min_size(
+            Pos2::new(area.left(), bottom),
+            vec2(area.width(), FOLD_HEIGHT),
         );
-        let bottom = area.bottom() - AXIS_HEIGHT;
+        let velocity = band(velocity_fold.bottom(), velocity_height);
         let pitched = view.notes().iter().filter(|note| !note.is_drum);
         let keys = pitched.fold((127, 0), |(low, high), note| {
             (note.key.min(low), note.key.max(high))
@@ -69,30 +98,28 @@ impl LaneGrid {
         let is_foldable = used > 0 && unused > 0;
         let classes: Vec<DrumClass> = DrumClass::ALL
             .into_iter()
-            .filter(|class| !is_foldable || shows_unused || is_used(class))
+            .filter(|class| !is_foldable || folds.shows_unused || is_used(class))
             .collect();
         let fold_height = if is_foldable { FOLD_HEIGHT } else { 0.0 };
         let height = bottom - wave.bottom() - fold_height;
         let roll_height = if has_roll { height * ROLL_SHARE } else { 0.0 };
         let row_height = (height - roll_height) / classes.len() as f32;
         let row_height = row_height.min(MAX_LANE_HEIGHT);
-        let rows_bottom = wave.bottom() + row_height * classes.len() as f32;
-        let rows = Rect::from_min_max(
-            Pos2::new(left, wave.bottom()),
-            Pos2::new(area.right(), rows_bottom),
-        );
+        let rows = band(wave.bottom(), row_height * classes.len() as f32);
         let fold = Rect::from_min_size(
-            Pos2::new(area.left(), rows_bottom),
+            Pos2::new(area.left(), rows.bottom()),
             vec2(area.width(), fold_height),
         );
-        let roll_top = Pos2::new(left, bottom - roll_height);
-        let roll = Rect::from_min_max(roll_top, Pos2::new(area.right(), bottom));
+        let roll = band(bottom - roll_height, roll_height);
         let span_seconds = (view.window.end - view.window.start).max(0.01);
         Self {
             area,
+            ruler,
             wave,
             rows,
             roll: has_roll.then_some(roll),
+            velocity: has_velocity.then_some(velocity),
+            velocity_fold,
             fold: is_foldable.then_some((fold, unused)),
             classes,
             row_height,
@@ -112,14 +139,33 @@ impl LaneGrid {
         self.start_seconds + f64::from((x - self.wave.left()) / self.pixels_per_second)
     }
 
-    /// Whether a position is right of the names.
+    /// Bottom of the lanes and the piano roll.
+    pub fn bottom(&self) -> f32 {
+        self.velocity_fold.top()
+    }
+
+    /// Whether a position is in the ruler, the waveform, a lane or the piano roll.
     pub fn is_on_lanes(&self, at: Pos2) -> bool {
-        at.x >= self.wave.left() && !self.is_fold(at)
+        at.x >= self.wave.left() && at.y < self.bottom() && !self.is_fold(at)
+    }
+
+    /// Whether a position is in the velocity lane.
+    pub fn is_on_velocity(&self, at: Pos2) -> bool {
+        self.velocity.is_some_and(|lane| lane.contains(at))
     }
 
     /// Whether a position is on the line that folds unused lanes.
     pub fn is_fold(&self, at: Pos2) -> bool {
         self.fold.is_some_and(|(fold, _)| fold.contains(at))
+    }
+
+    /// The row of a class with its name, if it is shown.
+    pub fn row(&self, class: DrumClass) -> Option<Rect> {
+        let top = self.lane_top(class)?;
+        Some(Rect::from_min_max(
+            Pos2::new(self.area.left(), top),
+            Pos2::new(self.area.right(), top + self.row_height),
+        ))
     }
 
     /// Top of the lane of a class, if it is shown.
@@ -130,7 +176,7 @@ impl LaneGrid {
 
     /// The lane at a position.
     pub fn class_at(&self, at: Pos2) -> Option<DrumClass> {
-        if at.y < self.rows.top() {
+        if at.y < self.rows.top() || at.y >= self.bottom() {
             return None;
         }
         let lane = ((at.y - self.rows.top()) / self.row_height) as usize;
@@ -167,20 +213,64 @@ impl LaneGrid {
         }
     }
 
+    /// The bar of a note in the velocity lane; none while the lane is folded.
+    pub fn velocity_bar(&self, note: &NoteView) -> Option<Rect> {
+        let lane = self.velocity?;
+        let height = lane.height() * f32::from(note.velocity) / 127.0;
+        let left = Pos2::new(self.x(note.at_seconds), lane.bottom() - height);
+        Some(Rect::from_min_size(left, vec2(STEM_WIDTH, height)))
+    }
+
+    /// The velocity at a height in the velocity lane.
+    pub fn velocity_at(&self, y: f32) -> u8 {
+        let share = self
+            .velocity
+            .map_or(0.0, |lane| (lane.bottom() - y) / lane.height());
+        (share * 127.0).round().clamp(1.0, 127.0) as u8
+    }
+
     /// The note at a position: in a lane the nearest one, whatever its velocity.
     pub fn note_at<'a>(&self, view: &'a View, at: Pos2) -> Option<&'a NoteView> {
         if !self.is_on_lanes(at) {
             return None;
         }
         let lane = self.class_at(at);
-        let distance = |note: &NoteView| -> Option<f32> {
+        self.nearest(view, at.x, |note| {
             let shape = self.shape(note, note.at_seconds)?;
             let is_here = match note.class {
                 Some(class) => lane == Some(class),
                 None => shape.y_range().expand(1.0).contains(at.y),
             };
-            let distance = (shape.left() - at.x).max(at.x - shape.right()).max(0.0);
-            (is_here && distance <= GRAB_PIXELS).then_some(distance)
+            is_here.then_some(shape)
+        })
+    }
+
+    /// The sent note of one drum, or of any, at a position in the velocity lane.
+    pub fn velocity_note_at<'a>(
+        &self,
+        view: &'a View,
+        only: Option<DrumClass>,
+        at: Pos2,
+    ) -> Option<&'a NoteView> {
+        if !self.is_on_velocity(at) {
+            return None;
+        }
+        self.nearest(view, at.x, |note| {
+            let is_shown = note.fate == Fate::Sent && (only.is_none() || note.class == only);
+            self.velocity_bar(note).filter(|_| is_shown)
+        })
+    }
+
+    fn nearest<'a>(
+        &self,
+        view: &'a View,
+        x: f32,
+        shape: impl Fn(&NoteView) -> Option<Rect>,
+    ) -> Option<&'a NoteView> {
+        let distance = |note: &NoteView| -> Option<f32> {
+            let shape = shape(note)?;
+            let distance = (shape.left() - x).max(x - shape.right()).max(0.0);
+            (distance <= GRAB_PIXELS).then_some(distance)
         };
         view.notes()
             .iter()

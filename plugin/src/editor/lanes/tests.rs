@@ -12,6 +12,7 @@ struct Lanes {
     context: Context,
     params: HitscribeParams,
     state: EditorState,
+    preview: Arc<Preview>,
     seconds: f64,
 }
 
@@ -52,6 +53,7 @@ impl Lanes {
             context: Context::default(),
             params,
             state,
+            preview: Arc::default(),
             seconds: 0.0,
         }
     }
@@ -70,7 +72,7 @@ impl Lanes {
         );
         self.state.editing.follow(view.passage_id);
         let used = self.state.editing.lanes(&view);
-        let grid = LaneGrid::new(area, &view, &used, self.state.shown.shows_unused);
+        let grid = LaneGrid::new(area, &view, &used, self.state.shown.folds);
         self.seconds += 0.05;
         let input = RawInput {
             screen_rect: Some(area),
@@ -79,9 +81,10 @@ impl Lanes {
             ..RawInput::default()
         };
         let (params, state) = (&self.params, &mut self.state);
+        let preview = &self.preview;
         let mut output = self.context.run_ui(input, |ui| {
             editing::handle_keys(ui, params, &view, state);
-            lanes(ui, params, &view, state);
+            lanes(ui, params, &view, preview, state);
         });
         output.textures_delta.clear();
         view
@@ -93,12 +96,28 @@ impl Lanes {
         Pos2::new(grid.x(seconds) + 2.0, top + grid.row_height * 0.6)
     }
 
-    /// Presses, moves and releases; the drag ends at `to` if that is given.
+    /// Presses, moves and releases in lanes; the drag ends at `to` if that is given.
     fn mouse(
         &mut self,
         modifiers: Modifiers,
         from: (DrumClass, f64),
         to: Option<(DrumClass, f64)>,
+    ) {
+        let at = |(class, seconds): (DrumClass, f64)| {
+            move |grid: &LaneGrid| Self::at(grid, class, seconds)
+        };
+        match to {
+            None => self.pointer(modifiers, at(from), None),
+            Some(to) => self.pointer(modifiers, at(from), Some(&at(to))),
+        }
+    }
+
+    /// Presses, moves and releases; the drag ends at `to` if that is given.
+    fn pointer(
+        &mut self,
+        modifiers: Modifiers,
+        from: impl Fn(&LaneGrid) -> Pos2,
+        to: Option<&dyn Fn(&LaneGrid) -> Pos2>,
     ) {
         let button = |pos, pressed| Event::PointerButton {
             pos,
@@ -107,23 +126,25 @@ impl Lanes {
             modifiers,
         };
         let moved = |pos| vec![Event::PointerMoved(pos)];
-        self.frame(modifiers, |grid| moved(Self::at(grid, from.0, from.1)));
-        self.frame(modifiers, |grid| {
-            vec![button(Self::at(grid, from.0, from.1), true)]
-        });
-        let end = to.unwrap_or(from);
-        if to.is_some() {
+        self.frame(modifiers, |grid| moved(from(grid)));
+        self.frame(modifiers, |grid| vec![button(from(grid), true)]);
+        if let Some(to) = to {
             for part in [0.3, 0.7, 1.0] {
                 self.frame(modifiers, |grid| {
-                    let (a, b) = (Self::at(grid, from.0, from.1), Self::at(grid, end.0, end.1));
+                    let (a, b) = (from(grid), to(grid));
                     moved(a + (b - a) * part)
                 });
             }
         }
         self.frame(modifiers, |grid| {
-            vec![button(Self::at(grid, end.0, end.1), false)]
+            vec![button(to.map_or_else(|| from(grid), |to| to(grid)), false)]
         });
         self.frame(modifiers, |_| Vec::new());
+    }
+
+    /// Until the next click is no double click.
+    fn wait(&mut self) {
+        self.seconds += 1.0;
     }
 
     fn key(&mut self, modifiers: Modifiers, key: Key) {
@@ -182,9 +203,20 @@ fn the_mouse_accepts_moves_deletes_and_adds_hits() {
 #[test]
 fn a_drag_beside_hits_selects_and_the_selection_is_deleted() {
     let mut lanes = Lanes::new();
-    lanes.mouse(Modifiers::NONE, (Kick, 0.1), Some((Kick, 0.8)));
-    let selection = lanes.state.shown.viewport.selection().expect("a selection");
-    assert!((selection.start - 0.1).abs() < 0.02 && (selection.end - 0.8).abs() < 0.02);
+    let selected = |lanes: &Lanes| lanes.state.shown.viewport.selection().expect("a selection");
+    let is_near = |range: std::ops::Range<f64>, start: f64, end: f64| {
+        assert!(
+            (range.start - start).abs() < 0.02 && (range.end - end).abs() < 0.02,
+            "{range:?}"
+        );
+    };
+    lanes.mouse(Modifiers::ALT, (Kick, 0.1), Some((Kick, 0.8)));
+    is_near(selected(&lanes), 0.1, 0.8);
+    // To sixteenths, and again by one of its edges.
+    lanes.mouse(Modifiers::NONE, (Kick, 0.9), Some((Kick, 0.1)));
+    is_near(selected(&lanes), 0.125, 0.875);
+    lanes.mouse(Modifiers::NONE, (Kick, 0.869), Some((Kick, 0.74)));
+    is_near(selected(&lanes), 0.125, 0.75);
     lanes.key(Modifiers::NONE, Key::Backspace);
     assert_eq!(lanes.sent(), [(1_000, Snare)]);
     let deleted = |view: &View| view.all_notes.iter().any(|n| n.fate == Fate::Deleted);
@@ -192,4 +224,65 @@ fn a_drag_beside_hits_selects_and_the_selection_is_deleted() {
     assert!(deleted(&view), "its place is shown");
     lanes.key(Modifiers::COMMAND, Key::Z);
     assert_eq!(lanes.sent().len(), 2);
+}
+
+#[test]
+fn a_name_chooses_its_drum_and_has_a_button_and_a_threshold() {
+    let mut lanes = Lanes::new();
+    let name = |grid: &LaneGrid, x: f32, share: f32| {
+        let row = grid.row(Snare).expect("the lane is shown");
+        Pos2::new(row.left() + x, row.top() + row.height() * share)
+    };
+    lanes.pointer(Modifiers::NONE, |grid| name(grid, 40.0, 0.3), None);
+    assert_eq!(lanes.state.shown.class, Some(Snare));
+    lanes.wait();
+    lanes.pointer(Modifiers::NONE, |grid| name(grid, 147.0, 0.4), None);
+    assert!(!lanes.params.note_map.class(Snare).on);
+    assert_eq!(lanes.sent(), [(500, Kick)], "the lanes show what is sent");
+    lanes.wait();
+    lanes.pointer(Modifiers::NONE, |grid| name(grid, 147.0, 0.4), None);
+    assert_eq!(lanes.sent().len(), 2);
+    // The threshold; a double click resets it.
+    let handle = |grid: &LaneGrid, x: f32| {
+        let at = name(grid, x, 0.0);
+        Pos2::new(at.x, grid.row(Snare).unwrap().bottom() - 8.0)
+    };
+    let middle = 19.0 + (164.0 - 48.0) / 2.0;
+    lanes.pointer(
+        Modifiers::NONE,
+        |grid| handle(grid, middle),
+        Some(&|grid: &LaneGrid| handle(grid, 400.0)),
+    );
+    assert_eq!(lanes.params.note_map.class(Snare).sensitivity_percent, 50);
+    assert_eq!(lanes.sent().len(), 3, "the doubtful hit is one now");
+    lanes.wait();
+    for _ in 0..2 {
+        lanes.pointer(Modifiers::NONE, |grid| handle(grid, middle), None);
+    }
+    assert_eq!(lanes.params.note_map.class(Snare).sensitivity_percent, 0);
+}
+
+#[test]
+fn the_velocity_lane_sets_velocities() {
+    let mut lanes = Lanes::new();
+    let bar = |grid: &LaneGrid, y: f32| {
+        let lane = grid.velocity.expect("the lane is open");
+        Pos2::new(grid.x(1.0) + 2.0, lane.bottom() - lane.height() * y)
+    };
+    lanes.pointer(
+        Modifiers::NONE,
+        |grid| bar(grid, 0.5),
+        Some(&|grid: &LaneGrid| bar(grid, 0.25)),
+    );
+    let view = lanes.frame(Modifiers::NONE, |_| Vec::new());
+    let snare = view
+        .all_notes
+        .iter()
+        .find(|note| note.class == Some(Snare))
+        .unwrap();
+    assert!((31..=33).contains(&snare.velocity), "{}", snare.velocity);
+    assert!(snare.is_edited);
+    lanes.wait();
+    lanes.pointer(Modifiers::NONE, |grid| grid.velocity_fold.center(), None);
+    assert!(lanes.state.shown.folds.hides_velocity);
 }

@@ -6,6 +6,8 @@ use hitscribe_live::take::Passage;
 use hitscribe_picking::drums::candidate::{Candidate, Claim, Measured, Peak};
 
 use super::*;
+use crate::editor::side_panel::SidePage;
+use crate::editor::style;
 use crate::params::window_shape::MIN_SIZE;
 use crate::status::PluginStatus;
 
@@ -111,6 +113,54 @@ fn no_text_overlaps_or_leaves_the_window_at_any_size_in_either_look() {
                     assert!(!overlaps, "{size:?}: {text:?} over {other:?} at {common:?}");
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn pages_at_the_side_fit_and_an_empty_take_shows_three_ways_to_begin() {
+    let text_of = |params: &HitscribeParams, state: &mut EditorState, size: [f32; 2]| {
+        let context = Context::default();
+        style::apply(&context, false);
+        let mut shapes = Vec::new();
+        for _ in 0..3 {
+            shapes = frame(&context, params, state, size);
+        }
+        texts(&shapes)
+    };
+    let with_take = params(200);
+    for size in [MIN_SIZE, [1040.0, 640.0]] {
+        for page in SidePage::ALL {
+            let mut state = EditorState::default();
+            state.side.page = Some(page);
+            let texts = text_of(&with_take, &mut state, size);
+            // The end of a page may need to be scrolled to.
+            let [first, last] = match page {
+                SidePage::Drums => ["Note map", "Floor tom"],
+                SidePage::Groove => ["Velocity", "Ignore grace notes"],
+                SidePage::Settings => ["Update interval", "Device"],
+            };
+            let last = Some(last).filter(|_| size != MIN_SIZE);
+            for expected in [first, "Undo", "Sensitivity"].into_iter().chain(last) {
+                assert!(
+                    texts.iter().any(|(text, _)| text == expected),
+                    "{size:?}: {expected}"
+                );
+            }
+            for (text, area) in &texts {
+                assert!(
+                    area.right() <= size[0] + 0.5,
+                    "{size:?}: {text:?} at {area:?}"
+                );
+            }
+        }
+        let mut state = EditorState::default();
+        let texts = text_of(&HitscribeParams::default(), &mut state, size);
+        for expected in ["Play the track", "Open audio…", "Transcribe the demo"] {
+            assert!(
+                texts.iter().any(|(text, _)| text == expected),
+                "{size:?}: {expected}"
+            );
         }
     }
 }

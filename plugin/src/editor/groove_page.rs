@@ -1,10 +1,10 @@
-//! The velocity and groove window: velocity curve, grace notes, hi-hat pedal, quantization.
+//! The groove page: velocity curve, grace notes, hi-hat pedal, quantization.
 
-use egui::{Pos2, Rect, RichText, Sense, Shape, Stroke, Ui, Window, vec2};
+use egui::{Pos2, Rect, RichText, Sense, Shape, Stroke, Ui, vec2};
 use nice_plug::prelude::{Enum as _, Param as _, ParamSetter};
 
 use crate::editor::controls;
-use crate::editor::state::{EditorState, Shown};
+use crate::editor::state::Shown;
 use crate::editor::style::palette;
 use crate::editor::view::shown_passage;
 use crate::notes::quantize::Grid;
@@ -13,65 +13,48 @@ use crate::params::HitscribeParams;
 
 const CURVE_SIZE: f32 = 150.0;
 
-/// Draws the window while it is open.
-pub fn show(
-    ui: &Ui,
-    params: &HitscribeParams,
-    setter: Option<&ParamSetter>,
-    state: &mut EditorState,
-) {
-    let mut is_open = state.is_shaping_open;
-    Window::new("Velocity & groove")
-        .open(&mut is_open)
-        .default_pos([260.0, 110.0])
-        .resizable(false)
-        .show(ui.ctx(), |ui| {
-            ui.label(RichText::new("Velocity").strong());
-            ui.horizontal(|ui| {
-                draw_curve(ui, params.shaping().velocity, &velocities(params, &state.shown));
-                ui.vertical(|ui| velocity_controls(ui, params, setter, &state.shown));
-            });
-            ui.separator();
-            controls::switch(
-                ui,
-                setter,
-                &params.no_flams,
-                "Of two hits of one drum within 60 ms, only the louder is sent.",
-            );
-            controls::switch(
-                ui,
-                setter,
-                &params.hat_pedal,
-                "Sends the pedal position as CC 4 before each hi-hat note: 127 is closed, 0 is open.",
-            );
-            ui.separator();
-            ui.label(RichText::new("Quantization of dragged and saved files").strong());
-            ui.label(
-                RichText::new("Live MIDI and the take itself are not quantized.")
-                    .color(palette(ui).faint),
-            );
-            controls::choice_named(
-                ui,
-                setter,
-                &params.grid,
-                "Quantize (exports only)",
-                Grid::variants(),
-                "Grid that notes snap to.",
-            );
-            controls::percentage(
-                ui,
-                setter,
-                &params.grid_strength,
-                "100 % moves notes onto the grid.",
-            );
-            controls::percentage(
-                ui,
-                setter,
-                &params.swing,
-                "Position of every second step: 50 % is straight, 67 % is triplet swing.",
-            );
-        });
-    state.is_shaping_open = is_open;
+/// Draws the page.
+pub fn show(ui: &mut Ui, params: &HitscribeParams, setter: Option<&ParamSetter>, shown: &Shown) {
+    ui.label(RichText::new("Velocity").strong());
+    draw_curve(ui, params.shaping().velocity, &velocities(params, shown));
+    velocity_controls(ui, params, setter, shown);
+    ui.separator();
+    controls::switch(
+        ui,
+        setter,
+        &params.no_flams,
+        "Of two hits of one drum within 60 ms, only the louder is sent.",
+    );
+    controls::switch(
+        ui,
+        setter,
+        &params.hat_pedal,
+        "Sends the pedal position as CC 4 before each hi-hat note: 127 is closed, 0 is open.",
+    );
+    ui.separator();
+    ui.label(RichText::new("Quantize").strong());
+    let text = "Moves notes in dragged and saved files, not in live MIDI. The lanes show both.";
+    ui.label(RichText::new(text).color(palette(ui).faint).size(11.5));
+    controls::choice_named(
+        ui,
+        setter,
+        &params.grid,
+        "Grid",
+        Grid::variants(),
+        "Grid that notes snap to.",
+    );
+    controls::percentage(
+        ui,
+        setter,
+        &params.grid_strength,
+        "100 % moves notes onto the grid.",
+    );
+    controls::percentage(
+        ui,
+        setter,
+        &params.swing,
+        "Position of every second step: 50 % is straight, 67 % is triplet swing.",
+    );
 }
 
 fn velocity_controls(
@@ -119,7 +102,7 @@ fn velocity_controls(
     );
     ui.horizontal(|ui| {
         let button = ui.add_enabled(auto_range.is_some(), egui::Button::new("Auto range"));
-        let hint = "Sets the input range to the 5th and 95th percentile of the shown passage.";
+        let hint = "Sets the input range to the 5th and 95th percentile of the shown take.";
         if button.on_hover_text(hint).clicked()
             && let Some((low, high)) = auto_range
         {
@@ -144,7 +127,7 @@ fn velocity_controls(
     });
 }
 
-/// Measured velocities of the shown passage.
+/// Measured velocities of the shown take.
 fn velocities(params: &HitscribeParams, shown: &Shown) -> Vec<u8> {
     let without_leakage = params.leakage_filter.value();
     let take = params.take.take().lock();

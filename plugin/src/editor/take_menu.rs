@@ -1,0 +1,246 @@
+//! The menu of takes: choose, rename and delete them, open a recording.
+
+use egui::containers::menu::{MenuButton, MenuConfig};
+use egui::{Button, Key, PopupCloseBehavior, ScrollArea, TextEdit, Ui};
+use hitscribe_live::take::{Passage, Take};
+
+use crate::editor::file_dialog::FileKind;
+use crate::editor::import_bar;
+use crate::editor::ruler::start_label;
+use crate::editor::state::EditorState;
+use crate::editor::view::{View, shown_passage};
+use crate::editor::viewport::Viewport;
+use crate::params::HitscribeParams;
+
+/// Entry that follows the latest take.
+const LATEST: &str = "Latest take";
+/// Longest name of a take, in characters.
+const LONGEST_NAME: usize = 80;
+
+/// What the user has clicked in the menu. Numbers are those of [`Passage::id`].
+enum Action {
+    Choose(Option<usize>),
+    Rename(u64, String),
+    Delete(u64),
+    DeleteAll,
+    OpenAudio,
+}
+
+/// Draws the menu's button, `width` points wide, and the menu.
+pub fn show(
+    ui: &mut Ui,
+    params: &HitscribeParams,
+    view: &View,
+    state: &mut EditorState,
+    width: f32,
+) {
+    let mut take = params.take.take().lock();
+    if state
+        .shown
+        .passage
+        .is_some_and(|index| index >= take.passages.len())
+    {
+        state.shown.passage = None;
+    }
+    let text = button_text(&take, view, state.shown.passage);
+    let button = Button::new(text).truncate().min_size([width, 0.0].into());
+    let behavior = PopupCloseBehavior::CloseOnClickOutside;
+    let config = MenuConfig::new().close_behavior(behavior);
+    let mut action = None;
+    ui.scope(|ui| {
+        ui.set_max_width(width);
+        let menu = MenuButton::from_button(button).config(config);
+        let (response, _) = menu.ui(ui, |ui| action = entries(ui, &take, state));
+        response.on_hover_text("Takes: choose, rename, delete");
+    });
+    match action {
+        None => {}
+        Some(Action::Choose(index)) => {
+            state.shown.passage = index;
+            state.shown.viewport = Viewport::default();
+        }
+        Some(Action::Rename(id, name)) => {
+            if let Some(passage) = take.passage_mut(id) {
+                let name = Some(name).filter(|name| !name.is_empty());
+                let before = std::mem::replace(&mut passage.name, name);
+                state.editing.history.renamed(id, before);
+                state.has_changed_take = true;
+            }
+        }
+        Some(Action::Delete(id)) => {
+            if let Some((index, passage)) = take.remove(id) {
+                state.editing.history.removed(index, passage);
+                state.has_changed_take = true;
+                state.shown.passage = None;
+            }
+        }
+        Some(Action::DeleteAll) => {
+            state.editing.history.deleted(take.clear());
+            state.has_changed_take = true;
+            state.shown.passage = None;
+            state.shown.viewport = Viewport::default();
+        }
+        Some(Action::OpenAudio) => import_bar::open_dialog(FileKind::Audio, state),
+    }
+}
+
+/// The title of the shown take and its number of notes.
+fn button_text(take: &Take, view: &View, chosen: Option<usize>) -> String {
+    let Some(passage) = shown_passage(take, chosen) else {
+        return "No take yet ⏷".to_owned();
+    };
+    let index = take
+        .passages
+        .iter()
+        .position(|other| other.id == passage.id);
+    let title = title(&take.passages, index.unwrap_or(0), passage);
+    let notes = count(view.shown_notes);
+    match chosen {
+        Some(_) => format!("{title}, {notes} ⏷"),
+        None => format!("{LATEST}: {title}, {notes} ⏷"),
+    }
+}
+
+fn count(notes: usize) -> String {
+    match notes {
+        1 => "1 note".to_owned(),
+        notes => format!("{notes} notes"),
+    }
+}
+
+fn entries(ui: &mut Ui, take: &Take, state: &mut EditorState) -> Option<Action> {
+    let mut action = None;
+    let chosen = state.shown.passage;
+    if ui.selectable_label(chosen.is_none(), LATEST).clicked() {
+        action = Some(Action::Choose(None));
+        ui.close();
+    }
+    ScrollArea::vertical().max_height(280.0).show(ui, |ui| {
+        for (index, passage) in take.passages.iter().enumerate() {
+            if passage.has_notes() {
+                ui.horizontal(|ui| {
+                    let entry = entry(ui, take, index, passage, state);
+                    action = action.take().or(entry);
+                });
+            }
+        }
+    });
+    ui.separator();
+    if ui.button("Open audio…").clicked() {
+        action = Some(Action::OpenAudio);
+        ui.close();
+    }
+    let has_takes = take.passages.iter().any(Passage::has_notes);
+    let delete = ui.add_enabled(has_takes, Button::new("Delete all takes"));
+    if delete.on_hover_text("Can be undone").clicked() {
+        action = Some(Action::DeleteAll);
+        ui.close();
+    }
+    action
+}
+
+/// One take: its title, or the field for its new name, and what can be done with it.
+fn entry(
+    ui: &mut Ui,
+    take: &Take,
+    index: usize,
+    passage: &Passage,
+    state: &mut EditorState,
+) -> Option<Action> {
+    if let Some((id, name)) = &mut state.shown.new_name
+        && *id == passage.id
+    {
+        let response = ui.add(TextEdit::singleline(name).char_limit(LONGEST_NAME));
+        response.request_focus();
+        let is_entered = ui.input(|input| input.key_pressed(Key::Enter));
+        if ui.button("OK").clicked() || is_entered {
+            let action = Action::Rename(*id, name.trim().to_owned());
+            state.shown.new_name = None;
+            return Some(action);
+        }
+        return None;
+    }
+    let notes = count(passage.note_count());
+    let text = format!("{}, {notes}", title(&take.passages, index, passage));
+    let is_chosen = state.shown.passage == Some(index);
+    if ui.selectable_label(is_chosen, text).clicked() {
+        ui.close();
+        return Some(Action::Choose(Some(index)));
+    }
+    if ui.small_button("Rename").clicked() {
+        let name = passage.name.clone().unwrap_or_default();
+        state.shown.new_name = Some((passage.id, name));
+    }
+    // The take that is being recorded goes on.
+    let delete = ui.add_enabled(!passage.is_open, Button::new("Delete").small());
+    let is_deleted = delete.on_hover_text("Can be undone").clicked();
+    is_deleted.then_some(Action::Delete(passage.id))
+}
+
+/// Title of a take: its name or its bar, and the pass of a loop.
+fn title(passages: &[Passage], index: usize, passage: &Passage) -> String {
+    let start = passage.name.clone();
+    let start = start.unwrap_or_else(|| start_label(passage, 0));
+    // The same place again, without anything between, is the next pass of a loop.
+    let is_again = |other: &&Passage| {
+        passage.was_playing
+            && passage.name.is_none()
+            && passage.host_start_beats.is_some()
+            && other.name.is_none()
+            && start_label(other, 0) == start
+    };
+    let before = passages[..index].iter().rev().take_while(is_again).count();
+    let is_looped = before > 0 || passages.get(index + 1).as_ref().is_some_and(is_again);
+    let pass = match is_looped {
+        true => format!(", pass {}", before + 1),
+        false => String::new(),
+    };
+    format!("{}: {start}{pass}", index + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hitscribe_core::DrumClass;
+    use hitscribe_core::note::{Note, PlacedNote};
+    use hitscribe_live::MarkedNote;
+
+    #[test]
+    fn takes_are_told_apart_by_name_and_by_the_pass_of_a_loop() {
+        let played = |beats: f64| {
+            let mut passage = Passage::new(48_000.0);
+            passage.was_playing = true;
+            passage.host_start_beats = Some(beats);
+            passage.insert(MarkedNote {
+                note: PlacedNote::from_note(&Note::drum(DrumClass::Kick, 0.0, 90, 1.0), 48_000),
+                is_leakage: false,
+            });
+            passage
+        };
+        let mut opened = played(0.0);
+        opened.host_start_beats = None;
+        opened.name = Some("Beatles.wav".to_owned());
+        let passages = [
+            played(0.0),
+            played(16.0),
+            played(16.0),
+            played(16.0),
+            opened,
+        ];
+        let titles: Vec<_> = passages
+            .iter()
+            .enumerate()
+            .map(|(index, passage)| title(&passages, index, passage))
+            .collect();
+        assert_eq!(
+            titles,
+            [
+                "1: bar 1",
+                "2: bar 5, pass 1",
+                "3: bar 5, pass 2",
+                "4: bar 5, pass 3",
+                "5: Beatles.wav"
+            ]
+        );
+    }
+}
