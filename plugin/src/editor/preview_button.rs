@@ -77,7 +77,7 @@ pub fn toggle(
     let selected = shown.viewport.selection();
     let range = selected.unwrap_or(window_start..view.window.end);
     let start_seconds = range.start;
-    let loop_seconds = state.preview.is_looping.then(|| range.end - range.start);
+    let loop_seconds = state.preview.is_looping.then_some(range.end - range.start);
     let mut selection = selection(params, shown, passage, shown.class);
     let from = (start_seconds * rate) as u64;
     let to = match loop_seconds {
