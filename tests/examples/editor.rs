@@ -1,13 +1,16 @@
 //! Opens the editor of the bundle in a window and plays audio through the plugin in real time, to
 //! look at it and to make the pictures of the documentation. X11 only.
 //!
-//! `cargo run --release -p hitscribe-tests --example editor -- [--aligned] [--seconds N] \
-//! [--set NAME=VALUE]... [FILE]`
+//! `cargo run --release -p hitscribe-tests --example editor -- [--aligned] [--stopped] \
+//! [--seconds N] [--set NAME=VALUE]... [FILE]`
+//!
+//! With `--stopped` the transport stands still.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use hitscribe_host::Transport;
 use hitscribe_tests::{groove, library, read, transport_at};
 use x11rb::connection::Connection as _;
 use x11rb::protocol::xproto::{ConnectionExt as _, CreateWindowAux, WindowClass};
@@ -19,9 +22,11 @@ const BLOCK_FRAMES: usize = 512;
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let (mut file, mut seconds, mut settings) = (None, 20.0, Vec::new());
+    let mut playing = true;
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--aligned" => settings.push("Latency mode=Aligned (audio waits)".to_owned()),
+            "--stopped" => playing = false,
             "--set" => settings.push(arguments.next().context("--set NAME=VALUE")?),
             "--seconds" => seconds = arguments.next().context("--seconds N")?.parse()?,
             _ => file = Some(PathBuf::from(argument)),
@@ -64,7 +69,11 @@ fn main() -> Result<()> {
             .map(|channel| channel[start..start + BLOCK_FRAMES].to_vec())
             .collect();
         let at = (index * BLOCK_FRAMES) as f64 / rate;
-        host.process(&mut block, Some(transport_at(at)), &mut notes)?;
+        let transport = Transport {
+            playing,
+            ..transport_at(if playing { at } else { 0.0 })
+        };
+        host.process(&mut block, Some(transport), &mut notes)?;
         let due = Duration::from_secs_f64(at);
         std::thread::sleep(due.saturating_sub(began.elapsed()));
     }

@@ -211,7 +211,8 @@ mod tests {
         let demo = &take.passages[0];
         assert_eq!(demo.name.as_deref(), Some("Demo"));
         assert!(demo.note_count() > 50, "{} notes", demo.note_count());
-        assert_eq!(demo.bar_at(demo.length_frames - 1).number, 8);
+        assert_eq!(demo.bar_at(0).number, 1);
+        assert_eq!(demo.tempo[0].bpm, demo_kit::DEMO_TEMPO_BPM);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use egui::{Button, RichText, Slider, Ui};
+use egui::{Align, Button, Layout, RichText, Slider, Ui};
 use nice_plug::prelude::{Enum as _, ParamSetter};
 
 use crate::background::preview::Preview;
@@ -23,28 +23,32 @@ pub fn action_bar(
     preview: &Arc<Preview>,
     state: &mut EditorState,
 ) {
-    ui.horizontal_wrapped(|ui| {
-        detection(ui, params, view, setter);
-        ui.separator();
-        controls::choice_named(
-            ui,
-            setter,
-            &params.grid,
-            "Quantize",
-            Grid::variants(),
-            "Grid that notes of dragged and saved files snap to. Strength and swing are under Groove.",
-        );
-        ui.separator();
-        preview_button::show(ui, params, view, preview, state);
-        balance(ui, preview);
-        ui.separator();
-        clip_tile::show(ui, params, view, state);
-        let has_notes = view.shown_notes > 0;
-        let hint = format!("Writes a file to {}", user_files::save_folder().display());
-        let save = ui.add_enabled(has_notes, Button::new("Save MIDI"));
-        if save.on_hover_text(hint).clicked() {
-            export::save(params, state);
-        }
+    ui.horizontal(|ui| {
+        ui.vertical(|ui| {
+            ui.horizontal(|ui| detection(ui, params, view, setter));
+            ui.horizontal(|ui| {
+                controls::choice_named(
+                    ui,
+                    setter,
+                    &params.grid,
+                    "Quantize",
+                    Grid::variants(),
+                    "Grid that notes of dragged and saved files snap to. Strength and swing are under \
+                     Groove.",
+                );
+                ui.separator();
+                preview_button::show(ui, params, view, preview, state);
+                balance(ui, preview);
+            });
+        });
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            clip_tile::show(ui, params, view, state);
+            let hint = format!("Writes a file to {}", user_files::save_folder().display());
+            let save = ui.add_enabled(view.shown_notes > 0, Button::new("Save MIDI"));
+            if save.on_hover_text(hint).clicked() {
+                export::save(params, state);
+            }
+        });
     });
 }
 

@@ -11,7 +11,7 @@ use crate::editor::view::{Fate, NoteView, View};
 use crate::params::HitscribeParams;
 
 /// Size of the tile in points.
-const SIZE: [f32; 2] = [148.0, 38.0];
+const SIZE: [f32; 2] = [160.0, 52.0];
 /// Height of its text.
 const TEXT_HEIGHT: f32 = 17.0;
 

@@ -156,7 +156,10 @@ fn save(ui: &mut Ui, map: &NoteMapField, menu: &mut MapMenu) {
 
 /// Whether and how each drum is sent.
 fn table(ui: &mut Ui, map: &NoteMapField, chosen: &mut Option<DrumClass>) {
-    let grid = Grid::new("drums").num_columns(4).spacing([8.0, 3.0]);
+    let grid = Grid::new("drums")
+        .num_columns(4)
+        .spacing([8.0, 3.0])
+        .min_col_width(0.0);
     grid.striped(true).show(ui, |ui| {
         for title in ["", "Drum", "Note", "Channel"] {
             ui.label(RichText::new(title).color(palette(ui).faint).size(11.0));

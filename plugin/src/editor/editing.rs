@@ -72,12 +72,27 @@ impl DraggedNotes {
     }
 }
 
+/// The lanes of an empty take.
+const SMALL_KIT: [DrumClass; 8] = [
+    DrumClass::Kick,
+    DrumClass::Snare,
+    DrumClass::HighTom,
+    DrumClass::FloorTom,
+    DrumClass::ClosedHat,
+    DrumClass::OpenHat,
+    DrumClass::Crash,
+    DrumClass::Ride,
+];
+
 impl Editing {
-    /// The lanes that are in use.
+    /// The lanes that are in use; those of a small kit in an empty take.
     pub fn lanes(&self, view: &View) -> [bool; DrumClass::ALL.len()] {
         let dragged = self.drag.as_ref().map(|drag| &drag.lanes);
+        let is_empty = !view.used_classes.contains(&true);
         std::array::from_fn(|lane| {
-            view.used_classes[lane] || dragged.is_some_and(|lanes| lanes[lane])
+            view.used_classes[lane]
+                || dragged.is_some_and(|lanes| lanes[lane])
+                || (is_empty && SMALL_KIT.contains(&DrumClass::ALL[lane]))
         })
     }
 

@@ -122,9 +122,6 @@ fn builtin_label(ui: &mut Ui, engine: Option<&EngineStatus>, choice: DeviceParam
         Phase::Ready => {
             let device = model_menu::device_name(&engine.device);
             let mut text = format!("{} model, {device}", engine.model);
-            if engine.reason.is_some() {
-                text += " ℹ";
-            }
             // The project asks for a GPU, and there is none.
             let has_no_gpu = choice == DeviceParam::Gpu && engine.reason.is_some();
             let color = match has_no_gpu {
@@ -132,7 +129,7 @@ fn builtin_label(ui: &mut Ui, engine: Option<&EngineStatus>, choice: DeviceParam
                 false => palette(ui).text,
             };
             if has_no_gpu {
-                text += " GPU not available";
+                text += ", GPU not available";
             }
             let label = ui.label(RichText::new(text).color(color));
             if let Some(reason) = &engine.reason {

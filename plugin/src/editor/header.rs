@@ -51,7 +51,7 @@ pub fn header(
 fn source_menu(ui: &mut Ui, params: &HitscribeParams, setter: Option<&ParamSetter>) {
     let names = SourceChoice::variants();
     let current = params.source.value().to_index();
-    let text = format!("{} ⏷", names.get(current).copied().unwrap_or_default());
+    let text = format!("{} ▾", names.get(current).copied().unwrap_or_default());
     let menu = ui.menu_button(text, |ui| {
         Grid::new("sources").num_columns(2).show(ui, |ui| {
             let rows = names.len().div_ceil(2);

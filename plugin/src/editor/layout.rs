@@ -144,9 +144,8 @@ fn view_bar(ui: &mut Ui, params: &HitscribeParams, view: &View, state: &mut Edit
         let accent = |text: String| RichText::new(text).size(11.5);
         if let Some(text) = editing::description(params, view, &state.editing) {
             ui.label(accent(text).color(palette(ui).accent));
-        } else if let Some(range) = state.shown.viewport.selection() {
-            let text = format!("Selected {:.2} s to {:.2} s", range.start, range.end);
-            ui.label(accent(text).color(palette(ui).accent));
+        } else if !view.selection.is_empty() {
+            ui.label(accent(view.selection.clone()).color(palette(ui).accent));
             if ui.small_button("Deselect").on_hover_text("Esc").clicked() {
                 state.shown.viewport.deselect();
             }

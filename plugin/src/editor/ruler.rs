@@ -18,6 +18,19 @@ pub enum DisplayTime {
     Seconds(f64),
 }
 
+impl std::fmt::Display for DisplayTime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match *self {
+            // A beat that was snapped to needs no fraction.
+            Self::Bar(bar, beat) if (beat - beat.round()).abs() < 0.005 => {
+                write!(f, "{bar}.{beat:.0}")
+            }
+            Self::Bar(bar, beat) => write!(f, "{bar}.{beat:.2}"),
+            Self::Seconds(seconds) => write!(f, "{seconds:.2} s"),
+        }
+    }
+}
+
 /// Label of a time in a passage, also for file names.
 pub fn start_label(passage: &Passage, offset_frames: u64) -> String {
     match passage.host_start_beats {
@@ -145,6 +158,8 @@ mod tests {
         assert_eq!(start_label(&passage, 11 * 24_000), "bar 6");
         assert_eq!(display_time(&passage, 0), DisplayTime::Bar(3, 2.0));
         assert_eq!(display_time(&passage, 8 * 24_000), DisplayTime::Bar(5, 2.0));
+        let text = |frames| display_time(&passage, frames).to_string();
+        assert_eq!([text(8 * 24_000), text(12_000)], ["5.2", "3.2.50"]);
         let texts = |window| -> Vec<(f64, String)> { lines(&passage, &window) };
         let line = |seconds, text: &str| (seconds, text.to_owned());
         assert_eq!(
@@ -163,6 +178,7 @@ mod tests {
         let passage = Passage::new(48_000.0);
         assert_eq!(start_label(&passage, 0), "take");
         assert_eq!(display_time(&passage, 24_000), DisplayTime::Seconds(0.5));
+        assert_eq!(display_time(&passage, 24_000).to_string(), "0.50 s");
         let line = |seconds, text: &str| (seconds, text.to_owned());
         let expected = [line(0.0, "0 s"), line(1.0, "1 s")];
         assert_eq!(lines(&passage, &(0.0..2.0)), expected);

@@ -9,7 +9,7 @@ use crate::editor::{drums_page, groove_page, settings_page};
 use crate::params::HitscribeParams;
 
 /// Width of the pages in points.
-const WIDTH: f32 = 236.0;
+pub const WIDTH: f32 = 236.0;
 
 /// A page at the side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

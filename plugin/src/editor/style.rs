@@ -1,6 +1,6 @@
 //! Colours and shapes of the editor, dark and light.
 
-use egui::{Color32, CornerRadius, Stroke, Ui, Visuals};
+use egui::{Color32, CornerRadius, FontDefinitions, FontFamily, Stroke, Ui, Visuals};
 use hitscribe_core::DrumClass;
 
 /// The colours of one look.
@@ -107,6 +107,7 @@ pub fn palette(ui: &Ui) -> &'static Palette {
 
 /// Applies a look to a context.
 pub fn apply(context: &egui::Context, is_light: bool) {
+    context.set_fonts(fonts());
     let (palette, mut visuals) = if is_light {
         (&LIGHT, Visuals::light())
     } else {
@@ -130,6 +131,20 @@ pub fn apply(context: &egui::Context, is_light: bool) {
     visuals.widgets.inactive.bg_fill = palette.line;
     visuals.widgets.inactive.weak_bg_fill = palette.button;
     context.set_visuals(visuals);
+}
+
+/// The default fonts; triangles and other signs that the font of the text lacks are from the
+/// monospaced one.
+fn fonts() -> FontDefinitions {
+    let mut fonts = FontDefinitions::default();
+    let signs = fonts.families.get(&FontFamily::Monospace).cloned();
+    let text = fonts.families.entry(FontFamily::Proportional).or_default();
+    for font in signs.unwrap_or_default() {
+        if !text.contains(&font) {
+            text.push(font);
+        }
+    }
+    fonts
 }
 
 #[cfg(test)]

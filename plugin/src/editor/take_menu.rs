@@ -87,17 +87,20 @@ pub fn show(
 /// The title of the shown take and its number of notes.
 fn button_text(take: &Take, view: &View, chosen: Option<usize>) -> String {
     let Some(passage) = shown_passage(take, chosen) else {
-        return "No take yet ⏷".to_owned();
+        return "No take yet ▾".to_owned();
     };
     let index = take
         .passages
         .iter()
         .position(|other| other.id == passage.id);
-    let title = title(&take.passages, index.unwrap_or(0), passage);
+    let index = index.unwrap_or(0);
     let notes = count(view.shown_notes);
     match chosen {
-        Some(_) => format!("{title}, {notes} ⏷"),
-        None => format!("{LATEST}: {title}, {notes} ⏷"),
+        Some(_) => format!("Take {}, {notes} ▾", title(&take.passages, index, passage)),
+        None => format!(
+            "{LATEST}: {}, {notes} ▾",
+            name(&take.passages, index, passage)
+        ),
     }
 }
 
@@ -177,8 +180,13 @@ fn entry(
     is_deleted.then_some(Action::Delete(passage.id))
 }
 
-/// Title of a take: its name or its bar, and the pass of a loop.
+/// Number and name of a take.
 fn title(passages: &[Passage], index: usize, passage: &Passage) -> String {
+    format!("{}: {}", index + 1, name(passages, index, passage))
+}
+
+/// The take's name or its bar, and the pass of a loop.
+fn name(passages: &[Passage], index: usize, passage: &Passage) -> String {
     let start = passage.name.clone();
     let start = start.unwrap_or_else(|| start_label(passage, 0));
     // The same place again, without anything between, is the next pass of a loop.
@@ -195,7 +203,7 @@ fn title(passages: &[Passage], index: usize, passage: &Passage) -> String {
         true => format!(", pass {}", before + 1),
         false => String::new(),
     };
-    format!("{}: {start}{pass}", index + 1)
+    start + &pass
 }
 
 #[cfg(test)]

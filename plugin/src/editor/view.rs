@@ -14,7 +14,7 @@ use crate::editor::export;
 use crate::editor::model_menu;
 use crate::editor::problem::{Problem, Repair};
 use crate::editor::resolved::ResolvedNote;
-use crate::editor::ruler;
+use crate::editor::ruler::{self, display_time};
 use crate::editor::state::Shown;
 use crate::notes::quantize::{Grid, Quantize};
 use crate::params::HitscribeParams;
@@ -123,6 +123,8 @@ pub struct View {
     pub beats: Vec<f64>,
     /// Tempo and meter at the left edge of the visible range; empty without a timeline.
     pub tempo: String,
+    /// The selection in words; empty without one.
+    pub selection: String,
     /// What is being recorded and is not transcribed yet.
     pub pending: Option<Range<f64>>,
     /// How lately each drum was hit, 1 now, 0 long ago or not at all.
@@ -236,6 +238,14 @@ impl View {
         self.lines = ruler::lines(passage, &self.window);
         self.beats = ruler::beats(passage, &self.window);
         self.tempo = ruler::tempo(passage, frames(self.window.start));
+        if let Some(range) = shown.viewport.selection() {
+            let times = [range.start, range.end];
+            let [start, end] = times.map(|t| display_time(passage, frames(t)));
+            let is_in =
+                |note: &&NoteView| note.fate == Fate::Sent && range.contains(&note.at_seconds);
+            let hits = self.all_notes.iter().filter(is_in).count();
+            self.selection = format!("Selected {start} to {end}, {hits} hits");
+        }
         let is_recording = passage.is_open && passage.was_playing;
         if is_recording {
             let length = self.length_seconds;

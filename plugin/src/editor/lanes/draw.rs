@@ -68,8 +68,8 @@ fn draw_folds(painter: &Painter, grid: &LaneGrid, state: &EditorState, colors: &
         text(
             fold,
             match state.shown.folds.shows_unused {
-                true => "▼ Hide unused drums".to_owned(),
-                false => format!("▶ {unused} unused drums"),
+                true => "▾ Hide unused drums".to_owned(),
+                false => format!("▸ {unused} unused drums"),
             },
         );
     }
@@ -79,8 +79,8 @@ fn draw_folds(painter: &Painter, grid: &LaneGrid, state: &EditorState, colors: &
     text(
         grid.velocity_fold,
         match grid.velocity {
-            Some(_) => format!("▼ Velocity of {name}"),
-            None => "▶ Velocity".to_owned(),
+            Some(_) => format!("▾ Velocity of {name}"),
+            None => "▸ Velocity".to_owned(),
         },
     );
     if let Some(roll) = grid.roll {
@@ -235,7 +235,7 @@ fn draw_note(
             };
             painter.rect_filled(shape, 1.5, color.gamma_multiply(shade));
         }
-        Fate::Candidate => outline(shape, color.gamma_multiply(0.6)),
+        Fate::Candidate => outline(shape, color.gamma_multiply(0.45)),
         Fate::Dropped => outline(shape, color),
         Fate::Leakage => outline(shape, colors.faint),
         Fate::Deleted => {

@@ -6,7 +6,7 @@ use hitscribe_live::take::Passage;
 use hitscribe_picking::drums::candidate::{Candidate, Claim, Measured, Peak};
 
 use super::*;
-use crate::editor::side_panel::SidePage;
+use crate::editor::side_panel::{self, SidePage};
 use crate::editor::style;
 use crate::params::window_shape::MIN_SIZE;
 use crate::status::PluginStatus;
@@ -65,8 +65,8 @@ fn frame(
     std::mem::take(&mut output.shapes)
 }
 
-/// The lines of text of a frame and the visible parts of their areas.
-fn texts(shapes: &[egui::epaint::ClippedShape]) -> Vec<(String, Rect)> {
+/// The lines of text of a frame, the visible parts of their areas, and whether a side is cut off.
+fn texts(shapes: &[egui::epaint::ClippedShape]) -> Vec<(String, Rect, bool)> {
     let mut texts = Vec::new();
     for shape in shapes {
         let Shape::Text(text) = &shape.shape else {
@@ -78,7 +78,8 @@ fn texts(shapes: &[egui::epaint::ClippedShape]) -> Vec<(String, Rect)> {
                 .translate(text.pos.to_vec2());
             let visible = area.intersect(shape.clip_rect);
             if visible.is_positive() {
-                texts.push((row.text(), visible));
+                let is_cut = visible.width() < area.width() - 1.0;
+                texts.push((row.text(), visible, is_cut));
             }
         }
     }
@@ -101,12 +102,18 @@ fn no_text_overlaps_or_leaves_the_window_at_any_size_in_either_look() {
             let texts = texts(&shapes);
             assert!(texts.len() > 20, "{} texts", texts.len());
             for expected in ["Snare", "Undo", "Drag MIDI", "Sensitivity"] {
-                assert!(texts.iter().any(|(text, _)| text == expected), "{expected}");
+                assert!(
+                    texts.iter().any(|(text, ..)| text == expected),
+                    "{expected}"
+                );
             }
-            for (index, (text, area)) in texts.iter().enumerate() {
+            for (index, (text, area, _)) in texts.iter().enumerate() {
+                let font = egui::FontId::default();
+                let is_drawn = context.fonts_mut(|fonts| fonts.has_glyphs(&font, text));
+                assert!(is_drawn, "no glyph for a character of {text:?}");
                 let is_inside = area.right() <= size[0] + 0.5 && area.bottom() <= size[1] + 0.5;
                 assert!(is_inside, "{size:?}: {text:?} at {area:?}");
-                for (other, other_area) in &texts[..index] {
+                for (other, other_area, _) in &texts[..index] {
                     let common = area.intersect(*other_area);
                     let overlaps =
                         common.is_positive() && common.width().min(common.height()) > 2.0;
@@ -143,13 +150,15 @@ fn pages_at_the_side_fit_and_an_empty_take_shows_three_ways_to_begin() {
             let last = Some(last).filter(|_| size != MIN_SIZE);
             for expected in [first, "Undo", "Sensitivity"].into_iter().chain(last) {
                 assert!(
-                    texts.iter().any(|(text, _)| text == expected),
+                    texts.iter().any(|(text, ..)| text == expected),
                     "{size:?}: {expected}"
                 );
             }
-            for (text, area) in &texts {
+            for (text, area, is_cut) in &texts {
+                let fits = area.right() <= size[0] + 0.5;
+                let is_in_page = area.center().x > size[0] - side_panel::WIDTH;
                 assert!(
-                    area.right() <= size[0] + 0.5,
+                    fits && !(is_in_page && *is_cut),
                     "{size:?}: {text:?} at {area:?}"
                 );
             }
@@ -158,7 +167,7 @@ fn pages_at_the_side_fit_and_an_empty_take_shows_three_ways_to_begin() {
         let texts = text_of(&HitscribeParams::default(), &mut state, size);
         for expected in ["Play the track", "Open audio…", "Transcribe the demo"] {
             assert!(
-                texts.iter().any(|(text, _)| text == expected),
+                texts.iter().any(|(text, ..)| text == expected),
                 "{size:?}: {expected}"
             );
         }
