@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # drums.sh FOLDER [start | stop [train|feed] | snapshot STEPS]: trains the drum network in FOLDER; goes on where it
-# stopped, in a new folder from the last checkpoint in train/checkpoints.
+# stopped, in a new folder from the last checkpoint in train/checkpoints. pitched.sh does the same for the pitched one.
 #
 #   RENDERER  the hitscribe-train program; it is copied, so that a build does not replace what runs
 #   BANKS     folders of sample banks, the first with midi/midi_main.zip, separated by colons
@@ -11,6 +11,7 @@ set -euo pipefail
 folder=$(realpath -m "$1") action=${2:-start}
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3}
+network=${NETWORK:-drums} package=hitscribe_train.${PACKAGE:-drums}
 export PYTHONPATH=$here OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 mkdir -p "$folder"
 
@@ -39,13 +40,13 @@ start)
         for bank in "${folders[@]}"; do banks+=(--bank "$bank"); done
         IFS=: read -ra folders <<<"${POOLS:-}"
         for pool in "${folders[@]}"; do banks+=(--pool "$pool"); done
-        background feed "$python" -m hitscribe_train.drums.feed --ring "$folder/ring" --renderer "$folder/renderer" \
+        background feed "$python" -m $package.feed --ring "$folder/ring" --renderer "$folder/renderer" \
             "${banks[@]}" ${FEED:-}
     fi
     # The ring is there once the feeder has begun.
     until [ -e "$folder/ring/totals.i64" ]; do sleep 0.5; done
-    newest=$(ls "$here"/checkpoints/drums-*.pt 2>/dev/null | sort -V | tail -1 || true)
-    background train "$python" -m hitscribe_train.drums.train --run "$folder" --ring "$folder/ring" \
+    newest=$(ls "$here"/checkpoints/$network-*.pt 2>/dev/null | sort -V | tail -1 || true)
+    background train "$python" -m $package.train --run "$folder" --ring "$folder/ring" \
         ${newest:+--start "$newest"} ${TRAIN:-}
     ;;
 stop)
@@ -53,7 +54,7 @@ stop)
     ;;
 snapshot)
     # Beside the trunk, which goes on: a branch whose rate falls to zero.
-    background snapshot "$python" -m hitscribe_train.drums.train --run "$folder/snapshot-$(date +%d-%H%M)" \
+    background snapshot "$python" -m $package.train --run "$folder/snapshot-$(date +%d-%H%M)" \
         --ring "$folder/ring" --start "$folder/checkpoint.pt" --fall "${3:?steps}" --keep 0.99 ${TRAIN:-}
     ;;
 *)

@@ -14,7 +14,7 @@ from hitscribe_train.drums.features import BANDS, HOP, REFERENCE_START, BandPowe
 from hitscribe_train.drums.layers import Gru, Recurrence, Taps, TimeConvolution
 from hitscribe_train.drums.optimizer import orthogonal
 from hitscribe_train.drums.pick import Rule, pick
-from hitscribe_train.drums.ring import Ring, max_hits, parse, record_bytes
+from hitscribe_train.drums.ring import Ring
 from hitscribe_train.drums.score import FIVE, counts
 from hitscribe_train.drums.targets import labels, losses
 
@@ -191,9 +191,9 @@ class RingOfSegments(unittest.TestCase):
     def test_a_segment_comes_back_and_old_ones_go(self):
         samples = 131_072
         record = (np.zeros(samples, "<i2").tobytes() + np.uint32(2).tobytes()
-                  + np.arange(max_hits(samples) * 4, dtype="<f4").tobytes())  # fmt: skip
-        self.assertEqual(len(record), record_bytes(samples))
-        audio, hits = parse(record, samples)
+                  + np.arange(Ring.max_hits(samples) * 4, dtype="<f4").tobytes())  # fmt: skip
+        self.assertEqual(len(record), Ring.record_bytes(samples))
+        audio, hits = Ring.parse(record, samples)
         self.assertEqual((len(audio), hits.shape), (samples, (2, 4)))
         with tempfile.TemporaryDirectory() as folder:
             ring = Ring(folder, samples, 2)

@@ -43,11 +43,11 @@ def used_again(records, rng):
                 waiting.pop()
 
 
-def content(record, most):
-    """Audio of a segment and its hits or notes, of which a record has room for `most`: rows of four numbers."""
+def content(record, most, values=4):
+    """Audio of a segment and its hits or notes, of which a record has room for `most`: rows of `values` numbers."""
     audio = np.frombuffer(record, "<i2", SEGMENT_SAMPLES).astype(np.float32) / 32768.0
     count = int(np.frombuffer(record, "<u4", 1, SEGMENT_SAMPLES * 2)[0])
-    rows = np.frombuffer(record, "<f4", most * 4, SEGMENT_SAMPLES * 2 + 4).reshape(most, 4)
+    rows = np.frombuffer(record, "<f4", most * values, SEGMENT_SAMPLES * 2 + 4).reshape(most, values)
     return audio, rows[:count]
 
 

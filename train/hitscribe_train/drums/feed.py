@@ -14,10 +14,10 @@ import time
 import torch
 
 from .features import BandPowers
-from .ring import Ring, parse, record_bytes
+from .ring import Ring
 
 
-def renderer_command(options, samples, first):
+def renderer_command(options, first, more):
     command = [options.renderer, "segments", "--seed", str(options.seed), "--first", str(first), "--count", str(10**9)]
     for bank in options.bank:
         command += ["--bank", bank]
@@ -25,11 +25,11 @@ def renderer_command(options, samples, first):
         command += ["--pool", pool]
     if options.seconds:
         command += ["--seconds", f"{options.seconds}"]
-    return command + options.extra.split()
+    return [*command, *more, *options.extra.split()]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(ring_type=Ring, transform_type=BandPowers, about=__doc__, more=()):
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ring", required=True)
     parser.add_argument("--renderer", required=True, help="the hitscribe-train program")
     parser.add_argument("--bank", action="append", required=True)
@@ -44,22 +44,22 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(1)
     samples = round((options.seconds or 4.096) * 32_000)
-    ring, transform = Ring(options.ring, samples, options.slots), BandPowers()
+    ring, transform = ring_type(options.ring, samples, options.slots), transform_type()
     if options.forget:
         ring.forget()
-    process = subprocess.Popen(
-        renderer_command(options, samples, int(ring.totals[0])), stdout=subprocess.PIPE, bufsize=record_bytes(samples)
-    )
+    size = ring.record_bytes(samples)
+    command = renderer_command(options, int(ring.totals[0]), more)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=size)
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(SystemExit(0)))
     begin, before = time.monotonic(), int(ring.totals[0])
     try:
         while True:
             while ring.totals[0] >= options.first_fill and ring.totals[0] * options.uses > ring.totals[1]:
                 time.sleep(0.5)
-            record = process.stdout.read(record_bytes(samples))
-            if len(record) < record_bytes(samples):
+            record = process.stdout.read(size)
+            if len(record) < size:
                 raise SystemExit(f"the renderer ended with status {process.wait()}")
-            audio, hits = parse(record, samples)
+            audio, hits = ring.parse(record, samples)
             with torch.no_grad():
                 ring.write(transform(torch.from_numpy(audio)[None])[0].numpy(), hits)
             written = int(ring.totals[0])

@@ -8,7 +8,7 @@ import torch
 import torch.nn as nn
 
 from .classes import CLASSES, GROUPS, MAX_STROKES
-from .features import BANDS, CHANNELS, SCALARS
+from .features import BANDS, CHANNELS, HOP, SCALARS
 from .layers import Block, Gru, Norm
 
 PAIR = 2  # frames of 8 ms that make a step of 16 ms
@@ -71,6 +71,8 @@ class Stem(nn.Module):
 
 class DrumNet(nn.Module):
     """Features -> `OUTPUTS` by name, each [batch, values, frames]; frames are a multiple of FRAMES."""
+
+    hop = HOP
 
     def __init__(self, stem=STEM, fine=FINE, coarse=COARSE):
         super().__init__()

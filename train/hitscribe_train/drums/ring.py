@@ -16,29 +16,33 @@ import numpy as np
 
 from .features import BANDS, FFT_SIZES, HOP
 
-SAMPLES_FOR_256_HITS = 131_072
+BASE_SAMPLES = 131_072
 KEPT = 800  # segments to choose from, forgotten ones among them if need be
 
 
-def max_hits(samples):
-    """Hits in a record of this length."""
-    return 256 * samples // SAMPLES_FOR_256_HITS
-
-
-def record_bytes(samples):
-    """Bytes of a record: 16-bit samples, the number of hits, the hits."""
-    return samples * 2 + 4 + max_hits(samples) * 16
-
-
-def parse(record, samples):
-    """Audio and hits of a record of the renderer."""
-    audio = np.frombuffer(record, "<i2", samples).astype(np.float32) / 32768.0
-    count = int(np.frombuffer(record, "<u4", 1, samples * 2)[0])
-    rows = max_hits(samples)
-    return audio, np.frombuffer(record, "<f4", rows * 4, samples * 2 + 4).reshape(rows, 4)[:count]
-
-
 class Ring:
+    # Of what is kept of a segment; the pitched network's ring has others.
+    bands, hop = (len(FFT_SIZES), BANDS), HOP
+    hits_of_base, hit_values = 256, 4  # of 131,072 samples; numbers of a hit
+
+    @classmethod
+    def max_hits(cls, samples):
+        """Hits in a record of this length."""
+        return cls.hits_of_base * samples // BASE_SAMPLES
+
+    @classmethod
+    def record_bytes(cls, samples):
+        """Bytes of a record: 16-bit samples, the number of hits, the hits."""
+        return samples * 2 + 4 + cls.max_hits(samples) * cls.hit_values * 4
+
+    @classmethod
+    def parse(cls, record, samples):
+        """Audio and hits of a record of the renderer."""
+        audio = np.frombuffer(record, "<i2", samples).astype(np.float32) / 32768.0
+        count = int(np.frombuffer(record, "<u4", 1, samples * 2)[0])
+        shape = cls.max_hits(samples), cls.hit_values
+        return audio, np.frombuffer(record, "<f4", shape[0] * shape[1], samples * 2 + 4).reshape(shape)[:count]
+
     def __init__(self, folder, samples=None, slots=None):
         """Opens the ring of `folder`; with `samples` (of a segment) and `slots`, makes it where there is none."""
         about = os.path.join(folder, "ring.json")
@@ -54,9 +58,9 @@ class Ring:
         self.samples, self.slots = shape["samples"], shape["slots"]
         if samples and samples != self.samples:
             raise SystemExit(f"{folder}: its segments have {self.samples} samples, not {samples}")
-        self.frames = self.samples // HOP
-        self.powers = self.array(folder, "powers.f16", np.float16, (len(FFT_SIZES), BANDS, self.frames))
-        self.hits = self.array(folder, "hits.f32", np.float32, (max_hits(self.samples), 4))
+        self.frames = self.samples // self.hop
+        self.powers = self.array(folder, "powers.f16", np.float16, (*self.bands, self.frames))
+        self.hits = self.array(folder, "hits.f32", np.float32, (self.max_hits(self.samples), self.hit_values))
         self.counts = self.array(folder, "counts.i32", np.int32, ())
         self.totals = self.array(folder, "totals.i64", np.int64, (), 3)
 

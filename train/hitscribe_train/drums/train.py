@@ -27,7 +27,7 @@ from .targets import LOSS_WEIGHTS, losses
 
 SECONDS_BETWEEN_CHECKPOINTS = 180.0
 LOG_STEPS = 100
-BASE_SEGMENT_FRAMES = 512  # segments are counted in units of 4.096 s
+BASE_SAMPLES = 131_072  # segments are counted in units of 4.096 s
 
 
 def save(path, state):
@@ -38,9 +38,9 @@ def save(path, state):
 class Run:
     """A network in training and its running mean."""
 
-    def __init__(self, options):
-        self.options = options
-        self.net = DrumNet().to(memory_format=torch.channels_last)
+    def __init__(self, options, net=None, losses=losses, weights=LOSS_WEIGHTS):
+        self.options, self.losses, self.weights = options, losses, weights
+        self.net = (net or DrumNet()).to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net).eval()
         self.optimizer = Optimizer(self.net, options.rate)
         self.step, self.segments, self.first_step = 0, 0.0, 0
@@ -76,10 +76,10 @@ class Run:
     def train(self, channels, scalars, targets):
         """One step; the parts of the loss."""
         outputs = self.net(channels.to(memory_format=torch.channels_last), scalars)
-        parts = losses(outputs, targets)
-        self.optimizer.step(sum(LOSS_WEIGHTS[name] * part for name, part in parts.items()), self.rate(), self.net)
+        parts = self.losses(outputs, targets)
+        self.optimizer.step(sum(self.weights[name] * part for name, part in parts.items()), self.rate(), self.net)
         self.step += 1
-        self.segments += channels.shape[0] * channels.shape[-1] / BASE_SEGMENT_FRAMES
+        self.segments += channels.shape[0] * channels.shape[-1] * self.net.hop / BASE_SAMPLES
         # A short mean while the network changes fast.
         keep = min(self.options.keep, (self.step - self.first_step + 1) / (self.step - self.first_step + 10))
         with torch.no_grad():
@@ -88,8 +88,8 @@ class Run:
         return {name: part.item() for name, part in parts.items()}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(net=None, losses=losses, weights=LOSS_WEIGHTS, batches=Batches, about=__doc__):
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", required=True, help="folder for checkpoints and the log")
     parser.add_argument("--ring", required=True)
     parser.add_argument("--start", help="checkpoint to start from where the folder has none")
@@ -105,9 +105,9 @@ def main():
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
     os.makedirs(options.run, exist_ok=True)
-    run = Run(options)
+    run = Run(options, net, losses, weights)
     # Another order after every start.
-    data = Batches(options.ring, options.batch, [run.step, int(time.time())], options.most_uses)
+    data = batches(options.ring, options.batch, [run.step, int(time.time())], options.most_uses)
     loader = iter(DataLoader(data, None, num_workers=1, prefetch_factor=3))
     log = open(os.path.join(options.run, "log.jsonl"), "a")
     sums, counted, waited, mark, saved_at, stop = {}, 0, 0.0, time.monotonic(), time.monotonic(), run.step + options.steps

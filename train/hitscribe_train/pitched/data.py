@@ -7,7 +7,8 @@ from .model import HOP, KEYS, LOWEST_KEY, SAMPLE_RATE
 
 FRAMES = SEGMENT_SAMPLES // HOP
 MAX_NOTES = 512
-RECORD_BYTES = SEGMENT_SAMPLES * 2 + 4 + MAX_NOTES * 16
+NOTE_VALUES = 5  # onset, offset, key, velocity, program
+RECORD_BYTES = SEGMENT_SAMPLES * 2 + 4 + MAX_NOTES * NOTE_VALUES * 4
 
 # Frames after the end of a note in which it may ring on: neither asked for nor forbidden.
 RELEASE_FRAMES = 10
@@ -24,7 +25,7 @@ def labels(notes):
     """Targets of one segment, each [keys, frames]: onset, sounding, weight of sounding, velocity, shift, hit mask."""
     onset, sounding, velocity, shift, hit = np.zeros((5, KEYS, FRAMES), np.float32)
     weight = np.ones((KEYS, FRAMES), np.float32)
-    for start, end, key, strength in notes:
+    for start, end, key, strength, _ in notes:
         key = int(key) - LOWEST_KEY
         if not 0 <= key < KEYS:
             continue
@@ -45,7 +46,7 @@ def labels(notes):
 
 
 def parse(record):
-    audio, notes = content(record, MAX_NOTES)
+    audio, notes = content(record, MAX_NOTES, NOTE_VALUES)
     return (audio, *labels(notes))
 
 

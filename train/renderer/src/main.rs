@@ -75,7 +75,7 @@ enum Command {
         /// Labels pitched notes instead of hits.
         #[arg(long, requires = "pool")]
         pitched: bool,
-        /// Length of a segment of drums: a multiple of 8 ms up to 16 s.
+        /// Length of a segment: a multiple of 8 ms up to 16 s.
         #[arg(long, default_value_t = 4.096, value_parser = seconds)]
         seconds: f64,
         /// Invented kits beside the recorded ones.
@@ -188,7 +188,7 @@ enum Tokens {
 /// Hits in a record of [`SEGMENT_SAMPLES`] samples: more would be 60 per second. Longer ones hold
 /// as many more.
 const MAX_HITS: usize = 256;
-/// Notes in one record.
+/// Notes in a record of [`SEGMENT_SAMPLES`] samples, in longer ones as many more.
 const MAX_NOTES: usize = 512;
 
 fn split_of(hold_out: bool) -> Split {
@@ -249,13 +249,16 @@ fn write_drums(out: &mut (impl Write + ?Sized), segment: &Segment) -> std::io::R
     write_record(out, &segment.audio, &labels, max)
 }
 
-/// Labels: onset and offset in seconds (the onset may lie before the segment), key, velocity 0..=1.
+/// Labels: onset and offset in seconds (the onset may lie before the segment), key, velocity 0..=1,
+/// General MIDI program (128 higher: an invented instrument).
 fn write_pitched(out: &mut (impl Write + ?Sized), segment: &PitchedSegment) -> std::io::Result<()> {
     let label = |n: &hitscribe_train::segment::LabelledNote| {
-        [n.onset, n.offset, f32::from(n.key), n.velocity]
+        let (key, program) = (f32::from(n.key), f32::from(n.program));
+        [n.onset, n.offset, key, n.velocity, program]
     };
     let labels: Vec<_> = segment.notes.iter().map(label).collect();
-    write_record(out, &segment.audio, &labels, MAX_NOTES)
+    let max = MAX_NOTES * segment.audio.len() / SEGMENT_SAMPLES;
+    write_record(out, &segment.audio, &labels, max)
 }
 
 /// A record: `TOKEN_SEGMENT_SAMPLES` 16-bit samples, the number of frames and of ids as u16,

@@ -177,6 +177,7 @@ impl Recordings {
                 offset: n.offset as f32,
                 key: n.key,
                 velocity: f32::from(n.velocity) / 127.0,
+                program: n.program,
             });
             let notes = notes.collect();
             Excerpt::Pitched(PitchedSegment { audio, notes })

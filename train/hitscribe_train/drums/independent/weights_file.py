@@ -3,8 +3,8 @@
 import json
 
 import torch
-from safetensors import safe_open
 
+from ...common import eight_bits
 from . import model as m
 from .export import stem_layers
 
@@ -28,9 +28,8 @@ def unfold(conv, norm, weight, bias):
 def from_weights_file(path):
     """The network of a weights file and its picking thresholds; the inverse of `export.py`."""
     net = m.DrumNet()
-    with safe_open(path, "pt") as file:
-        config = json.loads(file.metadata()["config"])
-        values = {name: file.get_tensor(name).float() for name in file.keys()}
+    metadata, values = eight_bits.read(path)
+    config = json.loads(metadata["config"])
     if config["classes"] != list(m.CLASSES) or config["channels"] != m.CHANNELS:
         raise SystemExit(f"{path}: not a built-in drum model of this version")
     for index, (conv, norm, _) in enumerate(stem_layers(net.stem)):

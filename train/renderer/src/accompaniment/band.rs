@@ -19,7 +19,7 @@ use crate::accompaniment::excerpt::{
     EXCERPT_SAMPLES, EXCERPT_SECONDS, Excerpt, PoolNote, Row, synthesize,
 };
 use crate::accompaniment::riffs;
-use crate::accompaniment::solo;
+use crate::accompaniment::solo::{self, dynamics};
 use crate::accompaniment::touch::touch;
 use crate::bank::Split;
 use crate::dsp::{
@@ -222,6 +222,9 @@ fn excerpt(
         return None;
     }
     row.notes.sort_by(|a, b| a.onset.total_cmp(&b.onset));
+    if chance(rng, 0.5) {
+        dynamics(rng, &mut row.notes);
+    }
     let mut audio = vec![0.0f32; EXCERPT_SAMPLES];
     type Member = fn(u8) -> bool;
     let guitars: Member = |p| (24..32).contains(&p);

@@ -23,9 +23,12 @@ pub struct PoolNote {
     pub key: u8,
     /// Velocity 1..=127.
     pub velocity: u8,
-    /// General MIDI program.
+    /// General MIDI program, [`INVENTED`] higher where an invented instrument plays in its place.
     pub program: u8,
 }
+
+/// Added to the program of notes whose instrument is invented: nobody knows its family.
+pub const INVENTED: u8 = 128;
 
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Row {

@@ -10,9 +10,10 @@ use rand_chacha::ChaCha8Rng;
 use rustysynth::SoundFont;
 
 use crate::accompaniment::amplifier::amplify;
-use crate::accompaniment::excerpt::{EXCERPT_SECONDS, PoolNote, Row, synthesize};
+use crate::accompaniment::excerpt::{EXCERPT_SECONDS, INVENTED, PoolNote, Row, synthesize};
 use crate::accompaniment::tone::Tone;
 use crate::accompaniment::touch::touch;
+use crate::accompaniment::voice::sing_notes;
 use crate::dsp::{
     chance, compress, log_uniform, normal, peak, random_eq, saturate, scale, uniform,
 };
@@ -45,7 +46,7 @@ const fn instrument(
     }
 }
 
-const INSTRUMENTS: [Instrument; 16] = [
+const INSTRUMENTS: [Instrument; 17] = [
     instrument(&[0, 0, 0, 1, 1, 2, 3], (21, 108), 0.95, 8.0),
     instrument(&[4, 5, 6, 7], (28, 96), 0.9, 1.2),
     instrument(&[8, 9, 10, 11, 12, 13, 46], (48, 103), 0.5, 0.8),
@@ -57,6 +58,7 @@ const INSTRUMENTS: [Instrument; 16] = [
     instrument(&[42, 43], (30, 74), 0.1, 0.5),
     instrument(&[44, 45, 48, 49, 50], (36, 96), 0.7, 0.9),
     instrument(&[52, 53, 54, 85, 91], (45, 84), 0.4, 0.8),
+    instrument(&[SUNG], (41, 81), 0.1, 1.8),
     instrument(&[56, 59, 61], (52, 86), 0.3, 0.7),
     instrument(&[57, 58, 60], (32, 76), 0.2, 0.5),
     instrument(&[64, 65, 66, 67, 68, 69, 70, 71], (44, 88), 0.1, 0.9),
@@ -68,6 +70,9 @@ const INSTRUMENTS: [Instrument; 16] = [
         0.9,
     ),
 ];
+
+/// A voice, which SoundFonts hardly have.
+const SUNG: u8 = 85;
 
 fn draw(rng: &mut impl Rng) -> &'static Instrument {
     INSTRUMENTS
@@ -127,13 +132,19 @@ pub(crate) fn excerpt(
         strum(rng, &mut row.notes);
     }
     loosen(rng, &mut row.notes);
+    if chance(rng, 0.8) {
+        dynamics(rng, &mut row.notes);
+    }
     if is_plucked && chance(rng, 0.5) {
         let longest = log_uniform(rng, 0.4, 4.0);
         ring_on(rng, &mut row.notes, longest);
     }
     end_before_repetition(&mut row.notes);
 
-    let mut audio = if chance(rng, 0.22) {
+    let mut audio = if program == SUNG && chance(rng, 0.85) {
+        sing_notes(rng, &row.notes)
+    } else if chance(rng, 0.22) {
+        row.notes.iter_mut().for_each(|n| n.program |= INVENTED);
         Tone::invent(rng, is_plucked).play(rng, &row.notes)
     } else {
         synthesize(font, &row.notes, chance(rng, 0.5))?
@@ -220,6 +231,23 @@ fn loosen(rng: &mut impl Rng, notes: &mut [PoolNote]) {
     notes.sort_by(|a, b| a.onset.total_cmp(&b.onset));
 }
 
+/// Players swell and fade, and most play what is higher louder: the melody.
+pub(super) fn dynamics(rng: &mut impl Rng, notes: &mut [PoolNote]) {
+    let (depth, per_octave) = (uniform(rng, 0.0, 16.0), 3.0 + normal(rng, 4.0));
+    let mean = notes.iter().map(|n| f32::from(n.key)).sum::<f32>() / notes.len().max(1) as f32;
+    let (mut knot, mut next) = ((0.0, normal(rng, depth)), (0.0, 0.0));
+    for note in notes {
+        while next.0 <= note.onset {
+            knot = next;
+            next = (knot.0 + uniform(rng, 0.8, 5.0), normal(rng, depth));
+        }
+        let share = (note.onset - knot.0) / (next.0 - knot.0);
+        let swell = knot.1 + share * (next.1 - knot.1);
+        let accent = per_octave * (f32::from(note.key) - mean) / 12.0;
+        note.velocity = (f32::from(note.velocity) + swell + accent).clamp(8.0, 127.0) as u8;
+    }
+}
+
 /// A sustain pedal, or strings that are left to ring: notes last until it is lifted.
 fn ring_on(rng: &mut impl Rng, notes: &mut [PoolNote], longest_seconds: f32) {
     let mut lift = 0.0;
@@ -271,6 +299,20 @@ mod tests {
         strum(&mut rng, &mut notes);
         assert!(notes[1].onset > notes[0].onset && notes[1].onset < 1.1);
         assert_eq!(notes[2].onset, 3.0);
+    }
+
+    #[test]
+    fn dynamics_keep_velocities_in_range_and_vary_them() {
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        let mut notes: Vec<PoolNote> = (0..60u8)
+            .map(|i| note(f32::from(i) * 0.4, f32::from(i) * 0.4 + 0.3, 40 + i % 40))
+            .collect();
+        dynamics(&mut rng, &mut notes);
+        let (low, high) = (
+            notes.iter().map(|n| n.velocity).min(),
+            notes.iter().map(|n| n.velocity).max(),
+        );
+        assert!(low >= Some(8) && high <= Some(127) && high > low.map(|v| v + 5));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use rand::Rng;
 
 use crate::SAMPLE_RATE;
+use crate::accompaniment::excerpt::{EXCERPT_SAMPLES, PoolNote};
 use crate::dsp::{Biquad, chance, log_uniform, mix, normal, peak, scale, uniform};
 
 const RATE: f32 = SAMPLE_RATE as f32;
@@ -47,6 +48,28 @@ pub fn sing(rng: &mut impl Rng, length: usize) -> Vec<f32> {
     }
     let top = peak(&audio).max(1e-6);
     scale(&mut audio, 1.0 / top);
+    audio
+}
+
+/// Sings the notes of a part for the length of an excerpt.
+pub(super) fn sing_notes(rng: &mut impl Rng, notes: &[PoolNote]) -> Vec<f32> {
+    let mut audio = vec![0.0f32; EXCERPT_SAMPLES];
+    let (vibrato, size) = (uniform(rng, 0.0, 0.5), log_uniform(rng, 0.85, 1.25));
+    let (sharpness, often) = (uniform(rng, 0.0, 0.7), uniform(rng, 0.0, 0.8));
+    let detuned = normal(rng, 0.12);
+    for note in notes {
+        let at = ((note.onset.max(0.0) * RATE) as usize).min(audio.len());
+        let gain = (f32::from(note.velocity) / 127.0).powf(1.5);
+        if chance(rng, often) {
+            let consonant = consonant(rng, size, sharpness);
+            let from = at.saturating_sub(consonant.len());
+            mix(&mut audio[from..], &consonant, gain);
+        }
+        let key = f32::from(note.key) + detuned + normal(rng, 0.1);
+        let seconds = (note.offset - note.onset).max(0.06);
+        let vowel = vowel(rng, key, seconds, vibrato, size);
+        mix(&mut audio[at..], &vowel, gain);
+    }
     audio
 }
 

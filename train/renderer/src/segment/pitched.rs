@@ -14,7 +14,7 @@ use crate::kit::{Kit, Wanted};
 use crate::mixdown::{Microphones, record};
 use crate::perform::perform;
 use crate::segment::Studio;
-use crate::segment::lengths::{LEAD_SAMPLES, LEAD_SECONDS, SEGMENT_SAMPLES, SEGMENT_SECONDS};
+use crate::segment::lengths::{LEAD_SAMPLES, LEAD_SECONDS};
 use crate::segment::mastering::master;
 
 /// A pitched note of a segment.
@@ -28,11 +28,13 @@ pub struct LabelledNote {
     pub key: u8,
     /// Velocity 0..=1.
     pub velocity: f32,
+    /// General MIDI program 0..=127, 128 higher where an invented instrument plays.
+    pub program: u8,
 }
 
 /// A rendered segment and its pitched notes.
 pub struct PitchedSegment {
-    /// [`SEGMENT_SAMPLES`] samples.
+    /// Samples of the length that was asked for.
     pub audio: Vec<f32>,
     /// In order of onset.
     pub notes: Vec<LabelledNote>,
@@ -57,12 +59,12 @@ impl Studio {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(index);
         let rng = &mut rng;
-        let total = LEAD_SAMPLES + SEGMENT_SAMPLES;
-        let drums_alone = self.band.is_empty() || chance(rng, 0.08);
+        let total = LEAD_SAMPLES + self.samples;
+        let drums_alone = self.band.is_empty() || chance(rng, 0.12);
         let mut audio = vec![0.0f32; total];
         let (mut notes, mut strokes) = (Vec::new(), Vec::new());
         if !drums_alone {
-            let count = if chance(rng, 0.12) { 2 } else { 1 };
+            let count = if chance(rng, 0.25) { 2 } else { 1 };
             for part in 0..count {
                 let excerpt = &self.band[rng.random_range(0..self.band.len())];
                 let music = detuned(rng, excerpt, total);
@@ -70,7 +72,7 @@ impl Studio {
                 let gain = if part == 0 {
                     0.0
                 } else {
-                    uniform(rng, -8.0, 3.0)
+                    uniform(rng, -10.0, 4.0)
                 };
                 mix(&mut audio, &music.audio, amplitude(gain) / level);
                 notes.extend(music.notes);
@@ -86,10 +88,10 @@ impl Studio {
                 random_eq(rng, &mut audio, 8.0);
             }
         }
-        if drums_alone || chance(rng, 0.3) {
+        if drums_alone || chance(rng, 0.36) {
             let strokes = self.strokes(rng, &strokes);
             let kit = Kit::random(rng, &self.bank, &self.kits, Wanted::default());
-            let take = perform(rng, kit, &strokes, LEAD_SAMPLES, SEGMENT_SAMPLES);
+            let take = perform(rng, kit, &strokes, LEAD_SAMPLES, self.samples);
             let drums = record(rng, planner, take, Microphones::Many);
             let level = rms(&audio).max(1e-4) / rms(&drums.audio).max(1e-4);
             mix(
@@ -109,10 +111,17 @@ impl Studio {
     }
 }
 
-/// A window of the excerpt of `total` samples, played up to 30 cents faster or slower.
+/// A window of the excerpt of `total` samples, played some semitones and up to 30 cents faster or
+/// slower.
 fn detuned(rng: &mut impl Rng, excerpt: &Excerpt, total: usize) -> Music {
     const CENTS: f32 = 30.0;
-    let ratio = 2f64.powf(f64::from(uniform(rng, -CENTS, CENTS)) / 1200.0);
+    let semitones = if chance(rng, 0.6) {
+        rng.random_range(-3i8..=3)
+    } else {
+        0
+    };
+    let cents = 100.0 * f32::from(semitones) + uniform(rng, -CENTS, CENTS);
+    let ratio = 2f64.powf(f64::from(cents) / 1200.0);
     let needed = (total as f64 * ratio).ceil() as usize + 3;
     let start = rng.random_range(1..excerpt.samples.len() - needed);
     let audio = (0..total)
@@ -121,12 +130,16 @@ fn detuned(rng: &mut impl Rng, excerpt: &Excerpt, total: usize) -> Music {
     let rate = f64::from(SAMPLE_RATE);
     let seconds =
         |t: f32| ((f64::from(t) * rate - start as f64) / ratio / rate - LEAD_SECONDS) as f32;
-    let notes = excerpt.notes.iter().map(|n| LabelledNote {
-        onset: seconds(n.onset),
-        offset: seconds(n.offset),
-        key: n.key,
-        velocity: f32::from(n.velocity) / 127.0,
+    let notes = excerpt.notes.iter().filter_map(|n| {
+        Some(LabelledNote {
+            onset: seconds(n.onset),
+            offset: seconds(n.offset),
+            key: n.key.checked_add_signed(semitones)?,
+            velocity: f32::from(n.velocity) / 127.0,
+            program: n.program,
+        })
     });
+    let length = total as f64 / rate - LEAD_SECONDS;
     let strokes = excerpt.strokes.iter().map(|s| Stroke {
         seconds: (s.seconds * rate - start as f64) / ratio / rate - LEAD_SECONDS,
         ..*s
@@ -134,10 +147,10 @@ fn detuned(rng: &mut impl Rng, excerpt: &Excerpt, total: usize) -> Music {
     Music {
         audio,
         notes: notes
-            .filter(|n| n.offset > 0.0 && f64::from(n.onset) < SEGMENT_SECONDS)
+            .filter(|n| n.offset > 0.0 && f64::from(n.onset) < length)
             .collect(),
         strokes: strokes
-            .filter(|s| s.seconds > -LEAD_SECONDS && s.seconds < SEGMENT_SECONDS)
+            .filter(|s| s.seconds > -LEAD_SECONDS && s.seconds < length)
             .collect(),
     }
 }
@@ -146,6 +159,7 @@ fn detuned(rng: &mut impl Rng, excerpt: &Excerpt, total: usize) -> Music {
 mod tests {
     use super::*;
     use crate::accompaniment::excerpt::PoolNote;
+    use crate::segment::lengths::SEGMENT_SAMPLES;
     use crate::segment::tests::studio;
 
     /// A second of silence, then a tone to the end.

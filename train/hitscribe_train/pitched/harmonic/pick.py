@@ -1,0 +1,70 @@
+"""Notes from the outputs of the harmonic network for a whole recording."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .features import HOP, KEYS, LOWEST_KEY, SAMPLE_RATE
+from .model import FAMILIES, PAIR
+
+FRAME_SECONDS = HOP / SAMPLE_RATE
+REACH = 2  # frames on each side of an onset that are not above it
+SHORTEST = 2  # frames of a note
+FAMILY_STEPS = 4  # after the onset, whose evidence for a family counts
+# General MIDI programs that are written for the families.
+PROGRAMS = {"bass": 33, "guitar": 24, "keys": 0, "strings": 48, "winds": 65, "voice": 52, "synth": 81}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When evidence is a note: probabilities."""
+
+    onset: float = 0.35
+    sounding: float = 0.4
+    offset: float = 0.5  # an end while the key still sounds
+
+
+def logit(p):
+    return float(np.log(p / (1.0 - p)))
+
+
+def pick(outputs, rule=Rule()):
+    """Rows of onset and offset in seconds, key, velocity 0..1, index of the family, probability of the onset.
+
+    `outputs`: name -> array [keys, frames] ("family": [families, keys, steps]), as from `HarmonicNet`.
+    """
+    onset, sounding, ends = outputs["onset"], outputs["sounding"], outputs["offset"]
+    frames = onset.shape[1]
+    padded = np.pad(onset, ((0, 0), (REACH, REACH)), constant_values=-np.inf)
+    around = np.stack([padded[:, i : i + frames] for i in range(2 * REACH + 1)])
+    # Of equal frames the first is the peak.
+    peaks = (onset >= logit(rule.onset)) & (onset >= around[REACH + 1 :].max(0)) & (onset > around[:REACH].max(0))
+    sounds, is_end = sounding > logit(rule.sounding), ends > logit(rule.offset)
+    notes = []
+    for key in range(KEYS):
+        places = np.flatnonzero(peaks[key])
+        for place, following in zip(places, np.append(places[1:], frames)):
+            start = place + float(np.clip(outputs["shift"][key, place], -1.0, 1.0))
+            end = following
+            for t in range(place + SHORTEST, following):
+                # A single silent frame does not end a note.
+                if not sounds[key, t] and (t + 1 >= frames or not sounds[key, t + 1]):
+                    end = t
+                    break
+            inside = np.flatnonzero(is_end[key, place + SHORTEST : end])
+            if len(inside):
+                end = place + SHORTEST + inside[0]
+                # Where the evidence is largest near its first frame.
+                end += int(np.argmax(ends[key, end : end + 3]))
+            steps = slice(place // PAIR, place // PAIR + FAMILY_STEPS)
+            family = int(outputs["family"][:, key, steps].mean(1).argmax())
+            velocity = 1.0 / (1.0 + np.exp(-outputs["velocity"][key, place]))
+            surety = 1.0 / (1.0 + np.exp(-onset[key, place]))
+            notes.append((max(start, 0.0), max(end, start + 1.0), LOWEST_KEY + key, velocity, family, surety))
+    rows = np.array(sorted(notes), float).reshape(-1, 6)
+    rows[:, :2] *= FRAME_SECONDS
+    return rows
+
+
+def program(family):
+    return PROGRAMS[FAMILIES[int(family)]]
