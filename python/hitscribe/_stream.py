@@ -36,8 +36,8 @@ class Stream:
     sensitivity
         From 0 (only the surest notes) to 1 (every candidate).
     hop
-        Seconds between two runs of the model; 2.048 by default, at least 0.256. A shorter time means
-        less `latency` and more computing.
+        Seconds between two runs of the model; 0.064 by default, at least 0.032. A longer time means
+        more `latency` and less computing.
     transcriber
         A loaded model; the built-in ones by default.
 

@@ -172,7 +172,7 @@ fn transcribe(arguments: &Arguments, folder: &Path) -> Result<Vec<Onset>> {
         None => build_hitscribe()?,
     };
     let mut command = Command::new(&hitscribe);
-    command.arg("transcribe").arg(&arguments.audio);
+    command.args(["transcribe", "--live"]).arg(&arguments.audio);
     command.arg("--output").arg(&midi);
     let failure = format!("{}: cannot be transcribed", arguments.audio.display());
     succeed(&mut command, &failure)?;

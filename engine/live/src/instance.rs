@@ -34,8 +34,6 @@ pub(super) struct Instance {
     filter: LiveFilter,
     /// The imported model that replaces the built-in ones.
     model: Option<Arc<SharedModel>>,
-    /// Length at which the built-in models' pitched notes are cut; computed when first needed.
-    longest_note_seconds: Option<f64>,
     session: Option<Session>,
     /// Stream position of the session's first frame.
     session_start_frames: u64,
@@ -73,7 +71,6 @@ impl Instance {
             sample_rate_hz,
             filter: LiveFilter::new(config.sample_rate_hz),
             model,
-            longest_note_seconds: None,
             session: None,
             session_start_frames: 0,
             position_frames: 0,
@@ -216,18 +213,17 @@ impl Instance {
         Ok(true)
     }
 
-    /// A session of the built-in models for the present source. Its latency is the same for all
-    /// sources.
+    /// A session of the built-in models for the present source. Without the time for pitched notes
+    /// in the latency of the port there are none: they would be late.
     fn builtin_session(&mut self, models: &BuiltinModels) -> Result<Session> {
-        let config = self.config;
-        let longest_note_seconds = *self
-            .longest_note_seconds
-            .get_or_insert_with(|| models.longest_live_note_seconds(&config));
+        let mut parts = self.source.parts();
+        if self.config.parts.pitched_program.is_none() {
+            parts.pitched_program = None;
+        }
         models.session(&SessionConfig {
-            parts: self.source.parts(),
-            longest_note_seconds,
+            parts,
             keeps_candidates: true,
-            ..config
+            ..self.config
         })
     }
 

@@ -3,19 +3,20 @@
 use hitscribe_core::audio::resample::Resampler;
 use hitscribe_core::error::{Error, Result};
 use hitscribe_models::device::{self, DeviceChoice, Selected};
-use hitscribe_models::frame::drums::{DRUM_WEIGHTS, DrumConfig, DrumNet};
+use hitscribe_models::frame::drums::{DRUM_WEIGHTS, DrumConfig, DrumNet, INDEPENDENT_DRUM_WEIGHTS};
 use hitscribe_models::frame::pitched::{PITCH_WEIGHTS, PitchConfig, PitchNet};
 use hitscribe_models::frame::weights_file::NetworkConfig as _;
 
 use crate::pipeline::drums::DrumPipeline;
 use crate::pipeline::frames::run_ready;
-use crate::pipeline::pitched::PitchedPipeline;
 use crate::session::{Session, latency_samples};
-use crate::session_config::SessionConfig;
+use crate::session_config::{MIN_HOP_FRAMES, SessionConfig};
 
 /// The built-in models on a device, shared by all sessions. `Send` and `Sync`.
 pub struct BuiltinModels {
     drums: DrumNet,
+    /// For recordings, averaged with `drums`; none beside other weights than the built-in ones.
+    second_drums: Option<DrumNet>,
     pitched: PitchNet,
     selected: Selected,
 }
@@ -27,25 +28,39 @@ impl BuiltinModels {
     /// # Errors
     /// [`Error::Device`] if a device that was asked for by name does not work.
     pub fn load(choice: DeviceChoice) -> Result<Self> {
-        Self::with_weights(DRUM_WEIGHTS, choice)
+        let second = Some(INDEPENDENT_DRUM_WEIGHTS);
+        Self::with_all_weights(DRUM_WEIGHTS, second, PITCH_WEIGHTS, choice)
     }
 
     /// The same with other weights for one of the networks, such as a fine-tuned copy: for the
-    /// pitched network if they fit it, else for the drum network.
+    /// pitched network if they fit it, else for drums, in place of both networks.
     ///
     /// # Errors
     /// [`Error::Model`] for damaged weights, [`Error::Device`] as for [`BuiltinModels::load`].
     pub fn with_weights(bytes: &[u8], choice: DeviceChoice) -> Result<Self> {
-        let (drums, pitched) = match PitchConfig::of_weights(bytes) {
-            Ok(_) => (DRUM_WEIGHTS, bytes),
-            Err(_) => (bytes, PITCH_WEIGHTS),
-        };
-        let ((drums, pitched), selected) = device::load(choice, |device| {
-            let drums = DrumNet::load(drums, device)?;
-            Ok((drums, PitchNet::load(pitched, device)?))
+        match PitchConfig::of_weights(bytes) {
+            Ok(_) => {
+                let second = Some(INDEPENDENT_DRUM_WEIGHTS);
+                Self::with_all_weights(DRUM_WEIGHTS, second, bytes, choice)
+            }
+            Err(_) => Self::with_all_weights(bytes, None, PITCH_WEIGHTS, choice),
+        }
+    }
+
+    fn with_all_weights(
+        drums: &[u8],
+        second_drums: Option<&[u8]>,
+        pitched: &[u8],
+        choice: DeviceChoice,
+    ) -> Result<Self> {
+        let ((drums, second_drums, pitched), selected) = device::load(choice, |device| {
+            let second = second_drums.map(|bytes| DrumNet::load(bytes, device));
+            let pitched = PitchNet::load(pitched, device)?;
+            Ok((DrumNet::load(drums, device)?, second.transpose()?, pitched))
         })?;
         Ok(Self {
             drums,
+            second_drums,
             pitched,
             selected,
         })
@@ -71,15 +86,16 @@ impl BuiltinModels {
     /// # Errors
     /// [`Error::Setting`] for a sample rate or hop that is out of range, [`Error::Device`].
     pub fn session(&self, config: &SessionConfig) -> Result<Session> {
-        let least = DrumPipeline::least_hop_frames(self.drums.config());
-        if config.hop_frames < least {
+        if config.hop_frames < MIN_HOP_FRAMES {
             return Err(Error::Setting {
                 name: "hop",
                 value: format!("{} frames", config.hop_frames),
-                reason: format!("must be at least {least}"),
+                reason: format!("must be at least {MIN_HOP_FRAMES}"),
             });
         }
-        Session::builtin(&self.drums, &self.pitched, config)
+        let second = self.second_drums.as_ref();
+        let second = second.filter(|_| config.averages_networks);
+        Session::builtin(&self.drums, second, &self.pitched, config)
     }
 
     /// Runs one step of every session that is ready, in one batch for each hop size. Returns the
@@ -92,28 +108,22 @@ impl BuiltinModels {
         let count = sessions.iter().filter(|s| s.is_ready()).count();
         let drums = sessions.iter_mut().filter_map(|s| s.drum_pipeline());
         run_ready(self.drums.frames(), drums.collect())?;
+        if let Some(second) = &self.second_drums {
+            let drums = sessions.iter_mut().filter_map(|s| s.drum_pipeline());
+            run_ready(
+                second.frames(),
+                drums.filter_map(DrumPipeline::second).collect(),
+            )?;
+        }
+        let drums = sessions.iter_mut().filter_map(|s| s.drum_pipeline());
+        drums.for_each(DrumPipeline::pick);
         let pitched = sessions.iter_mut().filter_map(|s| s.pitched_pipeline());
         run_ready(self.pitched.frames(), pitched.collect())?;
         Ok(count)
     }
-
-    /// Length in seconds at which pitched notes must be cut so that a session with them has no more
-    /// latency than one for drums alone.
-    pub fn longest_live_note_seconds(&self, config: &SessionConfig) -> f64 {
-        let pitched = self.pitched.config();
-        let of_drums = DrumPipeline::latency_samples(self.drums.config(), config.hop_frames);
-        let shortest = SessionConfig {
-            longest_note_seconds: 0.0,
-            ..*config
-        };
-        let of_onsets = PitchedPipeline::latency_samples(pitched, &shortest);
-        let front_end = &pitched.front_end;
-        let frames = of_drums.saturating_sub(of_onsets) / front_end.hop_samples;
-        (frames * front_end.hop_samples) as f64 / f64::from(front_end.sample_rate_hz)
-    }
 }
 
-/// [`Session::latency_samples`] of sessions of the built-in models, before these are loaded.
+/// [`Session::latency_samples`] of live sessions of the built-in models, before these are loaded.
 ///
 /// # Errors
 /// [`Error::Setting`] for a sample rate that is out of range.
@@ -121,5 +131,5 @@ pub fn builtin_latency_samples(config: &SessionConfig) -> Result<u64> {
     let drums = DrumConfig::of_weights(DRUM_WEIGHTS)?;
     let pitched = PitchConfig::of_weights(PITCH_WEIGHTS)?;
     let resampler = Resampler::new(config.sample_rate_hz, drums.front_end().sample_rate_hz)?;
-    Ok(latency_samples(&drums, &pitched, &resampler, config))
+    Ok(latency_samples(&drums, None, &pitched, &resampler, config))
 }

@@ -88,7 +88,9 @@ pub use leakage::live::{live_latency_samples, mark_leakage};
 pub use pipeline::tokens::{LONGEST_LIVE_NOTE_SECONDS, SEGMENT_SECONDS};
 pub use request::{AudioBlock, Candidates, Notice, Progress};
 pub use session::Session;
-pub use session_config::{HOP_FRAMES, LONGEST_NOTE_SECONDS, MIN_HOP_FRAMES, Parts, SessionConfig};
+pub use session_config::{
+    HOP_FRAMES, LIVE_NOTE_SECONDS, LONGEST_NOTE_SECONDS, MIN_HOP_FRAMES, Parts, SessionConfig,
+};
 pub use source::Source;
 pub use streaming::StreamingSession;
 pub use transcriber::{Options, Transcriber, TranscriberBuilder};

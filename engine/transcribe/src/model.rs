@@ -16,7 +16,7 @@ use crate::imported::ImportedModel;
 use crate::plausibility::remove_implausible;
 use crate::request::{AudioBlock, Callbacks, Candidates, Progress, Request};
 use crate::session::Session;
-use crate::session_config::{Parts, SessionConfig};
+use crate::session_config::{Parts, RECORDING_HOP_FRAMES, SessionConfig};
 use crate::transcription::{Transcription, Warning};
 
 /// Largest magnitude of a recording that may have no notes because it is quiet (-50 dBFS).
@@ -101,6 +101,8 @@ impl Model {
             sensitivity: request.sensitivity,
             // Notes need not be out before they end.
             longest_note_seconds: f64::INFINITY,
+            hop_frames: RECORDING_HOP_FRAMES,
+            averages_networks: !request.is_live,
             keeps_candidates: callbacks.on_candidates.is_some(),
             ..SessionConfig::new(sample_rate_hz)
         })?;

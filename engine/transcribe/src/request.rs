@@ -96,6 +96,7 @@ pub(crate) struct Request {
     pub source: Option<AllowedNotes>,
     pub sensitivity: Sensitivity,
     pub leakage: leakage::Settings,
+    pub is_live: bool,
 }
 
 type OnProgress<'a> = Box<dyn FnMut(Progress) -> ControlFlow<()> + 'a>;

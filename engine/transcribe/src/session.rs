@@ -30,11 +30,12 @@ const MAX_LATE_SECONDS: f64 = 0.003;
 /// See [`Session::latency_samples`].
 pub(crate) fn latency_samples(
     drums: &DrumConfig,
+    second_drums: Option<&DrumConfig>,
     pitched: &PitchConfig,
     resampler: &Resampler,
     config: &SessionConfig,
 ) -> u64 {
-    let of_drums = DrumPipeline::latency_samples(drums, config.hop_frames);
+    let of_drums = DrumPipeline::latency_samples(drums, second_drums, config.hop_frames);
     let model_samples = match config.parts.pitched_program {
         None => of_drums,
         Some(_) => of_drums.max(PitchedPipeline::latency_samples(pitched, config)),
@@ -45,12 +46,13 @@ pub(crate) fn latency_samples(
         + 1
 }
 
-/// Distance, in samples of the source, at which frames begin on whole samples.
-fn grid_samples(front_end: &LogBandsConfig, sample_rate_hz: u32) -> u64 {
-    let frame = front_end.hop_samples as u64 * u64::from(sample_rate_hz);
-    let model_rate = u64::from(front_end.sample_rate_hz);
+/// Distance, in samples of the source, at which steps of `step_samples` samples of the model begin
+/// on whole samples.
+fn grid_samples(step_samples: usize, model_rate_hz: u32, sample_rate_hz: u32) -> u64 {
+    let step = step_samples as u64 * u64::from(sample_rate_hz);
+    let model_rate = u64::from(model_rate_hz);
     (1..=model_rate)
-        .map(|frames| frames * frame)
+        .map(|steps| steps * step)
         .find(|samples| samples.is_multiple_of(model_rate))
         .map_or(1, |samples| samples / model_rate)
 }
@@ -90,25 +92,35 @@ impl Session {
     /// A session for the built-in models.
     pub(crate) fn builtin(
         drum_net: &DrumNet,
+        second_drum_net: Option<&DrumNet>,
         pitch_net: &PitchNet,
         config: &SessionConfig,
     ) -> Result<Self> {
         let (drums, pitched) = (drum_net.config(), pitch_net.config());
         let resampler = Resampler::new(config.sample_rate_hz, drums.front_end().sample_rate_hz)?;
-        let new_drums = || DrumPipeline::new(drum_net, config).map(Box::new);
+        let second = second_drum_net;
+        let new_drums = || DrumPipeline::new(drum_net, second, config).map(Box::new);
         let new_pitched = |program| PitchedPipeline::new(pitch_net, config, program).map(Box::new);
-        // The frames of the pitched model are longer; its grid contains that of the drum model.
-        let front_end = match config.parts.pitched_program {
-            None => drums.front_end(),
-            Some(_) => &pitched.front_end,
+        // One of the two is a multiple of the other.
+        let drum_step = drums.step_frames() * drums.front_end().hop_samples;
+        let step_samples = match config.parts.pitched_program {
+            None => drum_step,
+            Some(_) => drum_step.max(pitched.front_end.hop_samples),
         };
-        let grid_samples = grid_samples(front_end, config.sample_rate_hz);
+        let model_rate_hz = drums.front_end().sample_rate_hz;
+        let grid_samples = grid_samples(step_samples, model_rate_hz, config.sample_rate_hz);
         let off_grid_samples = config.timeline_samples.rem_euclid(grid_samples as i64) as u64;
         let edge_samples = edge_samples(drums, pitched, config);
         let lead_in_samples = off_grid_samples + edge_samples.next_multiple_of(grid_samples);
         let mut session = Self {
             config: *config,
-            latency_samples: latency_samples(drums, pitched, &resampler, config),
+            latency_samples: latency_samples(
+                drums,
+                second.map(DrumNet::config),
+                pitched,
+                &resampler,
+                config,
+            ),
             resampler,
             pipelines: Pipelines::Frames {
                 drums: config.parts.drums.then(new_drums).transpose()?,

@@ -4,14 +4,21 @@ use hitscribe_models::generate::allowed::AllowedNotes;
 
 use hitscribe_picking::drums::candidate::Sensitivity;
 
-/// Default frames of the drum model in one step: 2.048 s.
-pub const HOP_FRAMES: usize = 256;
+/// Default frames of the drum model in one step: 64 ms.
+pub const HOP_FRAMES: usize = 8;
 
-/// Fewest frames in one step: 0.256 s. Shorter steps would cost more and gain little.
-pub const MIN_HOP_FRAMES: usize = 32;
+/// Fewest frames in one step: 32 ms, a step of the drum network.
+pub const MIN_HOP_FRAMES: usize = 4;
+
+/// Frames in one step where nobody waits: 2.048 s.
+pub(crate) const RECORDING_HOP_FRAMES: usize = 256;
 
 /// Default length at which pitched notes are cut.
 pub const LONGEST_NOTE_SECONDS: f64 = 10.0;
+
+/// Length at which the built-in models' pitched notes are cut in live use, where a note is given
+/// out when it ends.
+pub const LIVE_NOTE_SECONDS: f64 = 0.4;
 
 /// What is transcribed of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +68,8 @@ impl From<Parts> for AllowedNotes {
 pub struct SessionConfig {
     /// Rate of the samples that will be pushed, 4 to 768 kHz.
     pub sample_rate_hz: u32,
-    /// Frames of the drum model (8 ms each) in one step, at least [`MIN_HOP_FRAMES`] (4 with weights
-    /// of format 2, which get a multiple of 4). Fewer frames mean less latency and more computing.
+    /// Frames of the drum model (8 ms each) in one step, at least [`MIN_HOP_FRAMES`], rounded up to
+    /// a multiple of it. Fewer frames mean less latency and more computing.
     pub hop_frames: usize,
     /// How sensitive the models are.
     pub sensitivity: Sensitivity,
@@ -75,6 +82,9 @@ pub struct SessionConfig {
     /// Longer pitched notes are cut. A note is given out when it ends, so this is part of the
     /// latency of sessions with pitched notes.
     pub longest_note_seconds: f64,
+    /// Whether the mean of both built-in drum networks decides: for recordings, where nobody waits
+    /// for the second one, which looks .8 s further ahead.
+    pub averages_networks: bool,
     /// Whether the candidates of the built-in drum network are kept, for later changes of the
     /// sensitivity ([`crate::Session::take_candidates`]).
     pub keeps_candidates: bool,
@@ -90,6 +100,7 @@ impl SessionConfig {
             timeline_samples: 0,
             parts: Parts::DRUMS,
             longest_note_seconds: LONGEST_NOTE_SECONDS,
+            averages_networks: false,
             keeps_candidates: false,
         }
     }

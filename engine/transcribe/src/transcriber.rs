@@ -213,6 +213,13 @@ impl<'a> Options<'a> {
         self
     }
 
+    /// Whether drums are transcribed as in a live session: by one network, where otherwise the mean
+    /// of two decides. A third of the time, and the notes of the plugin. Off by default.
+    pub fn live(mut self, is_live: bool) -> Self {
+        self.request.is_live = is_live;
+        self
+    }
+
     /// The filter against drum hits that were transcribed as pitched notes; off by default. Accepts
     /// a [`leakage::Strategy`] or [`leakage::Settings`].
     pub fn leakage(mut self, settings: impl Into<leakage::Settings>) -> Self {

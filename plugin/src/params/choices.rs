@@ -121,6 +121,18 @@ impl DeviceParam {
 /// Time between two engine runs: a shorter one means a shorter delay and more CPU time.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hop {
+    /// 32 ms.
+    #[id = "32ms"]
+    #[name = "32 ms"]
+    Ms32,
+    /// 64 ms.
+    #[id = "64ms"]
+    #[name = "64 ms"]
+    Ms64,
+    /// 128 ms.
+    #[id = "128ms"]
+    #[name = "128 ms"]
+    Ms128,
     /// 256 ms.
     #[id = "256ms"]
     #[name = "256 ms"]
@@ -143,10 +155,13 @@ impl Hop {
     /// The time in model frames of 8 ms.
     pub const fn frames(self) -> usize {
         match self {
-            Self::Ms256 => MIN_HOP_FRAMES,
-            Self::Ms512 => 2 * MIN_HOP_FRAMES,
-            Self::Ms1024 => 4 * MIN_HOP_FRAMES,
-            Self::Ms2048 => 8 * MIN_HOP_FRAMES,
+            Self::Ms32 => MIN_HOP_FRAMES,
+            Self::Ms64 => 2 * MIN_HOP_FRAMES,
+            Self::Ms128 => 4 * MIN_HOP_FRAMES,
+            Self::Ms256 => 8 * MIN_HOP_FRAMES,
+            Self::Ms512 => 16 * MIN_HOP_FRAMES,
+            Self::Ms1024 => 32 * MIN_HOP_FRAMES,
+            Self::Ms2048 => 64 * MIN_HOP_FRAMES,
         }
     }
 

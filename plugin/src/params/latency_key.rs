@@ -11,6 +11,8 @@ pub struct LatencyKey {
     pub mode: LatencyMode,
     /// Time between two engine runs.
     pub hop: Hop,
+    /// Whether the track can have pitched notes, which take longer.
+    pub is_pitched: bool,
     /// The selected model.
     pub model: ModelTag,
 }

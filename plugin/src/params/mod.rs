@@ -115,7 +115,7 @@ impl Default for HitscribeParams {
             sensitivity: percentage("Sensitivity", 0.5, 0.0, 1.0),
             source: EnumParam::new("Source", SourceChoice::DrumBus),
             latency_mode: EnumParam::new("Latency mode", LatencyMode::Direct).non_automatable(),
-            hop: EnumParam::new("Hop", Hop::Ms512).non_automatable(),
+            hop: EnumParam::new("Hop", Hop::Ms64).non_automatable(),
             wait_for_every_note: BoolParam::new("Wait for every note", false).non_automatable(),
             records_playing_only: BoolParam::new("Capture during playback only", true)
                 .non_automatable(),
@@ -208,6 +208,13 @@ impl HitscribeParams {
         LatencyKey {
             mode: self.latency_mode.value(),
             hop: self.hop.value(),
+            is_pitched: self
+                .source
+                .value()
+                .source()
+                .parts()
+                .pitched_program
+                .is_some(),
             model: self.model.tag(),
         }
     }

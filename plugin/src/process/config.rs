@@ -1,8 +1,8 @@
 //! What is fixed at activation, above all the delay between the audio and its MIDI.
 
 use hitscribe::{
-    LONGEST_LIVE_NOTE_SECONDS, SEGMENT_SECONDS, SessionConfig, imported_latency_samples,
-    live_latency_samples,
+    LIVE_NOTE_SECONDS, LONGEST_LIVE_NOTE_SECONDS, Parts, SEGMENT_SECONDS, SessionConfig,
+    imported_latency_samples, live_latency_samples,
 };
 use hitscribe_core::error::Result;
 
@@ -11,9 +11,10 @@ use crate::params::latency_key::LatencyKey;
 use crate::params::model::ModelTag;
 
 /// Time for one engine run beyond the model's look-ahead: computation for all instances, thread
-/// wake-up, and the host's blocks. Longer hops mean larger runs.
+/// wake-up, and the host's blocks, of which one of 4,096 frames at 44.1 kHz is 93 ms. Longer hops
+/// mean larger runs.
 fn compute_allowance_seconds(hop: Hop) -> f64 {
-    0.15 + hop.seconds() / 4.0
+    0.14 + hop.seconds() / 4.0
 }
 
 /// Least time for an imported model to decode its input.
@@ -95,25 +96,23 @@ impl ProcessConfig {
         Ok((segments * segment_frames).ceil() as u64)
     }
 
-    /// The smallest number of host frames that is a whole number of 8 ms model frames, or 1 at
-    /// rates where that is too long.
+    /// The smallest number of host frames that is a whole number of 32 ms steps of the drum model;
+    /// where that is too long, of its 8 ms frames, or else 1.
     ///
     /// The MIDI delay is a multiple of it. A host that compensates latency may hand over audio
     /// ahead of the position that it reports, by the reported latency, and
-    /// [`transport`](crate::process::transport) does not know every such host. Model frames must
-    /// fall on the same audio either way.
+    /// [`transport`](crate::process::transport) does not know every such host. The model must be at
+    /// the same step on the same audio either way.
     fn grid_frames(&self) -> u64 {
         const LONGEST_SECONDS: f64 = 0.05;
-        let eight_seconds = 8 * self.sample_rate_hz.round() as u64;
-        let grid = (1..=125)
-            .map(|count| count * eight_seconds)
-            .find(|thousandfold| thousandfold.is_multiple_of(1000))
-            .map_or(1, |thousandfold| thousandfold / 1000);
-        if grid as f64 > LONGEST_SECONDS * self.sample_rate_hz {
-            1
-        } else {
-            grid
-        }
+        let longest = (LONGEST_SECONDS * self.sample_rate_hz) as u64;
+        let whole = |milliseconds: u64| {
+            let thousandfold = milliseconds * self.sample_rate_hz.round() as u64;
+            let mut grids = (1..=125).map(|count| count * thousandfold);
+            let grid = grids.find(|grid| grid.is_multiple_of(1000))?;
+            (grid / 1000 <= longest).then_some(grid / 1000)
+        };
+        whole(32).or_else(|| whole(8)).unwrap_or(1)
     }
 
     /// Whether `other` has the same sample rate and channel count.
@@ -125,6 +124,10 @@ impl ProcessConfig {
     pub fn session(&self) -> SessionConfig {
         let mut config = SessionConfig::new(self.sample_rate_hz.round() as u32);
         config.hop_frames = self.key.hop.frames();
+        if self.key.is_pitched {
+            config.parts = Parts::ALL;
+            config.longest_note_seconds = LIVE_NOTE_SECONDS;
+        }
         config
     }
 
@@ -146,6 +149,7 @@ mod tests {
         let key = LatencyKey {
             mode: LatencyMode::Aligned,
             hop,
+            is_pitched: false,
             model,
         };
         ProcessConfig::new(rate_hz, 2, key, false).unwrap()
@@ -155,9 +159,9 @@ mod tests {
     fn the_midi_delay_is_a_whole_number_of_model_frames() {
         for (rate_hz, grid) in [
             (44_100.0, 1_764),
-            (48_000.0, 384),
+            (48_000.0, 1_536),
             (88_200.0, 3_528),
-            (96_000.0, 768),
+            (96_000.0, 3_072),
         ] {
             let config = config(rate_hz, Hop::Ms512, ModelTag::Builtin);
             assert_eq!(config.grid_frames(), grid);
@@ -165,6 +169,34 @@ mod tests {
         }
         let odd = config(44_101.0, Hop::Ms512, ModelTag::Builtin);
         assert_eq!(odd.grid_frames(), 1);
+    }
+
+    #[test]
+    fn the_midi_delay_of_drums_is_short_and_that_of_pitched_notes_longer() {
+        for (rate_hz, hop, least, most) in [
+            (44_100.0, Hop::Ms64, 0.4, 0.45),
+            (48_000.0, Hop::Ms64, 0.4, 0.45),
+            (96_000.0, Hop::Ms64, 0.4, 0.45),
+            (48_000.0, Hop::Ms32, 0.35, 0.42),
+            (48_000.0, Hop::Ms2048, 2.2, 3.0),
+        ] {
+            let drums = config(rate_hz, hop, ModelTag::Builtin);
+            let seconds = drums.midi_delay_frames as f64 / rate_hz;
+            assert!(
+                (least..=most).contains(&seconds),
+                "{seconds} s at {rate_hz}"
+            );
+            let key = LatencyKey {
+                is_pitched: true,
+                ..drums.key
+            };
+            let pitched = drums.with_key(key).unwrap();
+            let longer = (pitched.midi_delay_frames - drums.midi_delay_frames) as f64 / rate_hz;
+            assert!(
+                (0.3..1.0).contains(&longer),
+                "{longer} s longer at {rate_hz}"
+            );
+        }
     }
 
     #[test]

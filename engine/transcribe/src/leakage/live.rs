@@ -16,17 +16,27 @@ const WINDOW: Window = Window {
     ahead_seconds: 0.03,
 };
 
+/// On a track with only drums a verdict needs nothing but the note.
+const WINDOW_OF_DRUMS: Window = Window {
+    ahead_seconds: 0.0,
+    ..WINDOW
+};
+
 /// Latency of a live session of the built-in models in samples:
-/// [`Session::latency_samples`](crate::Session::latency_samples) and the delay of the leakage
-/// filter.
+/// [`Session::latency_samples`](crate::Session::latency_samples) and, with pitched notes, the delay
+/// of the leakage filter.
 ///
 /// # Errors
 /// [`hitscribe_core::Error::Setting`] for a sample rate that is out of range.
 pub fn live_latency_samples(config: &SessionConfig) -> Result<u64> {
-    Ok(builtin_latency_samples(config)? + delay_samples(config.sample_rate_hz))
+    let delay_samples = match config.parts.pitched_program {
+        None => 0,
+        Some(_) => delay_samples(config.sample_rate_hz),
+    };
+    Ok(builtin_latency_samples(config)? + delay_samples)
 }
 
-/// Delay of [`LiveFilter`] in samples.
+/// Delay of [`LiveFilter`] in samples, unless there are only drums.
 pub fn delay_samples(sample_rate_hz: u32) -> u64 {
     (WINDOW.ahead_seconds * f64::from(sample_rate_hz)).ceil() as u64
 }
@@ -63,12 +73,12 @@ impl LiveFilter {
         source: Source,
         mut out: impl FnMut(PlacedNote, bool),
     ) -> u64 {
-        self.filter
-            .set_settings(Settings::from(if source.is_drums_only() {
-                Strategy::DrumsOnly
-            } else {
-                Strategy::Smart
-            }));
+        let (strategy, window) = match source.is_drums_only() {
+            true => (Strategy::DrumsOnly, WINDOW_OF_DRUMS),
+            false => (Strategy::Smart, WINDOW),
+        };
+        self.filter.set_settings(strategy.into());
+        self.filter.set_window(window);
         let rate_hz = self.sample_rate_hz;
         let notes: Vec<_> = notes.iter().map(|note| note.to_note(rate_hz)).collect();
         let settled_seconds = settled_samples as f64 / f64::from(rate_hz);
@@ -82,7 +92,7 @@ impl LiveFilter {
             let is_leakage = matches!(judged.verdict, Verdict::Remove(_));
             out(PlacedNote::from_note(&judged.note, rate_hz), is_leakage);
         }
-        if passage_ends {
+        if passage_ends || source.is_drums_only() {
             settled_samples
         } else {
             settled_samples.saturating_sub(delay_samples(rate_hz))

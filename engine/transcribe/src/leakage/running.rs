@@ -80,6 +80,11 @@ impl RunningFilter {
         self.settings = settings;
     }
 
+    /// Sets the window for all notes that have no verdict yet.
+    pub fn set_window(&mut self, window: Window) {
+        self.window = window;
+    }
+
     /// Takes notes in any order and returns, by onset, those whose verdict has become final.
     ///
     /// Every note with an onset before `complete_until_seconds` has been pushed; one that is late

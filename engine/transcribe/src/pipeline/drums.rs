@@ -1,12 +1,14 @@
 //! The drum pipeline of one source: network, peak picking, onset, openness, selection.
 
+use std::collections::VecDeque;
+
 use hitscribe_core::error::Result;
 use hitscribe_core::note::PlacedNote;
 use hitscribe_models::frame::drums::{DrumConfig, DrumNet};
 use hitscribe_models::frame::weights_file::NetworkConfig;
 
 use crate::pipeline::frames::{FramePipeline, FrameStream, whole_hop_frames};
-use crate::session_config::{MIN_HOP_FRAMES, SessionConfig};
+use crate::session_config::SessionConfig;
 use hitscribe_picking::drums::band_levels::{BandLevels, STEPS_PER_SECOND};
 use hitscribe_picking::drums::candidate::{
     Candidate, KEPT_BELOW_LOGITS, Measured, PlacedPeak, Sensitivity,
@@ -24,15 +26,20 @@ use hitscribe_picking::drums::selection::{Rules, Selection};
 use hitscribe_picking::drums::velocity;
 use hitscribe_picking::drums::velocity::{band_db, peak_db};
 
-/// Largest distance between an onset and the frame it was picked from, in frames of the model.
+/// Most frames by which an onset of the joint network is earlier than the frame that it was picked
+/// from. More is rare, and would be part of every latency.
+const JOINT_REACH_FRAMES: f64 = 1.25;
+
+/// Most frames by which an onset is earlier than the frame that it was picked from.
 fn reach_frames(model: &DrumConfig) -> f64 {
-    let (shift_frames, stroke_seconds) = match model {
-        DrumConfig::Independent(_) => (MAX_SHIFT_FRAMES, MAX_STROKE_SECONDS),
-        DrumConfig::Joint(joint) => (f64::from(joint.picking.most_shift_frames), 0.0),
-    };
     let front_end = model.front_end();
     let frames_per_second = f64::from(front_end.sample_rate_hz) / front_end.hop_samples as f64;
-    shift_frames + (MAX_MOVE_SECONDS + stroke_seconds) * frames_per_second
+    match model {
+        DrumConfig::Independent(_) => {
+            MAX_SHIFT_FRAMES + (MAX_MOVE_SECONDS + MAX_STROKE_SECONDS) * frames_per_second
+        }
+        DrumConfig::Joint(_) => JOINT_REACH_FRAMES,
+    }
 }
 
 /// From the outputs of a network to candidates.
@@ -42,13 +49,16 @@ enum Picker {
 }
 
 impl Picker {
-    fn new(model: &DrumConfig) -> Self {
-        match model {
-            DrumConfig::Independent(model) => {
+    fn new(model: &DrumConfig, second: Option<&DrumConfig>) -> Self {
+        match (model, second) {
+            (DrumConfig::Independent(model), _) => {
                 let rules = PickRules::default();
                 Self::Independent(Box::new(PeakPicker::new(&model.thresholds, rules)))
             }
-            DrumConfig::Joint(model) => Self::Joint(Box::new(JointPicker::new(model))),
+            (DrumConfig::Joint(model), Some(DrumConfig::Independent(second))) => {
+                Self::Joint(Box::new(JointPicker::averaging(model, second)))
+            }
+            (DrumConfig::Joint(model), _) => Self::Joint(Box::new(JointPicker::new(model))),
         }
     }
 
@@ -78,10 +88,11 @@ impl Picker {
         }
     }
 
-    fn push(&mut self, outputs: &[f32], peaks: &mut Vec<PlacedPeak>) {
+    /// Takes the outputs of a frame, and those of the second network.
+    fn push(&mut self, outputs: &[f32], second: &[f32], peaks: &mut Vec<PlacedPeak>) {
         match self {
             Self::Independent(picker) => picker.push(outputs, peaks),
-            Self::Joint(picker) => picker.push(outputs, peaks),
+            Self::Joint(picker) => picker.push_both(outputs, second, peaks),
         }
     }
 
@@ -104,8 +115,34 @@ pub(crate) fn rules(model: &DrumConfig) -> Rules {
     }
 }
 
+/// The second network on the same source. Its outputs come later, because it looks further ahead.
+pub(crate) struct SecondStream {
+    stream: FrameStream,
+    /// Outputs of the frames that have not been picked from.
+    outputs: VecDeque<Vec<f32>>,
+}
+
+impl FramePipeline for SecondStream {
+    fn stream(&self) -> &FrameStream {
+        &self.stream
+    }
+
+    fn stream_mut(&mut self) -> &mut FrameStream {
+        &mut self.stream
+    }
+
+    fn receive(&mut self, outputs: &[f32]) {
+        let frames = self.stream.receive(outputs);
+        self.outputs.extend(frames.into_iter().map(<[f32]>::to_vec));
+    }
+}
+
 pub(crate) struct DrumPipeline {
     stream: FrameStream,
+    /// Outputs of the frames that have not been picked from.
+    outputs: VecDeque<Vec<f32>>,
+    second: Option<SecondStream>,
+    is_complete: bool,
     picker: Picker,
     selection: Selection,
     levels: BandLevels,
@@ -118,11 +155,26 @@ pub(crate) struct DrumPipeline {
 }
 
 impl DrumPipeline {
-    pub(crate) fn new(network: &DrumNet, config: &SessionConfig) -> Result<Self> {
+    /// With a second network the mean of both decides.
+    pub(crate) fn new(
+        network: &DrumNet,
+        second: Option<&DrumNet>,
+        config: &SessionConfig,
+    ) -> Result<Self> {
         let model = network.config();
+        let new_stream = |network: &DrumNet| FrameStream::new(network.frames(), config.hop_frames);
+        let new_second = |network: &DrumNet| -> Result<SecondStream> {
+            Ok(SecondStream {
+                stream: new_stream(network)?,
+                outputs: VecDeque::new(),
+            })
+        };
         Ok(Self {
-            stream: FrameStream::new(network.frames(), config.hop_frames)?,
-            picker: Picker::new(model),
+            stream: new_stream(network)?,
+            outputs: VecDeque::new(),
+            second: second.map(new_second).transpose()?,
+            is_complete: false,
+            picker: Picker::new(model, second.map(DrumNet::config)),
             selection: Selection::new(rules(model)),
             levels: BandLevels::new(model.front_end().sample_rate_hz),
             reach_frames: reach_frames(model),
@@ -134,22 +186,46 @@ impl DrumPipeline {
     }
 
     /// Latency in samples of the model's rate: onset shift, look-ahead of picking and selection,
-    /// model look-ahead, hop and front-end look-ahead.
-    pub(crate) fn latency_samples(model: &DrumConfig, hop_frames: usize) -> usize {
-        let frames = reach_frames(model).ceil() as usize
-            + Picker::lookahead_frames(model)
-            + rules(model).reach_frames() as usize
-            + model.delay_frames()
-            + whole_hop_frames(hop_frames, model.step_frames());
-        frames * model.front_end().hop_samples + model.front_end().lookahead_samples()
+    /// and of the networks the model look-ahead, hop and front-end look-ahead.
+    pub(crate) fn latency_samples(
+        model: &DrumConfig,
+        second: Option<&DrumConfig>,
+        hop_frames: usize,
+    ) -> usize {
+        let hop_samples = model.front_end().hop_samples;
+        // The frame that completes a step is one of the step.
+        let of_network = |model: &DrumConfig| {
+            let frames = model.delay_frames() + whole_hop_frames(hop_frames, model.step_frames());
+            (frames - 1) * hop_samples + model.front_end().lookahead_samples()
+        };
+        let of_picking = Picker::lookahead_frames(model) + rules(model).reach_frames() as usize;
+        (reach_frames(model) * hop_samples as f64).ceil() as usize
+            + of_picking * hop_samples
+            + of_network(model).max(second.map_or(0, of_network))
     }
 
-    /// The shortest step that is worth its cost.
-    pub(crate) fn least_hop_frames(model: &DrumConfig) -> usize {
-        match model {
-            DrumConfig::Independent(_) => MIN_HOP_FRAMES,
-            DrumConfig::Joint(_) => model.step_frames(),
+    /// Whether there is a step to run.
+    pub(crate) fn is_ready(&self) -> bool {
+        let second = self.second.as_ref();
+        self.stream.is_ready() || second.is_some_and(|second| second.stream.is_ready())
+    }
+
+    /// Whether the passage has ended and all of its notes are decided.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
+    pub(crate) fn second(&mut self) -> Option<&mut SecondStream> {
+        self.second.as_mut()
+    }
+
+    /// Ends the passage.
+    pub(crate) fn finish(&mut self) {
+        self.stream.finish();
+        if let Some(second) = &mut self.second {
+            second.stream.finish();
         }
+        self.pick();
     }
 
     pub(crate) fn set_sensitivity(&mut self, sensitivity: Sensitivity) {
@@ -166,6 +242,9 @@ impl DrumPipeline {
     pub(crate) fn push(&mut self, samples: &[f32]) {
         self.levels.push(samples);
         self.stream.push(samples);
+        if let Some(second) = &mut self.second {
+            second.stream.push(samples);
+        }
     }
 
     /// Every note with an onset before this time has been given out.
@@ -186,9 +265,48 @@ impl DrumPipeline {
         candidates.append(&mut self.candidates);
     }
 
+    /// Picks from the frames of which the outputs of all networks are known.
+    pub(crate) fn pick(&mut self) {
+        let mut peaks = Vec::new();
+        let streams_end = |second: &SecondStream| second.stream.is_complete();
+        let is_end = self.stream.is_complete() && self.second.as_ref().is_none_or(streams_end);
+        match &mut self.second {
+            None => {
+                for outputs in self.outputs.drain(..) {
+                    self.picker.push(&outputs, &[], &mut peaks);
+                }
+            }
+            Some(second) => {
+                let known = self.outputs.len().min(second.outputs.len());
+                let both = self
+                    .outputs
+                    .drain(..known)
+                    .zip(second.outputs.drain(..known));
+                for (outputs, others) in both {
+                    self.picker.push(&outputs, &others, &mut peaks);
+                }
+            }
+        }
+        if is_end {
+            self.picker.finish(&mut peaks);
+        }
+        for peak in peaks {
+            self.selection.push(peak);
+        }
+        self.select(is_end);
+        self.is_complete = is_end;
+        let settled_frames = self.selection.next_frame() as f64 - self.reach_frames;
+        let settled_step =
+            settled_frames * self.stream.frame_seconds() * f64::from(STEPS_PER_SECOND);
+        let needed_steps = onset_refinement::PAST_STEPS
+            .max(velocity::PAST_STEPS)
+            .max(hihat_openness::PAST_STEPS);
+        self.levels.drop_before(settled_step as i64 - needed_steps);
+    }
+
     /// Decides the peaks of which the surroundings are known.
-    fn select(&mut self) {
-        let (known, is_end) = (self.picker.next_frame(), self.stream.is_complete());
+    fn select(&mut self, is_end: bool) {
+        let known = self.picker.next_frame();
         while let Some(standing) = self.selection.next(known, is_end) {
             let PlacedPeak {
                 peak,
@@ -209,7 +327,8 @@ impl DrumPipeline {
                         Picker::Independent(_) => stroke_start(&self.levels, class, onset),
                         Picker::Joint(_) => onset,
                     };
-                    (start, measured)
+                    let earliest = peak.frame as f64 - self.reach_frames;
+                    (start.max(earliest * self.stream.frame_seconds()), measured)
                 }
                 None => (estimate_seconds, Measured::default()),
             };
@@ -238,23 +357,7 @@ impl FramePipeline for DrumPipeline {
     }
 
     fn receive(&mut self, outputs: &[f32]) {
-        let mut peaks = Vec::new();
-        for frame in self.stream.receive(outputs) {
-            self.picker.push(frame, &mut peaks);
-        }
-        if self.stream.is_complete() {
-            self.picker.finish(&mut peaks);
-        }
-        for peak in peaks {
-            self.selection.push(peak);
-        }
-        self.select();
-        let settled_frames = self.selection.next_frame() as f64 - self.reach_frames;
-        let settled_step =
-            settled_frames * self.stream.frame_seconds() * f64::from(STEPS_PER_SECOND);
-        let needed_steps = onset_refinement::PAST_STEPS
-            .max(velocity::PAST_STEPS)
-            .max(hihat_openness::PAST_STEPS);
-        self.levels.drop_before(settled_step as i64 - needed_steps);
+        let frames = self.stream.receive(outputs);
+        self.outputs.extend(frames.into_iter().map(<[f32]>::to_vec));
     }
 }

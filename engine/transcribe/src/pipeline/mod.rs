@@ -58,7 +58,7 @@ impl Pipelines {
         match self {
             Self::Frames { drums, pitched } => {
                 if let Some(drums) = drums {
-                    drums.stream_mut().finish();
+                    drums.finish();
                 }
                 if let Some(pitched) = pitched {
                     pitched.stream_mut().finish();
@@ -72,7 +72,7 @@ impl Pipelines {
     pub fn is_ready(&self) -> bool {
         match self {
             Self::Frames { drums, pitched } => {
-                drums.as_ref().is_some_and(|d| d.stream().is_ready())
+                drums.as_ref().is_some_and(|d| d.is_ready())
                     || pitched.as_ref().is_some_and(|p| p.stream().is_ready())
             }
             Self::Tokens(_) => false,
@@ -83,7 +83,7 @@ impl Pipelines {
     pub fn is_complete(&self) -> bool {
         match self {
             Self::Frames { drums, pitched } => {
-                drums.as_ref().is_none_or(|d| d.stream().is_complete())
+                drums.as_ref().is_none_or(|d| d.is_complete())
                     && pitched.as_ref().is_none_or(|p| p.stream().is_complete())
             }
             Self::Tokens(tokens) => tokens.is_complete(),

@@ -24,6 +24,20 @@ fn clicks(rate_hz: u32, seconds: f64) -> Vec<f32> {
         .collect()
 }
 
+/// Ten seconds of the demo, its left channel.
+fn groove(rate_hz: u32) -> Vec<f32> {
+    use hitscribe_core::audio::demo_kit::{DEMO_SAMPLE_RATE_HZ, groove};
+
+    let (interleaved, _) = groove();
+    let left = interleaved.into_iter().step_by(2);
+    let left: Vec<f32> = left.take(10 * DEMO_SAMPLE_RATE_HZ as usize).collect();
+    let mut resampler = Resampler::new(DEMO_SAMPLE_RATE_HZ, rate_hz).unwrap();
+    let mut audio = Vec::new();
+    resampler.push(&left, &mut audio);
+    resampler.finish(&mut audio);
+    audio
+}
+
 fn models() -> BuiltinModels {
     BuiltinModels::load(DeviceChoice::Cpu).unwrap()
 }
@@ -102,9 +116,16 @@ fn notes_do_not_depend_on_block_sizes_or_other_sessions() {
 #[test]
 fn every_note_is_given_out_after_the_latency() {
     let models = models();
-    for (rate_hz, hop_frames) in [(44_100, MIN_HOP_FRAMES), (48_000, 64), (32_000, HOP_FRAMES)] {
+    for (rate_hz, hop_frames, averages_networks) in [
+        (44_100, MIN_HOP_FRAMES, false),
+        (48_000, 64, false),
+        (32_000, HOP_FRAMES, false),
+        (44_100, HOP_FRAMES, true),
+        (48_000, 64, true),
+    ] {
         let config = SessionConfig {
             hop_frames,
+            averages_networks,
             sensitivity: 0.9.into(),
             ..SessionConfig::new(rate_hz)
         };
@@ -132,7 +153,33 @@ fn every_note_is_given_out_after_the_latency() {
     }
 }
 
-/// With a network of format 2.
+#[test]
+fn the_mean_of_both_networks_is_the_same_at_any_hop_and_differs_from_one() {
+    let models = models();
+    let audio = clicks(44_100, 6.3);
+    let config = |hop_frames, averages_networks| SessionConfig {
+        hop_frames,
+        averages_networks,
+        sensitivity: 0.9.into(),
+        ..SessionConfig::new(44_100)
+    };
+    let names = |notes: &[PlacedNote]| -> Vec<_> {
+        notes.iter().map(|n| (n.onset_samples, n.pitch)).collect()
+    };
+    let whole = transcribe(&models, &config(256, true), &audio, &[audio.len()]);
+    assert!(whole.len() > 10, "{}", whole.len());
+    for hop_frames in [4, 32, 52] {
+        let other = transcribe(&models, &config(hop_frames, true), &audio, &[333, 64]);
+        assert_eq!(names(&other), names(&whole), "{hop_frames}");
+    }
+    let alone = transcribe(&models, &config(256, false), &audio, &[audio.len()]);
+    let confidences = |notes: &[PlacedNote]| -> Vec<_> {
+        notes.iter().map(|note| note.confidence.to_bits()).collect()
+    };
+    assert_ne!(confidences(&alone), confidences(&whole));
+}
+
+/// With weights of one's own.
 #[test]
 fn joint_decisions_are_the_same_at_any_hop() {
     const PACK: &[u8] = include_bytes!("../../../models/tests/data/joint_parity.safetensors");
@@ -154,10 +201,10 @@ fn joint_decisions_are_the_same_at_any_hop() {
     }
     assert!(models.session(&config(3)).is_err());
 
-    // 19 frames until a frame is decided, 2 for its onset, 4 for the hop, 32 ms for its features,
-    // 30 ms for the resampler.
+    // 19 frames until a frame is decided, 1.25 for its onset, 3 for the rest of the hop, 32 ms for
+    // its features, 30 ms for the resampler.
     let latency_samples = models.session(&config(4)).unwrap().latency_samples();
-    assert!(latency_samples < 11_600, "{latency_samples}");
+    assert!(latency_samples <= 11_025, "{latency_samples}");
 }
 
 #[test]
@@ -188,11 +235,8 @@ fn empty_short_and_invalid_audio_is_no_error() {
 fn notes_do_not_depend_on_where_a_passage_begins() {
     let models = models();
     for rate_hz in [44_100, 48_000, 88_200, 96_000] {
-        let audio = clicks(rate_hz, 9.0);
-        let config = SessionConfig {
-            sensitivity: 0.9.into(),
-            ..SessionConfig::new(rate_hz)
-        };
+        let audio = groove(rate_hz);
+        let config = SessionConfig::new(rate_hz);
         let whole = transcribe(&models, &config, &audio, &[audio.len()]);
         // A passage does not know what was before it, so its first seconds may differ.
         let alike_from = 6 * u64::from(rate_hz);
@@ -200,7 +244,7 @@ fn notes_do_not_depend_on_where_a_passage_begins() {
             let places = notes.iter().map(|n| (n.onset_samples + shift, n.pitch));
             places.filter(|(onset, _)| *onset >= alike_from).collect()
         };
-        assert!(late(&whole, 0).len() > 3);
+        assert!(late(&whole, 0).len() > 20);
         for start in [1usize, 100, 353, 12_345] {
             let config = SessionConfig {
                 timeline_samples: start as i64,
@@ -208,10 +252,19 @@ fn notes_do_not_depend_on_where_a_passage_begins() {
             };
             let part = transcribe(&models, &config, &audio[start..], &[1000]);
             let (part, whole) = (late(&part, start as u64), late(&whole, 0));
-            assert_eq!(part.len(), whole.len(), "{rate_hz} Hz from {start}");
-            for (a, b) in part.iter().zip(&whole) {
-                assert!(a.1 == b.1 && a.0.abs_diff(b.0) <= 1, "{a:?} is not {b:?}");
-            }
+            // What was before decides about hits at the threshold.
+            let is_in = |notes: &[(u64, u8)], (onset, pitch): &(u64, u8)| {
+                let tolerance = u64::from(rate_hz) / 1000;
+                let mut alike = notes.iter().filter(|other| other.1 == *pitch);
+                alike.any(|other| other.0.abs_diff(*onset) <= tolerance)
+            };
+            let missing = whole.iter().filter(|note| !is_in(&part, note)).count();
+            let added = part.iter().filter(|note| !is_in(&whole, note)).count();
+            assert!(
+                10 * (missing + added) <= whole.len(),
+                "{rate_hz} Hz from {start}: {missing} of {} missing, {added} too many",
+                whole.len()
+            );
         }
     }
 }
@@ -219,9 +272,16 @@ fn notes_do_not_depend_on_where_a_passage_begins() {
 #[test]
 fn frames_meet_whole_samples_on_the_grid() {
     let models = models();
-    let front_end = LogBandsConfig::clone(models.drum_config().front_end());
-    for (rate_hz, samples) in [(32_000, 256), (44_100, 1_764), (48_000, 384), (96_000, 768)] {
-        assert_eq!(grid_samples(&front_end, rate_hz), samples);
+    let drums = models.drum_config();
+    let step_samples = drums.step_frames() * drums.front_end().hop_samples;
+    let rates = [
+        (32_000, 1024),
+        (44_100, 7_056),
+        (48_000, 1_536),
+        (96_000, 3_072),
+    ];
+    for (rate_hz, samples) in rates {
+        assert_eq!(grid_samples(step_samples, 32_000, rate_hz), samples);
     }
 }
 

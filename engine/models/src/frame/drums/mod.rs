@@ -2,8 +2,8 @@
 //!
 //! Their PyTorch definitions are in `train/hitscribe_train`, which writes the weights files. Sizes,
 //! taps and classes come from that file's metadata and are checked against its tensors. There are
-//! two, told apart by the file's format: the built-in one, and the next one, which is to replace it
-//! once it is better.
+//! two, told apart by the file's format: one that decides jointly and needs little future, and one
+//! with independent classes. Live sessions use the first, recordings the mean of both.
 
 mod band_convolution;
 mod block;
@@ -22,8 +22,11 @@ pub use config::{DrumConfig, DrumWeights};
 pub use independent::config::{IndependentConfig, StemLayer, VALUES_PER_CLASS};
 pub use joint::config::{JointConfig, OutputCounts, Picking, StepLayer};
 
-/// The built-in weights, a SafeTensors file.
-pub static DRUM_WEIGHTS: &[u8] = include_bytes!("../../../weights/builtin.safetensors");
+/// The built-in weights of the network that decides jointly, a SafeTensors file.
+pub static DRUM_WEIGHTS: &[u8] = include_bytes!("../../../weights/builtin_joint.safetensors");
+
+/// The built-in weights of the network with independent classes.
+pub static INDEPENDENT_DRUM_WEIGHTS: &[u8] = include_bytes!("../../../weights/builtin.safetensors");
 
 /// A drum network.
 pub type DrumNet = FrameModel<DrumConfig>;

@@ -137,3 +137,42 @@ fn more_sensitivity_only_adds_strokes() {
     let counts = [0.2, 0.4, 0.6, 0.8].map(|s| picks(&model, &frames, s).len());
     assert!(counts.is_sorted() && counts[3] > counts[0], "{counts:?}");
 }
+
+#[test]
+fn the_mean_is_of_logits_above_the_thresholds_and_shares_them_in_the_counts() {
+    use hitscribe_models::frame::drums::INDEPENDENT_DRUM_WEIGHTS;
+    let model = model();
+    let weights = DrumConfig::of_weights(INDEPENDENT_DRUM_WEIGHTS).unwrap();
+    let DrumConfig::Independent(mut independent) = weights else {
+        panic!("it is the other network");
+    };
+    independent.thresholds.fill(0.8);
+    let kicks = stroke(&model, 1.0, &[("kick", 1.0)]);
+    let outputs = frame(&model, 0.3, &[("kick", 1.0)]);
+    let mut picker = JointPicker::averaging(&model, &independent);
+    let mut others = [-20.0; DrumClass::ALL.len()];
+    for (other, expected) in [
+        // At its threshold: nothing but the own distance is left.
+        (logit(0.8), sigmoid((1.0 - INDEPENDENT_SHARE) * logit(0.3))),
+        (
+            logit(0.8) + 5.0,
+            sigmoid((1.0 - INDEPENDENT_SHARE) * logit(0.3) + 5.0 * INDEPENDENT_SHARE),
+        ),
+        // No evidence leaves the own.
+        (f32::NAN, 0.3),
+    ] {
+        others[Kick.index()] = other;
+        let mixed = picker.frame(&outputs, &others);
+        let kick = model.classes.iter().position(|key| key == "kick").unwrap();
+        assert!((mixed.activations[kick] - expected).abs() < 1e-4, "{other}");
+        assert!((mixed.strokes[0] - expected).abs() < 1e-3, "{other}");
+    }
+    // What only one of both is sure of is no hit.
+    let mut peaks = Vec::new();
+    picker.set_floors(|_| 0.0);
+    for outputs in &kicks {
+        picker.push_both(outputs, &[-60.0; DrumClass::ALL.len()], &mut peaks);
+    }
+    picker.finish(&mut peaks);
+    assert!(peaks.is_empty(), "{peaks:?}");
+}
