@@ -9,7 +9,7 @@
 //! come in.
 //!
 //! Where nobody waits, the activations are averaged with those of the independent network
-//! ([`Averaging`]), which errs elsewhere.
+//! (`Averaging`), which errs elsewhere.
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
