@@ -107,7 +107,10 @@ impl BuiltinModels {
     pub fn run(&self, sessions: &mut [&mut Session]) -> Result<usize> {
         let count = sessions.iter().filter(|s| s.is_ready()).count();
         let drums = sessions.iter_mut().filter_map(|s| s.drum_pipeline());
-        run_ready(self.drums.frames(), drums.collect())?;
+        run_ready(
+            self.drums.frames(),
+            drums.map(DrumPipeline::first).collect(),
+        )?;
         if let Some(second) = &self.second_drums {
             let drums = sessions.iter_mut().filter_map(|s| s.drum_pipeline());
             run_ready(

@@ -8,8 +8,8 @@
 //! Nothing depends on a candidate that is far away, so that hits are the same however the frames
 //! come in.
 //!
-//! Where nobody waits, the activations are averaged with those of the independent network
-//! (`Averaging`), which errs elsewhere.
+//! For recordings, the activations are averaged with those of the independent network
+//! (`Averaging`), which makes other errors.
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;

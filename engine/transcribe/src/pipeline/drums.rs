@@ -115,14 +115,14 @@ pub(crate) fn rules(model: &DrumConfig) -> Rules {
     }
 }
 
-/// The second network on the same source. Its outputs come later, because it looks further ahead.
-pub(crate) struct SecondStream {
+/// One network on the source.
+pub(crate) struct NetworkStream {
     stream: FrameStream,
     /// Outputs of the frames that have not been picked from.
     outputs: VecDeque<Vec<f32>>,
 }
 
-impl FramePipeline for SecondStream {
+impl FramePipeline for NetworkStream {
     fn stream(&self) -> &FrameStream {
         &self.stream
     }
@@ -138,10 +138,9 @@ impl FramePipeline for SecondStream {
 }
 
 pub(crate) struct DrumPipeline {
-    stream: FrameStream,
-    /// Outputs of the frames that have not been picked from.
-    outputs: VecDeque<Vec<f32>>,
-    second: Option<SecondStream>,
+    first: NetworkStream,
+    /// Its outputs come later, because it looks further ahead.
+    second: Option<NetworkStream>,
     is_complete: bool,
     picker: Picker,
     selection: Selection,
@@ -162,17 +161,15 @@ impl DrumPipeline {
         config: &SessionConfig,
     ) -> Result<Self> {
         let model = network.config();
-        let new_stream = |network: &DrumNet| FrameStream::new(network.frames(), config.hop_frames);
-        let new_second = |network: &DrumNet| -> Result<SecondStream> {
-            Ok(SecondStream {
-                stream: new_stream(network)?,
+        let new_stream = |network: &DrumNet| -> Result<NetworkStream> {
+            Ok(NetworkStream {
+                stream: FrameStream::new(network.frames(), config.hop_frames)?,
                 outputs: VecDeque::new(),
             })
         };
         Ok(Self {
-            stream: new_stream(network)?,
-            outputs: VecDeque::new(),
-            second: second.map(new_second).transpose()?,
+            first: new_stream(network)?,
+            second: second.map(new_stream).transpose()?,
             is_complete: false,
             picker: Picker::new(model, second.map(DrumNet::config)),
             selection: Selection::new(rules(model)),
@@ -207,7 +204,7 @@ impl DrumPipeline {
     /// Whether there is a step to run.
     pub(crate) fn is_ready(&self) -> bool {
         let second = self.second.as_ref();
-        self.stream.is_ready() || second.is_some_and(|second| second.stream.is_ready())
+        self.first.stream.is_ready() || second.is_some_and(|second| second.stream.is_ready())
     }
 
     /// Whether the passage has ended and all of its notes are decided.
@@ -215,13 +212,17 @@ impl DrumPipeline {
         self.is_complete
     }
 
-    pub(crate) fn second(&mut self) -> Option<&mut SecondStream> {
+    pub(crate) fn first(&mut self) -> &mut NetworkStream {
+        &mut self.first
+    }
+
+    pub(crate) fn second(&mut self) -> Option<&mut NetworkStream> {
         self.second.as_mut()
     }
 
     /// Ends the passage.
     pub(crate) fn finish(&mut self) {
-        self.stream.finish();
+        self.first.stream.finish();
         if let Some(second) = &mut self.second {
             second.stream.finish();
         }
@@ -241,7 +242,7 @@ impl DrumPipeline {
     /// Takes the next samples, at the rate of the model.
     pub(crate) fn push(&mut self, samples: &[f32]) {
         self.levels.push(samples);
-        self.stream.push(samples);
+        self.first.stream.push(samples);
         if let Some(second) = &mut self.second {
             second.stream.push(samples);
         }
@@ -250,7 +251,7 @@ impl DrumPipeline {
     /// Every note with an onset before this time has been given out.
     pub(crate) fn settled_seconds(&self) -> f64 {
         let frames = self.selection.next_frame() as f64 - self.reach_frames;
-        frames.max(0.0) * self.stream.frame_seconds()
+        frames.max(0.0) * self.first.stream.frame_seconds()
     }
 
     pub(crate) fn take_notes(&mut self, notes: &mut Vec<PlacedNote>) {
@@ -268,17 +269,19 @@ impl DrumPipeline {
     /// Picks from the frames of which the outputs of all networks are known.
     pub(crate) fn pick(&mut self) {
         let mut peaks = Vec::new();
-        let streams_end = |second: &SecondStream| second.stream.is_complete();
-        let is_end = self.stream.is_complete() && self.second.as_ref().is_none_or(streams_end);
+        let streams_end = |second: &NetworkStream| second.stream.is_complete();
+        let is_end =
+            self.first.stream.is_complete() && self.second.as_ref().is_none_or(streams_end);
         match &mut self.second {
             None => {
-                for outputs in self.outputs.drain(..) {
+                for outputs in self.first.outputs.drain(..) {
                     self.picker.push(&outputs, &[], &mut peaks);
                 }
             }
             Some(second) => {
-                let known = self.outputs.len().min(second.outputs.len());
+                let known = self.first.outputs.len().min(second.outputs.len());
                 let both = self
+                    .first
                     .outputs
                     .drain(..known)
                     .zip(second.outputs.drain(..known));
@@ -297,7 +300,7 @@ impl DrumPipeline {
         self.is_complete = is_end;
         let settled_frames = self.selection.next_frame() as f64 - self.reach_frames;
         let settled_step =
-            settled_frames * self.stream.frame_seconds() * f64::from(STEPS_PER_SECOND);
+            settled_frames * self.first.stream.frame_seconds() * f64::from(STEPS_PER_SECOND);
         let needed_steps = onset_refinement::PAST_STEPS
             .max(velocity::PAST_STEPS)
             .max(hihat_openness::PAST_STEPS);
@@ -313,7 +316,7 @@ impl DrumPipeline {
                 position_frames,
             } = standing.placed;
             // These levels are known: the model's look-ahead reaches further.
-            let estimate_seconds = position_frames * self.stream.frame_seconds();
+            let estimate_seconds = position_frames * self.first.stream.frame_seconds();
             let (start_seconds, measured) = match peak.class {
                 Some(class) => {
                     let onset = refined_onset(&self.levels, class, estimate_seconds);
@@ -328,7 +331,10 @@ impl DrumPipeline {
                         Picker::Joint(_) => onset,
                     };
                     let earliest = peak.frame as f64 - self.reach_frames;
-                    (start.max(earliest * self.stream.frame_seconds()), measured)
+                    (
+                        start.max(earliest * self.first.stream.frame_seconds()),
+                        measured,
+                    )
                 }
                 None => (estimate_seconds, Measured::default()),
             };
@@ -344,20 +350,5 @@ impl DrumPipeline {
                 self.candidates.push(candidate);
             }
         }
-    }
-}
-
-impl FramePipeline for DrumPipeline {
-    fn stream(&self) -> &FrameStream {
-        &self.stream
-    }
-
-    fn stream_mut(&mut self) -> &mut FrameStream {
-        &mut self.stream
-    }
-
-    fn receive(&mut self, outputs: &[f32]) {
-        let frames = self.stream.receive(outputs);
-        self.outputs.extend(frames.into_iter().map(<[f32]>::to_vec));
     }
 }
