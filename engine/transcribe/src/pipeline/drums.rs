@@ -26,10 +26,6 @@ use hitscribe_picking::drums::selection::{Rules, Selection};
 use hitscribe_picking::drums::velocity;
 use hitscribe_picking::drums::velocity::{band_db, peak_db};
 
-/// Most frames by which an onset of the joint network is earlier than the frame that it was picked
-/// from. More is rare, and would be part of every latency.
-const JOINT_REACH_FRAMES: f64 = 1.25;
-
 /// Most frames by which an onset is earlier than the frame that it was picked from.
 fn reach_frames(model: &DrumConfig) -> f64 {
     let front_end = model.front_end();
@@ -38,7 +34,7 @@ fn reach_frames(model: &DrumConfig) -> f64 {
         DrumConfig::Independent(_) => {
             MAX_SHIFT_FRAMES + (MAX_MOVE_SECONDS + MAX_STROKE_SECONDS) * frames_per_second
         }
-        DrumConfig::Joint(_) => JOINT_REACH_FRAMES,
+        DrumConfig::Joint(model) => f64::from(model.picking.most_shift_frames),
     }
 }
 
@@ -325,16 +321,13 @@ impl DrumPipeline {
                         peak_db: peak_db(&self.levels, onset) as f32,
                         openness: openness(&self.levels, class, onset),
                     };
-                    // The joint network places the stroke itself.
+                    // The joint network's estimate is more exact than the steepest rise of the
+                    // band, which comes late in kicks: see train/EXPERIMENTS.md, row U.
                     let start = match self.picker {
                         Picker::Independent(_) => stroke_start(&self.levels, class, onset),
-                        Picker::Joint(_) => onset,
+                        Picker::Joint(_) => estimate_seconds,
                     };
-                    let earliest = peak.frame as f64 - self.reach_frames;
-                    (
-                        start.max(earliest * self.first.stream.frame_seconds()),
-                        measured,
-                    )
+                    (start, measured)
                 }
                 None => (estimate_seconds, Measured::default()),
             };
