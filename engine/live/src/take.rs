@@ -7,6 +7,7 @@ mod bars;
 mod codec;
 pub mod edits;
 mod error;
+mod loops;
 mod overview;
 mod passage;
 mod resolve;

@@ -22,6 +22,12 @@ enum Step {
     Removed(usize, Box<Passage>),
     /// A removed passage was brought back.
     Returned(u64),
+    /// The passages with these numbers are in the place of others, which were at this index.
+    Replaced {
+        index: usize,
+        ids: Vec<u64>,
+        before: Vec<Passage>,
+    },
     /// A passage had this name.
     Renamed(u64, Option<String>),
 }
@@ -57,6 +63,12 @@ impl History {
     /// A passage was removed from this index.
     pub fn removed(&mut self, index: usize, passage: Passage) {
         self.done(Step::Removed(index, Box::new(passage)));
+    }
+
+    /// The passages `before`, from this index on, were merged into one.
+    pub fn merged(&mut self, index: usize, merged: u64, before: Vec<Passage>) {
+        let ids = vec![merged];
+        self.done(Step::Replaced { index, ids, before });
     }
 
     /// A passage had the name `before`.
@@ -118,6 +130,15 @@ fn inverted(step: Step, take: &mut Take) -> Option<Step> {
             let (index, passage) = take.remove(id)?;
             Some(Step::Removed(index, Box::new(passage)))
         }
+        Step::Replaced { index, ids, before } => {
+            let back = before.iter().map(|passage| passage.id).collect();
+            let before = take.replace(index, &ids, before);
+            Some(Step::Replaced {
+                index,
+                ids: back,
+                before,
+            })
+        }
         Step::Renamed(id, name) => {
             let passage = take.passage_mut(id)?;
             let now = std::mem::replace(&mut passage.name, name);
@@ -160,6 +181,33 @@ mod tests {
         history.redo(&mut take);
         assert_eq!(take.passages.len(), 2);
         assert!(take.passages.iter().all(|passage| passage.id != id));
+    }
+
+    #[test]
+    fn merged_passes_come_back_and_are_merged_again() {
+        let mut take = Take::default();
+        for beats in [0.0, 8.0, 8.0, 8.0] {
+            let mut pass = Passage::new(48_000.0);
+            pass.was_playing = true;
+            pass.host_start_beats = Some(beats);
+            take.add_passage(pass);
+        }
+        let recorded = take.clone();
+        let mut history = History::default();
+        let passes = take.loop_passes(2);
+        let ids: Vec<u64> = take.passages[passes.clone()].iter().map(|p| p.id).collect();
+        let merged = Passage::merged(&take.passages[passes]).unwrap();
+        let id = merged.id;
+        let before = take.replace(1, &ids, vec![merged]);
+        history.merged(1, id, before);
+        let done = take.clone();
+        assert_eq!(take.passages.len(), 2);
+        history.undo(&mut take);
+        assert_eq!(take, recorded);
+        history.redo(&mut take);
+        assert_eq!(take, done);
+        history.undo(&mut take);
+        assert_eq!(take, recorded);
     }
 
     #[test]

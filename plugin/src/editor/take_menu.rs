@@ -1,4 +1,6 @@
-//! The menu of takes: choose, rename and delete them, open a recording.
+//! The menu of takes: choose, rename, merge and delete them, open a recording.
+
+use std::ops::Range;
 
 use egui::containers::menu::{MenuButton, MenuConfig};
 use egui::{Button, Key, PopupCloseBehavior, ScrollArea, TextEdit, Ui};
@@ -22,6 +24,8 @@ enum Action {
     Choose(Option<usize>),
     Rename(u64, String),
     Delete(u64),
+    /// Merge the passes of a loop: those at these indices.
+    Merge(Range<usize>),
     DeleteAll,
     OpenAudio,
 }
@@ -51,7 +55,7 @@ pub fn show(
         ui.set_max_width(width);
         let menu = MenuButton::from_button(button).config(config);
         let (response, _) = menu.ui(ui, |ui| action = entries(ui, &take, state));
-        response.on_hover_text("Takes: choose, rename, delete");
+        response.on_hover_text("Takes: choose, rename, merge, delete");
     });
     match action {
         None => {}
@@ -74,6 +78,7 @@ pub fn show(
                 state.shown.passage = None;
             }
         }
+        Some(Action::Merge(passes)) => merge(&mut take, passes, state),
         Some(Action::DeleteAll) => {
             state.editing.history.deleted(take.clear());
             state.has_changed_take = true;
@@ -82,6 +87,24 @@ pub fn show(
         }
         Some(Action::OpenAudio) => import_bar::open_dialog(FileKind::Audio, state),
     }
+}
+
+/// Puts one take in the place of the passes of a loop, and shows it.
+fn merge(take: &mut Take, passes: Range<usize>, state: &mut EditorState) {
+    let index = passes.start;
+    let Some(passes) = take.passages.get(passes) else {
+        return;
+    };
+    let ids: Vec<u64> = passes.iter().map(|passage| passage.id).collect();
+    let Some(merged) = Passage::merged(passes) else {
+        return;
+    };
+    let id = merged.id;
+    let before = take.replace(index, &ids, vec![merged]);
+    state.editing.history.merged(index, id, before);
+    state.has_changed_take = true;
+    state.shown.passage = take.passages.iter().position(|passage| passage.id == id);
+    state.shown.viewport = Viewport::default();
 }
 
 /// The title of the shown take and its number of notes.
@@ -96,11 +119,8 @@ fn button_text(take: &Take, view: &View, chosen: Option<usize>) -> String {
     let index = index.unwrap_or(0);
     let notes = count(view.shown_notes);
     match chosen {
-        Some(_) => format!("Take {}, {notes} ▾", title(&take.passages, index, passage)),
-        None => format!(
-            "{LATEST}: {}, {notes} ▾",
-            name(&take.passages, index, passage)
-        ),
+        Some(_) => format!("Take {}, {notes} ▾", title(take, index, passage)),
+        None => format!("{LATEST}: {}, {notes} ▾", name(take, index, passage)),
     }
 }
 
@@ -126,6 +146,10 @@ fn entries(ui: &mut Ui, take: &Take, state: &mut EditorState) -> Option<Action> 
                     action = action.take().or(entry);
                 });
             }
+            let passes = take.loop_passes(index);
+            if passes.end == index + 1 && passes.len() > 1 {
+                action = action.take().or(merge_button(ui, take, passes));
+            }
         }
     });
     ui.separator();
@@ -140,6 +164,22 @@ fn entries(ui: &mut Ui, take: &Take, state: &mut EditorState) -> Option<Action> 
         ui.close();
     }
     action
+}
+
+/// Below the last pass of a loop.
+fn merge_button(ui: &mut Ui, take: &Take, passes: Range<usize>) -> Option<Action> {
+    let has_ended = take.passages[passes.clone()]
+        .iter()
+        .all(|pass| !pass.is_open);
+    let text = format!("Merge {} passes", passes.len());
+    let hint = "One take with each hit of the loop once, as the best pass has it. Your edits stay. \
+                Can be undone.";
+    let button = ui.add_enabled(has_ended, Button::new(text).small());
+    if !button.on_hover_text(hint).clicked() {
+        return None;
+    }
+    ui.close();
+    Some(Action::Merge(passes))
 }
 
 /// One take: its title, or the field for its new name, and what can be done with it.
@@ -164,7 +204,7 @@ fn entry(
         return None;
     }
     let notes = count(passage.note_count());
-    let text = format!("{}, {notes}", title(&take.passages, index, passage));
+    let text = format!("{}, {notes}", title(take, index, passage));
     let is_chosen = state.shown.passage == Some(index);
     if ui.selectable_label(is_chosen, text).clicked() {
         ui.close();
@@ -181,26 +221,17 @@ fn entry(
 }
 
 /// Number and name of a take.
-fn title(passages: &[Passage], index: usize, passage: &Passage) -> String {
-    format!("{}: {}", index + 1, name(passages, index, passage))
+fn title(take: &Take, index: usize, passage: &Passage) -> String {
+    format!("{}: {}", index + 1, name(take, index, passage))
 }
 
 /// The take's name or its bar, and the pass of a loop.
-fn name(passages: &[Passage], index: usize, passage: &Passage) -> String {
+fn name(take: &Take, index: usize, passage: &Passage) -> String {
     let start = passage.name.clone();
     let start = start.unwrap_or_else(|| start_label(passage, 0));
-    // The same place again, without anything between, is the next pass of a loop.
-    let is_again = |other: &&Passage| {
-        passage.was_playing
-            && passage.name.is_none()
-            && passage.host_start_beats.is_some()
-            && other.name.is_none()
-            && start_label(other, 0) == start
-    };
-    let before = passages[..index].iter().rev().take_while(is_again).count();
-    let is_looped = before > 0 || passages.get(index + 1).as_ref().is_some_and(is_again);
-    let pass = match is_looped {
-        true => format!(", pass {}", before + 1),
+    let passes = take.loop_passes(index);
+    let pass = match passes.len() > 1 {
+        true => format!(", pass {}", index - passes.start + 1),
         false => String::new(),
     };
     start + &pass
@@ -228,17 +259,19 @@ mod tests {
         let mut opened = played(0.0);
         opened.host_start_beats = None;
         opened.name = Some("Beatles.wav".to_owned());
-        let passages = [
-            played(0.0),
-            played(16.0),
-            played(16.0),
-            played(16.0),
-            opened,
-        ];
-        let titles: Vec<_> = passages
+        let mut take = Take::default();
+        for passage in [0.0, 16.0, 16.0, 16.0]
+            .map(played)
+            .into_iter()
+            .chain([opened])
+        {
+            take.add_passage(passage);
+        }
+        let titles: Vec<_> = take
+            .passages
             .iter()
             .enumerate()
-            .map(|(index, passage)| title(&passages, index, passage))
+            .map(|(index, passage)| title(&take, index, passage))
             .collect();
         assert_eq!(
             titles,
@@ -250,5 +283,17 @@ mod tests {
                 "5: Beatles.wav"
             ]
         );
+        let mut state = EditorState::default();
+        merge(&mut take, 1..4, &mut state);
+        let titles: Vec<_> = take
+            .passages
+            .iter()
+            .enumerate()
+            .map(|(index, passage)| title(&take, index, passage))
+            .collect();
+        assert_eq!(titles, ["1: bar 1", "2: bar 5", "3: Beatles.wav"]);
+        assert_eq!(state.shown.passage, Some(1));
+        assert!(state.has_changed_take && state.editing.history.can().0);
+        assert_eq!(take.passages[1].note_count(), 1);
     }
 }
