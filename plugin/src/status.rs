@@ -8,6 +8,7 @@ use hitscribe_live::{EngineStatus, ModelStatus, PortCounters, SharedEngine};
 use parking_lot::Mutex;
 
 use crate::params::choices::DeviceParam;
+use crate::params::latency_key::LatencyKey;
 use crate::process::config::ProcessConfig;
 
 /// Status of one instance.
@@ -23,6 +24,8 @@ pub struct PluginStatus {
     pub midi_delay_frames: AtomicU64,
     /// Whether the audio is delayed by the same time.
     pub is_aligned: AtomicBool,
+    /// The active [`LatencyKey`] as its bits; 0 before the first activation.
+    active_key: [AtomicU64; 2],
     /// Sample rate in Hz as the bits of an f32; 0 while not active.
     pub sample_rate_bits: AtomicU32,
     /// Frames since the capture port was opened.
@@ -33,6 +36,15 @@ pub struct PluginStatus {
     pub has_stalled: AtomicBool,
     /// What does not fit into an atomic. Never locked by the audio thread.
     pub links: Mutex<Links>,
+}
+
+/// What takes effect when playback stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pending {
+    /// Another delay.
+    Delay,
+    /// The same, and pitched notes, which are not transcribed yet.
+    PitchedNotes,
 }
 
 /// The instance's connection to the engine.
@@ -55,6 +67,22 @@ impl PluginStatus {
             .store(config.midi_delay_frames, Ordering::Relaxed);
         self.is_aligned
             .store(config.latency_frames() > 0, Ordering::Relaxed);
+        for (word, bits) in self.active_key.iter().zip(config.key.to_bits()) {
+            word.store(bits, Ordering::Relaxed);
+        }
+    }
+
+    /// What the parameters ask for and the running playback does not do yet.
+    pub fn pending(&self, wanted: LatencyKey) -> Option<Pending> {
+        let active = [0, 1].map(|word: usize| self.active_key[word].load(Ordering::Relaxed));
+        if self.sample_rate_hz() == 0.0 || active[0] == 0 || active == wanted.to_bits() {
+            return None;
+        }
+        let is_new = wanted.is_pitched && !LatencyKey::is_pitched_in(active[0]);
+        Some(match is_new {
+            true => Pending::PitchedNotes,
+            false => Pending::Delay,
+        })
     }
 
     /// Frames per second, or 0 while the plugin is not active.
@@ -87,5 +115,55 @@ impl PluginStatus {
     pub fn dropped_frames(&self) -> u64 {
         let links = self.links.lock();
         links.port.as_ref().map_or(0, |port| port.dropped_frames())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::choices::{Hop, LatencyMode};
+    use crate::params::model::ModelTag;
+
+    #[test]
+    fn what_changes_during_playback_is_pending_until_the_next_start() {
+        let key = LatencyKey {
+            mode: LatencyMode::Direct,
+            hop: Hop::Ms64,
+            is_pitched: false,
+            model: ModelTag::Builtin,
+        };
+        let start = |status: &PluginStatus, key| {
+            let config = ProcessConfig::new(48_000.0, 2, key, false).unwrap();
+            status
+                .sample_rate_bits
+                .store(48_000f32.to_bits(), Ordering::Relaxed);
+            status.set_delay(&config);
+        };
+        let status = PluginStatus::default();
+        assert_eq!(status.pending(key), None, "not active");
+        start(&status, key);
+        assert_eq!(status.pending(key), None);
+        let pitched = LatencyKey {
+            is_pitched: true,
+            ..key
+        };
+        assert_eq!(status.pending(pitched), Some(Pending::PitchedNotes));
+        let other = |change: fn(&mut LatencyKey)| {
+            let mut other = key;
+            change(&mut other);
+            status.pending(other)
+        };
+        assert_eq!(
+            other(|key| key.mode = LatencyMode::Aligned),
+            Some(Pending::Delay)
+        );
+        assert_eq!(other(|key| key.hop = Hop::Ms128), Some(Pending::Delay));
+        let imported = |key: &mut LatencyKey| {
+            key.model = ModelTag::Imported(std::num::NonZeroU64::MIN);
+        };
+        assert_eq!(other(imported), Some(Pending::Delay));
+        start(&status, pitched);
+        assert_eq!(status.pending(pitched), None);
+        assert_eq!(status.pending(key), Some(Pending::Delay));
     }
 }

@@ -10,6 +10,7 @@ use crate::editor::view::View;
 use crate::editor::{controls, model_menu};
 use crate::params::HitscribeParams;
 use crate::params::choices::{DeviceParam, LatencyMode};
+use crate::status::Pending;
 
 /// Draws the problem, if there is one, with a button that repairs it.
 pub fn problem(ui: &mut Ui, params: &HitscribeParams, setter: Option<&ParamSetter>, view: &View) {
@@ -33,6 +34,12 @@ pub fn problem(ui: &mut Ui, params: &HitscribeParams, setter: Option<&ParamSette
 pub fn footer(ui: &mut Ui, params: &HitscribeParams, setter: Option<&ParamSetter>, view: &View) {
     ui.horizontal(|ui| {
         timing(ui, params, setter, view);
+        if view.pending_change == Some(Pending::PitchedNotes) {
+            let text = RichText::new("Pitched notes from the next start");
+            let hint = "This source has pitched notes. They are transcribed from the next start of \
+                        playback on, because they take longer.";
+            ui.label(text.color(palette(ui).accent)).on_hover_text(hint);
+        }
         if view.is_rendering {
             ui.label(RichText::new("Rendering offline").color(palette(ui).accent));
         }
@@ -71,9 +78,7 @@ fn timing(ui: &mut Ui, params: &HitscribeParams, setter: Option<&ParamSetter>, v
             "Click for Live: the audio is not delayed, MIDI follows later.",
         ),
     };
-    let is_pending = view.sample_rate_hz > 0.0
-        && view.is_aligned != (params.latency_mode.value() == LatencyMode::Aligned);
-    let text = match is_pending {
+    let text = match view.pending_change == Some(Pending::Delay) {
         true => format!("{text} (changes at the next start)"),
         false => text,
     };

@@ -19,7 +19,7 @@ use crate::editor::state::Shown;
 use crate::notes::quantize::{Grid, Quantize};
 use crate::params::HitscribeParams;
 use crate::params::choices::DeviceParam;
-use crate::status::PluginStatus;
+use crate::status::{Pending, PluginStatus};
 
 /// Time in which the light of a hit fades.
 const LIGHT_SECONDS: f64 = 0.15;
@@ -81,6 +81,8 @@ pub struct View {
     pub midi_delay_seconds: f64,
     /// Whether the audio is delayed by the same time.
     pub is_aligned: bool,
+    /// What takes effect at the next start of playback.
+    pub pending_change: Option<Pending>,
     /// Whether blocks currently wait for the engine.
     pub is_rendering: bool,
     /// Notes that were found too late to be sent live.
@@ -168,6 +170,7 @@ impl View {
             sample_rate_hz,
             midi_delay_seconds: seconds(status.midi_delay_frames.load(Ordering::Relaxed)),
             is_aligned: status.is_aligned.load(Ordering::Relaxed),
+            pending_change: status.pending(params.latency_key()),
             is_rendering: status.is_waiting.load(Ordering::Relaxed),
             late_notes: status.late_notes.load(Ordering::Relaxed),
             refused_notes: status.refused_notes.load(Ordering::Relaxed),

@@ -236,6 +236,6 @@ mod tests {
         assert_eq!(adjusted(&shape, native(1400, 420), 1.5), native(1400, 660));
         shape.set_zoom_percent(200);
         assert_eq!(adjusted(&shape, native(1, 1), 1.0), native(1440, 880));
-        assert_eq!(shape.window(), [1920.0, 1240.0]);
+        assert_eq!(shape.window(), [2080.0, 1280.0]);
     }
 }

@@ -31,7 +31,8 @@ impl ModelTag {
         Self::Imported(NonZeroU64::new(number).unwrap_or(NonZeroU64::MIN))
     }
 
-    fn to_bits(self) -> u64 {
+    /// 0 for the built-in models.
+    pub fn to_bits(self) -> u64 {
         match self {
             Self::Builtin => 0,
             Self::Imported(number) => number.get(),

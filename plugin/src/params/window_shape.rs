@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Smallest size of the content in points.
 pub const MIN_SIZE: [f32; 2] = [720.0, 440.0];
 /// Initial size of the content in points.
-pub const SIZE: [f32; 2] = [960.0, 620.0];
+pub const SIZE: [f32; 2] = [1040.0, 640.0];
 /// Largest size of the content in points: a saved state may hold any number.
 const MAX_SIZE: [f32; 2] = [8192.0, 8192.0];
 /// Zoom that the user can choose, in percent.

@@ -27,7 +27,7 @@ impl Parent {
         let class = WindowClass::INPUT_OUTPUT;
         let attributes = CreateWindowAux::new();
         connection
-            .create_window(0, window, root, 0, 0, 960, 620, 0, class, 0, &attributes)
+            .create_window(0, window, root, 0, 0, 1040, 640, 0, class, 0, &attributes)
             .unwrap();
         connection.map_window(window).unwrap();
         connection.flush().unwrap();

@@ -1,3 +1,4 @@
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use egui::{Context, Pos2, RawInput, Rect, Shape, vec2};
@@ -9,7 +10,10 @@ use super::*;
 use crate::editor::side_panel::{self, SidePage};
 use crate::editor::style;
 use crate::params::window_shape::MIN_SIZE;
+use crate::process::config::ProcessConfig;
 use crate::status::PluginStatus;
+
+mod snapshots;
 
 /// A passage with so many candidates, ten a second, of which about half are hits at 50 %.
 fn params(candidates: u64) -> HitscribeParams {
@@ -56,9 +60,19 @@ fn frame(
         screen_rect: Some(Rect::from_min_size(Pos2::ZERO, vec2(size[0], size[1]))),
         ..RawInput::default()
     };
+    frame_of(context, input, params, &PluginStatus::default(), state)
+}
+
+fn frame_of(
+    context: &Context,
+    input: RawInput,
+    params: &HitscribeParams,
+    status: &PluginStatus,
+    state: &mut EditorState,
+) -> Vec<egui::epaint::ClippedShape> {
     let preview = Arc::new(Preview::default());
     let mut output = context.run_ui(input, |ui| {
-        let view = View::new(params, &PluginStatus::default(), &mut state.shown);
+        let view = View::new(params, status, &mut state.shown);
         draw(ui, params, &view, None, &preview, state);
     });
     output.textures_delta.clear();
