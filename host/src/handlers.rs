@@ -20,6 +20,10 @@ pub struct Shared {
     pub callback: AtomicBool,
     /// Number of times that the plugin has reported a change of the project.
     pub changes: AtomicU32,
+    /// Whether a block is being processed.
+    pub is_processing: AtomicBool,
+    /// Reports of a change of the project in the audio callback, where they are not allowed.
+    pub changes_in_callback: AtomicU32,
 }
 
 impl SharedHandler<'_> for Shared {
@@ -71,6 +75,11 @@ impl HostLatencyImpl for MainThread<'_> {
 impl HostStateImpl for MainThread<'_> {
     fn mark_dirty(&self) {
         self.shared.changes.fetch_add(1, Ordering::Relaxed);
+        if self.shared.is_processing.load(Ordering::Relaxed) {
+            self.shared
+                .changes_in_callback
+                .fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 

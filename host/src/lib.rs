@@ -263,6 +263,12 @@ impl Host {
             .access_shared_handler(|shared| shared.changes.load(Ordering::Relaxed))
     }
 
+    /// How many of these reports came in the audio callback.
+    pub fn changes_reported_in_callback(&self) -> u32 {
+        self.instance
+            .access_shared_handler(|shared| shared.changes_in_callback.load(Ordering::Relaxed))
+    }
+
     /// The plugin's state.
     ///
     /// # Errors
@@ -396,7 +402,11 @@ impl Host {
         let changes = std::mem::take(&mut self.changes);
         self.events.clear();
         let transport = transport.map(transport_event);
-        processor
+        let set_processing = |is_processing: bool| {
+            move |shared: &Shared| shared.is_processing.store(is_processing, Ordering::Relaxed)
+        };
+        self.instance.access_shared_handler(set_processing(true));
+        let processed = processor
             .process(
                 &inputs,
                 &mut outputs,
@@ -405,7 +415,9 @@ impl Host {
                 Some(self.frame),
                 transport.as_ref(),
             )
-            .map_err(|error| anyhow!("the plugin failed, its editor shows why: {error}"))?;
+            .map_err(|error| anyhow!("the plugin failed, its editor shows why: {error}"));
+        self.instance.access_shared_handler(set_processing(false));
+        processed?;
         events::collect(&self.events, self.frame, frames, notes, &mut self.messages)?;
         self.frame += frames as u64;
         self.run_callbacks();
@@ -417,7 +429,8 @@ impl Host {
         std::mem::take(&mut self.messages)
     }
 
-    fn run_callbacks(&mut self) {
+    /// Runs what the plugin has requested to run on the main thread, as after each block.
+    pub fn run_callbacks(&mut self) {
         let is_requested = |shared: &Shared| shared.callback.swap(false, Ordering::Relaxed);
         if self.instance.access_shared_handler(is_requested) {
             self.instance.call_on_main_thread_callback();

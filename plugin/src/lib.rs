@@ -14,8 +14,8 @@ pub mod process;
 pub mod status;
 pub mod user_files;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use hitscribe_live::SharedEngine;
 use nice_plug::midi::{Channel, Key, VoiceID};
@@ -25,9 +25,11 @@ use crate::background::preview::{Preview, PreviewPlayer};
 use crate::notes::mapper::PreMessage;
 use crate::params::choices::DeviceParam;
 use crate::params::latency_key::LatencyKey;
+use crate::params::own::Grouped;
 use crate::params::{HitscribeParams, device, model};
+use crate::platform::clap::HostLink;
 use crate::process::alloc_guard;
-use crate::process::change_report::ChangeReport;
+use crate::process::change_report;
 use crate::process::config::ProcessConfig;
 use crate::process::processor::{BlockSettings, Processor};
 use crate::process::rebuild::{Rebuilder, Task};
@@ -46,14 +48,13 @@ pub struct Hitscribe {
     preview: Arc<Preview>,
     preview_player: PreviewPlayer,
     is_restart_requested: bool,
-    change_report: ChangeReport,
+    executor: Arc<OnceLock<AsyncExecutor<Self>>>,
 }
 
 impl Default for Hitscribe {
     fn default() -> Self {
         let params = Arc::new(HitscribeParams::default());
         Self {
-            change_report: ChangeReport::new(params.take.is_change_reported().clone()),
             params,
             status: Arc::new(PluginStatus::default()),
             repaint: nice_plug_egui::RepaintNotifier::new(),
@@ -62,6 +63,7 @@ impl Default for Hitscribe {
             preview: Arc::default(),
             preview_player: PreviewPlayer::default(),
             is_restart_requested: false,
+            executor: Arc::default(),
         }
     }
 }
@@ -141,6 +143,7 @@ fn build(
     config: ProcessConfig,
     params: &HitscribeParams,
     status: &Arc<PluginStatus>,
+    executor: &Arc<OnceLock<AsyncExecutor<Hitscribe>>>,
 ) -> Option<Processor> {
     let engine = shared_engine(status, params.device.value())?;
     let take = params.take.take().clone();
@@ -153,6 +156,16 @@ fn build(
         choice.as_ref(),
         take,
     );
+    // By way of the background thread: the engine thread does not call the host.
+    let executor = executor.clone();
+    let report = move || {
+        if let Some(executor) = executor.get() {
+            executor.execute_background(Task::ReportTake);
+        }
+    };
+    let is_reported = params.take.is_change_reported().clone();
+    port.counters()
+        .watch(change_report::watcher(is_reported, report));
     Some(Processor::new(config, port, engine, status.clone()))
 }
 
@@ -171,10 +184,11 @@ impl Plugin for Hitscribe {
     type BackgroundTask = Task;
 
     fn params(&self) -> Arc<dyn Params> {
-        self.params.clone()
+        Arc::new(Grouped(self.params.clone()))
     }
 
     fn editor(&mut self, executor: AsyncExecutor<Self>) -> Option<Self::Editor> {
+        let _ = self.executor.set(executor.clone());
         editor::create(
             self.params.clone(),
             self.status.clone(),
@@ -188,10 +202,24 @@ impl Plugin for Hitscribe {
         let params = self.params.clone();
         let status = self.status.clone();
         let rebuilder = self.rebuilder.clone();
-        Box::new(move |task| {
-            rebuilder.run(task, &status, |config| {
-                build(config.with_key(config.key).ok()?, &params, &status)
-            });
+        let host = HostLink::default();
+        let executor = self.executor.clone();
+        Box::new(move |task| match task {
+            Task::Connect(connection) => host.connect(connection, &params),
+            Task::ReportChange => host.report_change(),
+            Task::ReportTake => {
+                if let Some(executor) = executor.get() {
+                    executor.execute_gui(Task::ReportChange);
+                }
+            }
+            task => rebuilder.run(task, &status, |config| {
+                build(
+                    config.with_key(config.key).ok()?,
+                    &params,
+                    &status,
+                    &executor,
+                )
+            }),
         })
     }
 
@@ -232,7 +260,7 @@ impl Plugin for Hitscribe {
         context.set_latency_samples(config.latency_frames() as u32);
         status.set_delay(&config);
         // Without an engine the audio still passes through, and the editor shows the error.
-        if let Some(processor) = build(config, &self.params, status) {
+        if let Some(processor) = build(config, &self.params, status, &self.executor) {
             let mut links = status.links.lock();
             links.port = Some(processor.counters().clone());
             links.error = None;
@@ -276,12 +304,6 @@ impl Plugin for Hitscribe {
             context.try_send_event(note_event(offset, message)).is_ok()
         });
         let has_failed = processor.fails_to_render();
-        let recorded_notes = processor.counters().recorded_notes();
-        let frames = buffer.samples();
-        let block_seconds = frames as f64 / config.sample_rate_hz;
-        if self.change_report.is_due(recorded_notes, block_seconds) {
-            context.execute_gui(Task::ReportChange);
-        }
         self.preview_player.mix(&self.preview, buffer.as_slice());
         if has_failed {
             // The audio has passed; a host that ignores the error keeps it.
@@ -366,5 +388,4 @@ impl Vst3Plugin for Hitscribe {
     ];
 }
 
-nice_export_clap!(Hitscribe);
 nice_export_vst3!(Hitscribe);

@@ -31,17 +31,12 @@ pub struct Patched {
 /// does not compile it again.
 const APPLIED: &str = "applied.patch";
 
-const NICE_PLUG: [(&str, &str); 4] = [
-    // A change of the project is reported to the host. A background task borrows the editor's window while the host opens or closes it. The panic
-    // ends the host.
+const NICE_PLUG: [(&str, &str); 3] = [
+    // A change of the project is reported to the host. A background task borrows the editor's window
+    // while the host opens or closes it; the panic ends the host.
     (
         "src/wrapper/vst3/inner.rs",
         include_str!("../../patches/nice-plug-0.4.2-inner.patch"),
-    ),
-    // The same report.
-    (
-        "src/wrapper/clap/wrapper.rs",
-        include_str!("../../patches/nice-plug-0.4.2-clap-wrapper.patch"),
     ),
     // The processing mode arrives one call late: the plugin takes live playback after a bounce for
     // offline, and the bounce for live playback.

@@ -367,6 +367,7 @@ impl Instance {
             .counters
             .settled_frames
             .fetch_max(settled_frames, Ordering::AcqRel);
+        self.port.counters.call_watcher();
     }
 
     /// Corrects the length of notes that were recorded before they ended.

@@ -1,5 +1,6 @@
 //! What the audio thread and the engine thread exchange beside samples.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use hitscribe::Sensitivity;
@@ -83,6 +84,17 @@ pub struct PortCounters {
     pub(super) model_unusable: AtomicBool,
     /// Notes that have entered the take.
     pub(super) recorded_notes: AtomicU64,
+    watcher: Watcher,
+}
+
+/// Called by the engine thread.
+#[derive(Default)]
+struct Watcher(OnceLock<Box<dyn Fn(u64) + Send + Sync>>);
+
+impl std::fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Watcher")
+    }
 }
 
 impl PortCounters {
@@ -127,5 +139,17 @@ impl PortCounters {
     /// Notes that have entered the take.
     pub fn recorded_notes(&self) -> u64 {
         self.recorded_notes.load(Ordering::Relaxed)
+    }
+
+    /// Calls `watcher` on the engine thread with [`PortCounters::recorded_notes`], many times a
+    /// second while audio comes in. The first watcher stays.
+    pub fn watch(&self, watcher: impl Fn(u64) + Send + Sync + 'static) {
+        let _ = self.watcher.0.set(Box::new(watcher));
+    }
+
+    pub(super) fn call_watcher(&self) {
+        if let Some(watcher) = self.watcher.0.get() {
+            watcher(self.recorded_notes());
+        }
     }
 }

@@ -230,6 +230,21 @@ mod tests {
     }
 
     #[test]
+    fn a_watcher_is_called_on_the_engine_thread() {
+        let engine = SharedEngine::start(DeviceChoice::Cpu, load, None).unwrap();
+        let port = engine.open(1, SessionConfig::new(48_000), None, Arc::default());
+        let caller = Arc::new(Mutex::new(None));
+        let shared = caller.clone();
+        port.counters().watch(move |notes| {
+            *shared.lock() = Some((notes, std::thread::current().id()));
+        });
+        wait_for("the watcher", || caller.lock().is_some());
+        let (notes, thread) = caller.lock().take().unwrap();
+        assert_eq!(notes, 0);
+        assert_ne!(thread, std::thread::current().id());
+    }
+
+    #[test]
     fn a_device_that_cannot_be_used_leaves_the_present_one_in_use() {
         let engine = SharedEngine::start(DeviceChoice::Cpu, load, None).unwrap();
         wait_for("the engine", || engine.status().phase == Phase::Ready);

@@ -148,6 +148,18 @@ impl Default for HitscribeParams {
     }
 }
 
+/// The group in which hosts list a parameter: a module in CLAP, a unit in VST3. Empty for bypass.
+fn group(id: &str) -> &'static str {
+    match id {
+        "sens" | "source" | "leakage" => "Detection",
+        "noflam" | "pedal" => "Drums",
+        "vinlo" | "vinhi" | "voutlo" | "vouthi" | "vbend" => "Velocity",
+        "grid" | "gridpull" | "swing" => "Quantize",
+        "mode" | "hop" | "wait" | "playonly" | "device" => "Engine",
+        _ => "",
+    }
+}
+
 fn velocity(name: &str, default: i32) -> IntParam {
     IntParam::new(name, default, IntRange::Linear { min: 1, max: 127 })
 }
@@ -298,6 +310,16 @@ mod tests {
                 if value == saved.unwrap_or(false));
             assert!(is_expected, "{saved:?}");
         }
+    }
+
+    #[test]
+    fn every_parameter_but_bypass_is_in_a_group() {
+        let params = own::Grouped(HitscribeParams::default().into());
+        let map = params.param_map();
+        assert_eq!(map.len(), 19);
+        let without: Vec<_> = map.iter().filter(|(.., group)| group.is_empty()).collect();
+        assert_eq!(without.len(), 1);
+        assert_eq!(without[0].0, "bypass");
     }
 
     #[test]

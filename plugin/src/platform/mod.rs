@@ -1,3 +1,5 @@
-//! Code for each operating system.
+//! Code for each plugin format and operating system.
 
+#[expect(unsafe_code, reason = "the interface of CLAP")]
+pub mod clap;
 pub mod drag;

@@ -1,13 +1,36 @@
-//! When to report to the host that the project has changed.
+//! When to report to the host that the project has changed. The engine thread watches the take, so
+//! that the audio callback does not call the host for it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use parking_lot::Mutex;
 
 /// Shortest time between two reports. Hosts may save the state after each.
 const INTERVAL_SECONDS: f64 = 2.0;
 
-/// Reports new notes of the take. Real-time safe.
-pub struct ChangeReport {
+/// What watches the notes of a capture port and calls `report` when a report is due. `is_reported`
+/// is set to false when the state is saved.
+pub fn watcher(
+    is_reported: Arc<AtomicBool>,
+    report: impl Fn() + Send + Sync + 'static,
+) -> impl Fn(u64) + Send + Sync + 'static {
+    let watch = Mutex::new((ChangeReport::new(is_reported), Instant::now()));
+    move |recorded_notes| {
+        let mut watch = watch.lock();
+        let now = Instant::now();
+        let elapsed = now - std::mem::replace(&mut watch.1, now);
+        let is_due = watch.0.is_due(recorded_notes, elapsed.as_secs_f64());
+        drop(watch);
+        if is_due {
+            report();
+        }
+    }
+}
+
+/// Counts new notes of the take.
+struct ChangeReport {
     /// Whether a change has been reported since the project was saved.
     is_reported: Arc<AtomicBool>,
     recorded_notes: u64,
@@ -16,8 +39,7 @@ pub struct ChangeReport {
 }
 
 impl ChangeReport {
-    /// A report; saving the state sets `is_reported` to false.
-    pub fn new(is_reported: Arc<AtomicBool>) -> Self {
+    fn new(is_reported: Arc<AtomicBool>) -> Self {
         Self {
             is_reported,
             recorded_notes: 0,
@@ -26,12 +48,12 @@ impl ChangeReport {
         }
     }
 
-    /// Takes the number of recorded notes after a block. Returns whether to report a change now.
-    /// A number that falls belongs to a new capture port.
-    pub fn is_due(&mut self, recorded_notes: u64, block_seconds: f64) -> bool {
+    /// Takes the number of recorded notes and the time since the last call. Returns whether to
+    /// report a change now.
+    fn is_due(&mut self, recorded_notes: u64, seconds: f64) -> bool {
         let before = std::mem::replace(&mut self.recorded_notes, recorded_notes);
-        self.has_changed |= recorded_notes > if recorded_notes < before { 0 } else { before };
-        self.seconds_since_report += block_seconds;
+        self.has_changed |= recorded_notes > before;
+        self.seconds_since_report += seconds;
         let is_due = self.has_changed && self.seconds_since_report >= INTERVAL_SECONDS;
         if !is_due {
             return false;
@@ -57,8 +79,8 @@ mod tests {
         assert!(!report.is_due(23, 9.0), "nothing since it was saved");
         assert!(report.is_due(24, 0.5));
         is_reported.store(false, Ordering::Relaxed);
-        // Another port; not so soon after the last report.
-        assert!(!report.is_due(2, 0.5) && !report.is_due(2, 0.5) && !report.is_due(2, 0.5));
-        assert!(report.is_due(2, 0.5));
+        // Not so soon after the last report.
+        assert!(!report.is_due(25, 0.5) && !report.is_due(25, 0.5) && !report.is_due(25, 0.5));
+        assert!(report.is_due(25, 0.5));
     }
 }

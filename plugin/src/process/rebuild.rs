@@ -8,20 +8,24 @@ use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
 
+use crate::platform::clap::Connection;
 use crate::process::config::ProcessConfig;
 use crate::process::processor::Processor;
 use crate::status::PluginStatus;
 
-/// A task of the background thread.
-#[derive(Clone, Copy, Debug)]
+/// A task of the background thread or of the host's main thread.
 pub enum Task {
     /// Build a processor for this configuration.
     Build(ProcessConfig),
     /// Free the retired processors.
     Discard,
-    /// Nothing: the project has changed. The patched framework reports this to the host after a
-    /// task that runs on the main thread.
+    /// Of the background thread: have the main thread do [`Task::ReportChange`].
+    ReportTake,
+    /// Of the main thread: report to the host that the project has changed. To a VST3 host, the
+    /// patched framework does this after each such task.
     ReportChange,
+    /// Of the main thread: connect the instance with its CLAP host.
+    Connect(Arc<Connection>),
 }
 
 /// Passes new processors to the audio thread and retired ones back.

@@ -79,7 +79,7 @@ fn passes_have_each_stroke_once_in_its_best_form() {
             .is_sorted_by_key(|candidate| candidate.peak.frame)
     );
     // Of one pass it is that pass.
-    let same = Passage::merged(&[first.clone()]).unwrap();
+    let same = Passage::merged(std::slice::from_ref(&first)).unwrap();
     assert_eq!(played(&same), played(&first));
     assert!(Passage::merged(&[]).is_none());
 }
