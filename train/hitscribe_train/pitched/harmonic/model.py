@@ -37,20 +37,20 @@ class HarmonicNet(nn.Module):
 
     hop = HOP
 
-    def __init__(self):
+    def __init__(self, width=WIDTH, narrow=NARROW, together=TOGETHER, memory=MEMORY):
         super().__init__()
         self.stem = nn.Conv2d(
-            PAIR * CHANNELS, WIDTH, (STEM_BANDS, STEM_STEPS), (STRIDE, 1), (0, STEM_STEPS // 2), bias=False
+            PAIR * CHANNELS, width, (STEM_BANDS, STEM_STEPS), (STRIDE, 1), (0, STEM_STEPS // 2), bias=False
         )
-        self.stem_norm = Norm(WIDTH)
+        self.stem_norm = Norm(width)
         # Where a key lies: its register.
-        self.place = nn.Parameter(torch.zeros(ROWS, WIDTH))
-        self.blocks = nn.ModuleList(Block(WIDTH, NARROW, *b) for b in BLOCKS)
-        self.gather = nn.Linear(2 * WIDTH + PAIR * SCALARS, TOGETHER)
-        self.together = Gru(TOGETHER, TOGETHER)
-        self.tell = nn.Linear(TOGETHER, 2 * WIDTH)
-        self.memory = Memory(WIDTH, MEMORY)
-        self.head = nn.Linear(WIDTH + MEMORY, PAIR * len(FRAME_OUTPUTS) + len(FAMILIES))
+        self.place = nn.Parameter(torch.zeros(ROWS, width))
+        self.blocks = nn.ModuleList(Block(width, narrow, *b) for b in BLOCKS)
+        self.gather = nn.Linear(2 * width + PAIR * SCALARS, together)
+        self.together = Gru(together, together)
+        self.tell = nn.Linear(together, 2 * width)
+        self.memory = Memory(width, memory)
+        self.head = nn.Linear(width + memory, PAIR * len(FRAME_OUTPUTS) + len(FAMILIES))
         with torch.no_grad():
             self.tell.weight.mul_(0.3)
             bias = self.head.bias[: PAIR * len(FRAME_OUTPUTS)].view(PAIR, -1)

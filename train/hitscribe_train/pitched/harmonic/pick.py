@@ -9,7 +9,9 @@ from .model import FAMILIES, PAIR
 
 FRAME_SECONDS = HOP / SAMPLE_RATE
 REACH = 2  # frames on each side of an onset that are not above it
+MOST_SHIFT = 1.0  # frames between an onset and the frame that it is picked from
 SHORTEST = 2  # frames of a note
+END_FRAMES = 3  # from the first with evidence for an end on, among which the end is
 FAMILY_STEPS = 4  # after the onset, whose evidence for a family counts
 # General MIDI programs that are written for the families.
 PROGRAMS = {"bass": 33, "guitar": 24, "keys": 0, "strings": 48, "winds": 65, "voice": 52, "synth": 81}
@@ -43,19 +45,22 @@ def pick(outputs, rule=Rule()):
     notes = []
     for key in range(KEYS):
         places = np.flatnonzero(peaks[key])
-        for place, following in zip(places, np.append(places[1:], frames)):
-            start = place + float(np.clip(outputs["shift"][key, place], -1.0, 1.0))
-            end = following
+        starts = places + np.clip(outputs["shift"][key, places], -MOST_SHIFT, MOST_SHIFT).astype(float)
+        for index, (place, start) in enumerate(zip(places, starts)):
+            # A key that is struck again ends its note.
+            following = places[index + 1] if index + 1 < len(places) else frames
+            limit = starts[index + 1] if index + 1 < len(places) else frames
+            end, last = limit, following
             for t in range(place + SHORTEST, following):
                 # A single silent frame does not end a note.
                 if not sounds[key, t] and (t + 1 >= frames or not sounds[key, t + 1]):
-                    end = t
+                    end = last = t
                     break
-            inside = np.flatnonzero(is_end[key, place + SHORTEST : end])
+            inside = np.flatnonzero(is_end[key, place + SHORTEST : last])
             if len(inside):
-                end = place + SHORTEST + inside[0]
+                first = place + SHORTEST + inside[0]
                 # Where the evidence is largest near its first frame.
-                end += int(np.argmax(ends[key, end : end + 3]))
+                end = min(first + int(np.argmax(ends[key, first : first + END_FRAMES])), limit)
             steps = slice(place // PAIR, place // PAIR + FAMILY_STEPS)
             family = int(outputs["family"][:, key, steps].mean(1).argmax())
             velocity = 1.0 / (1.0 + np.exp(-outputs["velocity"][key, place]))
