@@ -89,7 +89,8 @@ pub use pipeline::tokens::{LONGEST_LIVE_NOTE_SECONDS, SEGMENT_SECONDS};
 pub use request::{AudioBlock, Candidates, Notice, Progress};
 pub use session::Session;
 pub use session_config::{
-    HOP_FRAMES, LIVE_NOTE_SECONDS, LONGEST_NOTE_SECONDS, MIN_HOP_FRAMES, Parts, SessionConfig,
+    HOP_FRAMES, LIVE_NOTE_SECONDS, LONGEST_NOTE_SECONDS, MIN_HOP_FRAMES, Parts, Programs,
+    SessionConfig,
 };
 pub use source::Source;
 pub use streaming::StreamingSession;

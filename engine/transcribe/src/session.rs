@@ -67,7 +67,7 @@ fn edge_samples(drums: &DrumConfig, pitched: &PitchConfig, config: &SessionConfi
     };
     match config.parts.pitched_program {
         None => longest(drums.front_end()),
-        Some(_) => longest(drums.front_end()).max(longest(&pitched.front_end)),
+        Some(_) => longest(drums.front_end()).max(longest(pitched.front_end())),
     }
 }
 
@@ -105,7 +105,7 @@ impl Session {
         let drum_step = drums.step_frames() * drums.front_end().hop_samples;
         let step_samples = match config.parts.pitched_program {
             None => drum_step,
-            Some(_) => drum_step.max(pitched.front_end.hop_samples),
+            Some(_) => drum_step.max(pitched.step_frames() * pitched.front_end().hop_samples),
         };
         let model_rate_hz = drums.front_end().sample_rate_hz;
         let grid_samples = grid_samples(step_samples, model_rate_hz, config.sample_rate_hz);

@@ -20,6 +20,30 @@ pub const LONGEST_NOTE_SECONDS: f64 = 10.0;
 /// out when it ends.
 pub const LIVE_NOTE_SECONDS: f64 = 0.4;
 
+/// A set of General MIDI programs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Programs(u128);
+
+impl Programs {
+    /// No program.
+    pub const NONE: Self = Self(0);
+    /// Every program.
+    pub const ALL: Self = Self(u128::MAX);
+
+    /// Whether a program is one of them.
+    pub const fn contains(self, program: u8) -> bool {
+        program < 128 && (self.0 >> program) & 1 == 1
+    }
+}
+
+impl FromIterator<u8> for Programs {
+    /// Programs above 127 are left out.
+    fn from_iter<I: IntoIterator<Item = u8>>(programs: I) -> Self {
+        let bit = |program: u8| 1_u128.checked_shl(u32::from(program)).unwrap_or(0);
+        Self(programs.into_iter().map(bit).fold(0, |all, one| all | one))
+    }
+}
+
 /// What is transcribed of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parts {
@@ -27,6 +51,9 @@ pub struct Parts {
     pub drums: bool,
     /// General MIDI program of the pitched notes, 0..=127; none to leave them out.
     pub pitched_program: Option<u8>,
+    /// The programs that notes may have instead. A model that hears which family of instruments
+    /// plays a note gives it the program of that family, if those of two families are among them.
+    pub programs: Programs,
 }
 
 impl Parts {
@@ -34,12 +61,14 @@ impl Parts {
     pub const DRUMS: Self = Self {
         drums: true,
         pitched_program: None,
+        programs: Programs::NONE,
     };
-    /// Drums and pitched notes. The model does not distinguish instruments: all get the program 0,
+    /// Drums and pitched notes. These get the program of the family that a model hears, else 0,
     /// piano.
     pub const ALL: Self = Self {
         drums: true,
         pitched_program: Some(0),
+        programs: Programs::ALL,
     };
 }
 
@@ -48,6 +77,7 @@ impl From<&AllowedNotes> for Parts {
         Self {
             drums: source.allows_drums(),
             pitched_program: source.usual_program(),
+            programs: (0..128).filter(|&p| source.allows_program(p)).collect(),
         }
     }
 }

@@ -4,7 +4,7 @@ use hitscribe_core::DrumClass;
 use hitscribe_models::generate::allowed::AllowedNotes;
 use serde::{Deserialize, Serialize};
 
-use crate::session_config::Parts;
+use crate::session_config::{Parts, Programs};
 
 /// The content of a track. Hits of drums that cannot be on it are bleed and are not transcribed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -57,6 +57,10 @@ impl Source {
                 Self::Guitar => Some(25),
                 Self::Keys | Self::FullMix => Some(0),
                 _ => None,
+            },
+            programs: match self {
+                Self::FullMix => Programs::ALL,
+                _ => Programs::NONE,
             },
         }
     }

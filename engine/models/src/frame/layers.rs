@@ -28,6 +28,17 @@ pub(in crate::frame) fn join<S, B: Backend, const D: usize>(
     joined
 }
 
+/// The rows `delay` earlier than those of `x`.
+pub(in crate::frame) fn delayed<S, B: Backend>(
+    steps: &mut [Step<'_, S>],
+    kept: impl FnMut(&mut S) -> &mut Tensor<B, 3>,
+    x: Tensor<B, 3>,
+    delay: usize,
+) -> Tensor<B, 3> {
+    let rows = x.dims()[1];
+    join(steps, kept, x, 1, delay).slice_dim(1, 0..rows)
+}
+
 /// The rows of a step outside each source's passage, at the delay of the current layer.
 pub(in crate::frame) struct Edges {
     /// Index of the first row's frame, and the end of the passage.
@@ -141,6 +152,13 @@ impl<B: Backend> Dense<B> {
 
     pub(in crate::frame) fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
         x.matmul(self.weight.clone()) + self.bias.clone()
+    }
+
+    /// The same for each key of `[batch, frames, keys, channels]`.
+    pub(in crate::frame) fn on_keys(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
+        let [batch, frames, keys, channels] = x.dims();
+        self.forward(x.reshape([batch, frames * keys, channels]))
+            .reshape([batch, frames, keys, self.outputs()])
     }
 }
 

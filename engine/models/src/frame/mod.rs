@@ -5,15 +5,17 @@
 //! delays its outputs by `f` frames; the delays add up to [`FrameNet::delay_frames`].
 //!
 //! As in training, frames before the first and after the last are zeros *at the input of each
-//! layer*, not silence at the input of the network. (The drum network of format 2 has silence after
-//! the last, which the front end adds.)
+//! layer*, not silence at the input of the network. (The networks of format 2 have silence after the
+//! last, which the front end adds.)
 
 pub mod drums;
 pub mod pitched;
 pub mod weights_file;
 
+mod gru;
 mod layers;
 mod network;
+mod taps;
 
 pub use drums::DrumNet;
 pub use network::{FrameModel, FrameNet, FrameState, FrameStep};

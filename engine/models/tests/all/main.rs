@@ -3,6 +3,7 @@
 
 mod parity;
 mod parity_drums;
+mod parity_harmonic;
 mod parity_joint;
 mod parity_pitched;
 mod self_made;

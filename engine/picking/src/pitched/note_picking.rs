@@ -1,4 +1,4 @@
-//! Notes from the outputs of the pitched network, frame by frame.
+//! Notes from the outputs of the network with windows around harmonics, frame by frame.
 //!
 //! A note begins where the onset logit of its key peaks above the threshold, unless the peak is
 //! better explained as a harmonic of a lower key. It ends when the key is silent for more than one
@@ -7,6 +7,8 @@
 use std::collections::VecDeque;
 
 use hitscribe_models::frame::pitched::VALUES_PER_KEY;
+
+use crate::pitched::note::{PickedNote, SENSITIVITY_LOGITS, logit, sigmoid};
 
 /// Largest distance between a frame and the onset in it, in frames. The model is trained on half a
 /// frame.
@@ -45,24 +47,9 @@ impl NotePickRules {
             harmonic_lead_logits: 1.0,
             shortest_frames: 3,
             longest_frames,
-            sensitivity_logits: 3.0,
+            sensitivity_logits: SENSITIVITY_LOGITS,
         }
     }
-}
-
-/// A note in frames.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PickedNote {
-    /// Index of the key in the model's outputs.
-    pub key: usize,
-    /// Start in frames from the start of the passage, never negative.
-    pub onset_frames: f64,
-    /// End in frames, after the start.
-    pub end_frames: f64,
-    /// Velocity, 0..=1.
-    pub velocity: f32,
-    /// The model's probability of the onset, 0..=1.
-    pub confidence: f32,
 }
 
 /// Finds the notes of one source, frame by frame.
@@ -152,6 +139,7 @@ impl NotePicker {
                     end_frames: position,
                     velocity: sigmoid(if velocity.is_finite() { velocity } else { 0.0 }),
                     confidence: sigmoid(onset),
+                    family: None,
                 };
                 self.open[key] = Some((note, frame));
             } else if let Some((note, first)) = self.open[key] {
@@ -216,15 +204,6 @@ impl NotePicker {
             is_peak && !is_harmonic
         })
     }
-}
-
-fn logit(probability: f32) -> f32 {
-    let p = probability.clamp(1e-6, 1.0 - 1e-6);
-    (p / (1.0 - p)).ln()
-}
-
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
 }
 
 #[cfg(test)]

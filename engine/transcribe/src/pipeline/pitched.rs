@@ -2,15 +2,15 @@
 
 use hitscribe_core::error::Result;
 use hitscribe_core::note::PlacedNote;
-use hitscribe_models::frame::pitched::{PitchConfig, PitchNet};
+use hitscribe_models::frame::pitched::{PitchConfig, PitchNet, WindowedConfig};
 use hitscribe_models::frame::weights_file::NetworkConfig;
 
-use crate::pipeline::frames::{FramePipeline, FrameStream};
-use crate::session_config::SessionConfig;
+use crate::pipeline::frames::{FramePipeline, FrameStream, whole_hop_frames};
+use crate::session_config::{Programs, SessionConfig};
 use hitscribe_picking::drums::candidate::Sensitivity;
-use hitscribe_picking::pitched::note_picking::{
-    MAX_KEY_SHIFT_FRAMES, NotePickRules, NotePicker, PickedNote,
-};
+use hitscribe_picking::pitched::harmonic_picking::HarmonicPicker;
+use hitscribe_picking::pitched::note::PickedNote;
+use hitscribe_picking::pitched::note_picking::{MAX_KEY_SHIFT_FRAMES, NotePickRules, NotePicker};
 
 /// Frames of the pitched model in a step of `hop_frames` frames of the drum model, which are half
 /// as long.
@@ -18,11 +18,78 @@ fn own_hop_frames(hop_frames: usize) -> usize {
     hop_frames.div_ceil(2)
 }
 
+/// From the outputs of a network to notes.
+enum Picker {
+    Windowed(Box<NotePicker>),
+    Harmonic(Box<HarmonicPicker>),
+}
+
+impl Picker {
+    fn new(model: &PitchConfig, config: &SessionConfig) -> Self {
+        match model {
+            PitchConfig::Windowed(model) => {
+                Self::Windowed(Box::new(NotePicker::new(model.keys, rules(model, config))))
+            }
+            PitchConfig::Harmonic(harmonic) => Self::Harmonic(Box::new(HarmonicPicker::new(
+                harmonic,
+                longest_frames(model, config),
+                &families(model, config.parts.programs),
+            ))),
+        }
+    }
+
+    /// Frames of which every note with an onset in the first is known after the last.
+    fn latency_frames(model: &PitchConfig, config: &SessionConfig) -> usize {
+        match model {
+            PitchConfig::Windowed(model) => {
+                let rules = rules(model, config);
+                MAX_KEY_SHIFT_FRAMES.ceil() as usize
+                    + rules.longest_frames as usize
+                    + rules.reach_frames
+            }
+            PitchConfig::Harmonic(harmonic) => {
+                HarmonicPicker::latency_frames(harmonic, longest_frames(model, config))
+            }
+        }
+    }
+
+    fn set_sensitivity(&mut self, sensitivity: f32) {
+        match self {
+            Self::Windowed(picker) => picker.set_sensitivity(sensitivity),
+            Self::Harmonic(picker) => picker.set_sensitivity(sensitivity),
+        }
+    }
+
+    fn settled_frames(&self) -> f64 {
+        match self {
+            Self::Windowed(picker) => picker.settled_frames(),
+            Self::Harmonic(picker) => picker.settled_frames(),
+        }
+    }
+
+    fn push(&mut self, outputs: &[f32], notes: &mut Vec<PickedNote>) {
+        match self {
+            Self::Windowed(picker) => picker.push(outputs, notes),
+            Self::Harmonic(picker) => picker.push(outputs, notes),
+        }
+    }
+
+    fn finish(&mut self, notes: &mut Vec<PickedNote>) {
+        match self {
+            Self::Windowed(picker) => picker.finish(notes),
+            Self::Harmonic(picker) => picker.finish(notes),
+        }
+    }
+}
+
 pub(crate) struct PitchedPipeline {
     stream: FrameStream,
-    picker: NotePicker,
+    picker: Picker,
     lowest_key: u8,
+    /// Of notes without a family.
     program: u8,
+    /// Of each family.
+    programs: Vec<u8>,
     sample_rate_hz: f64,
     notes: Vec<PlacedNote>,
 }
@@ -32,9 +99,10 @@ impl PitchedPipeline {
         let model = network.config();
         Ok(Self {
             stream: FrameStream::new(network.frames(), own_hop_frames(config.hop_frames))?,
-            picker: NotePicker::new(model.keys, rules(model, config)),
-            lowest_key: model.lowest_key,
+            picker: Picker::new(model, config),
+            lowest_key: model.lowest_key(),
             program,
+            programs: family_programs(model),
             sample_rate_hz: f64::from(config.sample_rate_hz),
             notes: Vec::new(),
         })
@@ -43,13 +111,11 @@ impl PitchedPipeline {
     /// Latency in samples of the model's rate: onset shift, longest note, peak look-ahead, model
     /// look-ahead, hop and front-end look-ahead.
     pub(crate) fn latency_samples(model: &PitchConfig, config: &SessionConfig) -> usize {
-        let rules = rules(model, config);
-        let frames = MAX_KEY_SHIFT_FRAMES.ceil() as usize
-            + rules.longest_frames as usize
-            + rules.reach_frames
+        let front_end = model.front_end();
+        let frames = Picker::latency_frames(model, config)
             + model.delay_frames()
-            + own_hop_frames(config.hop_frames);
-        frames * model.front_end.hop_samples + model.front_end.lookahead_samples()
+            + whole_hop_frames(own_hop_frames(config.hop_frames), model.step_frames());
+        frames * front_end.hop_samples + front_end.lookahead_samples()
     }
 
     pub(crate) fn set_sensitivity(&mut self, sensitivity: Sensitivity) {
@@ -78,7 +144,10 @@ impl PitchedPipeline {
             length_samples: length.round().max(1.0) as u64,
             pitch: (self.lowest_key + picked.key as u8).min(127),
             velocity: (picked.velocity * 127.0).round().clamp(1.0, 127.0) as u8,
-            program: self.program,
+            program: picked
+                .family
+                .and_then(|family| self.programs.get(family).copied())
+                .unwrap_or(self.program),
             is_drum: false,
             openness: None,
             confidence: picked.confidence,
@@ -86,15 +155,36 @@ impl PitchedPipeline {
     }
 }
 
-fn rules(model: &PitchConfig, config: &SessionConfig) -> NotePickRules {
-    let front_end = &model.front_end;
+fn longest_frames(model: &impl NetworkConfig, config: &SessionConfig) -> u64 {
+    let front_end = model.front_end();
     let frames_per_second = f64::from(front_end.sample_rate_hz) / front_end.hop_samples as f64;
     let longest = (config.longest_note_seconds.max(0.0) * frames_per_second).round();
-    NotePickRules::new(
-        model.onset_threshold,
-        model.sounding_threshold,
-        (longest as u64).clamp(1, 1_000_000),
-    )
+    (longest as u64).clamp(1, 1_000_000)
+}
+
+fn rules(model: &WindowedConfig, config: &SessionConfig) -> NotePickRules {
+    let longest = longest_frames(model, config);
+    NotePickRules::new(model.onset_threshold, model.sounding_threshold, longest)
+}
+
+/// The program of each family that the model tells.
+fn family_programs(model: &PitchConfig) -> Vec<u8> {
+    match model {
+        PitchConfig::Windowed(_) => Vec::new(),
+        PitchConfig::Harmonic(model) => model.families.iter().map(|f| f.program).collect(),
+    }
+}
+
+/// The families whose program is possible; none if there is nothing to tell apart.
+fn families(model: &PitchConfig, programs: Programs) -> Vec<usize> {
+    let family_programs = family_programs(model);
+    let possible = (0..family_programs.len()).filter(|&f| programs.contains(family_programs[f]));
+    let possible: Vec<usize> = possible.collect();
+    if possible.len() < 2 {
+        Vec::new()
+    } else {
+        possible
+    }
 }
 
 impl FramePipeline for PitchedPipeline {

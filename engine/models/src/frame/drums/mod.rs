@@ -17,7 +17,7 @@ use hitscribe_core::error::Result;
 use crate::device::{BackendTask, Device};
 use crate::frame::network::{AnyLayers, FrameModel};
 
-pub use block::BlockConfig;
+pub use crate::frame::taps::BlockConfig;
 pub use config::{DrumConfig, DrumWeights};
 pub use independent::config::{IndependentConfig, StemLayer, VALUES_PER_CLASS};
 pub use joint::config::{JointConfig, OutputCounts, Picking, StepLayer};

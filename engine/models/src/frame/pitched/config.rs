@@ -1,69 +1,27 @@
-//! The configuration of the network for pitched notes in its weights file.
+//! The configuration of either network for pitched notes in its weights file.
 
 use hitscribe_core::error::Result;
 use hitscribe_core::features::log_bands::LogBandsConfig;
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, Error};
+use serde_json::Value;
 
-use crate::frame::weights_file::{NetworkConfig, WeightsFile, broken};
+use crate::frame::pitched::harmonic::config as harmonic;
+use crate::frame::pitched::harmonic::config::HarmonicConfig;
+use crate::frame::pitched::windowed::config as windowed;
+use crate::frame::pitched::windowed::config::WindowedConfig;
+use crate::frame::weights_file::{NetworkConfig, WeightsFile};
 
-/// A weights file of the network for pitched notes.
+/// A weights file of a network for pitched notes.
 pub type PitchWeights<'a> = WeightsFile<'a, PitchConfig>;
 
-/// Values per key in an output frame: onset logit, activity logit, velocity logit, time shift in
-/// frames.
-pub const VALUES_PER_KEY: usize = 4;
-
-const FORMAT: u32 = 1;
-/// Taps of every convolution over keys, and over time.
-pub(super) const TAPS: usize = 3;
-
-/// One residual block over keys and time. Tap `i` over time is at frame `t + (i - past_taps) *
-/// dilation`; the taps over keys are `keys` below, at and `keys` above the key.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct KeyBlockConfig {
-    /// Keys between taps.
-    pub keys: usize,
-    /// Frames between taps.
-    pub dilation: usize,
-    /// Taps before the frame itself.
-    pub past_taps: usize,
-}
-
-impl KeyBlockConfig {
-    pub(super) fn context_frames(&self) -> usize {
-        (TAPS - 1) * self.dilation
-    }
-
-    pub(super) fn past_frames(&self) -> usize {
-        self.past_taps * self.dilation
-    }
-}
-
-/// The network without its tensors: the JSON under `config` in the weights file's metadata.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct PitchConfig {
-    /// Version of the file's layout.
-    pub format: u32,
-    /// The front end that computes the features.
-    pub front_end: LogBandsConfig,
-    /// MIDI key of the lowest key.
-    pub lowest_key: u8,
-    /// Number of keys.
-    pub keys: usize,
-    /// Bands per semitone.
-    pub bands_per_semitone: usize,
-    /// Bands around each harmonic that are inputs of a key.
-    pub window_bands: usize,
-    /// First band of the window around each harmonic of the lowest key. May be outside the bands.
-    pub harmonics: Vec<i32>,
-    /// Channels per key.
-    pub channels: usize,
-    /// The residual blocks.
-    pub blocks: Vec<KeyBlockConfig>,
-    /// Least probability of an onset at a peak, between 0 and 1.
-    pub onset_threshold: f32,
-    /// Activity probability below which a note ends, between 0 and 1.
-    pub sounding_threshold: f32,
+/// A network for pitched notes without its tensors: the JSON under `config` in the weights file's
+/// metadata.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PitchConfig {
+    /// Format 1.
+    Windowed(WindowedConfig),
+    /// Format 2.
+    Harmonic(HarmonicConfig),
 }
 
 impl PitchConfig {
@@ -75,47 +33,53 @@ impl PitchConfig {
         Ok(PitchWeights::parse(bytes)?.config)
     }
 
-    /// Input values of a key in a frame.
-    pub(super) fn key_inputs(&self) -> usize {
-        self.harmonics.len() * self.window_bands * self.front_end.fft_sizes.len()
+    /// MIDI key of the lowest key.
+    pub fn lowest_key(&self) -> u8 {
+        match self {
+            Self::Windowed(config) => config.lowest_key,
+            Self::Harmonic(config) => config.lowest_key,
+        }
+    }
+
+    fn network(&self) -> &dyn NetworkConfig {
+        match self {
+            Self::Windowed(config) => config,
+            Self::Harmonic(config) => config,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for PitchConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let format = value.get("format").and_then(Value::as_u64);
+        let config = match format.and_then(|format| u32::try_from(format).ok()) {
+            Some(windowed::FORMAT) => serde_json::from_value(value).map(Self::Windowed),
+            Some(harmonic::FORMAT) => serde_json::from_value(value).map(Self::Harmonic),
+            _ => return Err(D::Error::custom("it has no format that this version knows")),
+        };
+        config.map_err(D::Error::custom)
     }
 }
 
 impl NetworkConfig for PitchConfig {
     fn front_end(&self) -> &LogBandsConfig {
-        &self.front_end
+        self.network().front_end()
     }
 
     fn lead_in_frames(&self) -> usize {
-        let blocks = self.blocks.iter().map(KeyBlockConfig::past_frames);
-        TAPS / 2 + blocks.sum::<usize>()
+        self.network().lead_in_frames()
     }
 
     fn delay_frames(&self) -> usize {
-        let future = |b: &KeyBlockConfig| b.context_frames() - b.past_frames();
-        TAPS / 2 + self.blocks.iter().map(future).sum::<usize>()
+        self.network().delay_frames()
+    }
+
+    fn step_frames(&self) -> usize {
+        self.network().step_frames()
     }
 
     fn check(&self) -> Result<()> {
-        if self.format != FORMAT {
-            return Err(broken(format!("format {} is not {FORMAT}", self.format)));
-        }
-        let blocks_valid = self.blocks.iter().all(|b| {
-            (1..=128).contains(&b.keys) && (1..=4096).contains(&b.dilation) && b.past_taps < TAPS
-        });
-        let keys_valid =
-            (1..=128).contains(&self.keys) && usize::from(self.lowest_key) + self.keys <= 128;
-        let bands_valid = (1..=64).contains(&self.bands_per_semitone)
-            && (1..=64).contains(&self.window_bands)
-            && (1..=64).contains(&self.harmonics.len())
-            && self.harmonics.iter().all(|h| h.unsigned_abs() <= 4096);
-        let thresholds_valid = [self.onset_threshold, self.sounding_threshold]
-            .iter()
-            .all(|&t| t > 0.0 && t < 1.0);
-        let channels_valid = (1..=4096).contains(&self.channels);
-        if !(blocks_valid && keys_valid && bands_valid && thresholds_valid && channels_valid) {
-            return Err(broken("its layer sizes are out of range"));
-        }
-        self.front_end.validate().map_err(broken)
+        self.network().check()
     }
 }

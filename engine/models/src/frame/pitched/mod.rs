@@ -1,26 +1,30 @@
-//! The network for pitched notes: onset, activity, velocity and time shift for each key in each
+//! The networks for pitched notes: evidence for onsets, sounding keys and more for each key in each
 //! frame.
 //!
-//! Its PyTorch definition is `train/hitscribe_train/pitched/model.py`; `export.py` beside it
-//! writes the weights file. Sizes, taps and harmonics come from that file's metadata and are
-//! checked against its tensors.
+//! Their PyTorch definitions are in `train/hitscribe_train/pitched`, which writes the weights files.
+//! Sizes, taps and harmonics come from that file's metadata and are checked against its tensors.
+//! There are two, told apart by the file's format.
 
 mod config;
-mod network;
+mod harmonic;
+mod windowed;
 
 use burn_tensor::backend::Backend;
 use hitscribe_core::error::Result;
 
 use crate::device::{BackendTask, Device};
 use crate::frame::network::{AnyLayers, FrameModel};
-use network::Network;
 
-pub use config::{KeyBlockConfig, PitchConfig, PitchWeights, VALUES_PER_KEY};
+pub use config::{PitchConfig, PitchWeights};
+pub use harmonic::config::{
+    Family, HarmonicConfig, NotePicking, StemShape, VALUES_BEFORE_FAMILIES,
+};
+pub use windowed::config::{KeyBlockConfig, VALUES_PER_KEY, WindowedConfig};
 
 /// The built-in weights, a SafeTensors file.
 pub static PITCH_WEIGHTS: &[u8] = include_bytes!("../../../weights/builtin_pitch.safetensors");
 
-/// The network for pitched notes. Outputs of a frame: [`VALUES_PER_KEY`] values for each key.
+/// A network for pitched notes.
 pub type PitchNet = FrameModel<PitchConfig>;
 
 impl PitchNet {
@@ -42,6 +46,13 @@ impl BackendTask for Load<'_> {
     type Output = Result<Box<dyn AnyLayers>>;
 
     fn run<B: Backend>(self, device: &burn_tensor::Device<B>) -> Self::Output {
-        Ok(Box::new(Network::<B>::load(self.0, device)?))
+        Ok(match &self.0.config {
+            PitchConfig::Windowed(config) => Box::new(windowed::network::Network::<B>::load(
+                config, self.0, device,
+            )?),
+            PitchConfig::Harmonic(config) => Box::new(harmonic::network::Network::<B>::load(
+                config, self.0, device,
+            )?),
+        })
     }
 }

@@ -5,7 +5,7 @@ use hitscribe_core::error::Result;
 use hitscribe_core::features::log_bands::LogBandsConfig;
 use serde::Deserialize;
 
-use crate::frame::drums::block::BlockConfig;
+use crate::frame::taps::BlockConfig;
 use crate::frame::weights_file::{NetworkConfig, broken};
 
 /// Values per class in an output frame: onset logit, time shift in frames.

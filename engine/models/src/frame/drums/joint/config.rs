@@ -4,7 +4,7 @@ use hitscribe_core::error::Result;
 use hitscribe_core::features::log_bands::{LogBandsConfig, Reference};
 use serde::Deserialize;
 
-use crate::frame::drums::block::BlockConfig;
+use crate::frame::taps::BlockConfig;
 use crate::frame::weights_file::{NetworkConfig, broken};
 
 pub(in crate::frame::drums) const FORMAT: u32 = 2;

@@ -3,5 +3,4 @@
 //! `train/NETWORK.md` specifies it.
 
 pub(super) mod config;
-mod gru;
 pub(super) mod network;

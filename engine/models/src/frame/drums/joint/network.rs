@@ -9,12 +9,13 @@ use burn_tensor::{Tensor, TensorData};
 use hitscribe_core::error::Result;
 
 use crate::frame::drums::band_convolution::BandConvolution;
-use crate::frame::drums::block::{Block, BlockConfig};
+use crate::frame::drums::block::Block;
 use crate::frame::drums::config::DrumWeights;
 use crate::frame::drums::joint::config::JointConfig;
-use crate::frame::drums::joint::gru::Gru;
-use crate::frame::layers::{Dense, Edges, join, split};
+use crate::frame::gru::Gru;
+use crate::frame::layers::{Dense, Edges, delayed, join, split};
 use crate::frame::network::{Layers, Step};
+use crate::frame::taps::BlockConfig;
 
 /// The network with its weights on a device.
 pub(in crate::frame::drums) struct Network<B: Backend> {
@@ -118,17 +119,6 @@ impl<B: Backend> Network<B> {
             Tensor::from_data(others, &self.device),
         )
     }
-}
-
-/// The rows `delay` earlier than those of `x`.
-fn delayed<S, B: Backend>(
-    steps: &mut [Step<'_, S>],
-    kept: impl FnMut(&mut S) -> &mut Tensor<B, 3>,
-    x: Tensor<B, 3>,
-    delay: usize,
-) -> Tensor<B, 3> {
-    let rows = x.dims()[1];
-    join(steps, kept, x, 1, delay).slice_dim(1, 0..rows)
 }
 
 impl<B: Backend> Layers for Network<B> {

@@ -10,13 +10,14 @@ use hitscribe_core::error::Result;
 
 use crate::frame::layers::{Dense, Edges, join, split};
 use crate::frame::network::{Layers, Step};
-use crate::frame::pitched::config::{
-    KeyBlockConfig, PitchConfig, PitchWeights, TAPS, VALUES_PER_KEY,
+use crate::frame::pitched::config::PitchWeights;
+use crate::frame::pitched::windowed::config::{
+    KeyBlockConfig, TAPS, VALUES_PER_KEY, WindowedConfig,
 };
 
 /// The network with its weights on a device.
-pub(super) struct Network<B: Backend> {
-    config: PitchConfig,
+pub(in crate::frame::pitched) struct Network<B: Backend> {
+    config: WindowedConfig,
     stem: TimeConv<B>,
     context: Dense<B>,
     blocks: Vec<Block<B>>,
@@ -25,7 +26,7 @@ pub(super) struct Network<B: Backend> {
 }
 
 /// The inputs of each layer that later frames of a source need, oldest first.
-pub(super) struct State<B: Backend> {
+pub(in crate::frame::pitched) struct State<B: Backend> {
     /// `[1, 2, keys, key inputs]`
     stem: Tensor<B, 4>,
     /// `[1, context, keys, channels]` for each block.
@@ -46,8 +47,12 @@ struct Block<B: Backend> {
 }
 
 impl<B: Backend> Network<B> {
-    pub(super) fn load(weights: &PitchWeights<'_>, device: &B::Device) -> Result<Self> {
-        let config = weights.config.clone();
+    pub(in crate::frame::pitched) fn load(
+        config: &WindowedConfig,
+        weights: &PitchWeights<'_>,
+        device: &B::Device,
+    ) -> Result<Self> {
+        let config = config.clone();
         let width = config.channels;
         let conv = |name: &str, inputs| TimeConv::load(weights, name, inputs, width, device);
         let dense = |name: &str, outputs| Dense::load(weights, name, width, outputs, device);
@@ -110,7 +115,7 @@ impl<B: Backend> Layers for Network<B> {
             edges.delay(context - block.config.past_frames());
             x = edges.clear(x, 1);
         }
-        split(on_keys(&self.head, relu(x)))
+        split(self.head.on_keys(relu(x)))
     }
 }
 
@@ -138,14 +143,6 @@ impl<B: Backend> Network<B> {
         });
         Tensor::cat(parts.collect(), 3)
     }
-}
-
-/// Applies a dense layer to each key of `[batch, frames, keys, channels]`.
-fn on_keys<B: Backend>(dense: &Dense<B>, x: Tensor<B, 4>) -> Tensor<B, 4> {
-    let [batch, frames, keys, channels] = x.dims();
-    dense
-        .forward(x.reshape([batch, frames * keys, channels]))
-        .reshape([batch, frames, keys, dense.outputs()])
 }
 
 impl<B: Backend> TimeConv<B> {
@@ -197,6 +194,6 @@ impl<B: Backend> Block<B> {
             .spread
             .forward(&Tensor::cat(taps, 3), frames, self.config.dilation);
         let past = self.config.past_frames();
-        on_keys(&self.mix, relu(spread)) + joined.slice_dim(1, past..past + frames)
+        self.mix.on_keys(relu(spread)) + joined.slice_dim(1, past..past + frames)
     }
 }

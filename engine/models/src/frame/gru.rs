@@ -1,24 +1,25 @@
-//! A gated recurrent unit over the steps of the memory.
+//! A gated recurrent unit.
 
 use burn_tensor::Tensor;
 use burn_tensor::activation::{sigmoid, tanh};
 use burn_tensor::backend::Backend;
 use hitscribe_core::error::Result;
 
-use crate::frame::drums::config::DrumWeights;
 use crate::frame::layers::{Dense, Edges};
 use crate::frame::network::Step;
+use crate::frame::weights_file::{NetworkConfig, WeightsFile};
 
 /// Gates in the order reset, update, new.
-pub(super) struct Gru<B: Backend> {
+pub(in crate::frame) struct Gru<B: Backend> {
     input: Dense<B>,
     hidden: Dense<B>,
     width: usize,
 }
 
 impl<B: Backend> Gru<B> {
-    pub(super) fn load(
-        weights: &DrumWeights<'_>,
+    /// Reads `gru.input` and `gru.hidden`.
+    pub(in crate::frame) fn load<C: NetworkConfig>(
+        weights: &WeightsFile<'_, C>,
         width: usize,
         device: &B::Device,
     ) -> Result<Self> {
@@ -29,13 +30,13 @@ impl<B: Backend> Gru<B> {
         })
     }
 
-    pub(super) fn new_state(&self, device: &B::Device) -> Tensor<B, 3> {
+    pub(in crate::frame) fn new_state(&self, device: &B::Device) -> Tensor<B, 3> {
         Tensor::zeros([1, 1, self.width], device)
     }
 
     /// The state after each of the next rows, `[batch, rows, width]`. It stays zero before a passage
     /// begins.
-    pub(super) fn run<S>(
+    pub(in crate::frame) fn run<S>(
         &self,
         steps: &mut [Step<'_, S>],
         mut kept: impl FnMut(&mut S) -> &mut Tensor<B, 3>,
