@@ -20,6 +20,17 @@ struct Piece {
     micros_per_quarter: u32,
 }
 
+/// A stretch of one tempo and one meter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Section {
+    /// Where it begins, in seconds.
+    pub start_seconds: f64,
+    /// Quarter notes per minute.
+    pub tempo_bpm: f64,
+    /// Beats per bar and the note value of a beat.
+    pub meter: (u8, u8),
+}
+
 impl Piece {
     fn ticks_per_second(&self) -> f64 {
         f64::from(TICKS_PER_QUARTER) * 1e6 / f64::from(self.micros_per_quarter)
@@ -108,6 +119,32 @@ impl TempoMap {
         f64::from(piece.tick) + (seconds - piece.seconds) * piece.ticks_per_second()
     }
 
+    /// The time of a tick in seconds.
+    pub fn seconds(&self, tick: u32) -> f64 {
+        let after = self.pieces.partition_point(|piece| piece.tick <= tick);
+        let piece = self.pieces[after.saturating_sub(1)];
+        piece.seconds + f64::from(tick - piece.tick) / piece.ticks_per_second()
+    }
+
+    /// Stretches of one tempo and one meter, in order, the first from 0 s on.
+    pub fn sections(&self) -> Vec<Section> {
+        let tempos = self.pieces.iter().map(|piece| piece.tick);
+        let mut starts: Vec<u32> = tempos.chain(self.meters.iter().map(|m| m.0)).collect();
+        starts.sort_unstable();
+        starts.dedup();
+        let section = |&tick: &u32| {
+            let piece = self.pieces.partition_point(|piece| piece.tick <= tick);
+            let meter = self.meters.partition_point(|meter| meter.0 <= tick);
+            let micros = self.pieces[piece.saturating_sub(1)].micros_per_quarter;
+            Section {
+                start_seconds: self.seconds(tick),
+                tempo_bpm: 60e6 / f64::from(micros),
+                meter: self.meters[meter.saturating_sub(1)].1,
+            }
+        };
+        starts.iter().map(section).collect()
+    }
+
     /// Ticks at which the tempo changes, with the microseconds per quarter note from there on.
     pub fn tempos(&self) -> impl Iterator<Item = (u32, u32)> {
         self.pieces
@@ -179,6 +216,16 @@ mod tests {
             [(0, (1, 4)), (960, (3, 4))]
         );
         assert!((map.ticks(3.5) - 960.0 * 6.0).abs() < 1e-6);
+        assert!((map.seconds(960 * 6) - 3.5).abs() < 1e-9);
+        let section = |start_seconds, tempo_bpm, meter| Section {
+            start_seconds,
+            tempo_bpm,
+            meter,
+        };
+        assert_eq!(
+            map.sections(),
+            [section(0.0, 60.0, (1, 4)), section(1.0, 120.0, (3, 4))]
+        );
     }
 
     #[test]
