@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use hitscribe::{DeviceChoice, ModelChoice, Transcriber, mark_leakage};
+use hitscribe::{
+    DeviceChoice, ModelChoice, TempoMapKind, Transcriber, Transcription, mark_leakage,
+};
 use hitscribe_core::audio::demo_kit;
 use hitscribe_core::error::Result;
 use hitscribe_live::take::{Overview, Passage, Take, TempoChange};
@@ -14,6 +16,8 @@ use hitscribe_models::device::guarded;
 use hitscribe_picking::drums::candidate::Candidate;
 use hitscribe_picking::drums::selection::Rules;
 use parking_lot::Mutex;
+
+use crate::params::choices::ImportTempo;
 
 /// What is transcribed.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,15 +49,25 @@ impl Import {
         take: Arc<Mutex<Take>>,
         live_settings: LiveSettings,
         model: Option<ModelChoice>,
+        tempo: ImportTempo,
     ) -> Self {
         let import = Self::default();
         let shared = import.shared.clone();
         let spawned = std::thread::Builder::new()
             .name("hitscribe-import".to_owned())
             .spawn(move || {
-                let tempo = last_tempo(&take.lock());
+                let host_tempo = match tempo {
+                    ImportTempo::Host => last_tempo(&take.lock()),
+                    ImportTempo::Recording => None,
+                };
                 let passage = guarded("import", || {
-                    transcribe(&recording, live_settings, model.as_ref(), tempo, &shared)
+                    transcribe(
+                        &recording,
+                        live_settings,
+                        model.as_ref(),
+                        host_tempo,
+                        &shared,
+                    )
                 });
                 let outcome = match passage.and_then(|passage| passage) {
                     _ if shared.is_cancelled.load(Ordering::Relaxed) => return,
@@ -86,6 +100,42 @@ impl Drop for Import {
     }
 }
 
+/// Sets the tempo, the meter and the bar lines that are found in the recording, if there are any.
+/// What comes before the first downbeat has its tempo.
+fn set_found_tempo(passage: &mut Passage, transcription: &Transcription) {
+    let Some(grid) = transcription.beat_grid() else {
+        return;
+    };
+    let (Ok(map), Some(&downbeat)) = (grid.tempo_map(TempoMapKind::Auto), grid.downbeats().first())
+    else {
+        return;
+    };
+    let rate_hz = f64::from(transcription.sample_rate_hz);
+    // Rounded to ticks, the section that begins with the downbeat may begin a little later.
+    let (before, after): (Vec<_>, Vec<_>) = map
+        .sections()
+        .into_iter()
+        .partition(|section| section.start_seconds < downbeat + 0.01);
+    let first = before.last().map(|section| (0, section));
+    let rest = after.iter().map(|section| {
+        let offset_frames = (section.start_seconds * rate_hz).round() as u64;
+        (offset_frames, section)
+    });
+    for (offset_frames, section) in first.into_iter().chain(rest) {
+        let change = TempoChange {
+            offset_frames,
+            bpm: section.tempo_bpm,
+            beats_per_bar: section.meter.0,
+            beat_unit: section.meter.1,
+        };
+        if offset_frames == 0 {
+            let beats = downbeat * change.bpm / 60.0;
+            passage.host_start_beats = Some((-beats).rem_euclid(change.bar_beats()));
+        }
+        passage.change_tempo(change);
+    }
+}
+
 /// The last tempo and meter of the host, which the recording is assumed to share.
 fn last_tempo(take: &Take) -> Option<TempoChange> {
     let last = *take.passages.last()?.tempo.last()?;
@@ -99,7 +149,7 @@ fn transcribe(
     recording: &Recording,
     live_settings: LiveSettings,
     model: Option<&ModelChoice>,
-    tempo: Option<TempoChange>,
+    host_tempo: Option<TempoChange>,
     shared: &Shared,
 ) -> Result<Passage> {
     let builder = Transcriber::builder().device(DeviceChoice::Cpu);
@@ -147,8 +197,9 @@ fn transcribe(
         Recording::File(path) => {
             let name = path.file_name();
             passage.name = name.map(|name| name.to_string_lossy().into_owned());
-            if let Some(tempo) = tempo {
-                passage.change_tempo(tempo);
+            match host_tempo {
+                Some(tempo) => passage.change_tempo(tempo),
+                None => set_found_tempo(&mut passage, &transcription),
             }
         }
         Recording::Demo => {
@@ -192,7 +243,21 @@ mod tests {
         recording: Recording,
         take: &Arc<Mutex<Take>>,
     ) -> std::result::Result<usize, String> {
-        let import = Import::start(recording, take.clone(), LiveSettings::default(), None);
+        import_with(recording, take, ImportTempo::Host)
+    }
+
+    fn import_with(
+        recording: Recording,
+        take: &Arc<Mutex<Take>>,
+        tempo: ImportTempo,
+    ) -> std::result::Result<usize, String> {
+        let import = Import::start(
+            recording,
+            take.clone(),
+            LiveSettings::default(),
+            None,
+            tempo,
+        );
         let began = Instant::now();
         loop {
             if let Some(outcome) = import.take_outcome() {
@@ -213,6 +278,59 @@ mod tests {
         assert!(demo.note_count() > 50, "{} notes", demo.note_count());
         assert_eq!(demo.bar_at(0).number, 1);
         assert_eq!(demo.tempo[0].bpm, demo_kit::DEMO_TEMPO_BPM);
+    }
+
+    #[test]
+    fn an_opened_file_has_the_hosts_tempo_or_its_own() {
+        let name = format!("hitscribe-tempo-{}.wav", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, demo_wav()).unwrap();
+        let bpm = |take: &Arc<Mutex<Take>>, tempo| {
+            let recording = Recording::File(path.clone());
+            let index = import_with(recording, take, tempo).unwrap();
+            take.lock().passages[index].tempo[0].bpm
+        };
+        let near = |bpm: f64| {
+            assert!((bpm - demo_kit::DEMO_TEMPO_BPM).abs() < 0.1, "{bpm}");
+        };
+        // Without a host's tempo. The demo begins a little before its first bar.
+        let take = Arc::new(Mutex::new(Take::default()));
+        near(bpm(&take, ImportTempo::Host));
+        let downbeat = take.lock().passages[0].bar_at(11_500);
+        assert_eq!(downbeat.number, 2);
+        let beats = take.lock().passages[0].beats_at(11_025);
+        assert!(
+            (downbeat.start_beats - beats).abs() < 0.02,
+            "{downbeat:?}, {beats}"
+        );
+        let mut played = Passage::new(48_000.0);
+        played.change_tempo(TempoChange {
+            bpm: 83.0,
+            ..TempoChange::default()
+        });
+        let take = Arc::new(Mutex::new(Take::default()));
+        take.lock().add_passage(played);
+        assert_eq!(bpm(&take, ImportTempo::Host), 83.0);
+        near(bpm(&take, ImportTempo::Recording));
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    /// The demo as a WAV file of 32-bit floats.
+    fn demo_wav() -> Vec<u8> {
+        let (samples, _) = demo_kit::groove();
+        let rate_hz = demo_kit::DEMO_SAMPLE_RATE_HZ;
+        let length = 4 * samples.len() as u32;
+        let mut file = b"RIFF".to_vec();
+        file.extend((36 + length).to_le_bytes());
+        file.extend(b"WAVEfmt ");
+        file.extend(16_u32.to_le_bytes());
+        file.extend([3_u16, 2].map(u16::to_le_bytes).as_flattened());
+        file.extend([rate_hz, 8 * rate_hz].map(u32::to_le_bytes).as_flattened());
+        file.extend([8_u16, 32].map(u16::to_le_bytes).as_flattened());
+        file.extend(b"data");
+        file.extend(length.to_le_bytes());
+        file.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
+        file
     }
 
     #[test]

@@ -52,7 +52,12 @@ fn finish_import(params: &HitscribeParams, state: &mut EditorState) {
     let take = params.take.take();
     let model = params.model.chosen();
     let queue = &mut state.import.queue;
-    match queue.advance(take, params.live_settings(), model) {
+    match queue.advance(
+        take,
+        params.live_settings(),
+        model,
+        *params.import_tempo.lock(),
+    ) {
         None => {}
         Some(Ok(index)) => {
             state.has_changed_take = true;

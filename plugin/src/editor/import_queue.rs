@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 
 use crate::background::import::{Import, Recording};
 use crate::editor::style::palette;
+use crate::params::choices::ImportTempo;
 
 /// The recording being transcribed and the queued ones.
 #[derive(Default)]
@@ -31,14 +32,15 @@ impl ImportQueue {
         self.import.is_none() && self.queued.is_empty()
     }
 
-    /// Starts the next recording when the last one has ended, with the settings and the model of
-    /// the project. Returns the result of one that has ended: the index of its passage in the take,
+    /// Starts the next recording when the last one has ended, with the settings, the model and the
+    /// choice of tempo of the project. Returns the result of one that has ended: the index of its passage in the take,
     /// or the error.
     pub fn advance(
         &mut self,
         take: &Arc<Mutex<Take>>,
         live_settings: LiveSettings,
         model: Option<ModelChoice>,
+        tempo: ImportTempo,
     ) -> Option<Result<usize, String>> {
         let outcome = self.import.as_ref().and_then(Import::take_outcome);
         if outcome.is_some() {
@@ -47,7 +49,9 @@ impl ImportQueue {
         if self.import.is_none()
             && let Some(recording) = self.queued.pop_front()
         {
-            self.import = Some(Import::start(recording, take.clone(), live_settings, model));
+            let take = take.clone();
+            let import = Import::start(recording, take, live_settings, model, tempo);
+            self.import = Some(import);
         }
         outcome
     }
@@ -222,7 +226,7 @@ mod tests {
             .for_each(|path| queue.add(Recording::File(path)));
         let (mut outcomes, began) = (Vec::new(), Instant::now());
         while !queue.is_idle() {
-            outcomes.extend(queue.advance(&take, LiveSettings::default(), None));
+            outcomes.extend(queue.advance(&take, LiveSettings::default(), None, ImportTempo::Host));
             assert!(began.elapsed() < Duration::from_secs(120), "no end");
             std::thread::sleep(Duration::from_millis(5));
         }

@@ -8,7 +8,7 @@ use crate::editor::style::{self, palette};
 use crate::editor::view::View;
 use crate::editor::{controls, model_menu};
 use crate::params::HitscribeParams;
-use crate::params::choices::Hop;
+use crate::params::choices::{Hop, ImportTempo};
 use crate::params::window_shape::ZOOM_PERCENT;
 
 /// Draws the page.
@@ -61,6 +61,7 @@ pub fn show(
         &params.bypass,
         "Passes the audio through and transcribes nothing.",
     );
+    import_tempo_menu(ui, params);
     title(ui, "Model");
     model_menu::choose(ui, params, &mut state.models);
     controls::choice(
@@ -91,6 +92,23 @@ fn timing_names(view: &View) -> [String; 2] {
     } else {
         ["Live (MIDI late)", "In sync (reports latency)"].map(str::to_owned)
     }
+}
+
+fn import_tempo_menu(ui: &mut Ui, params: &HitscribeParams) {
+    let mut chosen = params.import_tempo.lock();
+    let row = ui.horizontal(|ui| {
+        ui.label(RichText::new("Tempo of opened files").color(palette(ui).faint));
+        for (tempo, name) in [
+            (ImportTempo::Host, "Host"),
+            (ImportTempo::Recording, "File"),
+        ] {
+            ui.selectable_value(&mut *chosen, tempo, name);
+        }
+    });
+    row.response.on_hover_text(
+        "Host: notes are on the host's grid, at its last tempo. File: tempo, meter and bar lines \
+         are found in the recording, so that a loop stays a loop at any tempo.",
+    );
 }
 
 fn look_menu(ui: &mut Ui, params: &HitscribeParams) {

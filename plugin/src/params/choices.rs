@@ -3,6 +3,7 @@
 use hitscribe::{MIN_HOP_FRAMES, Source};
 use hitscribe_models::device::DeviceChoice;
 use nice_plug::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// The instrument or microphone on the track.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +76,17 @@ impl SourceChoice {
             Self::FullMix => Source::FullMix,
         }
     }
+}
+
+/// Whose tempo an opened recording gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportTempo {
+    /// The host's last tempo; the recording's own if the host has not played yet.
+    #[default]
+    Host,
+    /// The tempo, meter and bar lines that are found in the recording.
+    Recording,
 }
 
 /// How the delay between audio and MIDI is handled.

@@ -20,7 +20,7 @@ use crate::notes::mapper::Shaping;
 use crate::notes::note_map::NoteMapField;
 use crate::notes::quantize::{Grid, Quantize};
 use crate::notes::velocity_curve::VelocityCurve;
-use crate::params::choices::{DeviceParam, Hop, LatencyMode, SourceChoice};
+use crate::params::choices::{DeviceParam, Hop, ImportTempo, LatencyMode, SourceChoice};
 use crate::params::latency_key::LatencyKey;
 use crate::params::model::ModelField;
 use crate::params::take::{TakeField, UnreadField};
@@ -98,6 +98,9 @@ pub struct HitscribeParams {
     /// The selected model.
     #[persist = "model"]
     pub model: ModelField,
+    /// Whose tempo opened recordings get.
+    #[persist = "filetempo"]
+    pub import_tempo: Mutex<ImportTempo>,
     /// Whether the editor uses its light look.
     #[persist = "light"]
     pub is_light: Mutex<bool>,
@@ -142,6 +145,7 @@ impl Default for HitscribeParams {
             unread_takes: take.unread(),
             take,
             model: ModelField::default(),
+            import_tempo: Mutex::default(),
             is_light: Mutex::new(false),
             window: Mutex::default(),
         }
