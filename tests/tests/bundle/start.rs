@@ -1,5 +1,6 @@
 //! Playing from any position gives the notes of the whole timeline.
 
+use hitscribe_core::audio::demo_kit;
 use hitscribe_host::{Library, NoteEvent};
 use hitscribe_tests::{Render, groove, library, transport_at};
 
@@ -57,6 +58,28 @@ fn playing_from_any_position_gives_the_notes_of_the_transcription() {
             "{case}: {missing} of {count} missing, {} too many",
             left.len()
         );
+    }
+}
+
+#[test]
+fn a_stroke_at_the_very_start_of_playback_is_on_time() {
+    const LATEST_SECONDS: f64 = 0.003;
+    let library = library();
+    let rate = f64::from(demo_kit::DEMO_SAMPLE_RATE_HZ);
+    let audio = groove(rate, 9.5);
+    // Kicks: the first stroke of all, and one in the middle of the ringing of others.
+    let (_, notes) = demo_kit::groove();
+    let kicks = notes.iter().filter(|note| note.pitch == 36);
+    let starts: Vec<usize> = kicks
+        .map(|note| (note.onset_seconds * rate).round() as usize)
+        .collect();
+    for start in [starts[0], starts[4], starts[7]] {
+        let (notes, latency_frames) = play_from(&library, rate, &audio, start, 512);
+        let at_start = |note: &&NoteEvent| {
+            let late = note.frame as f64 - f64::from(latency_frames);
+            note.is_on && note.key == 36 && late.abs() <= LATEST_SECONDS * rate
+        };
+        assert_eq!(notes.iter().filter(at_start).count(), 1, "from {start}");
     }
 }
 
