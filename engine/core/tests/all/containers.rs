@@ -432,3 +432,17 @@ fn what_is_not_supported_is_named() {
         "without an index (moov)",
     );
 }
+
+#[test]
+fn an_aac_description_that_is_cut_short_is_read_as_far_as_it_goes() {
+    let (plain, described) = (data("ping_aac.m4a"), [5, 0x13, 0x90, 0x56, 0xe5, 0]);
+    let mut windows = plain.windows(described.len());
+    let at = windows.position(|bytes| bytes == described).unwrap();
+    // Two bytes instead of five, with the flag for more, in descriptors that are as much shorter.
+    let mut cut = plain.clone();
+    cut.splice(at..at + 6, [2, 0x13, 0x92]);
+    cut.splice(at + 9..at + 9, [0; 3]);
+    cut[at - 18] -= 3;
+    cut[at - 26] -= 3;
+    assert!(read("a.m4a", &cut).samples == read("a.m4a", &plain).samples);
+}

@@ -48,8 +48,22 @@ impl Stream {
         let mut codecs = CodecRegistry::new();
         symphonia::default::register_enabled_codecs(&mut codecs);
         codecs.register_audio_decoder::<OpusCodec>();
+        let options = AudioDecoderOptions::default();
         let decoder = codecs
-            .make_audio_decoder(&track.codec, &AudioDecoderOptions::default())
+            .make_audio_decoder(&track.codec, &options)
+            .or_else(|error| match error {
+                SymphoniaError::Unsupported(_) => Err(error),
+                // Two bytes of AAC with a flag for more that is not there: other players ignore it.
+                _ => {
+                    let mut codec = track.codec.clone();
+                    if let Some([_, flags]) = codec.extra_data.as_deref_mut() {
+                        *flags &= 0b1111_1000;
+                    }
+                    codecs
+                        .make_audio_decoder(&codec, &options)
+                        .map_err(|_| error)
+                }
+            })
             .map_err(|error| match error {
                 SymphoniaError::Unsupported(_) => {
                     let name = demuxer.codec_name(&track.codec);
