@@ -87,6 +87,8 @@ pub struct Peak {
     pub confidence: f32,
     /// Logits above the calibrated threshold.
     pub excess: f32,
+    /// The network's own velocity in steps of 1/255; none of a network that has none.
+    pub velocity: Option<u8>,
     /// What it competes with.
     pub claim: Claim,
 }

@@ -90,6 +90,8 @@ struct Frame {
     /// Strokes of each class, 0 to 1.
     activations: Vec<f32>,
     shifts: Vec<f32>,
+    /// Logits.
+    velocities: Vec<f32>,
     /// Strokes of each group: the sum of its activations.
     strokes: Vec<f32>,
 }
@@ -178,6 +180,10 @@ impl JointPicker {
             activations: vec![0.0; classes],
             shifts: (0..classes)
                 .map(|class| value(self.outputs.counts + classes + class).unwrap_or(0.0))
+                .collect(),
+            velocities: (0..classes)
+                .map(|class| self.outputs.counts + classes + self.outputs.shift + class)
+                .map(|index| value(index).unwrap_or(0.0))
                 .collect(),
             strokes: vec![0.0; self.groups.len()],
         };
@@ -296,6 +302,7 @@ impl JointPicker {
             frame,
             confidence,
             excess,
+            velocity: Some((255.0 * sigmoid(self.at(frame).velocities[class])).round() as u8),
             claim,
         };
         PlacedPeak {

@@ -154,6 +154,7 @@ impl PeakPicker {
                         frame,
                         confidence: sigmoid(onset),
                         excess,
+                        velocity: None,
                         claim: Claim::Rivals,
                     },
                     position_frames: (frame as f64 + shift).max(0.0),

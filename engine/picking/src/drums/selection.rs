@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use crate::drums::candidate::{Candidate, Claim, Measured, Peak, PlacedPeak, Sensitivity};
 use crate::drums::loudness_gate::{self, LoudnessGate};
 use crate::drums::rivals::RIVALS;
-use crate::drums::velocity::{StrengthMeter, VelocityScale};
+use crate::drums::velocity::{StrengthMeter, VelocityScale, combined};
 
 /// The rules of a network.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -164,7 +164,7 @@ impl Judge {
                 }
             };
         let levels_db = (f64::from(measured.peak_db), f64::from(measured.band_db));
-        let velocity = match is_hit {
+        let by_level = match is_hit {
             true => {
                 let strength_db = self.meter.strength_db(class, levels_db);
                 self.scale.velocity(strength_db)
@@ -174,6 +174,7 @@ impl Judge {
                 self.scale.clone().velocity(strength_db)
             }
         };
+        let velocity = combined(by_level, peak.velocity);
         Decision { is_hit, velocity }
     }
 }

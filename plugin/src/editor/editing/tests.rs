@@ -23,6 +23,7 @@ fn params() -> HitscribeParams {
             frame: 125,
             confidence: 0.2,
             excess: -1.5,
+            velocity: None,
             claim: Claim::Rivals,
         },
         onset_samples: 48_000,

@@ -36,6 +36,7 @@ impl Lanes {
                 frame: 187,
                 confidence: 0.2,
                 excess: -2.0,
+                velocity: None,
                 claim: Claim::Rivals,
             },
             onset_samples: 72_000,

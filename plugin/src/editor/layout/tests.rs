@@ -33,6 +33,7 @@ fn params(candidates: u64) -> HitscribeParams {
                     frame: index * 12,
                     confidence: 0.5,
                     excess: (state >> 8) as f32 / 16e6 * 8.0 - 4.0,
+                    velocity: None,
                     claim: Claim::Rivals,
                 },
                 onset_samples: index * 4_800,

@@ -23,6 +23,8 @@ const NO_CLASS: u8 = 31;
 const OPENNESS: u8 = 32;
 const GROUP: u8 = 64;
 const STROKE: u8 = 128;
+/// In the byte of the group: the network's velocity follows.
+const VELOCITY: u8 = 128;
 const DRUM: u8 = 1;
 const SET: u8 = 2;
 
@@ -81,15 +83,16 @@ pub(super) fn write(out: &mut Writer, passage: &Passage) {
             Claim::Class { .. } => GROUP,
             Claim::Stroke { .. } => GROUP | STROKE,
         };
+        let velocity = peak.velocity.map_or(0, |_| VELOCITY);
         out.0
             .push(class | claim | if openness.is_some() { OPENNESS } else { 0 });
         match peak.claim {
             Claim::Rivals => {}
             Claim::Class { group, strokes } => {
-                out.0.push(group);
+                out.0.push(group | velocity);
                 out.0.extend(strokes.to_le_bytes());
             }
-            Claim::Stroke { group } => out.0.push(group),
+            Claim::Stroke { group } => out.0.push(group | velocity),
         }
         out.signed(candidate.onset_samples.wrapping_sub(onset) as i64);
         onset = candidate.onset_samples;
@@ -103,6 +106,9 @@ pub(super) fn write(out: &mut Writer, passage: &Passage) {
             out.0.extend(value.to_le_bytes());
         }
         out.0.extend(openness);
+        if velocity != 0 && peak.claim != Claim::Rivals {
+            out.0.extend(peak.velocity);
+        }
     }
     let edits = &passage.edits;
     out.number(edits.changed.len() as u64);
@@ -148,16 +154,19 @@ pub(super) fn read(input: &mut Reader<'_>, passage: &mut Passage) -> Option<()> 
             NO_CLASS => None,
             index => Some(*DrumClass::ALL.get(usize::from(index))?),
         };
+        let group = match code & GROUP {
+            0 => 0,
+            _ => input.byte()?,
+        };
+        let (group, has_velocity) = (group & !VELOCITY, group & VELOCITY != 0);
         let claim = match code & (GROUP | STROKE) {
             0 => Claim::Rivals,
             GROUP => Claim::Class {
-                group: input.byte()?,
+                group,
                 strokes: input.short_float()?,
             },
             STROKE => return None,
-            _ => Claim::Stroke {
-                group: input.byte()?,
-            },
+            _ => Claim::Stroke { group },
         };
         onset = onset.checked_add_signed(input.signed()?)?;
         let confidence = f32::from(input.byte()?) / CONFIDENCE_STEPS;
@@ -167,12 +176,17 @@ pub(super) fn read(input: &mut Reader<'_>, passage: &mut Passage) -> Option<()> 
             0 => None,
             _ => Some(input.byte()?.min(MAX_OPENNESS)),
         };
+        let velocity = match has_velocity {
+            false => None,
+            true => Some(input.byte()?),
+        };
         passage.candidates.push(Candidate {
             peak: Peak {
                 class,
                 frame,
                 confidence,
                 excess,
+                velocity,
                 claim,
             },
             onset_samples: onset,

@@ -54,6 +54,7 @@ fn with_candidates() -> Passage {
             frame: index * 7,
             confidence: index as f32 / CONFIDENCE_STEPS,
             excess: index as f32 * 0.37 - 3.0,
+            velocity: matches!(claim, Claim::Class { .. }).then_some(6 * index as u8),
             claim,
         },
         // Onsets may fall where frames rise.

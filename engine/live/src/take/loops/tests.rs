@@ -15,6 +15,7 @@ fn candidate(frame: u64, first_frame: u64, class: DrumClass, excess: f32) -> Can
             frame: frame + first_frame,
             confidence: 0.5,
             excess,
+            velocity: None,
             claim: Claim::Rivals,
         },
         // The onset is found between the frames.

@@ -12,6 +12,7 @@ fn candidate(frame: u64, class: DrumClass, excess: f32) -> Candidate {
             frame,
             confidence: 0.5,
             excess,
+            velocity: None,
             claim: Claim::Rivals,
         },
         onset_samples: frame * 384,
