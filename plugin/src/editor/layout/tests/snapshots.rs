@@ -78,7 +78,8 @@ impl Entry {
         let area = [area.min.x, area.min.y, area.width(), area.height()];
         Self {
             area: area.map(f32::round),
-            text: text.to_owned(),
+            // Rows that are wrapped end with a space.
+            text: text.trim_end().to_owned(),
         }
     }
 
