@@ -34,7 +34,7 @@ impl std::fmt::Display for DisplayTime {
 /// Label of a time in a passage, also for file names.
 pub fn start_label(passage: &Passage, offset_frames: u64) -> String {
     match passage.host_start_beats {
-        Some(_) => format!("bar {}", passage.bar_at(offset_frames).number),
+        Some(_) => format!("bar {}", passage.bar_near(offset_frames).number),
         None => "take".to_owned(),
     }
 }

@@ -43,6 +43,14 @@ impl Passage {
         first.after((beats / first.length_beats).floor().max(0.0))
     }
 
+    /// The bar at `offset_frames`, or the next one if that begins at once: hosts start a little before
+    /// a bar line when they compensate latency.
+    pub fn bar_near(&self, offset_frames: u64) -> Bar {
+        const SOON_SECONDS: f64 = 0.1;
+        let soon_frames = (SOON_SECONDS * self.sample_rate_hz) as u64;
+        self.bar_at(offset_frames.saturating_add(soon_frames))
+    }
+
     /// Quarter notes from the start of the passage to the bar of this [`Bar::number`].
     pub fn bar_line_beats(&self, number: i64) -> f64 {
         let first = self.first_bar_of_meter(|_, bar| bar.number <= number);
@@ -253,6 +261,15 @@ mod tests {
         assert_eq!(bar(&passage, 60_000 + 73_000), (5.5, 5));
         for (number, beats) in [(3, -1.5), (4, 2.5), (5, 5.5), (7, 11.5)] {
             assert_eq!(passage.bar_line_beats(number), beats, "bar {number}");
+        }
+    }
+
+    #[test]
+    fn a_start_just_before_a_bar_line_is_in_its_bar() {
+        let mut passage = Passage::new(48_000.0);
+        for (beats, number) in [(-0.1, 1), (0.0, 1), (3.9, 2), (3.5, 1)] {
+            passage.host_start_beats = Some(beats);
+            assert_eq!(passage.bar_near(0).number, number, "{beats}");
         }
     }
 

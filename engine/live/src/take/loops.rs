@@ -53,13 +53,13 @@ impl Passage {
     /// Whether both were played from the same bar and can be merged.
     pub fn is_pass_of(&self, other: &Self) -> bool {
         let is_played = |passage: &Self| passage.was_playing && passage.name.is_none();
-        let bar = other.bar_at(0);
+        let bar = other.bar_near(0);
         let beats = self.host_start_beats.zip(other.host_start_beats);
         is_played(self)
             && is_played(other)
             && self.sample_rate_hz == other.sample_rate_hz
             && self.rules == other.rules
-            && self.bar_at(0).number == bar.number
+            && self.bar_near(0).number == bar.number
             && beats.is_some_and(|(own, other)| (own - other).abs() < bar.length_beats)
     }
 
