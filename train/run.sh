@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# run.sh FOLDER MINUTES [PITCHED_MINUTES]: accompaniment, training, calibration, export of the drum network,
-# then, if minutes are given, of the pitched network. Goes on where it stopped.
+# run.sh FOLDER MINUTES: accompaniment, training, calibration, export of the drum network with independent classes. Goes
+# on where it stopped.
 set -euo pipefail
 folder=$(realpath -m "$1")
 minutes=$2
-pitched_minutes=${3:-0}
 cd "$(dirname "$0")/.."
 bank=${BANK:?the folder of the sample bank}
 python=${PYTHON:-python3}
@@ -30,10 +29,3 @@ export PYTHONPATH=train
 "$python" -m hitscribe_train.drums.independent.train "${data[@]}" --run "$folder" --minutes "$minutes"
 "$python" -m hitscribe_train.drums.independent.calibrate "$folder/checkpoint.pt" "$folder/picking.json" "${data[@]}"
 "$python" -m hitscribe_train.drums.independent.export "$folder/checkpoint.pt" "$folder/builtin.safetensors" --picking "$folder/picking.json"
-if [ "$pitched_minutes" -gt 0 ]; then
-    render_pool pitched_pool --count 1200 --solo-share 0.65 --seed 11
-    data=(--renderer "$folder/hitscribe-train" --bank "$bank" --pool "$folder/pitched_pool")
-    "$python" -m hitscribe_train.pitched.train "${data[@]}" --run "$folder/pitched" --minutes "$pitched_minutes" \
-        --batch 8 --rate 3e-3
-    "$python" -m hitscribe_train.pitched.export "$folder/pitched/checkpoint.pt" "$folder/builtin_pitch.safetensors"
-fi

@@ -8,7 +8,7 @@ FOLDER holds X.wav with X.mid beside it, or songs in Slakh's layout (stems/S00.f
 
 Without --mt3 it is the built-in model: its drum network for drums, its pitched network for the other stems. It
 starts from the weights that the engine embeds, or from --start (a weights file, or a checkpoint of `drums/independent/train.py` or
-`pitched/train.py`), and OUT.safetensors is for `hitscribe transcribe --weights`.
+`pitched/harmonic/train.py`), and OUT.safetensors is for `hitscribe transcribe --weights`.
 
 With --mt3 it starts from a checkpoint in the layout of mt3.pth (--start; .pth, .ckpt or .safetensors) and OUT.pth or
 OUT.safetensors is for `hitscribe transcribe --model` and `hitscribe models add`. --config asks for other sizes, or,
@@ -26,7 +26,7 @@ from .common.loop import arguments
 from .drums.independent import finetune as drum_finetune
 from .mt3 import finetune as mt3_finetune
 from .mt3.model import FIRST_MEMORY, MAX_IDS
-from .pitched import finetune as pitch_finetune
+from .pitched.harmonic import finetune as pitch_finetune
 
 WEIGHTS = os.path.join(os.path.dirname(__file__), "../../engine/models/weights")
 STEMS = ("drums", "bass", "other", "vocals", "mix")

@@ -19,12 +19,15 @@ from hitscribe_train.mt3 import data as mt3_data  # noqa: E402
 from hitscribe_train.mt3.checkpoint import fill, load, read, write  # noqa: E402
 from hitscribe_train.mt3.finetune import LOSS_WEIGHTS, AdamW, losses  # noqa: E402
 from hitscribe_train.mt3.model import EOS, FRAMES, MAX_IDS, SEGMENT_SAMPLES, Config, LogMel, Mt3  # noqa: E402
-from hitscribe_train.pitched import export as pitch_export  # noqa: E402
-from hitscribe_train.pitched import finetune as pitch_finetune  # noqa: E402
+from hitscribe_train.common import eight_bits  # noqa: E402
+from hitscribe_train.pitched.harmonic import export as pitch_export  # noqa: E402
+from hitscribe_train.pitched.harmonic import finetune as pitch_finetune  # noqa: E402
+from hitscribe_train.pitched.harmonic.targets import LOSS_WEIGHTS as NOTE_LOSS_WEIGHTS  # noqa: E402
 
 # A random network in mt3.pth's layout, and what the engine is compared with.
 TINY = os.path.join(HERE, "../../engine/models/tests/data/mt3_family")
 HEAD_SIZE = 8
+SEGMENT_SAMPLES_32K = 131_072
 
 
 def tiny():
@@ -158,12 +161,32 @@ def fit_tiny(net, stream, options):
 class Pitched(unittest.TestCase):
     def test_embedded_weights_are_written_as_they_were_read(self):
         path = os.path.join(WEIGHTS, "builtin_pitch.safetensors")
-        net, picking = pitch_finetune.from_weights_file(path)
+        net, rule = pitch_finetune.from_weights_file(path)
         with tempfile.TemporaryDirectory() as folder:
             copy = os.path.join(folder, "copy.safetensors")
-            pitch_export.write(net, copy, picking)
-            with open(copy, "rb") as ours, open(path, "rb") as theirs:
-                self.assertEqual(ours.read(), theirs.read())
+            pitch_export.write(net, copy, rule)
+            (ours, ours_values), (theirs, theirs_values) = eight_bits.read(copy), eight_bits.read(path)
+        self.assertEqual(ours, theirs)
+        self.assertEqual(ours_values.keys(), theirs_values.keys())
+        for name, value in ours_values.items():
+            torch.testing.assert_close(value, theirs_values[name], atol=1e-4, rtol=1e-3)
+
+    def test_it_learns_the_notes_of_a_record(self):
+        time = np.arange(SEGMENT_SAMPLES_32K) / 32_000
+        samples = 8000 * np.sin(2 * np.pi * 440 * time) * ((time > 1) & (time < 2))
+        notes = np.zeros((pitch_finetune.MAX_NOTES, pitch_finetune.NOTE_VALUES), "<f4")
+        notes[0] = 1.0, 2.0, 69, 0.8, 0
+        record = samples.astype("<i2").tobytes() + np.array([1], "<u4").tobytes() + notes.tobytes()
+        self.assertEqual(len(record), pitch_finetune.RECORD_BYTES)
+        net, _ = pitch_finetune.from_weights_file(os.path.join(WEIGHTS, "builtin_pitch.safetensors"))
+        audio, targets = (torch.as_tensor(part)[None] for part in pitch_finetune.parse(record))
+        optimizer, found = pitch_finetune.Optimizer(net, 1e-3), []
+        for _ in range(3):
+            parts = pitch_finetune.losses(net, audio, [targets])
+            loss = sum(weight * parts[name] for name, weight in NOTE_LOSS_WEIGHTS.items())
+            optimizer.step(loss, 1e-3, net)
+            found.append(loss.item())
+        self.assertLess(found[-1], found[0])
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 
 mod parity;
 mod parity_drums;
-mod parity_harmonic;
 mod parity_joint;
 mod parity_pitched;
 mod self_made;

@@ -1,5 +1,3 @@
-//! From the outputs of the pitched networks to notes.
+//! From the outputs of the pitched network to notes.
 
-pub mod harmonic_picking;
-pub mod note;
 pub mod note_picking;

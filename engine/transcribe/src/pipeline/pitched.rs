@@ -2,15 +2,13 @@
 
 use hitscribe_core::error::Result;
 use hitscribe_core::note::PlacedNote;
-use hitscribe_models::frame::pitched::{PitchConfig, PitchNet, WindowedConfig};
+use hitscribe_models::frame::pitched::{PitchConfig, PitchNet};
 use hitscribe_models::frame::weights_file::NetworkConfig;
 
 use crate::pipeline::frames::{FramePipeline, FrameStream, whole_hop_frames};
 use crate::session_config::{Programs, SessionConfig};
 use hitscribe_picking::drums::candidate::Sensitivity;
-use hitscribe_picking::pitched::harmonic_picking::HarmonicPicker;
-use hitscribe_picking::pitched::note::PickedNote;
-use hitscribe_picking::pitched::note_picking::{MAX_KEY_SHIFT_FRAMES, NotePickRules, NotePicker};
+use hitscribe_picking::pitched::note_picking::{NotePicker, PickedNote};
 
 /// Frames of the pitched model in a step of `hop_frames` frames of the drum model, which are half
 /// as long.
@@ -18,73 +16,9 @@ fn own_hop_frames(hop_frames: usize) -> usize {
     hop_frames.div_ceil(2)
 }
 
-/// From the outputs of a network to notes.
-enum Picker {
-    Windowed(Box<NotePicker>),
-    Harmonic(Box<HarmonicPicker>),
-}
-
-impl Picker {
-    fn new(model: &PitchConfig, config: &SessionConfig) -> Self {
-        match model {
-            PitchConfig::Windowed(model) => {
-                Self::Windowed(Box::new(NotePicker::new(model.keys, rules(model, config))))
-            }
-            PitchConfig::Harmonic(harmonic) => Self::Harmonic(Box::new(HarmonicPicker::new(
-                harmonic,
-                longest_frames(model, config),
-                &families(model, config.parts.programs),
-            ))),
-        }
-    }
-
-    /// Frames of which every note with an onset in the first is known after the last.
-    fn latency_frames(model: &PitchConfig, config: &SessionConfig) -> usize {
-        match model {
-            PitchConfig::Windowed(model) => {
-                let rules = rules(model, config);
-                MAX_KEY_SHIFT_FRAMES.ceil() as usize
-                    + rules.longest_frames as usize
-                    + rules.reach_frames
-            }
-            PitchConfig::Harmonic(harmonic) => {
-                HarmonicPicker::latency_frames(harmonic, longest_frames(model, config))
-            }
-        }
-    }
-
-    fn set_sensitivity(&mut self, sensitivity: f32) {
-        match self {
-            Self::Windowed(picker) => picker.set_sensitivity(sensitivity),
-            Self::Harmonic(picker) => picker.set_sensitivity(sensitivity),
-        }
-    }
-
-    fn settled_frames(&self) -> f64 {
-        match self {
-            Self::Windowed(picker) => picker.settled_frames(),
-            Self::Harmonic(picker) => picker.settled_frames(),
-        }
-    }
-
-    fn push(&mut self, outputs: &[f32], notes: &mut Vec<PickedNote>) {
-        match self {
-            Self::Windowed(picker) => picker.push(outputs, notes),
-            Self::Harmonic(picker) => picker.push(outputs, notes),
-        }
-    }
-
-    fn finish(&mut self, notes: &mut Vec<PickedNote>) {
-        match self {
-            Self::Windowed(picker) => picker.finish(notes),
-            Self::Harmonic(picker) => picker.finish(notes),
-        }
-    }
-}
-
 pub(crate) struct PitchedPipeline {
     stream: FrameStream,
-    picker: Picker,
+    picker: NotePicker,
     lowest_key: u8,
     /// Of notes without a family.
     program: u8,
@@ -97,12 +31,13 @@ pub(crate) struct PitchedPipeline {
 impl PitchedPipeline {
     pub(crate) fn new(network: &PitchNet, config: &SessionConfig, program: u8) -> Result<Self> {
         let model = network.config();
+        let families = families(model, config.parts.programs);
         Ok(Self {
             stream: FrameStream::new(network.frames(), own_hop_frames(config.hop_frames))?,
-            picker: Picker::new(model, config),
-            lowest_key: model.lowest_key(),
+            picker: NotePicker::new(model, longest_frames(model, config), &families),
+            lowest_key: model.lowest_key,
             program,
-            programs: family_programs(model),
+            programs: model.families.iter().map(|f| f.program).collect(),
             sample_rate_hz: f64::from(config.sample_rate_hz),
             notes: Vec::new(),
         })
@@ -111,8 +46,8 @@ impl PitchedPipeline {
     /// Latency in samples of the model's rate: onset shift, longest note, peak look-ahead, model
     /// look-ahead, hop and front-end look-ahead.
     pub(crate) fn latency_samples(model: &PitchConfig, config: &SessionConfig) -> usize {
-        let front_end = model.front_end();
-        let frames = Picker::latency_frames(model, config)
+        let front_end = &model.front_end;
+        let frames = NotePicker::latency_frames(model, longest_frames(model, config))
             + model.delay_frames()
             + whole_hop_frames(own_hop_frames(config.hop_frames), model.step_frames());
         frames * front_end.hop_samples + front_end.lookahead_samples()
@@ -155,31 +90,18 @@ impl PitchedPipeline {
     }
 }
 
-fn longest_frames(model: &impl NetworkConfig, config: &SessionConfig) -> u64 {
-    let front_end = model.front_end();
+fn longest_frames(model: &PitchConfig, config: &SessionConfig) -> u64 {
+    let front_end = &model.front_end;
     let frames_per_second = f64::from(front_end.sample_rate_hz) / front_end.hop_samples as f64;
     let longest = (config.longest_note_seconds.max(0.0) * frames_per_second).round();
     (longest as u64).clamp(1, 1_000_000)
 }
 
-fn rules(model: &WindowedConfig, config: &SessionConfig) -> NotePickRules {
-    let longest = longest_frames(model, config);
-    NotePickRules::new(model.onset_threshold, model.sounding_threshold, longest)
-}
-
-/// The program of each family that the model tells.
-fn family_programs(model: &PitchConfig) -> Vec<u8> {
-    match model {
-        PitchConfig::Windowed(_) => Vec::new(),
-        PitchConfig::Harmonic(model) => model.families.iter().map(|f| f.program).collect(),
-    }
-}
-
 /// The families whose program is possible; none if there is nothing to tell apart.
 fn families(model: &PitchConfig, programs: Programs) -> Vec<usize> {
-    let family_programs = family_programs(model);
-    let possible = (0..family_programs.len()).filter(|&f| programs.contains(family_programs[f]));
-    let possible: Vec<usize> = possible.collect();
+    let families = model.families.iter().enumerate();
+    let possible = families.filter(|(_, family)| programs.contains(family.program));
+    let possible: Vec<usize> = possible.map(|(index, _)| index).collect();
     if possible.len() < 2 {
         Vec::new()
     } else {

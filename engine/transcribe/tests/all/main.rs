@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod content;
-mod harmonic_session;
 mod leakage;
+mod pitched_notes;
 mod pitched_session;
 mod published_session;

@@ -93,11 +93,11 @@ fn a_long_note_is_written_in_full() {
     assert!(notes.iter().any(is_whole), "{notes:?}");
 }
 
-/// The embedded weights with the onset threshold of their configuration replaced by one of the same
+/// The embedded weights with the threshold of onsets of their configuration replaced by one of the same
 /// number of digits.
 fn weights_with_onset_threshold(threshold: &str) -> Vec<u8> {
     let mut bytes = PITCH_WEIGHTS.to_vec();
-    let name = br#"\"onset_threshold\": "#;
+    let name = br#"\"onset\": "#;
     let at = bytes.windows(name.len()).position(|w| w == name).unwrap() + name.len();
     bytes[at..at + threshold.len()].copy_from_slice(threshold.as_bytes());
     bytes
@@ -183,7 +183,7 @@ fn live_pitched_notes_come_within_a_second_and_the_hop() {
         let latency_samples = engine.session(&config).unwrap().latency_samples();
         let seconds = latency_samples as f64 / f64::from(RATE_HZ);
         let hop_seconds = hop_frames as f64 * 0.008;
-        assert!((0.9..1.0).contains(&(seconds - hop_seconds)), "{seconds} s");
+        assert!((0.7..0.8).contains(&(seconds - hop_seconds)), "{seconds} s");
     }
 }
 

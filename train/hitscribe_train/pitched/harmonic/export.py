@@ -94,6 +94,11 @@ def config(net, rule=p.Rule()):
     }
 
 
+def write(net, path, rule=p.Rule()):
+    values = {name: value.half() for name, value in tensors(net).items()}
+    save_file(values, path, metadata={"config": json.dumps(config(net, rule))})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint")
@@ -101,9 +106,7 @@ def main():
     for name in ("onset", "sounding", "offset"):
         parser.add_argument(f"--{name}", type=float, default=getattr(p.Rule, name))
     options = parser.parse_args()
-    net, rule = load(options.checkpoint), p.Rule(options.onset, options.sounding, options.offset)
-    values = {name: value.half() for name, value in tensors(net).items()}
-    save_file(values, options.out, metadata={"config": json.dumps(config(net, rule))})
+    write(load(options.checkpoint), options.out, p.Rule(options.onset, options.sounding, options.offset))
 
 
 if __name__ == "__main__":

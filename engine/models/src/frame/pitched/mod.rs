@@ -1,30 +1,30 @@
-//! The networks for pitched notes: evidence for onsets, sounding keys and more for each key in each
-//! frame.
+//! The network for pitched notes: evidence for onsets, sounding keys and more for each key in each
+//! frame. Every block compares each key with its harmonics and sub-harmonics.
 //!
-//! Their PyTorch definitions are in `train/hitscribe_train/pitched`, which writes the weights files.
-//! Sizes, taps and harmonics come from that file's metadata and are checked against its tensors.
-//! There are two, told apart by the file's format.
+//! `train/HARMONIC.md` specifies it; `train/hitscribe_train/pitched/harmonic/export.py` writes the
+//! weights file. Sizes, taps and harmonics come from that file's metadata and are checked against
+//! its tensors.
 
+mod block;
 mod config;
-mod harmonic;
-mod windowed;
+mod memory;
+mod network;
 
 use burn_tensor::backend::Backend;
 use hitscribe_core::error::Result;
 
 use crate::device::{BackendTask, Device};
 use crate::frame::network::{AnyLayers, FrameModel};
+use network::Network;
 
-pub use config::{PitchConfig, PitchWeights};
-pub use harmonic::config::{
-    Family, HarmonicConfig, NotePicking, StemShape, VALUES_BEFORE_FAMILIES,
+pub use config::{
+    Family, NotePicking, PitchConfig, PitchWeights, StemShape, VALUES_BEFORE_FAMILIES,
 };
-pub use windowed::config::{KeyBlockConfig, VALUES_PER_KEY, WindowedConfig};
 
 /// The built-in weights, a SafeTensors file.
 pub static PITCH_WEIGHTS: &[u8] = include_bytes!("../../../weights/builtin_pitch.safetensors");
 
-/// A network for pitched notes.
+/// The network for pitched notes.
 pub type PitchNet = FrameModel<PitchConfig>;
 
 impl PitchNet {
@@ -46,13 +46,6 @@ impl BackendTask for Load<'_> {
     type Output = Result<Box<dyn AnyLayers>>;
 
     fn run<B: Backend>(self, device: &burn_tensor::Device<B>) -> Self::Output {
-        Ok(match &self.0.config {
-            PitchConfig::Windowed(config) => Box::new(windowed::network::Network::<B>::load(
-                config, self.0, device,
-            )?),
-            PitchConfig::Harmonic(config) => Box::new(harmonic::network::Network::<B>::load(
-                config, self.0, device,
-            )?),
-        })
+        Ok(Box::new(Network::<B>::load(self.0, device)?))
     }
 }

@@ -1,24 +1,21 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-//! Notes of the harmonic network, against those that the training code picks from the same outputs
+//! Notes of the pitched network, against those that the training code picks from the same outputs
 //! (`train/hitscribe_train/pitched/harmonic/parity.py`).
 
-use hitscribe_models::frame::pitched::{PitchConfig, PitchWeights};
-use hitscribe_picking::pitched::harmonic_picking::HarmonicPicker;
-use hitscribe_picking::pitched::note::PickedNote;
+use hitscribe_models::frame::pitched::PitchWeights;
+use hitscribe_picking::pitched::note_picking::{NotePicker, PickedNote};
 
-const PACK: &[u8] = include_bytes!("../../models/tests/data/harmonic_parity.safetensors");
+const PACK: &[u8] = include_bytes!("../../models/tests/data/pitched_parity.safetensors");
 
 #[test]
 fn notes_equal_those_of_the_training_code() {
     let weights = PitchWeights::parse(PACK).unwrap();
-    let PitchConfig::Harmonic(model) = &weights.config else {
-        panic!("it is the pack of another network");
-    };
+    let model = &weights.config;
     let tensor = |name: &str| weights.tensor(name, &weights.shape(name).unwrap()).unwrap();
     let (outputs, families) = (tensor("check.outputs"), tensor("check.family"));
     let values = outputs.len() / weights.shape("check.outputs").unwrap()[0] / model.keys;
     let all: Vec<usize> = (0..model.families.len()).collect();
-    let mut picker = HarmonicPicker::new(model, u64::MAX, &all);
+    let mut picker = NotePicker::new(model, u64::MAX, &all);
     let mut found = Vec::new();
     for (frame, outputs) in outputs.chunks(model.keys * values).enumerate() {
         let of_step = model.keys * all.len();

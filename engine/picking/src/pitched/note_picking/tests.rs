@@ -1,18 +1,14 @@
 use super::*;
 
-use hitscribe_models::frame::pitched::PitchConfig;
-
-const PACK: &[u8] = include_bytes!("../../../../models/tests/data/harmonic_parity.safetensors");
+const PACK: &[u8] = include_bytes!("../../../../models/tests/data/pitched_parity.safetensors");
 
 const KEYS: usize = 3;
 const FAMILIES: usize = 2;
 const VALUES: usize = VALUES_BEFORE_FAMILIES + FAMILIES;
 
 /// The rules of the trained networks for few keys and families, every threshold a half.
-fn model() -> HarmonicConfig {
-    let PitchConfig::Harmonic(mut model) = PitchConfig::of_weights(PACK).unwrap() else {
-        panic!("it is the pack of another network");
-    };
+fn model() -> PitchConfig {
+    let mut model = PitchConfig::of_weights(PACK).unwrap();
     model.keys = KEYS;
     model.families.truncate(FAMILIES);
     let picking = &mut model.picking;
@@ -31,7 +27,7 @@ fn frames(key: usize, values: &[(f32, f32, f32)]) -> Vec<Vec<f32>> {
     values.iter().map(frame).collect()
 }
 
-fn notes_of(mut picker: HarmonicPicker, frames: &[Vec<f32>]) -> Vec<PickedNote> {
+fn notes_of(mut picker: NotePicker, frames: &[Vec<f32>]) -> Vec<PickedNote> {
     let mut notes = Vec::new();
     for frame in frames {
         picker.push(frame, &mut notes);
@@ -41,7 +37,7 @@ fn notes_of(mut picker: HarmonicPicker, frames: &[Vec<f32>]) -> Vec<PickedNote> 
 }
 
 fn notes(frames: &[Vec<f32>]) -> Vec<PickedNote> {
-    notes_of(HarmonicPicker::new(&model(), 20, &[0, 1]), frames)
+    notes_of(NotePicker::new(&model(), 20, &[0, 1]), frames)
 }
 
 fn places(notes: &[PickedNote]) -> Vec<(usize, f64, f64)> {
@@ -108,7 +104,7 @@ fn the_family_is_that_of_the_first_steps_and_a_possible_one() {
         values[VALUES + VALUES_BEFORE_FAMILIES..][..2].copy_from_slice(&evidence);
     }
     let family = |families: &[usize]| {
-        let picker = HarmonicPicker::new(&model(), 20, families);
+        let picker = NotePicker::new(&model(), 20, families);
         notes_of(picker, &curve)[0].family
     };
     assert_eq!(family(&[0, 1]), Some(1));
@@ -123,7 +119,7 @@ fn every_note_before_the_settled_position_is_appended() {
         SILENCE, ONSET, HELD, SILENCE, SILENCE, SILENCE, SILENCE, SILENCE, SILENCE,
     ];
     for (families, known) in [(&[0usize, 1][..], 8), (&[], 6)] {
-        let mut picker = HarmonicPicker::new(&model(), 100, families);
+        let mut picker = NotePicker::new(&model(), 100, families);
         let mut out = Vec::new();
         for (frame, values) in frames(1, &curve).iter().enumerate() {
             picker.push(values, &mut out);
@@ -140,7 +136,7 @@ fn every_note_before_the_settled_position_is_appended() {
 fn sensitivity_moves_the_threshold_and_nan_is_no_note() {
     let weak = frames(0, &[(-1.0, 4.0, -8.0), HELD, HELD, HELD]);
     let count = |sensitivity: f32, frames: &[Vec<f32>]| {
-        let mut picker = HarmonicPicker::new(&model(), 20, &[]);
+        let mut picker = NotePicker::new(&model(), 20, &[]);
         picker.set_sensitivity(sensitivity);
         notes_of(picker, frames).len()
     };

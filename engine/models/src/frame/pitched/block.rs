@@ -7,8 +7,7 @@ use hitscribe_core::error::Result;
 
 use crate::frame::layers::{Dense, Edges, join};
 use crate::frame::network::Step;
-use crate::frame::pitched::config::PitchWeights;
-use crate::frame::pitched::harmonic::config::HarmonicConfig;
+use crate::frame::pitched::config::{PitchConfig, PitchWeights};
 use crate::frame::taps::BlockConfig;
 
 /// Where each key finds its harmonics.
@@ -19,7 +18,7 @@ pub(super) struct Harmonics<B: Backend> {
 }
 
 impl<B: Backend> Harmonics<B> {
-    pub(super) fn new(config: &HarmonicConfig, device: &B::Device) -> Self {
+    pub(super) fn new(config: &PitchConfig, device: &B::Device) -> Self {
         let rows = 0..config.rows as i64;
         let source = |row: i64, shift: i32| {
             let source = row + i64::from(shift);
@@ -66,7 +65,7 @@ impl<B: Backend> Block<B> {
     /// Reads the tensors of `block.index`.
     pub(super) fn load(
         weights: &PitchWeights<'_>,
-        config: &HarmonicConfig,
+        config: &PitchConfig,
         index: usize,
         device: &B::Device,
     ) -> Result<Self> {

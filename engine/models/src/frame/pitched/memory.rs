@@ -7,8 +7,7 @@ use hitscribe_core::error::Result;
 
 use crate::frame::layers::{Dense, Edges};
 use crate::frame::network::Step;
-use crate::frame::pitched::config::PitchWeights;
-use crate::frame::pitched::harmonic::config::HarmonicConfig;
+use crate::frame::pitched::config::{PitchConfig, PitchWeights};
 
 /// Gates in the order keep, new.
 pub(super) struct Memory<B: Backend> {
@@ -20,7 +19,7 @@ impl<B: Backend> Memory<B> {
     /// Reads `memory`.
     pub(super) fn load(
         weights: &PitchWeights<'_>,
-        config: &HarmonicConfig,
+        config: &PitchConfig,
         device: &B::Device,
     ) -> Result<Self> {
         let width = config.memory_channels;

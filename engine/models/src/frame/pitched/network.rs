@@ -1,4 +1,4 @@
-//! The layers of the harmonic network; see [`crate::frame`] for frames and delays.
+//! The layers of the network for pitched notes; see [`crate::frame`] for frames and delays.
 //!
 //! It works in steps of some frames (32 ms). Layouts are `[batch, steps, rows, channels]`, rows
 //! being keys and what lies above them.
@@ -11,17 +11,16 @@ use hitscribe_core::error::Result;
 use crate::frame::gru::Gru;
 use crate::frame::layers::{Dense, Edges, delayed, join, split};
 use crate::frame::network::{Layers, Step};
-use crate::frame::pitched::config::PitchWeights;
-use crate::frame::pitched::harmonic::block::{Block, Harmonics};
-use crate::frame::pitched::harmonic::config::{HarmonicConfig, VALUES_BEFORE_FAMILIES};
-use crate::frame::pitched::harmonic::memory::Memory;
+use crate::frame::pitched::block::{Block, Harmonics};
+use crate::frame::pitched::config::{PitchConfig, PitchWeights, VALUES_BEFORE_FAMILIES};
+use crate::frame::pitched::memory::Memory;
 
 /// Most steps of a source that run at once: more do not stay in the cache.
 const MOST_STEPS: usize = 16;
 
 /// The network with its weights on a device.
-pub(in crate::frame::pitched) struct Network<B: Backend> {
-    config: HarmonicConfig,
+pub(super) struct Network<B: Backend> {
+    config: PitchConfig,
     stem: Dense<B>,
     /// Where a key lies: `[1, 1, rows, channels]`.
     place: Tensor<B, 4>,
@@ -36,7 +35,7 @@ pub(in crate::frame::pitched) struct Network<B: Backend> {
 }
 
 /// The inputs of each layer that later steps of a source need, oldest first.
-pub(in crate::frame::pitched) struct State<B: Backend> {
+pub(super) struct State<B: Backend> {
     /// Windows over bands: `[1, context, rows, inputs]`.
     stem: Tensor<B, 4>,
     /// The scalars of steps whose bands are still in the first layers.
@@ -52,11 +51,8 @@ pub(in crate::frame::pitched) struct State<B: Backend> {
 }
 
 impl<B: Backend> Network<B> {
-    pub(in crate::frame::pitched) fn load(
-        config: &HarmonicConfig,
-        weights: &PitchWeights<'_>,
-        device: &B::Device,
-    ) -> Result<Self> {
+    pub(super) fn load(weights: &PitchWeights<'_>, device: &B::Device) -> Result<Self> {
+        let config = &weights.config;
         let (width, together) = (config.channels, config.together_channels);
         let dense =
             |name: &str, inputs, outputs| Dense::load(weights, name, inputs, outputs, device);

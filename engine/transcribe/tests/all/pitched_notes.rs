@@ -1,13 +1,13 @@
-//! Notes of the harmonic network through sessions, with the narrow network of the parity pack that
-//! `train/hitscribe_train/pitched/harmonic/parity.py` writes.
+//! Notes through sessions as the training code picks them, with the narrow network of the parity
+//! pack that `train/hitscribe_train/pitched/harmonic/parity.py` writes.
 
 use hitscribe::{
     BuiltinModels, DeviceChoice, HOP_FRAMES, LIVE_NOTE_SECONDS, MIN_HOP_FRAMES, Note, Parts,
     PlacedNote, Programs, SessionConfig, Source, Transcriber,
 };
-use hitscribe_models::frame::pitched::{HarmonicConfig, PitchConfig, PitchWeights};
+use hitscribe_models::frame::pitched::{PitchConfig, PitchWeights};
 
-const PACK: &[u8] = include_bytes!("../../../models/tests/data/harmonic_parity.safetensors");
+const PACK: &[u8] = include_bytes!("../../../models/tests/data/pitched_parity.safetensors");
 const RATE_HZ: u32 = 32_000;
 const FRAME_SECONDS: f64 = 0.016;
 
@@ -16,13 +16,6 @@ const PITCHED: Parts = Parts {
     pitched_program: Some(0),
     programs: Programs::ALL,
 };
-
-fn model() -> HarmonicConfig {
-    match PitchConfig::of_weights(PACK).unwrap() {
-        PitchConfig::Harmonic(config) => config,
-        PitchConfig::Windowed(_) => panic!("it is the pack of another network"),
-    }
-}
 
 fn tensor(name: &str) -> Vec<f32> {
     let weights = PitchWeights::parse(PACK).unwrap();
@@ -52,7 +45,7 @@ fn notes(source: Source) -> Vec<Note> {
 
 #[test]
 fn a_recording_has_the_notes_of_the_training_code() {
-    let model = model();
+    let model = PitchConfig::of_weights(PACK).unwrap();
     let found = notes(Source::FullMix);
     // Onset and end in frames, key, velocity, family, probability. Sessions move an onset that is
     // just outside of a passage into it.
