@@ -1,5 +1,7 @@
 //! One plugin instance, seen from the engine thread.
 
+mod replay;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,6 +15,7 @@ use hitscribe::session_config::SessionConfig;
 use hitscribe::source::Source;
 use hitscribe_core::error::Result;
 use hitscribe_core::note::PlacedNote;
+use hitscribe_picking::drums::candidate::Candidate;
 use parking_lot::Mutex;
 
 use crate::messages::{Mark, MarkedNote, TransportState};
@@ -20,6 +23,7 @@ use crate::port::EnginePort;
 use crate::status::{ModelState, SharedModel};
 use crate::take::Take;
 use crate::take_writer::PassageWriter;
+use replay::Replay;
 
 /// Most frames that are read from the port at once.
 const CHUNK_FRAMES: usize = 4096;
@@ -40,6 +44,8 @@ pub(super) struct Instance {
     /// Stream position of the next frame for the session.
     position_frames: u64,
     source: Source,
+    /// For a session of other built-in models.
+    replay: Replay,
     /// Notes that did not fit into the port.
     backlog: VecDeque<MarkedNote>,
     mono: Vec<f32>,
@@ -75,6 +81,7 @@ impl Instance {
             session_start_frames: 0,
             position_frames: 0,
             source: Source::default(),
+            replay: Replay::new(sample_rate_hz),
             backlog: VecDeque::new(),
             mono: Vec::new(),
             new_notes: Vec::new(),
@@ -171,11 +178,19 @@ impl Instance {
             self.port.read_mono(frames, &mut self.mono);
             moved += frames;
             self.position_frames += frames as u64;
-            if let Some(session) = &mut self.session {
-                session.push(&self.mono);
-            }
-            self.writer.extend(&self.mono);
+            self.push_mono();
         }
+    }
+
+    /// Passes audio on to the session and the take.
+    fn push_mono(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.push(&self.mono);
+        }
+        if self.model.is_none() {
+            self.replay.push(&self.mono);
+        }
+        self.writer.extend(&self.mono);
     }
 
     /// Applies a mark. Returns false if the session has to end first.
@@ -197,10 +212,7 @@ impl Instance {
         } else if gap_frames > 0 {
             self.mono.clear();
             self.mono.resize(gap_frames as usize, 0.0);
-            if let Some(session) = &mut self.session {
-                session.push(&self.mono);
-            }
-            self.writer.extend(&self.mono);
+            self.push_mono();
             self.position_frames += gap_frames;
         }
         self.source = mark.settings.source;
@@ -243,6 +255,7 @@ impl Instance {
         self.follow_model();
         self.session_start_frames = position_frames;
         self.position_frames = position_frames;
+        self.replay.start(position_frames);
         let rules = self.session.as_ref().and_then(Session::rules);
         self.has_candidates = rules.is_some();
         (self.first_frame, self.last_frame) = (0, 0);
@@ -272,7 +285,8 @@ impl Instance {
         }
     }
 
-    /// Other models have replaced those of this session: goes on with a new session at this point.
+    /// Other models have replaced those of this session: goes on with a new session, which hears the
+    /// last seconds again and gives out what the one before had not.
     ///
     /// # Errors
     /// [`hitscribe_core::Error::Device`] if the GPU fails.
@@ -284,13 +298,16 @@ impl Instance {
         }
         self.is_ending = false;
         if self.session.is_some() {
-            let since_start = self.position_frames - self.session_start_frames;
+            let audio = self.replay.restart().to_vec();
+            let start_frames = self.position_frames - audio.len() as u64;
+            let since_start = start_frames.saturating_sub(self.session_start_frames);
             let timeline = self.config.timeline_samples;
             self.config.timeline_samples = timeline.saturating_add_unsigned(since_start);
-            let session = self.builtin_session(models)?;
+            let mut session = self.builtin_session(models)?;
+            session.push(&audio);
             self.has_candidates = session.rules().is_some();
             self.session = Some(session);
-            self.session_start_frames = self.position_frames;
+            self.session_start_frames = start_frames;
             // Far enough from the last candidate for both not to compete.
             self.first_frame = self.last_frame + 1_000;
         }
@@ -327,11 +344,18 @@ impl Instance {
                 candidate.peak.frame += self.first_frame;
                 self.last_frame = candidate.peak.frame;
             }
+            let key = |candidate: &Candidate| candidate.peak.class.map_or(u8::MAX, |c| c.gm_note());
+            let placed = |candidate: &Candidate| (candidate.onset_samples, key(candidate));
+            candidates.retain(|candidate| {
+                let (onset_frames, key) = placed(candidate);
+                self.replay.is_new(onset_frames, key)
+            });
             // A complete passage is settled up to its end only.
             settled_frames = settled_frames.min(
                 self.session_start_frames
                     .saturating_add(session.settled_samples()),
             );
+            settled_frames = settled_frames.max(self.replay.settled_frames());
             let passage_ends = session.is_complete();
             let mut judged = Vec::new();
             let (source, start_frames) = (self.source, self.session_start_frames);
@@ -340,6 +364,12 @@ impl Instance {
             self.new_notes
                 .iter_mut()
                 .for_each(|note| note.onset_samples += start_frames);
+            self.new_notes
+                .retain(|note| self.replay.is_new(note.onset_samples, note.pitch));
+            let notes = self.new_notes.iter();
+            let notes = notes.map(|note| (note.onset_samples, note.pitch));
+            let given = notes.chain(candidates.iter().map(placed));
+            self.replay.give(given, settled_frames);
             let collect = |note, is_leakage| judged.push((note, is_leakage));
             settled_frames = self.filter.push(
                 &self.new_notes,

@@ -101,7 +101,7 @@ impl SharedEngine {
     }
 
     /// Changes the device for the whole process, as soon as the models are loaded there; until then
-    /// the present one is used. Notes of the last second before the change may be missing. If the
+    /// the present one is used. What is being transcribed is heard again by the new models. If the
     /// device cannot be used nothing changes, and [`EngineStatus::reason`] has the reason. Not for
     /// the audio thread.
     pub fn set_device(&self, device: DeviceChoice) {
