@@ -25,3 +25,4 @@ pub use mt3_family::load::LoadReport;
 
 #[cfg(test)]
 mod tests;
+mod windows;

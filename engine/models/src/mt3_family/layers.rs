@@ -9,6 +9,7 @@ use burn_tensor::{Device, Int, Tensor, TensorData};
 use crate::compact::{CompactMatrix, Format};
 use crate::device::is_cpu;
 use crate::mt3_family::load::Weights;
+use crate::windows::windows;
 
 /// Most rows for which the CPU's matrix product reads the weights in place. With more rows it packs
 /// them first, which pays only for many rows: in MT3's decoder 12 rows take 16 ms, 13 rows 45 ms.
@@ -124,7 +125,7 @@ impl<B: Backend> Linear<B> {
         let y = match &self.weight {
             Weight::Compact(matrix) => compact(matrix, x, step),
             Weight::Full(weight) => {
-                let rows: Tensor<B, 2> = x.unfold(0, inputs, step);
+                let rows: Tensor<B, 2> = windows(x, inputs, step);
                 rows.matmul(weight.clone())
             }
         };

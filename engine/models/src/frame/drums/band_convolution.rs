@@ -8,6 +8,7 @@ use burn_tensor::{Slice, Tensor, TensorData};
 use hitscribe_core::error::Result;
 
 use crate::frame::drums::config::DrumWeights;
+use crate::windows::windows;
 
 /// Taps over bands.
 const BAND_TAPS: usize = 3;
@@ -68,9 +69,9 @@ impl<B: Backend> BandConvolution<B> {
     pub(super) fn windows(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
         let [batch, bands, rows, inputs] = x.dims();
         let edge = Tensor::zeros([batch, 1, rows, inputs], &x.device());
-        Tensor::cat(vec![edge.clone(), x, edge], 1)
-            .reshape([batch, bands + 2, rows * inputs])
-            .unfold(2, self.frames * inputs, inputs)
+        let x = Tensor::cat(vec![edge.clone(), x, edge], 1);
+        let x: Tensor<B, 3> = x.reshape([batch, bands + 2, rows * inputs]);
+        windows(x, self.frames * inputs, inputs)
     }
 
     /// Output bands `first`, `first + step`, ... in units of input bands, without the bias.

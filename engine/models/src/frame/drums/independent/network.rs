@@ -11,6 +11,7 @@ use crate::frame::drums::config::DrumWeights;
 use crate::frame::drums::independent::config::{IndependentConfig, STEM_TAPS};
 use crate::frame::layers::{Dense, Edges, join, split};
 use crate::frame::network::{Layers, Step};
+use crate::windows::windows;
 
 /// The network with its weights on a device.
 pub(in crate::frame::drums) struct Network<B: Backend> {
@@ -128,9 +129,8 @@ impl<B: Backend> Layers for Network<B> {
         let width = x.dims()[1] * x.dims()[3];
         let x = x.swap_dims(1, 2).reshape([batch, frames, width]);
         let joined = join(steps, |state| &mut state.project, x, 1, STEM_TAPS - 1);
-        let windows: Tensor<B, 3> = joined
-            .reshape([batch, (frames + STEM_TAPS - 1) * width])
-            .unfold(1, STEM_TAPS * width, width);
+        let joined: Tensor<B, 2> = joined.reshape([batch, (frames + STEM_TAPS - 1) * width]);
+        let windows: Tensor<B, 3> = windows(joined, STEM_TAPS * width, width);
         let mut x = relu(self.project.forward(windows));
         edges.delay(STEM_TAPS / 2);
         x = edges.clear(x, 1);
