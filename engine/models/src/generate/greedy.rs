@@ -4,6 +4,8 @@ use burn_tensor::Tensor;
 use burn_tensor::backend::Backend;
 use hitscribe_core::tokens::vocabulary::{EOS_ID, PAD_ID};
 
+use crate::device::is_cpu;
+use crate::generate::greedy_on_device::greedy_on_device;
 use crate::generate::token_mask::TokenMask;
 use crate::mt3_family::layers::to_host;
 use crate::mt3_family::t5::Decoder;
@@ -52,6 +54,9 @@ pub(crate) fn greedy_each<B: Backend>(
     masks: &[Option<&TokenMask>],
     keep_going: &dyn Fn() -> bool,
 ) -> Vec<Sequence> {
+    if !is_cpu::<B>() {
+        return greedy_on_device(decoder, contexts, options, masks, keep_going);
+    }
     let [batch, _, _] = contexts.dims();
     let mut sequences = vec![Sequence::default(); batch];
     let mut has_program = vec![false; batch];

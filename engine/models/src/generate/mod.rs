@@ -5,10 +5,11 @@ pub mod allowed;
 mod erased;
 mod family;
 pub(crate) mod greedy;
+pub(crate) mod greedy_on_device;
 mod network;
 mod segment;
 mod timing;
-mod token_mask;
+pub(crate) mod token_mask;
 mod token_model;
 mod trace;
 

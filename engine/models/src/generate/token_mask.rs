@@ -5,6 +5,9 @@ use hitscribe_core::tokens::vocabulary::{EOS_ID, Event, Vocabulary};
 
 use crate::generate::allowed::{AllowedNotes, LogitBias};
 
+/// What is added to the logit of an id that cannot be chosen, where infinity would give no number.
+pub(super) const EXCLUDED: f32 = -1e9;
+
 /// Kinds of tokens that a mask treats alike.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum TokenKind {
@@ -89,6 +92,16 @@ impl TokenMask {
             } else {
                 token.bias
             };
+        }
+    }
+
+    /// Appends the biases of all tokens, those of pitches before a program, and 1 for programs.
+    pub fn extend(&self, [bias, pitch_bias, programs]: &mut [Vec<f32>; 3]) {
+        for token in &self.tokens {
+            bias.push(token.bias.max(EXCLUDED));
+            let waits = token.is_pitch && self.needs_program;
+            pitch_bias.push(if waits { EXCLUDED } else { 0.0 });
+            programs.push(f32::from(u8::from(token.is_program)));
         }
     }
 

@@ -180,6 +180,15 @@ impl<B: Backend> Decoder<B> {
     /// `ids` has one id below [`Self::vocabulary_size`] for each sequence. There are at most
     /// [`Self::max_length`] steps.
     pub fn step(&self, ids: &[i32], state: &mut DecoderState<B>) -> Tensor<B, 2> {
+        self.step_embedded(embed(&self.embedding, ids), state)
+    }
+
+    /// [`Self::step`] with ids that are on the device.
+    pub fn step_ids(&self, ids: Tensor<B, 1, Int>, state: &mut DecoderState<B>) -> Tensor<B, 2> {
+        self.step_embedded(self.embedding.clone().select(0, ids), state)
+    }
+
+    fn step_embedded(&self, embedded: Tensor<B, 2>, state: &mut DecoderState<B>) -> Tensor<B, 2> {
         let position = state.length;
         if position == state.capacity {
             state.capacity = (state.capacity * 2)
@@ -187,7 +196,7 @@ impl<B: Backend> Decoder<B> {
                 .min(self.max_length());
         }
         let here = self.positions.clone().narrow(0, position, 1);
-        let mut x = (embed(&self.embedding, ids) + here).unsqueeze_dim::<3>(1);
+        let mut x = (embedded + here).unsqueeze_dim::<3>(1);
         for (block, cache) in self.blocks.iter().zip(&mut state.blocks) {
             let normed = block.self_norm.forward(x.clone());
             let attention = &block.self_attention;
