@@ -5,6 +5,7 @@
 mod batch;
 mod bounce;
 mod debug;
+mod devices;
 mod diagnose;
 mod document;
 mod eval;
@@ -41,6 +42,7 @@ struct Cli {
 enum Command {
     Transcribe(transcribe::Args),
     Models(models::Args),
+    Devices(devices::Args),
     Filter(filter::Args),
     Diagnose(diagnose::Args),
     Bounce(bounce::Args),
@@ -83,6 +85,7 @@ pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let outcome = match cli.command {
         Command::Transcribe(args) => transcribe::run(&args),
         Command::Models(args) => done(models::run(&args)),
+        Command::Devices(args) => done(devices::run(&args)),
         Command::Filter(args) => done(filter::run(&args)),
         Command::Diagnose(args) => done(diagnose::run(&args)),
         Command::Bounce(args) => done(bounce::run(&args)),

@@ -42,7 +42,7 @@ pub struct NetworkArgs {
     /// Weights that replace a built-in network's, drums or pitched
     #[arg(long, value_name = "SAFETENSORS", help_heading = help::MODEL)]
     pub weights: Option<PathBuf>,
-    /// Where to compute: auto, cpu or cuda:N
+    /// Where to compute: auto, cpu, cuda:N or gpu:N
     #[arg(long, default_value_t, help_heading = help::MODEL)]
     pub device: DeviceChoice,
     /// 0: only the surest notes, 1: every candidate
@@ -81,7 +81,7 @@ fn parse_source(text: &str) -> Result<AllowedNotes, String> {
 /// Loads the model that the arguments name.
 pub fn load(args: &ModelArgs) -> Result<Transcriber> {
     let mut builder = Transcriber::builder()
-        .device(args.network.device)
+        .device(args.network.device.clone())
         .precision(args.precision);
     if let Some(front_end) = args.frontend {
         builder = builder.front_end(front_end);

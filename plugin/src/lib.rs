@@ -23,10 +23,10 @@ use nice_plug::prelude::*;
 
 use crate::background::preview::{Preview, PreviewPlayer};
 use crate::notes::mapper::PreMessage;
-use crate::params::choices::DeviceParam;
+use crate::params::device::RequestedDevice;
 use crate::params::latency_key::LatencyKey;
 use crate::params::own::Grouped;
-use crate::params::{HitscribeParams, device, model};
+use crate::params::{HitscribeParams, model};
 use crate::platform::clap::HostLink;
 use crate::process::alloc_guard;
 use crate::process::change_report;
@@ -121,20 +121,21 @@ impl Hitscribe {
 
 /// The engine that all instances share. An instance keeps it from its first activation on, so that
 /// a restart of the host's audio engine does not load the model again.
-fn shared_engine(status: &PluginStatus, device: DeviceParam) -> Option<Arc<SharedEngine>> {
+fn shared_engine(status: &PluginStatus, device: RequestedDevice) -> Option<Arc<SharedEngine>> {
     let mut links = status.links.lock();
     if links.engine.is_none() {
-        match SharedEngine::shared(device::device_choice(device)) {
+        match SharedEngine::shared(device.choice()) {
             Ok(engine) => links.engine = Some(engine),
             Err(error) => links.error = Some(error.to_string()),
         }
     }
     // Requested once per change: a later activation, of which a render causes many, must not undo
     // what another instance has chosen since.
-    let has_changed = links.device.replace(device) != Some(device);
-    if let (true, Some(engine), Some(choice)) = (has_changed, &links.engine, device.choice()) {
+    let has_changed = links.device.as_ref() != Some(&device);
+    if let (true, Some(engine), Some(choice)) = (has_changed, &links.engine, device.named()) {
         engine.set_device(choice);
     }
+    links.device = Some(device);
     links.engine.clone()
 }
 
@@ -145,7 +146,7 @@ fn build(
     status: &Arc<PluginStatus>,
     executor: &Arc<OnceLock<AsyncExecutor<Hitscribe>>>,
 ) -> Option<Processor> {
-    let engine = shared_engine(status, params.device.value())?;
+    let engine = shared_engine(status, RequestedDevice::of(params))?;
     let take = params.take.take().clone();
     // If the choice has changed since, so has the key: this processor will be replaced soon.
     let is_imported = config.key.model != model::ModelTag::Builtin;

@@ -7,7 +7,7 @@ use hitscribe::ModelChoice;
 use hitscribe_live::{EngineStatus, ModelStatus, PortCounters, SharedEngine};
 use parking_lot::Mutex;
 
-use crate::params::choices::DeviceParam;
+use crate::params::device::RequestedDevice;
 use crate::params::latency_key::LatencyKey;
 use crate::process::config::ProcessConfig;
 
@@ -53,7 +53,7 @@ pub struct Links {
     /// The engine that all instances of the process share, from the first activation on.
     pub engine: Option<Arc<SharedEngine>>,
     /// The device that this instance last requested.
-    pub device: Option<DeviceParam>,
+    pub device: Option<RequestedDevice>,
     /// Counters of the open capture port.
     pub port: Option<Arc<PortCounters>>,
     /// Why the engine could not start.

@@ -12,7 +12,7 @@ use crate::patch::Patched;
 use crate::{licences, patch};
 
 /// Features of the plugin in a bundle for users. `--no-gpu` leaves them out.
-const FEATURES: &str = "cuda,parallel";
+const FEATURES: &str = "cuda,gpu,parallel";
 
 /// Options of `bundle`.
 #[derive(clap::Args)]

@@ -8,6 +8,7 @@ mod cargo;
 mod daw;
 mod dist;
 mod eval;
+mod gpu_check;
 mod licences;
 mod patch;
 mod python;
@@ -49,6 +50,8 @@ enum Task {
     Python(python::Arguments),
     /// Score the built-in model on the development recordings
     Eval(eval::Arguments),
+    /// Test the networks and live sessions on the first GPU, in software if there is no other
+    GpuCheck,
     /// Measure the networks of the MT3 family, also in PyTorch
     Bench(bench::Arguments),
 }
@@ -64,6 +67,7 @@ fn main() -> Result<()> {
         Task::Soak(arguments) => soak::run(&arguments),
         Task::Python(arguments) => python::run(&arguments),
         Task::Eval(arguments) => eval::run(&arguments),
+        Task::GpuCheck => gpu_check::run(),
         Task::Bench(arguments) => bench::run(&arguments),
     }
 }

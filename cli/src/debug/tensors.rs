@@ -68,7 +68,7 @@ pub struct Args {
     /// Maximum ids in a sequence [default: 1024, YourMT3 256]
     #[arg(long, value_name = "N", help_heading = help::MODEL)]
     max_ids: Option<usize>,
-    /// Where to compute: auto, cpu or cuda:N
+    /// Where to compute: auto, cpu, cuda:N or gpu:N
     #[arg(long, default_value = "cpu", help_heading = help::MODEL)]
     device: DeviceChoice,
 }
@@ -89,7 +89,7 @@ pub fn run(args: &Args) -> Result<()> {
         precision: args.precision,
     };
     let (transcriber, report) =
-        TokenModel::load(&args.checkpoint, &options, select(args.device)?.device)?;
+        TokenModel::load(&args.checkpoint, &options, select(&args.device)?.device)?;
     if !report.unused.is_empty() {
         log::warn!(
             "{} tensors of the checkpoint were not used: {}",

@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> Result<()> {
         Some(folder) => Estimates::Files(folder.clone()),
         None => Estimates::Own(Box::new(OwnTranscription {
             transcriber: load_builtin(
-                Transcriber::builder().device(args.network.device),
+                Transcriber::builder().device(args.network.device.clone()),
                 args.network.weights.as_deref(),
             )?,
             done: HashMap::new(),

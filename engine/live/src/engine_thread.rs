@@ -71,7 +71,7 @@ impl EngineThread {
         device: DeviceChoice,
         load: Load,
     ) -> Self {
-        let models = first_models(&shared, device, load);
+        let models = first_models(&shared, &device, load);
         Self {
             shared,
             load,
@@ -79,10 +79,10 @@ impl EngineThread {
             device_requests,
             instances: Vec::new(),
             loaded: unbounded(),
-            requested_device: device,
-            used_device: match (&models, device) {
-                (Some(models), DeviceChoice::Cuda(_))
-                    if models.selected().device == Device::Cpu =>
+            requested_device: device.clone(),
+            used_device: match &models {
+                Some(models)
+                    if device != DeviceChoice::Auto && models.selected().device == Device::Cpu =>
                 {
                     DeviceChoice::Cpu
                 }
@@ -117,10 +117,13 @@ impl EngineThread {
         if device == self.requested_device {
             return;
         }
-        self.requested_device = device;
+        self.requested_device = device.clone();
         match &self.models {
             // Back from a device that could not be used: these models are still there.
-            Some(models) if device == self.used_device => show(&self.shared, models),
+            Some(models) if device == self.used_device => {
+                show(&self.shared, models);
+                self.shared.model_pool.lock().set_device(device);
+            }
             _ => load_in_background(device, self.load, &self.loaded.0),
         }
     }
@@ -128,7 +131,7 @@ impl EngineThread {
     fn take_loaded_models(&mut self) {
         while let Ok((device, outcome)) = self.loaded.1.try_recv() {
             if device == self.requested_device
-                && let Some(models) = accept(&self.shared, outcome)
+                && let Some(models) = accept(&self.shared, &device, outcome)
             {
                 self.replace_models(models);
                 self.used_device = device;
@@ -157,7 +160,7 @@ impl EngineThread {
         log::error!("{error}");
         let models = match self.has_fallen_back {
             true => None,
-            false => first_models(&self.shared, DeviceChoice::Cpu, self.load),
+            false => first_models(&self.shared, &DeviceChoice::Cpu, self.load),
         };
         let mut status = self.shared.status.lock();
         status.reason = Some(error.to_string());
@@ -242,12 +245,12 @@ pub fn load(device: DeviceChoice) -> Result<BuiltinModels> {
 
 /// The models that the thread begins with; without them nothing is transcribed. The CPU replaces a
 /// GPU that cannot be used, because a project may come from another computer.
-fn first_models(shared: &Shared, device: DeviceChoice, load: Load) -> Option<BuiltinModels> {
+fn first_models(shared: &Shared, device: &DeviceChoice, load: Load) -> Option<BuiltinModels> {
     *shared.status.lock() = EngineStatus::default();
-    let mut models = accept(shared, load(device));
-    if models.is_none() && device != DeviceChoice::Cpu {
+    let mut models = accept(shared, device, load(device.clone()));
+    if models.is_none() && *device != DeviceChoice::Cpu {
         let reason = shared.status.lock().reason.take();
-        models = accept(shared, load(DeviceChoice::Cpu));
+        models = accept(shared, &DeviceChoice::Cpu, load(DeviceChoice::Cpu));
         if models.is_some() {
             shared.status.lock().reason = reason;
         }
@@ -261,11 +264,12 @@ fn first_models(shared: &Shared, device: DeviceChoice, load: Load) -> Option<Bui
 /// Loads models on another thread while the present ones go on.
 fn load_in_background(device: DeviceChoice, load: Load, loaded: &Sender<LoadedModels>) {
     let (finished, failed) = (loaded.clone(), loaded.clone());
+    let requested = device.clone();
     let spawned = std::thread::Builder::new()
         .name("hitscribe-load".to_owned())
         .spawn(move || {
             // The engine thread may have ended meanwhile.
-            let _ = finished.send((device, load(device)));
+            let _ = finished.send((requested.clone(), load(requested)));
         });
     if let Err(source) = spawned {
         let error = Error::Io {
@@ -276,12 +280,16 @@ fn load_in_background(device: DeviceChoice, load: Load, loaded: &Sender<LoadedMo
     }
 }
 
-/// Shows the outcome of loading. After a failure the models in use stay.
-fn accept(shared: &Shared, loaded: Result<BuiltinModels>) -> Option<BuiltinModels> {
+/// Shows the outcome of loading for `device`, which imported models follow. After a failure the
+/// models in use stay.
+fn accept(
+    shared: &Shared,
+    device: &DeviceChoice,
+    loaded: Result<BuiltinModels>,
+) -> Option<BuiltinModels> {
     match loaded {
         Ok(models) => {
-            let device = models.selected().device;
-            shared.model_pool.lock().set_device(device);
+            shared.model_pool.lock().set_device(device.clone());
             show(shared, &models);
             Some(models)
         }

@@ -10,7 +10,7 @@ use crossbeam::channel::{Sender, unbounded};
 use hitscribe::imported::ModelChoice;
 use hitscribe::pipeline::tokens::SegmentRequest;
 use hitscribe_core::model_store::Store;
-use hitscribe_models::device::Device;
+use hitscribe_models::device::DeviceChoice;
 
 use crate::model_worker::Worker;
 use crate::status::{ModelPhase, ModelStatus, SharedModel};
@@ -32,7 +32,7 @@ struct Entry {
 pub(super) struct ModelPool {
     /// None for the user's store.
     store: Option<Store>,
-    device: Option<Device>,
+    device: Option<DeviceChoice>,
     entries: Vec<Entry>,
     /// Threads that are ending.
     retired: Vec<JoinHandle<()>>,
@@ -47,11 +47,11 @@ impl ModelPool {
     }
 
     /// Sets the device of all models.
-    pub fn set_device(&mut self, device: Device) {
-        self.device = Some(device);
+    pub fn set_device(&mut self, device: DeviceChoice) {
         for entry in &self.entries {
-            *entry.shared.device.lock() = Some(device);
+            *entry.shared.device.lock() = Some(device.clone());
         }
+        self.device = Some(device);
     }
 
     /// The model, which begins to load if it is not in use yet.
@@ -60,7 +60,7 @@ impl ModelPool {
             return entry.shared.clone();
         }
         let shared = Arc::new(SharedModel::default());
-        *shared.device.lock() = self.device;
+        *shared.device.lock() = self.device.clone();
         let (requests, inbox) = unbounded();
         let worker = Worker {
             choice: choice.clone(),

@@ -11,7 +11,7 @@ use hitscribe::imported::{ImportedModel, MAX_BATCH, ModelChoice, ModelUnavailabl
 use hitscribe::pipeline::tokens::{SEGMENT_SECONDS, SegmentRequest};
 use hitscribe_core::error::Result;
 use hitscribe_core::model_store::Store;
-use hitscribe_models::device::{Device, guarded, load_on};
+use hitscribe_models::device::{Device, DeviceChoice, guarded, load_on, select};
 use hitscribe_models::generate::Sequence;
 
 use crate::status::{ModelPhase, ModelStatus, SharedModel};
@@ -48,13 +48,13 @@ impl Worker {
                 continue;
             };
             let stamp = self.stamp();
-            let outcome = match self.load(device) {
-                Ok(mut loaded) => self.serve(&mut loaded, device),
+            let outcome = match self.load(&device) {
+                Ok(mut loaded) => self.serve(&mut loaded, &device),
                 Err(error) => Err(error),
             };
             if let Err(error) = outcome {
                 self.show_error(error);
-                let is_same = || self.device() == Some(device) && self.stamp() == stamp;
+                let is_same = || self.device().as_ref() == Some(&device) && self.stamp() == stamp;
                 self.refuse_for(RETRY_INTERVAL);
                 while !self.shared.is_stopped() && is_same() {
                     self.refuse_for(RETRY_INTERVAL);
@@ -65,8 +65,8 @@ impl Worker {
     }
 
     /// The device to use; none before the built-in models are loaded.
-    fn device(&self) -> Option<Device> {
-        *self.shared.device.lock()
+    fn device(&self) -> Option<DeviceChoice> {
+        self.shared.device.lock().clone()
     }
 
     fn store(&self) -> Result<Store> {
@@ -79,14 +79,23 @@ impl Worker {
             .and_then(|store| self.choice.stamp(&store))
     }
 
-    fn load(&self, device: Device) -> Result<Loaded, ModelUnavailable> {
+    fn load(&self, device: &DeviceChoice) -> Result<Loaded, ModelUnavailable> {
         let store = self
             .store()
             .map_err(|e| ModelUnavailable::Missing(e.to_string()))?;
         let path = self.choice.find(&store)?;
+        let (device, refusal) = match select(device) {
+            Ok(selected) => (selected.device, selected.gpu_failure()),
+            // A project may come from another computer.
+            Err(error) => (Device::Cpu, Some(error.to_string())),
+        };
         let (model, selected) = load_on(device, |device| load(&path, device))?;
         let can_fall_back = selected.device != Device::Cpu;
-        self.show_ready(&model, selected.device, selected.fallback_reason);
+        self.show_ready(
+            &model,
+            selected.device,
+            selected.fallback_reason.or(refusal),
+        );
         Ok(Loaded {
             model,
             path,
@@ -134,8 +143,8 @@ impl Worker {
     }
 
     /// Decodes until the thread is to end or the device changes.
-    fn serve(&self, loaded: &mut Loaded, device: Device) -> Result<(), ModelUnavailable> {
-        while !self.shared.is_stopped() && self.device() == Some(device) {
+    fn serve(&self, loaded: &mut Loaded, device: &DeviceChoice) -> Result<(), ModelUnavailable> {
+        while !self.shared.is_stopped() && self.device().as_ref() == Some(device) {
             let Ok(mut requests) = self.inbox.recv_timeout(CHECK_INTERVAL) else {
                 continue;
             };

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use hitscribe_models::device::Device;
+use hitscribe_models::device::DeviceChoice;
 use hitscribe_models::generate::{Family, SegmentForm};
 use parking_lot::Mutex;
 
@@ -24,7 +24,7 @@ pub enum Phase {
 pub struct EngineStatus {
     /// What the engine thread is doing.
     pub phase: Phase,
-    /// The device that is in use, such as `cpu` or `cuda:0`.
+    /// The device that is in use, such as `cpu` or `gpu:0`.
     pub device: String,
     /// Name of the model.
     pub model: String,
@@ -68,7 +68,7 @@ pub(super) struct SharedModel {
     pub status: Mutex<ModelStatus>,
     pub form: OnceLock<SegmentForm>,
     /// The device to use; none before the built-in models are loaded.
-    pub device: Mutex<Option<Device>>,
+    pub device: Mutex<Option<DeviceChoice>>,
     /// The thread is to end.
     pub stop: AtomicBool,
     /// Grows while the thread decodes.

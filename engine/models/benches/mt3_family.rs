@@ -318,7 +318,7 @@ fn main() {
         .or_else(|| std::thread::available_parallelism().ok().map(usize::from))
         .unwrap_or(1);
     let mut devices = vec![Device::Cpu];
-    match select(DeviceChoice::Auto) {
+    match select(&DeviceChoice::Auto) {
         Ok(selected) if selected.device != Device::Cpu => devices.push(selected.device),
         Ok(selected) => println!("no GPU: {}", selected.fallback_reason.unwrap_or_default()),
         Err(error) => println!("no GPU: {error}"),

@@ -22,8 +22,8 @@ pub struct BuiltinModels {
 }
 
 impl BuiltinModels {
-    /// Loads the models. With [`DeviceChoice::Auto`] the CPU replaces a GPU that does not work, and
-    /// [`BuiltinModels::selected`] has the reason.
+    /// Loads the models. With [`DeviceChoice::Auto`] they run on the CPU, which is as fast for them
+    /// as a GPU.
     ///
     /// # Errors
     /// [`Error::Device`] if a device that was asked for by name does not work.
@@ -53,7 +53,8 @@ impl BuiltinModels {
         pitched: &[u8],
         choice: DeviceChoice,
     ) -> Result<Self> {
-        let ((drums, second_drums, pitched), selected) = device::load(choice, |device| {
+        let choice = choice.for_builtin();
+        let ((drums, second_drums, pitched), selected) = device::load(&choice, |device| {
             let second = second_drums.map(|bytes| DrumNet::load(bytes, device));
             let pitched = PitchNet::load(pitched, device)?;
             Ok((DrumNet::load(drums, device)?, second.transpose()?, pitched))

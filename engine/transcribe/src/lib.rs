@@ -77,7 +77,7 @@ mod transcription;
 pub use hitscribe_core::note::PlacedNote;
 pub use hitscribe_core::{DrumClass, Error, Note, audio, midi, model_store};
 pub use hitscribe_models::Precision;
-pub use hitscribe_models::device::{Device, DeviceChoice};
+pub use hitscribe_models::device::{Device, DeviceChoice, GpuChoice};
 pub use hitscribe_models::generate::allowed::AllowedNotes;
 
 pub use beats::{BeatGrid, TempoMapKind};

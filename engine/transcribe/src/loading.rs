@@ -7,7 +7,7 @@ use hitscribe_core::error::Result;
 use hitscribe_core::features::mt3_family::FrontEndKind;
 use hitscribe_core::model_store::Store;
 use hitscribe_models::Precision;
-use hitscribe_models::device::{self, Device, DeviceChoice};
+use hitscribe_models::device::{self, DeviceChoice};
 use hitscribe_models::generate::LoadOptions;
 
 use crate::audio_input::MonoRecording;
@@ -57,12 +57,14 @@ pub(crate) enum Loaded {
 /// The built-in models for drums, a model of the MT3 family for everything else.
 pub(crate) struct ByContent {
     builtin: Model,
+    /// For the imported model: the CPU after a GPU has failed.
+    device: DeviceChoice,
     /// Loaded when first needed; else why there is none.
     imported: OnceLock<Result<Model, String>>,
 }
 
 impl Settings {
-    pub(crate) fn load(&self, device: DeviceChoice) -> Result<(Loaded, FallbackReason)> {
+    pub(crate) fn load(&self, device: &DeviceChoice) -> Result<(Loaded, FallbackReason)> {
         let one = |(model, reason)| (Loaded::One(Arc::new(model)), reason);
         match &self.which {
             Which::Builtin => self.load_builtin(device).map(one),
@@ -74,7 +76,12 @@ impl Settings {
             Which::ByContent => {
                 let (builtin, reason) = self.load_builtin(device)?;
                 let imported = OnceLock::new();
-                Ok((Loaded::ByContent(ByContent { builtin, imported }), reason))
+                let models = ByContent {
+                    builtin,
+                    device: device.clone(),
+                    imported,
+                };
+                Ok((Loaded::ByContent(models), reason))
             }
         }
     }
@@ -83,16 +90,16 @@ impl Settings {
         self.store.clone().map_or_else(Store::for_user, Ok)
     }
 
-    fn load_builtin(&self, device: DeviceChoice) -> Result<(Model, FallbackReason)> {
+    fn load_builtin(&self, device: &DeviceChoice) -> Result<(Model, FallbackReason)> {
         let models = match &self.weights {
-            None => BuiltinModels::load(device)?,
-            Some(bytes) => BuiltinModels::with_weights(bytes, device)?,
+            None => BuiltinModels::load(device.clone())?,
+            Some(bytes) => BuiltinModels::with_weights(bytes, device.clone())?,
         };
         let reason = models.selected().gpu_failure();
         Ok((Model::Builtin(Box::new(models)), reason))
     }
 
-    fn load_named(&self, name: &str, device: DeviceChoice) -> Result<(Model, FallbackReason)> {
+    fn load_named(&self, name: &str, device: &DeviceChoice) -> Result<(Model, FallbackReason)> {
         let path = self.store()?.find(name)?;
         self.load_file(name, path, device)
     }
@@ -101,7 +108,7 @@ impl Settings {
         &self,
         name: &str,
         path: PathBuf,
-        device: DeviceChoice,
+        device: &DeviceChoice,
     ) -> Result<(Model, FallbackReason)> {
         let options = LoadOptions {
             front_end: self.front_end,
@@ -118,7 +125,7 @@ impl Settings {
 
     /// The first model of the store that can be loaded, in order of preference; else why there is
     /// none.
-    fn load_preferred(&self, device: DeviceChoice) -> Result<(Model, FallbackReason), String> {
+    fn load_preferred(&self, device: &DeviceChoice) -> Result<(Model, FallbackReason), String> {
         let stored = self.store().and_then(|store| store.list());
         let mut stored: Vec<_> = stored
             .map_err(|error| error.to_string())?
@@ -187,12 +194,7 @@ impl ByContent {
         notify: &mut dyn FnMut(&Notice<'_>),
     ) -> Result<&Model, &str> {
         let imported = self.imported.get_or_init(|| {
-            // A GPU that has failed with the built-in models is not tried again.
-            let device = match self.builtin.device() == Device::Cpu {
-                true => DeviceChoice::Cpu,
-                false => settings.device,
-            };
-            let (model, reason) = settings.load_preferred(device)?;
+            let (model, reason) = settings.load_preferred(&self.device)?;
             if let Some(reason) = &reason {
                 notify(&Notice::Fallback { reason });
             }

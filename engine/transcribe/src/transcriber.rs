@@ -26,7 +26,8 @@ use hitscribe_picking::drums::candidate::Sensitivity;
 ///
 /// `Send` and `Sync`: threads can share one behind an [`Arc`] and transcribe at the same time.
 ///
-/// With [`DeviceChoice::Auto`], the default, a GPU that fails is replaced by the CPU, for the
+/// With [`DeviceChoice::Auto`], the default, imported models run on a GPU if one works, the built-in
+/// networks on the CPU, which suits them. A GPU that fails is replaced by the CPU, for the
 /// recording in progress and all that follow; [`Transcriber::fallback_reason`] gives the reason.
 pub struct Transcriber {
     settings: Settings,
@@ -179,7 +180,7 @@ impl Transcriber {
     fn fall_back(&self, failed: &Arc<Loaded>, reason: &str) -> Result<Arc<Loaded>> {
         let mut loaded = self.loaded.write();
         if Arc::ptr_eq(&loaded, failed) {
-            let (on_cpu, _) = self.settings.load(DeviceChoice::Cpu)?;
+            let (on_cpu, _) = self.settings.load(&DeviceChoice::Cpu)?;
             *loaded = Arc::new(on_cpu);
             *self.fallback_reason.lock() = Some(reason.to_owned());
         }
@@ -363,7 +364,7 @@ impl TranscriberBuilder {
 
     fn load(mut self, which: Which) -> Result<Transcriber> {
         self.settings.which = which;
-        let (loaded, fallback_reason) = self.settings.load(self.settings.device)?;
+        let (loaded, fallback_reason) = self.settings.load(&self.settings.device)?;
         Ok(Transcriber {
             settings: self.settings,
             loaded: RwLock::new(Arc::new(loaded)),

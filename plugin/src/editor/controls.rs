@@ -48,16 +48,6 @@ pub fn toggle(ui: &mut Ui, is_on: &mut bool, text: &str) -> Response {
     response
 }
 
-/// A menu with the parameter's own names.
-pub fn choice<T: Enum + PartialEq + Copy + 'static>(
-    ui: &mut Ui,
-    setter: Option<&ParamSetter>,
-    param: &EnumParam<T>,
-    hint: &str,
-) {
-    choice_named(ui, setter, param, param.name(), T::variants(), hint);
-}
-
 /// A menu with other names than those that the host shows.
 pub fn choice_named<T: Enum + PartialEq + Copy + 'static>(
     ui: &mut Ui,

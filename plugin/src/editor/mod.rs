@@ -4,6 +4,7 @@
 pub mod action_bar;
 pub mod clip_tile;
 pub mod controls;
+pub mod device_menu;
 pub mod drums_page;
 pub mod editing;
 pub mod empty_state;
@@ -43,8 +44,7 @@ use crate::editor::state::EditorState;
 use crate::editor::view::View;
 use crate::editor::window::PluginEditor;
 use crate::params::HitscribeParams;
-use crate::params::choices::DeviceParam;
-use crate::params::device::device_choice;
+use crate::params::device::RequestedDevice;
 use crate::params::model::ModelTag;
 use crate::status::PluginStatus;
 use hitscribe_core::midi::NoteMap;
@@ -58,7 +58,7 @@ pub struct Window {
     status: Arc<PluginStatus>,
     preview: Arc<Preview>,
     /// The device at the last frame.
-    device: Option<DeviceParam>,
+    device: Option<RequestedDevice>,
     context: Option<GuiContext>,
     report_change: Box<dyn Fn() + Send>,
     /// The fields of the state that are not parameters, at the last frame.
@@ -71,6 +71,7 @@ pub struct Window {
 struct SavedFields {
     note_map: NoteMap,
     model: ModelTag,
+    gpu_name: String,
     is_light: bool,
 }
 
@@ -99,12 +100,12 @@ impl Window {
     /// Requests the device from the engine when the choice has changed. Without the editor, the
     /// next activation does this.
     fn update_device(&mut self) {
-        let device = self.params.device.value();
-        let previous = self.device.replace(device);
-        let has_changed = previous.is_some_and(|previous| previous != device);
+        let device = RequestedDevice::of(&self.params);
+        let has_changed = self.device.as_ref().is_some_and(|before| *before != device);
         if has_changed && let Some(engine) = &self.status.links.lock().engine {
-            engine.set_device(device_choice(device));
+            engine.set_device(device.choice());
         }
+        self.device = Some(device);
     }
 }
 
@@ -115,6 +116,7 @@ impl Window {
         let fields = SavedFields {
             note_map: params.note_map.current(),
             model: params.model.tag(),
+            gpu_name: params.gpu_name.lock().clone(),
             is_light: *params.is_light.lock(),
         };
         let before = self.saved_fields.replace(fields);

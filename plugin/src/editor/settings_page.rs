@@ -6,7 +6,7 @@ use nice_plug::prelude::{Enum as _, ParamSetter};
 use crate::editor::state::EditorState;
 use crate::editor::style::{self, palette};
 use crate::editor::view::View;
-use crate::editor::{controls, model_menu};
+use crate::editor::{controls, device_menu, model_menu};
 use crate::params::HitscribeParams;
 use crate::params::choices::{Hop, ImportTempo};
 use crate::params::window_shape::ZOOM_PERCENT;
@@ -64,13 +64,7 @@ pub fn show(
     import_tempo_menu(ui, params);
     title(ui, "Model");
     model_menu::choose(ui, params, &mut state.models);
-    controls::choice(
-        ui,
-        setter,
-        &params.device,
-        "The device that runs the models, for all tracks of this host. The current device stays in \
-         use until the model is loaded on the new one.",
-    );
+    device_menu::choose(ui, setter, params, &state.devices);
     title(ui, "Window");
     look_menu(ui, params);
     zoom_menu(ui, params);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use hitscribe_core::DrumClass;
 
+use crate::editor::device_menu::Devices;
 use crate::editor::drums_page::MapMenu;
 use crate::editor::editing::Editing;
 use crate::editor::file_dialog::FileDialog;
@@ -32,6 +33,8 @@ pub struct EditorState {
     pub side: SideState,
     /// The models in the menu.
     pub models: Models,
+    /// The GPUs in the menu.
+    pub devices: Devices,
     /// Result of the last action.
     pub message: Option<String>,
     /// The chosen notes and the edit in progress.

@@ -1,7 +1,6 @@
 //! Values of the parameters that are a choice from a list.
 
 use hitscribe::{MIN_HOP_FRAMES, Source};
-use hitscribe_models::device::DeviceChoice;
 use nice_plug::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -105,7 +104,7 @@ pub enum LatencyMode {
 /// The device that runs the models.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceParam {
-    /// A GPU if one is usable, otherwise the CPU.
+    /// For imported models a GPU if one is usable, otherwise the CPU.
     #[id = "auto"]
     #[name = "Auto"]
     Auto,
@@ -113,21 +112,10 @@ pub enum DeviceParam {
     #[id = "cpu"]
     #[name = "CPU"]
     Cpu,
-    /// The first GPU.
+    /// The GPU that the state names beside this, or the best.
     #[id = "gpu"]
     #[name = "GPU"]
     Gpu,
-}
-
-impl DeviceParam {
-    /// The corresponding choice of the engine; none for Auto.
-    pub fn choice(self) -> Option<DeviceChoice> {
-        match self {
-            Self::Auto => None,
-            Self::Cpu => Some(DeviceChoice::Cpu),
-            Self::Gpu => Some(DeviceChoice::Cuda(0)),
-        }
-    }
 }
 
 /// Time between two engine runs: a shorter one means a shorter delay and more CPU time.

@@ -101,6 +101,9 @@ pub struct HitscribeParams {
     /// Whose tempo opened recordings get.
     #[persist = "filetempo"]
     pub import_tempo: Mutex<ImportTempo>,
+    /// The name of the GPU, if the device is one; empty for the best.
+    #[persist = "gpu"]
+    pub gpu_name: Mutex<String>,
     /// Whether the editor uses its light look.
     #[persist = "light"]
     pub is_light: Mutex<bool>,
@@ -146,6 +149,7 @@ impl Default for HitscribeParams {
             take,
             model: ModelField::default(),
             import_tempo: Mutex::default(),
+            gpu_name: Mutex::default(),
             is_light: Mutex::new(false),
             window: Mutex::default(),
         }

@@ -1,3 +1,6 @@
+#[cfg(feature = "gpu")]
+mod gpu;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,7 +13,7 @@ use crate::{CapturePort, LiveSettings, SharedEngine, TransportState};
 use hitscribe::{ImportedModel, ModelUnavailable, SessionConfig, Source, imported_latency_samples};
 use hitscribe_core::model_store::Transfer;
 use hitscribe_core::note::PlacedNote;
-use hitscribe_models::device::DeviceChoice;
+use hitscribe_models::device::{Device, DeviceChoice};
 use hitscribe_models::generate::Family;
 
 const RATE_HZ: u32 = 48_000;

@@ -5,19 +5,21 @@ use std::any::TypeId;
 use burn_tensor::backend::Backend;
 use hitscribe_core::error::Result;
 
+#[cfg(feature = "gpu")]
+use crate::device::adapters;
 use crate::device::choice::Device;
-#[cfg(any(feature = "cuda", test))]
+#[cfg(any(feature = "cuda", feature = "gpu", test))]
 use crate::device::guarded::guarded;
 
 /// The backend of [`Device::Cpu`].
 pub(crate) type Cpu = burn_flex::Flex;
 
-/// The backend of `Device::Cuda`, in 32-bit floats.
+/// The backend of all GPUs, in 32-bit floats.
 ///
-/// burn's dispatching backend is compiled in its own crate. The CUDA backend itself is generic to
-/// the core: with it every change in this crate would compile its kernels again, for minutes.
-#[cfg(feature = "cuda")]
-type Cuda = burn_dispatch::Dispatch;
+/// burn's dispatching backend is compiled in its own crate. The backends themselves are generic to
+/// the core: with them every change in this crate would compile their kernels again, for minutes.
+#[cfg(any(feature = "cuda", feature = "gpu"))]
+pub(crate) type Gpu = burn_dispatch::Dispatch;
 
 /// Work on any backend, for [`Device::run`].
 pub(crate) trait BackendTask {
@@ -31,8 +33,8 @@ pub(crate) trait BackendTask {
 impl Device {
     /// Runs `task` on the backend of this device, with panics of a GPU turned into errors.
     ///
-    /// The CUDA backend panics, in a worker thread and in the caller, where the driver or the
-    /// headers of its run-time compiler are missing. A `Device::Cuda` exists only after
+    /// The GPU backends panic, in a worker thread and in the caller, where a driver, or what CUDA's
+    /// run-time compiler needs, is missing or fails. A GPU's `Device` exists only after
     /// [`super::select::select`] found all of them; catching panics is the second net.
     ///
     /// # Errors
@@ -43,20 +45,52 @@ impl Device {
             #[cfg(feature = "cuda")]
             Self::Cuda { index } => self.guard(|| {
                 let device = burn_cuda::CudaDevice::new(index);
-                task.run::<Cuda>(&burn_dispatch::DispatchDevice::Cuda(device))
+                task.run::<Gpu>(&burn_dispatch::DispatchDevice::Cuda(device))
             }),
+            #[cfg(feature = "gpu")]
+            Self::Gpu { opening, .. } => {
+                let device = adapters::device(opening);
+                self.guard(|| task.run::<Gpu>(&burn_dispatch::DispatchDevice::Wgpu(device)))
+            }
             #[cfg(test)]
             Self::TestGpu => self.guard(|| task.run::<Cpu>(&Default::default())),
+        }
+    }
+
+    /// The device of [`Gpu`], for tests of the networks.
+    #[cfg(all(test, feature = "gpu"))]
+    pub(crate) fn dispatch(self) -> burn_dispatch::DispatchDevice {
+        match self {
+            Self::Gpu { opening, .. } => {
+                burn_dispatch::DispatchDevice::Wgpu(adapters::device(opening))
+            }
+            #[cfg(feature = "cuda")]
+            Self::Cuda { index } => {
+                burn_dispatch::DispatchDevice::Cuda(burn_cuda::CudaDevice::new(index))
+            }
+            other => panic!("{other} is no GPU"),
         }
     }
 
     /// Runs `work` with what [`Self::run`] made on this device.
     ///
     /// # Errors
-    /// [`hitscribe_core::Error::Device`] when the GPU fails.
+    /// [`hitscribe_core::Error::Device`] when the GPU fails. A lost GPU need not panic: its results
+    /// may be zeros.
     pub(crate) fn guard<T>(self, work: impl FnOnce() -> T) -> Result<T> {
         match self {
             Self::Cpu => Ok(work()),
+            #[cfg(feature = "gpu")]
+            Self::Gpu { opening, .. } => {
+                let outcome = guarded(&self.to_string(), work);
+                match adapters::fault(opening) {
+                    None => outcome,
+                    Some(reason) => Err(hitscribe_core::error::Error::Device {
+                        device: self.to_string(),
+                        reason,
+                    }),
+                }
+            }
             #[cfg(any(feature = "cuda", test))]
             _ => guarded(&self.to_string(), work),
         }

@@ -6,7 +6,7 @@
 //! - `hitscribe::Transcriber` (`transcribe/src/transcriber.rs`): with [`DeviceChoice::Auto`] it
 //!   loads its models on the CPU and transcribes the recording again from the start.
 //! - `ByContent` (`transcribe/src/loading.rs`): an imported model that is loaded later goes to the
-//!   CPU at once if the built-in one has failed on the GPU.
+//!   CPU at once if another has failed on the GPU.
 //! - `hitscribe_live`, built-in models (`live/src/engine_thread.rs`): sessions start again on the
 //!   CPU, and a second failure ends the service until the user asks for another device.
 //! - `hitscribe_live`, imported models (`live/src/model_worker.rs`): the same batch is decoded on
@@ -24,11 +24,11 @@ use crate::device::select::select;
 /// Those of [`select`] and `load`. [`Error::Device`] only if the choice is a GPU by number, or if
 /// the CPU fails.
 pub fn load<T>(
-    choice: DeviceChoice,
+    choice: &DeviceChoice,
     load: impl FnMut(Device) -> Result<T>,
 ) -> Result<(T, Selected)> {
     let selected = select(choice)?;
-    load_selected(selected, choice == DeviceChoice::Auto, load)
+    load_selected(selected, *choice == DeviceChoice::Auto, load)
 }
 
 /// Loads a model with `load` on `device`, or on the CPU if that device fails.

@@ -17,13 +17,16 @@ pub fn guarded<T>(device: &str, work: impl FnOnce() -> T) -> Result<T> {
             .map(String::as_str)
             .or_else(|| payload.downcast_ref::<&str>().copied())
             .unwrap_or("unknown failure");
-        // Messages of drivers have many lines.
-        let reason = message.split_whitespace().collect::<Vec<_>>().join(" ");
         Error::Device {
             device: device.to_owned(),
-            reason,
+            reason: one_line(message),
         }
     })
+}
+
+/// A driver's message, which often has many lines.
+pub(super) fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

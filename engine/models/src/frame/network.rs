@@ -212,7 +212,7 @@ impl FrameNet {
         // On the CPU one by one: a batch only outgrows the cache.
         let batch = match self.device {
             Device::Cpu => 1,
-            #[cfg(any(feature = "cuda", test))]
+            #[cfg(any(feature = "cuda", feature = "gpu", test))]
             _ => steps.len(),
         };
         let mut outputs = Vec::with_capacity(steps.len());

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use burn_tensor::backend::Backend;
 use burn_tensor::{Tensor, TensorData};
 use hitscribe_core::checkpoint::Checkpoint;
 use hitscribe_core::features::mt3_family::{FrontEnd, FrontEndKind};
@@ -15,49 +16,43 @@ use hitscribe_testing::tensors::{Pack, Values, assert_max};
 use serde_json::Value;
 
 use crate::compact::Precision;
-use crate::device::Cpu;
 use crate::generate::greedy::{GreedyOptions, greedy, teacher_forced};
 use crate::mt3_family::hyperparameters::Hyperparameters;
 use crate::mt3_family::mt3::{
     MAX_NEW_IDS, MEMORY_IDS, Mt3, Mt3Config, first_memory_ids, prefix_of,
 };
 
-type Features = Tensor<Cpu, 3>;
+use super::on::On;
 
-fn load(checkpoint: &Path, config: &Path) -> Mt3<Cpu> {
+fn load<B: Backend>(on: &On<B>, checkpoint: &Path, config: &Path) -> Mt3<B> {
     let checkpoint = Checkpoint::open(checkpoint).expect("the checkpoint opens");
     let hyperparameters =
         Hyperparameters::find(&checkpoint, Some(config)).expect("the configuration is readable");
     let prefix = prefix_of(&checkpoint).expect("an MT3 checkpoint");
     let config = Mt3Config::of(&checkpoint, prefix, &hyperparameters).expect("the sizes are plain");
-    let (model, report) = Mt3::load(
-        &checkpoint,
-        prefix,
-        config,
-        Precision::F32,
-        &Default::default(),
-    )
-    .expect("the weights fit");
+    let (model, report) = Mt3::load(&checkpoint, prefix, config, Precision::F32, &on.device)
+        .expect("the weights fit");
     assert_eq!(report.unused, Vec::<String>::new());
     model
 }
 
-fn tensor(values: &[f32], shape: [usize; 3]) -> Features {
-    Tensor::from_data(TensorData::new(values.to_vec(), shape), &Default::default())
+fn tensor<B: Backend>(on: &On<B>, values: &[f32], shape: [usize; 3]) -> Tensor<B, 3> {
+    Tensor::from_data(TensorData::new(values.to_vec(), shape), &on.device)
 }
 
-fn all(values: &Values) -> Features {
+fn all<B: Backend>(on: &On<B>, values: &Values) -> Tensor<B, 3> {
     tensor(
+        on,
         &values.values,
         values.shape.clone().try_into().expect("three dimensions"),
     )
 }
 
-fn row(values: &Values, index: usize) -> Features {
-    tensor(values.row(index), [1, values.shape[1], values.shape[2]])
+fn row<B: Backend>(on: &On<B>, values: &Values, index: usize) -> Tensor<B, 3> {
+    tensor(on, values.row(index), [1, values.shape[1], values.shape[2]])
 }
 
-fn host(x: Tensor<Cpu, 3>) -> Vec<f32> {
+fn host<B: Backend>(x: Tensor<B, 3>) -> Vec<f32> {
     x.into_data().to_vec().expect("f32")
 }
 
@@ -132,33 +127,34 @@ fn base64(text: &str) -> Vec<u8> {
     out
 }
 
-fn check_tiny(pack: &str, kind: FrontEndKind, path: ParseRules) {
+fn check_tiny<B: Backend>(on: &On<B>, pack: &str, kind: FrontEndKind, path: ParseRules) {
     let Some(folder) = golden(pack) else { return };
     let model = load(
+        on,
         &golden("mt3_pytorch/tiny/mt3.pth").unwrap(),
         &folder.join("config.json"),
     );
     let json: Value = golden_json(&format!("{pack}/pack.json")).unwrap();
     let tensors = Pack::open(&folder.join("pack.safetensors"));
     let features = tensors.get("features");
-    let encoded = model.encode(all(&features));
+    let encoded = model.encode(all(on, &features));
     assert_max(
         &format!("{pack}, encoder"),
         &host(encoded.clone()),
         &tensors.get("encoder_out").values,
-        2e-4,
+        on.tolerance(2e-4),
     );
 
     let logits = tensors.get("tf_logits");
     for (index, segment) in json["tf_segments"].as_array().unwrap().iter().enumerate() {
         let segment = segment.as_u64().unwrap() as usize;
-        let context = model.encode(row(&features, segment));
+        let context = model.encode(row(on, &features, segment));
         let got = teacher_forced(model.decoder(), context, &tensors.get("tf_ids").ids());
         assert_max(
             &format!("{pack}, logits of segment {segment}"),
             &got[0],
             logits.row(index),
-            1e-4,
+            on.tolerance(1e-4),
         );
     }
 
@@ -172,7 +168,7 @@ fn check_tiny(pack: &str, kind: FrontEndKind, path: ParseRules) {
         );
         let alone = greedy(
             model.decoder(),
-            model.encode(row(&features, index)),
+            model.encode(row(on, &features, index)),
             OPTIONS,
         );
         assert_eq!(
@@ -183,7 +179,7 @@ fn check_tiny(pack: &str, kind: FrontEndKind, path: ParseRules) {
 
     // Now from the sound, with our own features.
     let own = FrontEnd::new(kind, features.shape[2]).features(&tensors.get("wav").values);
-    let own_features = tensor(&own.values, [own.segments(), own.frames, own.bands]);
+    let own_features = tensor(on, &own.values, [own.segments(), own.frames, own.bands]);
     let from_sound = greedy(model.decoder(), model.encode(own_features), OPTIONS);
     let segments: Vec<SegmentTokens> = own
         .starts_seconds
@@ -197,30 +193,28 @@ fn check_tiny(pack: &str, kind: FrontEndKind, path: ParseRules) {
     check_notes(pack, &json, &segments, path);
 }
 
-#[test]
-fn mt3_pytorch_tiny() {
+/// The small models.
+pub(super) fn tiny<B: Backend>(on: &On<B>) {
     check_tiny(
+        on,
         "mt3_pytorch/tiny",
         FrontEndKind::Mt3Pytorch,
         ParseRules::Mt3,
     );
-}
-
-#[test]
-fn mr_mt3_tiny() {
-    check_tiny("mr_mt3/tiny", FrontEndKind::MrMt3, ParseRules::MrMt3);
-}
-
-#[test]
-fn mr_mt3_with_memory_tiny() {
+    check_tiny(on, "mr_mt3/tiny", FrontEndKind::MrMt3, ParseRules::MrMt3);
     let Some(folder) = golden("mr_mt3_segmem/tiny") else {
         return;
     };
-    let model = load(&folder.join("segmem.ckpt"), &folder.join("config.json"));
-    check_memory(&model, &folder, true);
+    let model = load(on, &folder.join("segmem.ckpt"), &folder.join("config.json"));
+    check_memory(on, &model, &folder, true);
 }
 
-fn check_memory(model: &Mt3<Cpu>, folder: &Path, generated: bool) {
+#[test]
+fn mt3_pytorch_and_mr_mt3_tiny() {
+    tiny(&On::cpu());
+}
+
+fn check_memory<B: Backend>(on: &On<B>, model: &Mt3<B>, folder: &Path, generated: bool) {
     let tensors = Pack::open(&folder.join("pack.safetensors"));
     let features = tensors.get("features");
     let memory = model
@@ -230,10 +224,10 @@ fn check_memory(model: &Mt3<Cpu>, folder: &Path, generated: bool) {
         "memory",
         &host(memory.clone()),
         &tensors.get("memory_block").values,
-        2e-4,
+        on.tolerance(2e-4),
     );
-    let with_memory = |segment: usize, memory: Tensor<Cpu, 3>| {
-        Tensor::cat(vec![model.encode(row(&features, segment)), memory], 1)
+    let with_memory = |segment: usize, memory: Tensor<B, 3>| {
+        Tensor::cat(vec![model.encode(row(on, &features, segment)), memory], 1)
     };
     let got = teacher_forced(
         model.decoder(),
@@ -244,16 +238,16 @@ fn check_memory(model: &Mt3<Cpu>, folder: &Path, generated: bool) {
         "logits with memory",
         &got[0],
         &tensors.get("tf_logits").values,
-        1e-4,
+        on.tolerance(1e-4),
     );
     if !generated {
         return;
     }
     assert_max(
         "encoder",
-        &host(model.encode(all(&features))),
+        &host(model.encode(all(on, &features))),
         &tensors.get("encoder_out").values,
-        2e-4,
+        on.tolerance(2e-4),
     );
     let want = tensors.get("generated_ids");
     let mut previous = first_memory_ids(model.memory_variant());
@@ -264,7 +258,7 @@ fn check_memory(model: &Mt3<Cpu>, folder: &Path, generated: bool) {
             &name,
             &host(memory.clone()),
             &tensors.get(&name).values,
-            2e-4,
+            on.tolerance(2e-4),
         );
         let sequence = greedy(model.decoder(), with_memory(segment, memory), OPTIONS).remove(0);
         previous = [vec![0], sequence.ids].concat();
@@ -276,7 +270,7 @@ fn check_memory(model: &Mt3<Cpu>, folder: &Path, generated: bool) {
 
 /// Full-size weights are made by `tools/make_weights.py`; the variable names the folder that holds
 /// `mt3_full.pth` and `segmem_full.ckpt`.
-fn full_size(name: &str) -> Option<PathBuf> {
+fn full_size_file(name: &str) -> Option<PathBuf> {
     let path =
         std::env::var_os("HITSCRIBE_FULL_WEIGHTS").map(|folder| PathBuf::from(folder).join(name));
     let found = path.filter(|path| path.exists());
@@ -286,15 +280,25 @@ fn full_size(name: &str) -> Option<PathBuf> {
     found
 }
 
+/// The large models.
+pub(super) fn full_size<B: Backend>(on: &On<B>) {
+    full_size_mt3(on);
+    full_size_with_memory(on);
+}
+
 #[test]
-fn full_size_mt3_in_both_front_ends() {
-    let Some(weights) = full_size("mt3_full.pth") else {
+fn full_size_mt3_in_both_front_ends_and_mr_mt3_with_memory() {
+    full_size(&On::cpu());
+}
+
+fn full_size_mt3<B: Backend>(on: &On<B>) {
+    let Some(weights) = full_size_file("mt3_full.pth") else {
         return;
     };
     let Some(config) = golden("mt3_pytorch/full/config.json") else {
         return;
     };
-    let model = load(&weights, &config);
+    let model = load(on, &weights, &config);
     for (pack, kind, path) in [
         (
             "mt3_pytorch/full",
@@ -305,15 +309,19 @@ fn full_size_mt3_in_both_front_ends() {
     ] {
         let tensors = Pack::open(&golden(&format!("{pack}/pack.safetensors")).unwrap());
         let json: Value = golden_json(&format!("{pack}/pack.json")).unwrap();
-        let encoded = host(model.encode(row(&tensors.get("features"), 0)));
+        let encoded = host(model.encode(row(on, &tensors.get("features"), 0)));
         assert_max(
             &format!("{pack}, encoder"),
             &encoded,
             &tensors.get("encoder_out").values,
-            2e-4,
+            on.tolerance(2e-4),
         );
         let own = FrontEnd::new(kind, 512).features(&tensors.get("wav").values);
-        let contexts = model.encode(tensor(&own.values, [own.segments(), own.frames, own.bands]));
+        let contexts = model.encode(tensor(
+            on,
+            &own.values,
+            [own.segments(), own.frames, own.bands],
+        ));
         let logits = teacher_forced(
             model.decoder(),
             contexts.clone(),
@@ -323,7 +331,7 @@ fn full_size_mt3_in_both_front_ends() {
             &format!("{pack}, logits"),
             &logits.concat(),
             &tensors.get("tf_logits").values,
-            1e-3,
+            on.tolerance(1e-3),
         );
         let want = tensors.get("greedy_ids");
         let sequences = greedy(
@@ -350,13 +358,17 @@ fn full_size_mt3_in_both_front_ends() {
     }
 }
 
-#[test]
-fn full_size_mr_mt3_with_memory() {
-    let Some(weights) = full_size("segmem_full.ckpt") else {
+fn full_size_with_memory<B: Backend>(on: &On<B>) {
+    let Some(weights) = full_size_file("segmem_full.ckpt") else {
         return;
     };
     let Some(folder) = golden("mr_mt3_segmem/full") else {
         return;
     };
-    check_memory(&load(&weights, &folder.join("config.json")), &folder, false);
+    check_memory(
+        on,
+        &load(on, &weights, &folder.join("config.json")),
+        &folder,
+        false,
+    );
 }

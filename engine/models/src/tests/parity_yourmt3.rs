@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use burn_tensor::backend::Backend;
 use burn_tensor::{Tensor, TensorData};
 use hitscribe_core::checkpoint::Checkpoint;
 use hitscribe_core::features::mt3_family::{FrontEnd, FrontEndKind};
@@ -13,40 +14,35 @@ use hitscribe_testing::tensors::{Pack, assert_max, difference};
 use serde_json::Value;
 
 use crate::compact::Precision;
-use crate::device::Cpu;
 use crate::generate::greedy::{GreedyOptions, greedy, teacher_forced};
 use crate::mt3_family::hyperparameters::Hyperparameters;
 use crate::mt3_family::yourmt3::{BINS, FRAMES, YourMt3, YourMt3Config, YourMt3Trace, prefix_of};
 
+use super::on::On;
+
 const ALL: [usize; CHANNELS] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
 
-fn load(path: &Path) -> YourMt3<Cpu> {
+fn load<B: Backend>(on: &On<B>, path: &Path) -> YourMt3<B> {
     let checkpoint = Checkpoint::open(path).expect("the checkpoint opens");
     let hyperparameters = Hyperparameters::find(&checkpoint, None).expect("hyperparameters");
     let prefix = prefix_of(&checkpoint).expect("a YourMT3 checkpoint");
     let config =
         YourMt3Config::of(&checkpoint, prefix, &hyperparameters).expect("the sizes are plain");
-    let (model, report) = YourMt3::load(
-        &checkpoint,
-        prefix,
-        config,
-        Precision::F32,
-        &Default::default(),
-    )
-    .expect("the weights fit");
+    let (model, report) = YourMt3::load(&checkpoint, prefix, config, Precision::F32, &on.device)
+        .expect("the weights fit");
     assert_eq!(report.unused, Vec::<String>::new());
     model
 }
 
-fn spectrograms(values: &[f32]) -> Tensor<Cpu, 3> {
+fn spectrograms<B: Backend>(on: &On<B>, values: &[f32]) -> Tensor<B, 3> {
     let segments = values.len() / (FRAMES * BINS);
     Tensor::from_data(
         TensorData::new(values.to_vec(), [segments, FRAMES, BINS]),
-        &Default::default(),
+        &on.device,
     )
 }
 
-fn host<const D: usize>(x: Tensor<Cpu, D>) -> Vec<f32> {
+fn host<B: Backend, const D: usize>(x: Tensor<B, D>) -> Vec<f32> {
     x.into_data().to_vec().expect("f32")
 }
 
@@ -55,19 +51,24 @@ fn assert_start(name: &str, got: &[f32], want: &[f32], tolerance: f32) {
     assert_max(name, &got[..want.len()], want, tolerance);
 }
 
-fn check(model: &YourMt3<Cpu>, folder: &Path, max_ids: usize) -> (Vec<f64>, Vec<Vec<Vec<i32>>>) {
+fn check<B: Backend>(
+    on: &On<B>,
+    model: &YourMt3<B>,
+    folder: &Path,
+    max_ids: usize,
+) -> (Vec<f64>, Vec<Vec<Vec<i32>>>) {
     let pack = Pack::open(&folder.join("pack.safetensors"));
     let json: Value =
         serde_json::from_str(&std::fs::read_to_string(folder.join("pack.json")).unwrap()).unwrap();
     let given = pack.get("spectrogram");
     let mut trace = YourMt3Trace::default();
-    let encoded = model.encode(spectrograms(given.row(0)), Some(&mut trace));
+    let encoded = model.encode(spectrograms(on, given.row(0)), Some(&mut trace));
     if json["slices"]["pre"].as_u64().unwrap() > 0 {
         assert_start(
             "pre-encoder",
             &trace.pre_encoder,
             &pack.get("pre_encoder_seg0").values,
-            2e-4,
+            on.tolerance(2e-4),
         );
         let want = pack.get("block_out_seg0");
         for (block, got) in trace.encoder.block_outputs.iter().enumerate() {
@@ -76,7 +77,7 @@ fn check(model: &YourMt3<Cpu>, folder: &Path, max_ids: usize) -> (Vec<f64>, Vec<
                 &got[..want.row(block).len()],
                 want.row(block),
             );
-            assert!(d.p999 <= 2e-4, "block {block}");
+            assert!(d.p999 <= on.tolerance(2e-4), "block {block}");
         }
     }
     let router = pack.get("router_logits_block0_local0_seg0");
@@ -84,12 +85,12 @@ fn check(model: &YourMt3<Cpu>, folder: &Path, max_ids: usize) -> (Vec<f64>, Vec<
         "router",
         &trace.encoder.first_router_logits,
         &router.values,
-        2e-4,
+        on.tolerance(2e-4),
     );
     let want = pack.get("encoder_out");
     let got = host(encoded.clone());
     let d = difference("encoder", &got[..want.values.len()], &want.values);
-    assert!(d.p999 <= 2e-4, "encoder");
+    assert!(d.p999 <= on.tolerance(2e-4), "encoder");
 
     let channels: Vec<usize> = json["slices"]["ch"]
         .as_array()
@@ -103,7 +104,7 @@ fn check(model: &YourMt3<Cpu>, folder: &Path, max_ids: usize) -> (Vec<f64>, Vec<
         &host(model.contexts(encoded, &channels)),
         &want.values,
     );
-    assert!(d.p999 <= 4e-4, "contexts");
+    assert!(d.p999 <= on.tolerance(4e-4), "contexts");
 
     // From here on from the sound: the pack has the spectrogram of the first segment only.
     let own = FrontEnd::new(FrontEndKind::YourMt3, 0).features(&pack.get("wav").values);
@@ -118,7 +119,7 @@ fn check(model: &YourMt3<Cpu>, folder: &Path, max_ids: usize) -> (Vec<f64>, Vec<
         } else {
             own.segment(segment)
         };
-        let contexts = model.contexts(model.encode(spectrograms(spectrogram), None), &ALL);
+        let contexts = model.contexts(model.encode(spectrograms(on, spectrogram), None), &ALL);
         // The pack has the logits of the first and of the last segment.
         let row = [(0, 0), (own.segments() - 1, 1)]
             .into_iter()
@@ -138,7 +139,7 @@ fn check(model: &YourMt3<Cpu>, folder: &Path, max_ids: usize) -> (Vec<f64>, Vec<
                     &format!("logits of segment {segment}, channel {channel}"),
                     &logits[0],
                     want,
-                    tolerance,
+                    on.tolerance(tolerance),
                 );
             }
         }
@@ -162,11 +163,16 @@ fn check(model: &YourMt3<Cpu>, folder: &Path, max_ids: usize) -> (Vec<f64>, Vec<
 
 #[test]
 fn yourmt3_tiny() {
+    tiny(&On::cpu());
+}
+
+/// The small model.
+pub(super) fn tiny<B: Backend>(on: &On<B>) {
     let Some(folder) = golden("yourmt3/tiny") else {
         return;
     };
     let json: Value = golden_json("yourmt3/tiny/pack.json").unwrap();
-    let (starts, ids) = check(&load(&folder.join("last.ckpt")), &folder, 256);
+    let (starts, ids) = check(on, &load(on, &folder.join("last.ckpt")), &folder, 256);
     let mut faults = Faults::new();
     let mut per_channel = Vec::new();
     for channel in ALL {
@@ -208,6 +214,11 @@ fn yourmt3_tiny() {
 
 #[test]
 fn yourmt3_full_size() {
+    full_size(&On::cpu());
+}
+
+/// The large model.
+pub(super) fn full_size<B: Backend>(on: &On<B>) {
     let weights = std::env::var_os("HITSCRIBE_FULL_WEIGHTS")
         .map(|folder| PathBuf::from(folder).join("yourmt3_full.ckpt"));
     let Some(weights) = weights.filter(|path| path.exists()) else {
@@ -217,5 +228,5 @@ fn yourmt3_full_size() {
     let Some(folder) = golden("yourmt3/full") else {
         return;
     };
-    check(&load(&weights), &folder, 12);
+    check(on, &load(on, &weights), &folder, 12);
 }

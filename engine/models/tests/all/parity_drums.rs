@@ -18,7 +18,11 @@ fn features_equal_pytorch() {
 
 #[test]
 fn outputs_equal_pytorch_whatever_the_step() {
-    let net = DrumNet::load(PACK, Device::Cpu).unwrap();
+    outputs_equal_pytorch(Device::Cpu);
+}
+
+pub fn outputs_equal_pytorch(device: Device) {
+    let net = DrumNet::load(PACK, device).unwrap();
     let row = [VALUES_PER_CLASS, DrumClass::ALL.len()];
     parity::outputs_equal::<DrumConfig>(net.frames(), PACK, &row);
 }

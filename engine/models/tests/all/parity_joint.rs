@@ -27,11 +27,15 @@ fn features_equal_pytorch() {
     parity::check_features(&weights, &features(&weights));
 }
 
-/// The last frames of the pack are left out: there PyTorch has nothing more, the engine silence.
 #[test]
 fn outputs_equal_pytorch_whatever_the_step() {
+    outputs_equal_pytorch(Device::Cpu);
+}
+
+/// The last frames of the pack are left out: there PyTorch has nothing more, the engine silence.
+pub fn outputs_equal_pytorch(device: Device) {
     let weights = DrumWeights::parse(PACK).unwrap();
-    let net = DrumNet::load(PACK, Device::Cpu).unwrap();
+    let net = DrumNet::load(PACK, device).unwrap();
     let row = net.config().outputs();
     let expected = parity::tensor(&weights, "check.outputs", &[row]);
     let tail = net.config().front_end().tail_frames * row;
