@@ -1,10 +1,12 @@
-//! `cargo xtask daw`: the plugin in Ardour 7, headless.
+//! `cargo xtask daw`: the plugin in Ardour 7, headless, or its editor with `--gui` ([`gui`]).
 //!
 //! A recording plays through the plugin in Aligned mode. Its MIDI is recorded on another track and
 //! compared with the transcription of the file. The session is closed and opened again, and must
 //! still have the take. Then it is exported, and the MIDI of the export is compared as well.
 
 mod bounce;
+mod desktop;
+mod gui;
 mod session;
 
 use std::fs;
@@ -15,6 +17,7 @@ use anyhow::{Context, Result, bail, ensure};
 use hitscribe_core::midi::read_notes;
 
 use crate::cargo::{run as run_cargo, succeed, target_folder};
+use crate::patch::copy_folder;
 use bounce::Onset;
 use session::{SAMPLE_RATE_HZ, SESSION_NAME, add_recording, saved_take, set_aligned};
 
@@ -41,12 +44,18 @@ pub struct Arguments {
         default_value = "/usr/lib/ardour7/ardour-vst3-scanner"
     )]
     scanner: PathBuf,
+    /// Drive the editor by mouse and keys on a virtual screen instead: needs Xvfb, xdotool, openbox
+    #[arg(long)]
+    gui: bool,
+    /// Ardour, for --gui
+    #[arg(long, value_name = "PATH", default_value = "ardour")]
+    ardour: PathBuf,
     /// `hitscribe` command that transcribes the recording [default: built from here]
     #[arg(long, value_name = "PATH")]
     hitscribe: Option<PathBuf>,
 }
 
-/// Runs the scenarios. The plugin must be installed (`cargo xtask install`).
+/// Runs the scenarios. The plugin must be installed (`cargo xtask install`), for `--gui` bundled.
 #[expect(clippy::print_stdout, reason = "the result of the command")]
 pub fn run(arguments: &Arguments) -> Result<()> {
     let (channels, seconds) = shape_of(&arguments.audio)?;
@@ -55,13 +64,19 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         fs::remove_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
     }
     fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
-    scan(arguments)?;
+    if arguments.gui {
+        copy_plugin(&gui::home_folder(&folder))?;
+    }
+    scan(arguments, &folder)?;
     let lua = |name: &str, script: &str| run_lua(arguments, &folder, name, script, seconds);
     lua("make.lua", MAKE)?;
     let state = folder
         .join(SESSION_NAME)
         .join(format!("{SESSION_NAME}.ardour"));
     add_recording(&state, &arguments.audio, channels, seconds)?;
+    if arguments.gui {
+        return gui::run(arguments, &folder, &state, seconds);
+    }
     set_aligned(&state)?;
     println!("{}", lua("record.lua", RECORD)?.trim());
     let reference = transcribe(arguments, &folder)?;
@@ -97,10 +112,32 @@ fn shape_of(audio: &Path) -> Result<(u16, f64)> {
     Ok((spec.channels, seconds))
 }
 
+/// The home folder of Ardour and the plugin.
+fn home_folder(arguments: &Arguments, folder: &Path) -> Result<PathBuf> {
+    match arguments.gui {
+        true => Ok(gui::home_folder(folder)),
+        false => {
+            let home = std::env::var_os("HOME").context("HOME is not set")?;
+            Ok(home.into())
+        }
+    }
+}
+
+/// Puts the bundled plugin into a home folder.
+fn copy_plugin(home: &Path) -> Result<()> {
+    let bundle = target_folder()?.join("bundles/Hitscribe.vst3");
+    ensure!(
+        bundle.exists(),
+        "{}: run `cargo xtask bundle` first",
+        bundle.display()
+    );
+    copy_folder(&bundle, &home.join(".vst3/Hitscribe.vst3"))
+}
+
 /// Ardour loads only plugins that its scanner has accepted.
-fn scan(arguments: &Arguments) -> Result<()> {
-    let home = std::env::var_os("HOME").context("HOME is not set")?;
-    let plugin = Path::new(&home).join(".vst3/Hitscribe.vst3");
+fn scan(arguments: &Arguments, folder: &Path) -> Result<()> {
+    let home = home_folder(arguments, folder)?;
+    let plugin = home.join(".vst3/Hitscribe.vst3");
     ensure!(
         plugin.exists(),
         "{}: run `cargo xtask install` first",
@@ -120,6 +157,7 @@ fn scan(arguments: &Arguments) -> Result<()> {
     let output = Command::new(&arguments.scanner)
         .arg("-f")
         .arg(&plugin)
+        .env("HOME", &home)
         .env("LD_LIBRARY_PATH", libraries)
         .env("ARDOUR_DLL_PATH", libraries)
         .output()
@@ -154,6 +192,7 @@ fn run_lua(
     fs::write(&file, text).with_context(|| format!("{}", file.display()))?;
     let output = Command::new(&arguments.lua)
         .arg(&file)
+        .env("HOME", home_folder(arguments, folder)?)
         .env("XDG_CONFIG_HOME", config_folder(folder))
         .output()
         .with_context(|| format!("{}: cannot be started", arguments.lua.display()))?;

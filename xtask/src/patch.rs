@@ -144,7 +144,8 @@ fn apply(file: &Path, patch: &str) -> Result<()> {
     fs::write(file, after).with_context(|| format!("{name}"))
 }
 
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+/// Copies a folder with all that is in it.
+pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to).with_context(|| format!("{}", to.display()))?;
     for entry in fs::read_dir(from).with_context(|| format!("{}", from.display()))? {
         let entry = entry?;

@@ -154,11 +154,45 @@ fn plugin_state(text: &str) -> Result<(std::ops::Range<usize>, Vec<u8>)> {
     Ok((from..to, bytes))
 }
 
-/// The take in the plugin's saved state, in base64.
-pub fn saved_take(state: &Path) -> Result<String> {
+/// Opens the plugin's window at this place of the screen when Ardour loads the session, without
+/// questions about another sound card.
+pub fn show_plugin(state: &Path, [x, y]: [i32; 2]) -> Result<()> {
+    let named = || format!("{}", state.display());
+    let mut text = fs::read_to_string(state).with_context(named)?;
+    let plugin = text
+        .find(r#"type="vst3""#)
+        .context("no plugin in the session")?;
+    let id_before = |tag: &str| {
+        let tag = text[..plugin].rfind(tag)?;
+        let from = tag + text[tag..].find(r#" id=""#)? + 5;
+        let to = from + text[from..].find('"')?;
+        Some(text[from..to].to_owned())
+    };
+    let ids = id_before("<Route ").zip(id_before("<Processor "));
+    let (route, processor) = ids.context("the plugin is on no track")?;
+    let window = format!(
+        r#"<Extra><UI><Window name="P-{route}-{processor}" visible="1" x-off="{x}" y-off="{y}" x-size="-1" y-size="-1" custom-ui="1"/></UI></Extra></Session>"#
+    );
+    ensure!(!text.contains("<UI>"), "Ardour has had the session open");
+    text = text.replacen("</Session>", &window, 1);
+    if let Some(hints) = text.find("<EngineHints")
+        && let Some(length) = text[hints..].find("/>")
+    {
+        text.replace_range(hints..hints + length + 2, "");
+    }
+    fs::write(state, text).with_context(named)
+}
+
+/// The plugin's saved state: JSON with a few bytes around it.
+pub fn saved_state(state: &Path) -> Result<String> {
     let text = fs::read_to_string(state).with_context(|| format!("{}", state.display()))?;
     let (_, bytes) = plugin_state(&text)?;
-    let json = String::from_utf8_lossy(&bytes).into_owned();
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The take in the plugin's saved state, in base64.
+pub fn saved_take(state: &Path) -> Result<String> {
+    let json = saved_state(state)?;
     let from = json
         .find(r#""take":""#)
         .context("the plugin state has no take")?
@@ -191,6 +225,19 @@ mod tests {
         assert_eq!(text.matches("<Source ").count(), 2);
         let error = add_recording(&state, &audio, 2, 1.5).unwrap_err();
         assert!(error.to_string().contains("not empty"), "{error}");
+    }
+
+    #[test]
+    fn the_window_of_the_plugin_is_opened_with_the_session() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("x.ardour");
+        let session = r#"<Session><EngineHints backend="x"/><Route version="7" id="12" name="drums"><Processor id="3" name="Trim"/><Processor id="34" name="Hitscribe" type="vst3"/></Route></Session>"#;
+        fs::write(&state, session).unwrap();
+        show_plugin(&state, [150, 60]).unwrap();
+        let text = fs::read_to_string(&state).unwrap();
+        assert!(text.contains(r#"<Window name="P-12-34" visible="1" x-off="150" y-off="60""#));
+        assert!(!text.contains("EngineHints") && text.ends_with("</Extra></Session>"));
+        assert!(show_plugin(&state, [0, 0]).is_err());
     }
 
     #[test]
