@@ -1,5 +1,5 @@
-//! Note maps as presets in the host's browser: `preset-discovery` lists them, `preset-load` loads
-//! them. Those that come with the plugin are inside it, those of the user are files.
+//! Note maps as presets in the host's browser: `preset-discovery` lists those of the user, which are
+//! files, `preset-load` loads them and those inside the plugin.
 
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::path::Path;
@@ -105,13 +105,10 @@ unsafe extern "C" fn init(provider: *const clap_preset_discovery_provider) -> bo
             description: c"The key and channel of each drum".as_ptr(),
             file_extension: c"json".as_ptr(),
         };
-        let inside = clap_preset_discovery_location {
-            flags: CLAP_PRESET_DISCOVERY_IS_FACTORY_CONTENT,
-            name: c"Note maps".as_ptr(),
-            kind: CLAP_PRESET_DISCOVERY_LOCATION_PLUGIN,
-            location: std::ptr::null(),
-        };
-        let is_declared = declare_type(indexer, &filetype) && declare_place(indexer, &inside);
+        // Those inside the plugin would be one location with many presets. clap-validator 0.4.1
+        // waits for ever at the second preset of a location, since it locks its result twice; so
+        // they can be loaded, but are not listed.
+        let is_declared = declare_type(indexer, &filetype);
         let folder = user_files::map_folder();
         let Some(folder) = folder.to_str().and_then(|path| CString::new(path).ok()) else {
             return is_declared;
