@@ -7,6 +7,8 @@ use hitscribe::{
 };
 use hitscribe_models::frame::pitched::{PitchConfig, PitchWeights};
 
+use crate::pitched_session::transcribe_stream;
+
 const PACK: &[u8] = include_bytes!("../../../models/tests/data/pitched_parity.safetensors");
 const RATE_HZ: u32 = 32_000;
 const FRAME_SECONDS: f64 = 0.016;
@@ -87,27 +89,6 @@ fn a_recording_has_the_notes_of_the_training_code() {
 fn a_track_of_one_instrument_has_its_program() {
     let notes = notes(Source::Bass);
     assert!(!notes.is_empty() && notes.iter().all(|note| note.program == 33));
-}
-
-fn transcribe_stream(
-    engine: &BuiltinModels,
-    config: &SessionConfig,
-    audio: &[f32],
-    block: usize,
-) -> Vec<PlacedNote> {
-    let mut session = engine.session(config).unwrap();
-    let mut notes = Vec::new();
-    for block in audio.chunks(block) {
-        session.push(block);
-        while engine.run(&mut [&mut session]).unwrap() > 0 {}
-        session.take_notes(&mut notes);
-    }
-    session.finish();
-    while engine.run(&mut [&mut session]).unwrap() > 0 {}
-    session.take_notes(&mut notes);
-    assert!(session.is_complete());
-    notes.sort_by_key(|n| (n.onset_samples, n.pitch));
-    notes
 }
 
 #[test]

@@ -134,7 +134,8 @@ fn a_source_sets_the_parts() {
     assert!(drums.notes.iter().all(|n| n.is_drum));
 }
 
-fn transcribe_stream(
+/// The notes of audio that comes in blocks of a size, by onset and key.
+pub fn transcribe_stream(
     engine: &BuiltinModels,
     config: &SessionConfig,
     audio: &[f32],
