@@ -1,7 +1,7 @@
 //! The CLAP entry, with the extensions that the framework lacks: names of notes, states for
 //! presets, presets in the host's browser, and values of parameters as lists.
 //!
-//! The framework makes the plugin; [`instance`] puts these extensions beside its own.
+//! The framework makes the plugin; `instance` puts these extensions beside its own.
 
 mod changes;
 mod instance;
