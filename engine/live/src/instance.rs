@@ -285,7 +285,7 @@ impl Instance {
         }
     }
 
-    /// Other models have replaced those of this session: goes on with a new session, which hears the
+    /// Other models have replaced those of this session: goes on with a new session, which gets the
     /// last seconds again and gives out what the one before had not.
     ///
     /// # Errors

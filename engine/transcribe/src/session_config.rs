@@ -51,7 +51,7 @@ pub struct Parts {
     pub drums: bool,
     /// General MIDI program of the pitched notes, 0..=127; none to leave them out.
     pub pitched_program: Option<u8>,
-    /// The programs that notes may have instead. A model that hears which family of instruments
+    /// The programs that notes may have instead. A model that names the family of instruments that
     /// plays a note gives it the program of that family, if those of two families are among them.
     pub programs: Programs,
 }
@@ -63,7 +63,7 @@ impl Parts {
         pitched_program: None,
         programs: Programs::NONE,
     };
-    /// Drums and pitched notes. These get the program of the family that a model hears, else 0,
+    /// Drums and pitched notes. These get the program of the family that a model names, else 0,
     /// piano.
     pub const ALL: Self = Self {
         drums: true,

@@ -33,8 +33,8 @@ impl ImportQueue {
     }
 
     /// Starts the next recording when the last one has ended, with the settings, the model and the
-    /// choice of tempo of the project. Returns the result of one that has ended: the index of its passage in the take,
-    /// or the error.
+    /// choice of tempo of the project. Returns the result of one that has ended: the index of its
+    /// passage in the take, or the error.
     pub fn advance(
         &mut self,
         take: &Arc<Mutex<Take>>,

@@ -3,8 +3,8 @@
 
 use std::collections::VecDeque;
 
-/// Audio that is kept: the latency of the built-in models, and enough before it for them to hear
-/// the rest as the session before did.
+/// Audio that is kept: the latency of the built-in models, and enough before it that the outputs
+/// are those of the session before.
 const KEPT_SECONDS: f64 = 10.0;
 /// Two notes of one key that are closer are the same.
 const SAME_SECONDS: f64 = 0.02;

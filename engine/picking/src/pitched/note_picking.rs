@@ -222,7 +222,7 @@ impl NotePicker {
         }
     }
 
-    /// Tells the families of notes where they are known, and appends the notes of which nothing more
+    /// Sets the families of notes where they are known, and appends the notes of which nothing more
     /// is to come.
     fn release(&mut self, is_last: bool, notes: &mut Vec<PickedNote>) {
         let known_end = self.window_end();

@@ -97,7 +97,7 @@ fn longest_frames(model: &PitchConfig, config: &SessionConfig) -> u64 {
     (longest as u64).clamp(1, 1_000_000)
 }
 
-/// The families whose program is possible; none if there is nothing to tell apart.
+/// The families whose program is possible; none if there is nothing to distinguish.
 fn families(model: &PitchConfig, programs: Programs) -> Vec<usize> {
     let families = model.families.iter().enumerate();
     let possible = families.filter(|(_, family)| programs.contains(family.program));

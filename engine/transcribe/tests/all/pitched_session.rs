@@ -93,8 +93,8 @@ fn a_long_note_is_written_in_full() {
     assert!(notes.iter().any(is_whole), "{notes:?}");
 }
 
-/// The embedded weights with the threshold of onsets of their configuration replaced by one of the same
-/// number of digits.
+/// The embedded weights with the threshold of onsets of their configuration replaced by one of the
+/// same number of digits.
 fn weights_with_onset_threshold(threshold: &str) -> Vec<u8> {
     let mut bytes = PITCH_WEIGHTS.to_vec();
     let name = br#"\"onset\": "#;

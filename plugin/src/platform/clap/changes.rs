@@ -1,5 +1,5 @@
-//! What the plugin tells a CLAP host on the host's main thread: that the project has changed, and
-//! that the names of notes have.
+//! What the plugin reports to a CLAP host on the host's main thread: that the project has changed,
+//! and that the names of notes have.
 
 use std::sync::{Arc, OnceLock};
 use std::thread::ThreadId;

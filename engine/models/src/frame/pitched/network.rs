@@ -141,7 +141,7 @@ impl<B: Backend> Network<B> {
             x = block.run(harmonics, steps, |s| &mut s.early[index], x, &mut edges);
         }
 
-        // What all keys together tell each of them.
+        // The outputs of all keys together, added to each of them.
         let delay = config.stem_delay() + config.early_delay();
         let scalars = delayed(steps, |s| &mut s.scalars, scalars, delay);
         let mean = x.clone().mean_dim(2).squeeze_dim::<3>(2);
