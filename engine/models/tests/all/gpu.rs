@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use hitscribe_models::device::{Device, DeviceChoice, GpuChoice, select};
 
-use super::{parity_drums, parity_joint};
+use super::{parity_drums, parity_joint, parity_pitched};
 
 /// Runs `test` on the adapter. Prints how long that took.
 fn on_gpu(name: &str, test: fn(Device)) {
@@ -27,4 +27,9 @@ fn independent_drums() {
 #[test]
 fn joint_drums() {
     on_gpu("joint drums", parity_joint::outputs_equal_pytorch);
+}
+
+#[test]
+fn pitched() {
+    on_gpu("pitched", parity_pitched::outputs_equal_pytorch);
 }

@@ -43,11 +43,15 @@ fn features_equal_pytorch() {
     parity::check_features(&weights, &features(&weights));
 }
 
-/// The last frames of the pack are left out: there PyTorch has nothing more, the engine silence.
 #[test]
 fn outputs_equal_pytorch_whatever_the_step() {
+    outputs_equal_pytorch(Device::Cpu);
+}
+
+/// The last frames of the pack are left out: there PyTorch has nothing more, the engine silence.
+pub fn outputs_equal_pytorch(device: Device) {
     let weights = PitchWeights::parse(PACK).unwrap();
-    let net = PitchNet::load(PACK, Device::Cpu).unwrap();
+    let net = PitchNet::load(PACK, device).unwrap();
     let row = weights.config.keys * weights.config.values_per_key();
     let expected = outputs(&weights);
     let tail = net.config().front_end().tail_frames * row;
