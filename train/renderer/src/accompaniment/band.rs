@@ -5,19 +5,16 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::class::DrumClass;
 use anyhow::{Context, Result};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use rustysynth::SoundFont;
 
 use crate::accompaniment::amplifier::amplify;
-use crate::accompaniment::excerpt::{
-    EXCERPT_SAMPLES, EXCERPT_SECONDS, Excerpt, PoolNote, Row, synthesize,
-};
+use crate::accompaniment::excerpt::{EXCERPT_SAMPLES, EXCERPT_SECONDS, Excerpt, PoolNote, Row};
+use crate::accompaniment::fonts::Fonts;
 use crate::accompaniment::riffs;
 use crate::accompaniment::solo::{self, dynamics};
 use crate::accompaniment::touch::touch;
@@ -69,7 +66,7 @@ pub fn render_pool(
     split: Split,
     seed: u64,
 ) -> Result<()> {
-    let fonts = load_fonts(sound_fonts)?;
+    let fonts = Fonts::load(sound_fonts)?;
     let songs = half(songs(archive, "freedoom/")?, split);
     let scores = [
         songs_of(archive, "openscore_lieder/")?,
@@ -87,8 +84,8 @@ pub fn render_pool(
             .filter_map(|i| {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 rng.set_stream(i as u64);
-                let font = &fonts[rng.random_range(0..fonts.len())];
                 if shares.riffs > 0.0 && chance(&mut rng, shares.riffs) {
+                    let font = fonts.general(&mut rng);
                     return riffs::excerpt(&mut rng, font);
                 }
                 let is_solo = shares.solo > 0.0 && chance(&mut rng, shares.solo);
@@ -99,9 +96,9 @@ pub fn render_pool(
                     &scores[rng.random_range(0..scores.len())]
                 };
                 if is_solo {
-                    solo::excerpt(&mut rng, song, font)
+                    solo::excerpt(&mut rng, song, &fonts)
                 } else {
-                    excerpt(&mut rng, song, font)
+                    excerpt(&mut rng, song, &fonts)
                 }
             })
             .collect();
@@ -128,20 +125,6 @@ fn half(songs: Vec<Vec<MidiNote>>, split: Split) -> Vec<Vec<MidiNote>> {
         .collect()
 }
 
-/// Reads plain SF2 files.
-pub(crate) fn load_fonts(paths: &[impl AsRef<Path>]) -> Result<Vec<Arc<SoundFont>>> {
-    paths
-        .iter()
-        .map(|path| {
-            let path = path.as_ref();
-            let file = File::open(path).with_context(|| format!("reading {}", path.display()))?;
-            let font = SoundFont::new(&mut BufReader::new(file))
-                .map_err(|e| anyhow::anyhow!("{}: {e:?}", path.display()))?;
-            Ok(Arc::new(font))
-        })
-        .collect()
-}
-
 /// The songs of the archive with more than 20 notes, in order of their names.
 pub(crate) fn songs(archive: &Path, prefix: &str) -> Result<Vec<Vec<MidiNote>>> {
     let parsed = midi_files(archive, prefix)?
@@ -160,11 +143,7 @@ fn songs_of(archive: &Path, prefix: &str) -> Result<Vec<Vec<MidiNote>>> {
 }
 
 /// Renders one excerpt; `None` when it holds no pitched note.
-fn excerpt(
-    rng: &mut ChaCha8Rng,
-    song: &[MidiNote],
-    font: &Arc<SoundFont>,
-) -> Option<(Vec<f32>, Row)> {
+fn excerpt(rng: &mut ChaCha8Rng, song: &[MidiNote], fonts: &Fonts) -> Option<(Vec<f32>, Row)> {
     let end = song.last()?.onset;
     let stretch = uniform(rng, 0.8, 1.25);
     let start = f64::from(uniform(rng, 0.0, (end - EXCERPT_SECONDS).max(0.5) as f32));
@@ -240,7 +219,7 @@ fn excerpt(
         if notes.is_empty() {
             continue;
         }
-        let mut stem = synthesize(font, &notes, group == 2)?;
+        let mut stem = fonts.play(rng, &notes, group == 2)?;
         if chance(rng, if group == 2 { 0.2 } else { 0.6 }) {
             touch(rng, &mut stem, &notes);
         }

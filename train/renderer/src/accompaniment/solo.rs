@@ -1,16 +1,14 @@
 //! One instrument alone: music of songs and scores, made playable for it, with what players do to
 //! it (pedal, strums, loose timing), on a SoundFont or on an invented instrument.
 
-use std::sync::Arc;
-
 use crate::class::DrumClass;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
-use rustysynth::SoundFont;
 
 use crate::accompaniment::amplifier::amplify;
-use crate::accompaniment::excerpt::{EXCERPT_SECONDS, INVENTED, PoolNote, Row, synthesize};
+use crate::accompaniment::excerpt::{EXCERPT_SECONDS, INVENTED, PoolNote, Row};
+use crate::accompaniment::fonts::Fonts;
 use crate::accompaniment::tone::Tone;
 use crate::accompaniment::touch::touch;
 use crate::accompaniment::voice::sing_notes;
@@ -84,7 +82,7 @@ fn draw(rng: &mut impl Rng) -> &'static Instrument {
 pub(crate) fn excerpt(
     rng: &mut ChaCha8Rng,
     song: &[MidiNote],
-    font: &Arc<SoundFont>,
+    fonts: &Fonts,
 ) -> Option<(Vec<f32>, Row)> {
     let instrument = draw(rng);
     let program = *instrument.programs.choose(rng)?;
@@ -147,7 +145,8 @@ pub(crate) fn excerpt(
         row.notes.iter_mut().for_each(|n| n.program |= INVENTED);
         Tone::invent(rng, is_plucked).play(rng, &row.notes)
     } else {
-        synthesize(font, &row.notes, chance(rng, 0.5))?
+        let wet = chance(rng, 0.5);
+        fonts.play(rng, &row.notes, wet)?
     };
     let noisy = if is_plucked { 0.6 } else { 0.2 };
     if chance(rng, noisy) {

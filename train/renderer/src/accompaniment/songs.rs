@@ -14,8 +14,9 @@ use rayon::prelude::*;
 use rustysynth::SoundFont;
 
 use crate::accompaniment::amplifier::amplify;
-use crate::accompaniment::band::{load_fonts, songs, substitute};
+use crate::accompaniment::band::{songs, substitute};
 use crate::accompaniment::excerpt::{EXCERPT_SECONDS, PoolNote, synthesize, synthesize_drums};
+use crate::accompaniment::fonts::load_fonts;
 use crate::dsp::{
     amplitude, chance, compress, log_uniform, mix, normal, peak, random_eq, rms, saturate, scale,
     uniform,
