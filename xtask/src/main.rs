@@ -50,8 +50,8 @@ enum Task {
     Python(python::Arguments),
     /// Score the built-in model on the development recordings
     Eval(eval::Arguments),
-    /// Test the networks and live sessions on the first GPU, in software if there is no other
-    GpuCheck,
+    /// Test and measure the networks on the first GPU, in software if there is no other
+    GpuCheck(gpu_check::Arguments),
     /// Measure the networks of the MT3 family, also in PyTorch
     Bench(bench::Arguments),
 }
@@ -67,7 +67,7 @@ fn main() -> Result<()> {
         Task::Soak(arguments) => soak::run(&arguments),
         Task::Python(arguments) => python::run(&arguments),
         Task::Eval(arguments) => eval::run(&arguments),
-        Task::GpuCheck => gpu_check::run(),
+        Task::GpuCheck(arguments) => gpu_check::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
     }
 }

@@ -1,21 +1,27 @@
 //! Golden files: where they are, and how to read them.
 //!
 //! Most of them are in a folder next to the repository, `../shared/parity`. Tests that need one
-//! skip themselves when it is missing.
+//! skip themselves when it is missing. Tests that were carried to another computer find their data
+//! in the folder that the environment variable [`DATA`] names.
 
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+/// Names a folder with `parity` and `mt3_family` in it.
+pub const DATA: &str = "HITSCRIBE_TEST_DATA";
+
+/// The folder `name` in [`DATA`], or else `in_tree`.
+fn folder(name: &str, in_tree: &str) -> PathBuf {
+    std::env::var_os(DATA).map_or_else(|| in_tree.into(), |data| Path::new(&data).join(name))
+}
+
 /// Path of the golden file `name`. If it is missing, prints that the test is skipped and returns
 /// `None`.
 pub fn golden(name: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../../shared/parity"
-    ))
-    .join(name);
+    let in_tree = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/parity");
+    let path = folder("parity", in_tree).join(name);
     if path.exists() {
         return Some(path);
     }
@@ -25,11 +31,11 @@ pub fn golden(name: &str) -> Option<PathBuf> {
 
 /// Path of a tiny model in the repository, of those that `make_tiny.py` in their folder makes.
 pub fn tiny_model(name: &str) -> PathBuf {
-    PathBuf::from(concat!(
+    let in_tree = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../models/tests/data/mt3_family"
-    ))
-    .join(name)
+    );
+    folder("mt3_family", in_tree).join(name)
 }
 
 /// The golden JSON file `name`; `None` as in [`golden`].

@@ -226,7 +226,7 @@ impl Studio {
         let late = if matches!(scene, Scene::Alone | Scene::Noise) {
             0.3
         } else {
-            0.12
+            0.18
         };
         if chance(rng, late) {
             start_late(rng, &mut audio, &mut hits);

@@ -13,8 +13,6 @@ FIRST_FRAME, LAST_FRAMES = 6, FUTURE_FRAMES
 LOSS_WEIGHTS = {"onset": 1.0, "sounding": 0.3, "offset": 0.3, "velocity": 120.0, "shift": 0.5, "family": 1.0}
 # How loud a part is as a whole is left to the mix: of its mean error so much counts.
 MEAN_VELOCITY = 0.1
-# Of FAMILIES: the root of how rare their time is in the pools.
-FAMILY_WEIGHTS = (1.4, 0.9, 0.8, 1.2, 2.3, 1.5, 0.95)
 TARGETS = ("onset", "sounding", "offset", "hit", "velocity", "shift", "family")
 
 INVENTED = 128  # programs from here on: nobody knows the family
@@ -85,8 +83,7 @@ def losses(outputs, targets):
     entropy = lambda logit, target: F.binary_cross_entropy_with_logits(logit, target, reduction="sum")
     of_steps = families[..., ::PAIR].long()
     known = of_steps >= 0
-    weights = family_logits.new_tensor(FAMILY_WEIGHTS)
-    family_loss = F.cross_entropy(family_logits.permute(0, 2, 3, 1)[known], of_steps[known], weights, reduction="sum")
+    family_loss = F.cross_entropy(family_logits.permute(0, 2, 3, 1)[known], of_steps[known], reduction="sum")
     return {
         "onset": entropy(out["onset"], onset) / hits,
         "sounding": entropy(out["sounding"], sounding) / (sounding.sum() + 400.0) * 4.0,

@@ -1,9 +1,11 @@
 //! What happens to a mix before it is a record.
 
 use rand::Rng;
+use rand::seq::IndexedRandom;
 use realfft::RealFftPlanner;
 
 use crate::SAMPLE_RATE;
+use crate::class::DrumClass;
 use crate::dsp::{
     Biquad, amplitude, chance, clip, compress, log_uniform, mix, peak, random_eq, saturate, scale,
     sharp_low_pass, steep_low_pass, uniform,
@@ -14,10 +16,15 @@ use crate::perform::Hit;
 pub(super) fn start_late(rng: &mut impl Rng, audio: &mut [f32], hits: &mut Vec<Hit>) {
     // So late at most that most of a segment is left.
     let early = hits.partition_point(|hit| hit.stroke.seconds < 3.0);
-    let seconds = match early {
-        0 => uniform(rng, 0.3, 2.5),
-        count => {
-            let first = hits[rng.random_range(0..count)].stroke.seconds as f32;
+    // Songs and loops begin with a cymbal more often than a stroke at random is one.
+    let weight = |hit: &Hit| match hit.stroke.class {
+        DrumClass::Crash | DrumClass::China | DrumClass::Splash | DrumClass::Ride => 5.0,
+        _ => 1.0,
+    };
+    let seconds = match hits[..early].choose_weighted(rng, weight) {
+        Err(_) => uniform(rng, 0.3, 2.5),
+        Ok(hit) => {
+            let first = hit.stroke.seconds as f32;
             let close = chance(rng, 0.7);
             first
                 - if close {
