@@ -254,7 +254,7 @@ class Training(unittest.TestCase):
         from hitscribe_train.drums.train import Run
 
         with tempfile.TemporaryDirectory() as folder:
-            options = SimpleNamespace(run=folder, start=None, rate=1e-3, fall=0, warm_up=1, keep=0.9)
+            options = SimpleNamespace(run=folder, start=None, rate=1e-3, fall=0, warm_up=1, keep=0.9, half=False)
             run = Run(options)
             channels, scalars = relative(BandPowers()(beat(1.024)))
             targets = torch.from_numpy(np.stack(labels(np.zeros((0, 4), np.float32), 128)))[:, None]
@@ -269,6 +269,24 @@ class Training(unittest.TestCase):
                 self.assertEqual((falling.rate(), falling.is_done()), (1e-3, False))
                 falling.step += 2
                 self.assertTrue(falling.is_done())
+
+    def test_products_of_16_bit_floats_give_nearly_the_same_gradients(self):
+        from hitscribe_train.drums import features as of_drums
+        from hitscribe_train.pitched.harmonic import features as of_notes
+        from hitscribe_train.pitched.harmonic.model import HarmonicNet
+
+        torch.manual_seed(2)
+        for net, sizes in ((m.DrumNet(), of_drums), (HarmonicNet(), of_notes)):
+            inputs = torch.randn(2, sizes.CHANNELS, sizes.BANDS, 64), torch.randn(2, sizes.SCALARS, 64)
+            gradients = []
+            for half in (False, True):
+                net.zero_grad()
+                with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                    outputs = net(*inputs)
+                sum(torch.sigmoid(value.float()).square().mean() for value in outputs.values()).backward()
+                gradients.append(torch.cat([p.grad.flatten() for p in net.parameters()]))
+            self.assertGreater(torch.cosine_similarity(*gradients, dim=0).item(), 0.98)
+            self.assertFalse(torch.equal(*gradients))
 
     def test_a_network_that_grows_computes_the_same_and_goes_on(self):
         from hitscribe_train.drums.grow import grown

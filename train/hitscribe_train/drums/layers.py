@@ -15,6 +15,7 @@ class Taps(torch.autograd.Function):
         return x[max(offset, 0) : frames + min(offset, 0)].flatten(0, 1), y[max(-offset, 0) : frames - max(offset, 0)].flatten(0, 1)
 
     @staticmethod
+    @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)
     def forward(ctx, x, weight, offsets):
         x = x.contiguous()
         ctx.save_for_backward(x, weight)
@@ -26,6 +27,7 @@ class Taps(torch.autograd.Function):
         return y
 
     @staticmethod
+    @torch.amp.custom_bwd(device_type="cpu")
     def backward(ctx, grad):
         x, weight = ctx.saved_tensors
         grad = grad.contiguous()
@@ -50,9 +52,13 @@ class TimeConvolution(nn.Module):
 
 
 class Recurrence(torch.autograd.Function):
-    """A GRU from zeros whose weights get their gradients in one product after the loop, not one for each step."""
+    """A GRU from zeros whose weights get their gradients in one product after the loop, not one for each step.
+
+    In 32-bit floats always: 16-bit ones forget what changes slowly.
+    """
 
     @staticmethod
+    @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)
     def forward(ctx, x, input_weight, hidden_weight, input_bias, hidden_bias):
         steps, batch, size = x.shape[0], x.shape[1], hidden_weight.shape[1]
         from_input = torch.addmm(input_bias, x.flatten(0, 1), input_weight.t()).view(steps, batch, 3 * size)
@@ -71,6 +77,7 @@ class Recurrence(torch.autograd.Function):
         return states[1:]
 
     @staticmethod
+    @torch.amp.custom_bwd(device_type="cpu")
     def backward(ctx, grad):
         x, input_weight, hidden_weight, states, gates = ctx.saved_tensors
         steps, batch, size = grad.shape

@@ -75,8 +75,9 @@ class Run:
 
     def train(self, channels, scalars, targets):
         """One step; the parts of the loss."""
-        outputs = self.net(channels.to(memory_format=torch.channels_last), scalars)
-        parts = self.losses(outputs, targets)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.options.half):
+            outputs = self.net(channels.to(memory_format=torch.channels_last), scalars)
+        parts = self.losses({name: value.float() for name, value in outputs.items()}, targets)
         self.optimizer.step(sum(self.weights[name] * part for name, part in parts.items()), self.rate(), self.net)
         self.step += 1
         self.segments += channels.shape[0] * channels.shape[-1] * self.net.hop / BASE_SAMPLES
@@ -98,6 +99,7 @@ def main(net=None, losses=losses, weights=LOSS_WEIGHTS, batches=Batches, about=_
     parser.add_argument("--warm-up", type=int, default=300)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--half", action="store_true", help="products of 16-bit floats, for CPUs with bfloat16")
     parser.add_argument("--keep", type=float, default=0.998, help="share of the running mean kept at each step")
     parser.add_argument("--most-uses", type=float, default=12.0, help="of a rendered segment, on average")
     parser.add_argument("--steps", type=int, default=0, help="stop after so many; 0: never")

@@ -25,6 +25,7 @@ class Gathered(torch.autograd.Function):
     """Each key beside its harmonics: [..., keys, narrow] times `weight` [len(SHIFTS) * narrow, outputs]."""
 
     @staticmethod
+    @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)
     def forward(ctx, z, weight):
         ctx.save_for_backward(z, weight)
         flat = z.reshape(-1, *z.shape[-2:])
@@ -38,11 +39,12 @@ class Gathered(torch.autograd.Function):
         return y.view(*z.shape[:-1], weight.shape[1])
 
     @staticmethod
+    @torch.amp.custom_bwd(device_type="cpu")
     def backward(ctx, grad):
         z, weight = ctx.saved_tensors
         narrow, keys = z.shape[-1], z.shape[-2]
         grad = grad.reshape(-1, keys, weight.shape[1])
-        to_z, to_weight = z.new_empty(len(grad), keys, narrow), torch.zeros_like(weight)
+        to_z, to_weight = z.new_empty(len(grad), keys, narrow), torch.zeros(weight.shape)
         across = weight.t().contiguous()
         index, inside = sources(keys, -1)
         index = (index * len(SHIFTS) + torch.arange(len(SHIFTS))).flatten()
@@ -50,10 +52,10 @@ class Gathered(torch.autograd.Function):
         for first in range(0, len(grad), CHUNK):
             rows = ctx.padded[first : first + CHUNK].index_select(1, ctx.index).view(-1, len(weight))
             part = grad[first : first + CHUNK].view(-1, weight.shape[1])
-            to_weight.addmm_(rows.t(), part)
+            to_weight += rows.t() @ part
             back = (part @ across).view(-1, keys * len(SHIFTS), narrow).index_select(1, index).mul_(inside)
             torch.sum(back.view(-1, keys, len(SHIFTS), narrow), 2, out=to_z[first : first + CHUNK])
-        return to_z.view_as(z), to_weight
+        return to_z.view_as(z), to_weight.to(weight.dtype)
 
 
 class Norm(nn.BatchNorm1d):
@@ -119,5 +121,5 @@ class Memory(nn.Module):
             self.gates.bias[:channels] = torch.linspace(0.0, 4.0, channels)
 
     def forward(self, x):
-        keep, new = self.gates(x).chunk(2, dim=-1)
+        keep, new = self.gates(x).float().chunk(2, dim=-1)
         return Scan.apply(torch.sigmoid(keep), torch.tanh(new))
