@@ -10,7 +10,8 @@ import torch
 from hitscribe_train.drums import model as m
 from hitscribe_train.drums.batches import example
 from hitscribe_train.drums.classes import CLASSES, GM_NOTES, GROUPS
-from hitscribe_train.drums.features import BANDS, HOP, REFERENCE_START, BandPowers, references, relative, usual
+from hitscribe_train.common.log_bands import references, usual
+from hitscribe_train.drums.features import BANDS, HOP, REFERENCE_FALL, REFERENCE_START, USUAL_FRAMES, BandPowers, relative
 from hitscribe_train.drums.layers import Gru, Recurrence, Taps, TimeConvolution
 from hitscribe_train.drums.optimizer import orthogonal
 from hitscribe_train.drums.pick import Rule, pick
@@ -48,7 +49,7 @@ class Features(unittest.TestCase):
 
     def test_the_reference_rises_slowly_falls_slower_and_has_a_floor(self):
         levels = torch.tensor([[-9.0] * 10 + [-1.0] * 20 + [-9.0] * 1000])
-        s = references(levels, torch.tensor([REFERENCE_START]))[0]
+        s = references(levels, torch.tensor([REFERENCE_START]), REFERENCE_FALL)[0]
         self.assertEqual(float(s[9]), REFERENCE_START)
         self.assertAlmostEqual(float(s[10]), REFERENCE_START + 0.5, places=5)
         self.assertAlmostEqual(float(s[29]), -1.0, places=5)
@@ -65,7 +66,7 @@ class Features(unittest.TestCase):
 
     def test_the_usual_is_a_mean_at_first(self):
         x = torch.rand(1, 3, 40)
-        torch.testing.assert_close(usual(x, torch.zeros(1, 40))[..., -1], x.mean(-1))
+        torch.testing.assert_close(usual(x, torch.zeros(1, 40), USUAL_FRAMES)[..., -1], x.mean(-1))
 
     def test_silence_before_a_passage_changes_nothing_but_the_reference(self):
         audio = beat()

@@ -26,19 +26,23 @@ def example(powers, hits, rng):
 
 
 class Batches(torch.utils.data.IterableDataset):
-    """Endless. Yields channels, scalars, targets [5, batch, classes, frames]."""
+    """Endless. Yields channels, scalars, targets [targets, batch, classes, frames]."""
+
+    # What the pitched network has of its own.
+    ring_type, example, relative = Ring, staticmethod(example), staticmethod(relative)
+    fewest_segments = 200  # to choose from
 
     def __init__(self, ring, batch, seed, most_uses):
         self.folder, self.batch, self.seed, self.most_uses = ring, batch, seed, most_uses
 
     def __iter__(self):
         torch.set_num_threads(1)
-        ring, rng = Ring(self.folder), np.random.default_rng(self.seed)
+        ring, rng = self.ring_type(self.folder), np.random.default_rng(self.seed)
         while True:
             # What is rendered is read often, but not for ever.
-            while len(ring) < 200 or ring.totals[1] > self.most_uses * ring.totals[0]:
+            while len(ring) < self.fewest_segments or ring.totals[1] > self.most_uses * ring.totals[0]:
                 time.sleep(0.2)
             slots = ring.choose(rng, self.batch)
-            powers, starts, targets = zip(*(example(*ring.read(slot), rng) for slot in slots))
-            channels, scalars = relative(torch.stack(powers), torch.tensor(starts, dtype=torch.float32))
+            powers, starts, targets = zip(*(self.example(*ring.read(slot), rng) for slot in slots))
+            channels, scalars = self.relative(torch.stack(powers), torch.tensor(starts, dtype=torch.float32))
             yield channels, scalars, torch.from_numpy(np.stack(targets, axis=1))

@@ -1,10 +1,9 @@
 """Batches from the ring: segments at random, varied, with their targets."""
 
-import time
-
 import numpy as np
 import torch
 
+from ...drums import batches
 from ...drums.augment import curve
 from .features import BANDS, BANDS_PER_SEMITONE, HOP, LOG2_10, POWER_FLOOR, REFERENCE_START, SAMPLE_RATE, level, relative
 from .model import PAIR
@@ -66,20 +65,8 @@ def example(powers, notes, rng):
     return powers, reference_start(rng, powers), labels(notes[notes[:, 1] > 0.0], frames)
 
 
-class Batches(torch.utils.data.IterableDataset):
+class Batches(batches.Batches):
     """Endless. Yields channels, scalars, targets [TARGETS, batch, keys, frames]."""
 
-    def __init__(self, ring, batch, seed, most_uses):
-        self.folder, self.batch, self.seed, self.most_uses = ring, batch, seed, most_uses
-
-    def __iter__(self):
-        torch.set_num_threads(1)
-        ring, rng = Ring(self.folder), np.random.default_rng(self.seed)
-        while True:
-            # What is rendered is read often, but not for ever.
-            while len(ring) < 100 or ring.totals[1] > self.most_uses * ring.totals[0]:
-                time.sleep(0.2)
-            slots = ring.choose(rng, self.batch)
-            powers, starts, targets = zip(*(example(*ring.read(slot), rng) for slot in slots))
-            channels, scalars = relative(torch.stack(powers), torch.tensor(starts, dtype=torch.float32))
-            yield channels, scalars, torch.from_numpy(np.stack(targets, axis=1))
+    ring_type, example, relative = Ring, staticmethod(example), staticmethod(relative)
+    fewest_segments = 100
