@@ -84,7 +84,8 @@ fn balance(ui: &mut Ui, preview: &Preview) {
     let slider = Slider::new(&mut balance, 0.0..=1.0).show_value(false);
     let hint = "What the preview plays: the track at the left, the kit at the right, both between. \
                 A double click resets it.";
-    let response = ui.add(slider).on_hover_text(hint);
+    let slider = ui.add(slider).accessible_name("Balance of track and kit");
+    let response = slider.on_hover_text(hint);
     ui.label(RichText::new("Kit").color(faint).size(11.5));
     if response.double_clicked() {
         preview.set_balance(0.5);

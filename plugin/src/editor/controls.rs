@@ -85,7 +85,7 @@ fn menu(
     hint: &str,
 ) -> Option<usize> {
     let mut clicked = None;
-    ui.label(RichText::new(name).color(palette(ui).faint));
+    let label = ui.label(RichText::new(name).color(palette(ui).faint));
     ComboBox::from_id_salt(name)
         // High enough for the longest list.
         .height(360.0)
@@ -101,6 +101,7 @@ fn menu(
             }
         })
         .response
+        .labelled_by(label.id)
         .on_hover_text(hint);
     clicked
 }
@@ -111,15 +112,16 @@ pub fn number(ui: &mut Ui, setter: Option<&ParamSetter>, param: &IntParam, name:
     let mut value = param.value();
     ui.horizontal(|ui| {
         let field = DragValue::new(&mut value).range(range);
-        let response = ui.add(field).on_hover_text(hint);
-        ui.label(RichText::new(name).color(palette(ui).faint));
+        let response = ui.add(field);
+        let label = ui.label(RichText::new(name).color(palette(ui).faint));
+        let response = response.labelled_by(label.id).on_hover_text(hint);
         gesture(setter, param, value, &response);
     });
 }
 
 /// A fraction, shown as a percentage. A drag is one gesture.
 pub fn percentage(ui: &mut Ui, setter: Option<&ParamSetter>, param: &FloatParam, hint: &str) {
-    ui.label(RichText::new(param.name()).color(palette(ui).faint));
+    let label = ui.label(RichText::new(param.name()).color(palette(ui).faint));
     let range = param.preview_plain(0.0) * 100.0..=param.preview_plain(1.0) * 100.0;
     let mut percent = param.value() * 100.0;
     let slider = Slider::new(&mut percent, range)
@@ -127,6 +129,7 @@ pub fn percentage(ui: &mut Ui, setter: Option<&ParamSetter>, param: &FloatParam,
         .fixed_decimals(0);
     let response = ui
         .add(slider)
+        .labelled_by(label.id)
         .on_hover_text(format!("{hint} A double click resets it."));
     if response.double_clicked() {
         set(setter, param, param.default_plain_value());

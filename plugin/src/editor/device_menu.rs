@@ -67,7 +67,7 @@ pub fn choose(
         DeviceParam::Gpu if name.is_empty() => "GPU",
         DeviceParam::Gpu => &name,
     };
-    ui.label(RichText::new("Device").color(palette(ui).faint));
+    let label = ui.label(RichText::new("Device").color(palette(ui).faint));
     let mut chosen = None;
     let menu = ComboBox::from_id_salt("Device").selected_text(shown);
     let shown = menu.show_ui(ui, |ui| {
@@ -102,7 +102,7 @@ pub fn choose(
         };
         ui.label(RichText::new(note).color(palette(ui).faint));
     });
-    shown.response.on_hover_text(HINT);
+    shown.response.labelled_by(label.id).on_hover_text(HINT);
     if let Some((choice, gpu)) = chosen {
         *params.gpu_name.lock() = gpu;
         controls::set(setter, &params.device, choice);

@@ -27,8 +27,8 @@ pub struct MapMenu {
 
 /// Draws the page. A click on a drum's name chooses it.
 pub fn show(ui: &mut Ui, map: &NoteMapField, chosen: &mut Option<DrumClass>, menu: &mut MapMenu) {
-    ui.label(RichText::new("Note map").color(palette(ui).faint));
-    choose(ui, map, menu);
+    let label = ui.label(RichText::new("Note map").color(palette(ui).faint));
+    ui.label_inputs_by(label.id, |ui| choose(ui, map, menu));
     ui.horizontal(|ui| {
         let open = ui.button("Open…");
         if open.on_hover_text("Loads a note map file").clicked() {
@@ -61,8 +61,8 @@ fn limits(ui: &mut Ui, map: &NoteMapField, class: DrumClass) {
     Grid::new("limits").num_columns(2).show(ui, |ui| {
         let faint = palette(ui).faint;
         let mut row = |name: &str, hint: &str, field: DragValue<'_>| {
-            ui.label(RichText::new(name).color(faint));
-            let response = ui.add(field).on_hover_text(hint);
+            let label = ui.label(RichText::new(name).color(faint));
+            let response = ui.add(field).labelled_by(label.id).on_hover_text(hint);
             ui.end_row();
             response
         };
@@ -132,7 +132,8 @@ fn save(ui: &mut Ui, map: &NoteMapField, menu: &mut MapMenu) {
         }
         return;
     };
-    let response = ui.add(TextEdit::singleline(name).desired_width(130.0));
+    let field = TextEdit::singleline(name).desired_width(130.0);
+    let response = ui.add(field).accessible_name("Name of the note map");
     let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     let is_named = !name.trim().is_empty();
     let is_saved = ui.add_enabled(is_named, Button::new("Save")).clicked();
@@ -161,21 +162,24 @@ fn table(ui: &mut Ui, map: &NoteMapField, chosen: &mut Option<DrumClass>) {
         .spacing([8.0, 3.0])
         .min_col_width(0.0);
     grid.striped(true).show(ui, |ui| {
-        for title in ["", "Drum", "Note", "Channel"] {
+        ui.allocate_space(egui::Vec2::ZERO);
+        for title in ["Drum", "Note", "Channel"] {
             ui.label(RichText::new(title).color(palette(ui).faint).size(11.0));
         }
         ui.end_row();
         for class in DrumClass::ALL {
             let before = map.class(class);
             let mut entry = before;
-            ui.checkbox(&mut entry.on, "")
-                .on_hover_text(format!("Send {}", class.label()));
+            let name = format!("Send {}", class.label());
+            ui.checkbox(&mut entry.on, "").on_hover_text(name);
             let is_chosen = *chosen == Some(class);
             if ui.selectable_label(is_chosen, class.label()).clicked() {
                 *chosen = (!is_chosen).then_some(class);
             }
-            ui.add(DragValue::new(&mut entry.key).range(0..=127));
-            ui.add(DragValue::new(&mut entry.channel).range(1..=16));
+            let key = ui.add(DragValue::new(&mut entry.key).range(0..=127));
+            key.accessible_name(format!("Note of {}", class.label()));
+            let channel = ui.add(DragValue::new(&mut entry.channel).range(1..=16));
+            channel.accessible_name(format!("Channel of {}", class.label()));
             ui.end_row();
             if entry != before {
                 map.set_class(class, entry);

@@ -142,22 +142,32 @@ pub fn description(params: &HitscribeParams, view: &View, editing: &Editing) -> 
         Some(class) => class.label().to_owned(),
         None => format!("Key {}", first.key),
     };
-    let state = match (first.fate, first.is_edited) {
+    let state = fate_in_words(first);
+    let mut take = params.take.take().lock();
+    let passage = take.passage_mut(view.passage_id?)?;
+    let at = time_in_words(passage, first.note.onset_samples);
+    let velocity = first.velocity;
+    Some(format!("{name} at {at}, velocity {velocity}{state}"))
+}
+
+/// What becomes of a note, to follow its name; empty if it is sent as it was detected.
+pub fn fate_in_words(note: &NoteView) -> &'static str {
+    match (note.fate, note.is_edited) {
         (Fate::Candidate, _) => ", below the threshold",
         (Fate::Deleted, _) => ", deleted",
         (Fate::Dropped, _) => ", dropped by the drum map",
         (Fate::Leakage, _) => ", removed by the leakage filter",
         (Fate::Sent, true) => ", edited",
         (Fate::Sent, false) => "",
-    };
-    let mut take = params.take.take().lock();
-    let passage = take.passage_mut(view.passage_id?)?;
-    let at = match display_time(passage, first.note.onset_samples) {
+    }
+}
+
+/// A time as bar and beat, or in seconds without a timeline.
+pub fn time_in_words(passage: &Passage, offset_frames: u64) -> String {
+    match display_time(passage, offset_frames) {
         DisplayTime::Bar(bar, beat) => format!("bar {bar}, beat {beat:.2}"),
         DisplayTime::Seconds(seconds) => format!("{seconds:.3} s"),
-    };
-    let velocity = first.velocity;
-    Some(format!("{name} at {at}, velocity {velocity}{state}"))
+    }
 }
 
 /// Undoes or redoes the last step.
@@ -220,6 +230,19 @@ pub fn set_class(params: &HitscribeParams, view: &View, state: &mut EditorState,
             edits.set(*id, EditedNote { pitch, ..*note });
         }
     });
+}
+
+/// Gives one note another velocity.
+pub fn set_velocity(
+    params: &HitscribeParams,
+    view: &View,
+    state: &mut EditorState,
+    note: &NoteView,
+    velocity: u8,
+) {
+    let by = i32::from(velocity) - i32::from(note.velocity);
+    let note = (note.id, EditedNote::of(&note.note));
+    keys::nudge(params, view, state, &[note], by, 0, true);
 }
 
 /// Takes the edits of the target notes back, or all edits of the passage.

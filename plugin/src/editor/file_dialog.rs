@@ -125,7 +125,7 @@ impl FileDialog {
             let field = TextEdit::singleline(&mut self.text)
                 .desired_width(f32::INFINITY)
                 .hint_text("Type or paste a path");
-            let response = ui.add(field);
+            let response = ui.add(field).accessible_name("Path");
             if response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter)) {
                 target = Some(PathBuf::from(self.text.trim()));
             }

@@ -1,6 +1,7 @@
 //! The waveform, drum lanes, piano roll and velocities of the shown passage, and the pointer's
 //! actions in them.
 
+mod accessible;
 mod draw;
 mod grid;
 mod labels;
@@ -40,6 +41,7 @@ pub fn lanes(
     handle_pointer(ui, &response, &grid, params, view, preview, state);
     context_menu(&response, params, view, state);
     draw::draw(&painter, &grid, params, view, state, palette(ui));
+    accessible::describe(ui, &grid, params, view, preview, state);
     let hint = response
         .hover_pos()
         .and_then(|at| labels::hint(&grid, params, at));
@@ -256,9 +258,14 @@ fn click(
         }
         return;
     }
+    choose_hit(params, view, state, &note);
+}
+
+/// Chooses a hit, or accepts it if it is hollow.
+fn choose_hit(params: &HitscribeParams, view: &View, state: &mut EditorState, note: &NoteView) {
     state.editing.chosen = [note.id].into();
     if matches!(note.fate, Fate::Candidate | Fate::Deleted) {
-        editing::accept(params, view, state, &note);
+        editing::accept(params, view, state, note);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use egui::accesskit::Live;
 use egui::{CentralPanel, Key, Label, Modifiers, Panel, RichText, Ui};
 use nice_plug::prelude::ParamSetter;
 
@@ -26,6 +27,10 @@ pub fn draw(
     preview: &Arc<Preview>,
     state: &mut EditorState,
 ) {
+    ui.ctx()
+        .accesskit_node_builder(egui::accesskit_root_id(), |node| {
+            node.set_label("Hitscribe")
+        });
     state.editing.follow(view.passage_id);
     handle_keys(ui, params, view, preview, state);
     Panel::top("header").show(ui, |ui| {
@@ -116,10 +121,12 @@ fn view_bar(ui: &mut Ui, params: &HitscribeParams, view: &View, state: &mut Edit
         ui.label(RichText::new(text).size(11.5).color(palette(ui).faint));
         let middle = (view.window.start + view.window.end) / 2.0;
         let hint = "Also with Ctrl and the mouse wheel, or with + and −";
-        if ui.small_button("−").on_hover_text(hint).clicked() {
+        let zoom_out = ui.small_button("−").accessible_name("Zoom out");
+        if zoom_out.on_hover_text(hint).clicked() {
             viewport.zoom(0.5, middle, length);
         }
-        if ui.small_button("+").on_hover_text(hint).clicked() {
+        let zoom_in = ui.small_button("+").accessible_name("Zoom in");
+        if zoom_in.on_hover_text(hint).clicked() {
             viewport.zoom(2.0, middle, length);
         }
         if ui
@@ -143,7 +150,10 @@ fn view_bar(ui: &mut Ui, params: &HitscribeParams, view: &View, state: &mut Edit
         );
         let accent = |text: String| RichText::new(text).size(11.5);
         if let Some(text) = editing::description(params, view, &state.editing) {
-            ui.label(accent(text).color(palette(ui).accent));
+            let chosen = ui.label(accent(text).color(palette(ui).accent));
+            // Read when another hit is chosen by the keyboard.
+            ui.ctx()
+                .accesskit_node_builder(chosen.id, |node| node.set_live(Live::Polite));
         } else if !view.selection.is_empty() {
             ui.label(accent(view.selection.clone()).color(palette(ui).accent));
             if ui.small_button("Deselect").on_hover_text("Esc").clicked() {

@@ -46,6 +46,7 @@ use crate::editor::window::PluginEditor;
 use crate::params::HitscribeParams;
 use crate::params::device::RequestedDevice;
 use crate::params::model::ModelTag;
+use crate::platform::accessibility;
 use crate::status::PluginStatus;
 use hitscribe_core::midi::NoteMap;
 
@@ -135,6 +136,7 @@ impl NiceEguiApp for Window {
         _frame: &mut Frame,
     ) -> Result<(), HandlerError> {
         style::apply(&egui_context, *self.params.is_light.lock());
+        accessibility::connect(&egui_context);
         self.context = Some(context);
         // A state that was loaded since is no change.
         self.saved_fields = None;

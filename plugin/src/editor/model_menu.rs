@@ -83,7 +83,7 @@ fn list(store: &Store, known: &[Listed]) -> Vec<Listed> {
 pub fn choose(ui: &mut Ui, params: &HitscribeParams, models: &mut Models) {
     let chosen = params.model.chosen();
     let name = chosen.as_ref().map_or(BUILT_IN, |choice| &choice.name);
-    ui.label(RichText::new("Model").color(palette(ui).faint));
+    let label = ui.label(RichText::new("Model").color(palette(ui).faint));
     let hint = "The model that transcribes this track: the built-in ones, or an imported MT3, MR-MT3 or \
                 YourMT3. A change takes effect when the transport is stopped and changes the delay.";
     let combo = ComboBox::from_id_salt("Model").selected_text(name);
@@ -115,7 +115,7 @@ pub fn choose(ui: &mut Ui, params: &HitscribeParams, models: &mut Models) {
             ui.label(RichText::new(text).color(palette(ui).faint));
         }
     });
-    shown.response.on_hover_text(hint);
+    shown.response.labelled_by(label.id).on_hover_text(hint);
 }
 
 /// Display name of a device.

@@ -96,7 +96,8 @@ fn import_tempo_menu(ui: &mut Ui, params: &HitscribeParams) {
             (ImportTempo::Host, "Host"),
             (ImportTempo::Recording, "File"),
         ] {
-            ui.selectable_value(&mut *chosen, tempo, name);
+            ui.selectable_value(&mut *chosen, tempo, name)
+                .accessible_name(format!("Tempo of opened files: {name}"));
         }
     });
     row.response.on_hover_text(
@@ -110,7 +111,8 @@ fn look_menu(ui: &mut Ui, params: &HitscribeParams) {
     ui.horizontal(|ui| {
         ui.label(RichText::new("Look").color(palette(ui).faint));
         for (light, name) in [(false, "Dark"), (true, "Light")] {
-            if ui.selectable_value(&mut *is_light, light, name).clicked() {
+            let button = ui.selectable_value(&mut *is_light, light, name);
+            if button.accessible_name(format!("Look: {name}")).clicked() {
                 style::apply(ui.ctx(), light);
             }
         }
@@ -123,7 +125,7 @@ fn zoom_menu(ui: &mut Ui, params: &HitscribeParams) {
     let zoom = (shape.zoom() * 100.0).round() as u16;
     let mut chosen = zoom;
     ui.horizontal(|ui| {
-        ui.label(RichText::new("Zoom").color(palette(ui).faint));
+        let label = ui.label(RichText::new("Zoom").color(palette(ui).faint));
         let menu = ComboBox::from_id_salt("zoom").width(64.0);
         let shown = menu.selected_text(format!("{zoom} %")).show_ui(ui, |ui| {
             for percent in ZOOM_PERCENT {
@@ -131,7 +133,7 @@ fn zoom_menu(ui: &mut Ui, params: &HitscribeParams) {
             }
         });
         let hint = "Size of this window and its text";
-        shown.response.on_hover_text(hint);
+        shown.response.labelled_by(label.id).on_hover_text(hint);
     });
     if chosen != zoom {
         shape.set_zoom_percent(chosen);

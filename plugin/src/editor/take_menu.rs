@@ -193,7 +193,8 @@ fn entry(
     if let Some((id, name)) = &mut state.shown.new_name
         && *id == passage.id
     {
-        let response = ui.add(TextEdit::singleline(name).char_limit(LONGEST_NAME));
+        let field = TextEdit::singleline(name).char_limit(LONGEST_NAME);
+        let response = ui.add(field).accessible_name("Name of the take");
         response.request_focus();
         let is_entered = ui.input(|input| input.key_pressed(Key::Enter));
         if ui.button("OK").clicked() || is_entered {
@@ -210,12 +211,18 @@ fn entry(
         ui.close();
         return Some(Action::Choose(Some(index)));
     }
-    if ui.small_button("Rename").clicked() {
+    let number = index + 1;
+    let rename = ui.small_button("Rename");
+    if rename
+        .accessible_name(format!("Rename take {number}"))
+        .clicked()
+    {
         let name = passage.name.clone().unwrap_or_default();
         state.shown.new_name = Some((passage.id, name));
     }
     // The take that is being recorded goes on.
     let delete = ui.add_enabled(!passage.is_open, Button::new("Delete").small());
+    let delete = delete.accessible_name(format!("Delete take {number}"));
     let is_deleted = delete.on_hover_text("Can be undone").clicked();
     is_deleted.then_some(Action::Delete(passage.id))
 }

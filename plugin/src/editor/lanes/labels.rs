@@ -23,7 +23,7 @@ const BUTTON_FROM_HEIGHT: f32 = 15.0;
 const MOST_PERCENT: f32 = 50.0;
 
 /// The button that leaves a drum out, if there is room.
-fn mute_area(grid: &LaneGrid, class: DrumClass) -> Option<Rect> {
+pub fn mute_area(grid: &LaneGrid, class: DrumClass) -> Option<Rect> {
     let row = grid.row(class)?;
     let center = Pos2::new(row.left() + LABEL_WIDTH - 17.0, name_y(row));
     let has_room = grid.row_height >= BUTTON_FROM_HEIGHT;
@@ -31,7 +31,7 @@ fn mute_area(grid: &LaneGrid, class: DrumClass) -> Option<Rect> {
 }
 
 /// The line of the threshold handle, if there is room.
-fn threshold_area(grid: &LaneGrid, class: DrumClass) -> Option<Rect> {
+pub fn threshold_area(grid: &LaneGrid, class: DrumClass) -> Option<Rect> {
     let row = grid.row(class)?;
     let left = Pos2::new(row.left() + 19.0, row.bottom() - 13.0);
     let has_room = grid.row_height >= THRESHOLD_FROM_HEIGHT;
@@ -64,6 +64,11 @@ pub fn click(
         params.note_map.set_class(class, ClassMap { on, ..map });
         return;
     }
+    choose(view, preview, state, class);
+}
+
+/// Chooses a drum and plays it, or chooses all again.
+pub fn choose(view: &View, preview: &Arc<Preview>, state: &mut EditorState, class: DrumClass) {
     let is_chosen = state.shown.class == Some(class);
     state.shown.class = (!is_chosen).then_some(class);
     if !is_chosen {
@@ -99,7 +104,8 @@ pub fn drag_threshold(grid: &LaneGrid, params: &HitscribeParams, class: DrumClas
     }
 }
 
-fn set_threshold(params: &HitscribeParams, class: DrumClass, percent: f32) {
+/// Sets the sensitivity of a drum, an offset in percent.
+pub fn set_threshold(params: &HitscribeParams, class: DrumClass, percent: f32) {
     let map = params.note_map.class(class);
     let sensitivity_percent = percent.round() as i8;
     let map = ClassMap {

@@ -13,6 +13,9 @@ use crate::params::window_shape::MIN_SIZE;
 use crate::process::config::ProcessConfig;
 use crate::status::PluginStatus;
 
+mod accessible;
+#[cfg(target_os = "linux")]
+mod screen_reader;
 mod snapshots;
 
 /// A passage with so many candidates, ten a second, of which about half are hits at 50 %.
@@ -71,13 +74,23 @@ fn frame_of(
     status: &PluginStatus,
     state: &mut EditorState,
 ) -> Vec<egui::epaint::ClippedShape> {
+    std::mem::take(&mut output_of(context, input, params, status, state).shapes)
+}
+
+fn output_of(
+    context: &Context,
+    input: RawInput,
+    params: &HitscribeParams,
+    status: &PluginStatus,
+    state: &mut EditorState,
+) -> egui::FullOutput {
     let preview = Arc::new(Preview::default());
     let mut output = context.run_ui(input, |ui| {
         let view = View::new(params, status, &mut state.shown);
         draw(ui, params, &view, None, &preview, state);
     });
     output.textures_delta.clear();
-    std::mem::take(&mut output.shapes)
+    output
 }
 
 /// The lines of text of a frame, the visible parts of their areas, and whether a side is cut off.

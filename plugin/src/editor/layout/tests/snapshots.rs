@@ -15,11 +15,11 @@ const TOLERANCE: f32 = 2.0;
 const LEAST_AREA: f32 = 0.01;
 
 /// A state of the editor.
-struct Scene {
-    name: &'static str,
-    params: HitscribeParams,
-    status: PluginStatus,
-    state: EditorState,
+pub(super) struct Scene {
+    pub name: &'static str,
+    pub params: HitscribeParams,
+    pub status: PluginStatus,
+    pub state: EditorState,
 }
 
 impl Scene {
@@ -55,7 +55,7 @@ impl Scene {
     }
 }
 
-fn scenes() -> Vec<Scene> {
+pub(super) fn scenes() -> Vec<Scene> {
     vec![
         Scene::new("empty", HitscribeParams::default()),
         Scene::new("take", params(200)),
