@@ -14,7 +14,8 @@ def main():
     options = parser.parse_args()
     saved = torch.load(options.checkpoint, map_location="cpu", weights_only=True)
     model = {k: v.half() if v.dtype.is_floating_point else v for k, v in saved["model"].items()}
-    torch.save({"model": model, "step": saved["step"], "segments": saved["segments"]}, options.out)
+    counts = {name: saved[name] for name in ("step", "segments") if name in saved}
+    torch.save({"model": model, **counts}, options.out)
 
 
 if __name__ == "__main__":

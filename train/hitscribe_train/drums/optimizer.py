@@ -58,7 +58,7 @@ class Optimizer:
     def step(self, loss, rate, net):
         """One step; returns the norm of the gradient. A gradient that is not finite changes nothing."""
         for group in self.adam.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("share", 1.0)
         net.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(net.parameters(), 2.0)

@@ -103,13 +103,16 @@ def load(path, config_path=None, **changes):
     return net, fill(net, values)
 
 
-def write(net, path):
-    """Writes the network with the keys of mt3.pth, whole or not at all; .safetensors has each tensor once.
+def write(net, path, half=False):
+    """Writes the network with the keys of mt3.pth, whole or not at all; .safetensors has each tensor once. `half`:
+    matrices in 16-bit floats.
 
     What does not follow from the tensors (the width of a head, the memory) is said beside them, where the engine
     looks for it.
     """
     values = {key: value.detach().float().cpu() for key, value in net.state_dict().items()}
+    if half:
+        values = {key: value.half() if value.dim() > 1 else value for key, value in values.items()}
     config, said = net.config, {}
     if config.head_size != HEAD_SIZE:
         said = {"num_heads": config.heads, "d_kv": config.head_size}

@@ -40,11 +40,17 @@ class WithMemory:
 
     def __call__(self, record):
         audio, frames, ids = parse(record)
-        previous = sequence(record, int(self.random.integers(1, self.horizon + 1))) if self.horizon else ids[:0]
+        return audio, frames, *self.of([ids, *(sequence(record, n + 1) for n in range(self.horizon))])
+
+    def of(self, sequences):
+        """The ids, and those of a segment before as the memory has them; from those of the segment and of each before,
+        all filled with PAD."""
+        ids = sequences[0]
+        previous = sequences[int(self.random.integers(1, self.horizon + 1))] if self.horizon else ids[:0]
         if not previous.any():
             previous = np.array(self.first, np.int64)
         if self.shuffle:
             ids, previous = shuffled(ids, self.random), shuffled(previous, self.random)
         filled = np.full(MAX_IDS, PAD, np.int64)
         filled[1 : len(previous) + 1] = previous[: MAX_IDS - 1]
-        return audio, frames, ids, filled
+        return ids, filled

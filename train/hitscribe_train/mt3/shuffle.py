@@ -50,7 +50,7 @@ def shuffled(ids, random):
     What is no sequence of MT3's encoder is returned as it is.
     """
     length = int(np.argmax(ids == PAD)) if (ids == PAD).any() else len(ids)
-    body, end = list(ids[:length]), []
+    body, end = ids[:length].tolist(), []
     if body and body[-1] == EOS:
         end = [body.pop()]
     program = velocity = None

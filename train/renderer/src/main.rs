@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use hitscribe_train::SAMPLE_RATE;
 use hitscribe_train::accompaniment::band::{Shares, render_pool};
-use hitscribe_train::accompaniment::songs::render_songs;
+use hitscribe_train::accompaniment::songs::{Band, render_songs};
 use hitscribe_train::bank::Split;
 use hitscribe_train::grid::Half;
 use hitscribe_train::grid::score::score;
@@ -143,6 +143,10 @@ enum Command {
         /// Songs of 24 s; those in which no bass plays are left out.
         #[arg(long)]
         count: usize,
+        /// Drums, keys, guitar, bass and strings only, one part and a few sounds each; their notes
+        /// have one program a family: 0, 27, 33 and 48.
+        #[arg(long)]
+        small_band: bool,
         /// Names the random stream.
         #[arg(long, default_value_t = 1)]
         seed: u64,
@@ -163,6 +167,9 @@ enum Command {
         /// With tokens: those of this many segments before each.
         #[arg(long, default_value_t = 0, requires = "tokens")]
         history: usize,
+        /// Share of the parts that are silent in each segment. At least one plays.
+        #[arg(long, default_value_t = 0.0)]
+        silent: f32,
         /// Names the random stream.
         #[arg(long, default_value_t = 1)]
         seed: u64,
@@ -360,11 +367,12 @@ fn main() -> Result<()> {
             stem,
             tokens,
             history,
+            silent,
             seed,
             first,
             count,
         } => {
-            let recordings = Recordings::open(&folder, stem)?;
+            let recordings = Recordings::open(&folder, stem)?.with_silent(silent);
             write_all(first..first.saturating_add(count), |out, index| {
                 if let Some(Tokens::Mt3) = tokens {
                     let segment = recordings.token_segment(seed, index, history);
@@ -406,11 +414,13 @@ fn main() -> Result<()> {
             out,
             first,
             count,
+            small_band,
             seed,
         } => {
             let archive = bank.join("midi/midi_main.zip");
             let songs = first..first.saturating_add(count);
-            render_songs(&archive, &sound_font, &out, songs, seed)
+            let band = if small_band { Band::Small } else { Band::Whole };
+            render_songs(&archive, &sound_font, &out, songs, band, seed)
         }
     }
 }

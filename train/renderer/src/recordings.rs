@@ -131,6 +131,7 @@ pub enum Excerpt {
 pub struct Recordings {
     songs: Vec<Vec<Part>>,
     stem: Stem,
+    silent: f32,
 }
 
 impl Recordings {
@@ -149,7 +150,18 @@ impl Recordings {
                 folder.display()
             );
         }
-        Ok(Self { songs, stem })
+        Ok(Self {
+            songs,
+            stem,
+            silent: 0.0,
+        })
+    }
+
+    /// Leaves out each part of the stem with this probability, but one.
+    #[must_use]
+    pub fn with_silent(mut self, share: f32) -> Self {
+        self.silent = share;
+        self
     }
 
     /// Segment number `index` of the stream that `seed` names; always the same. The stem is moved
@@ -188,8 +200,16 @@ impl Recordings {
     /// `history_seconds` before it too.
     fn mixture(&self, rng: &mut impl Rng, samples: usize, history_seconds: f64) -> Mixture {
         let song = &self.songs[rng.random_range(0..self.songs.len())];
-        let (wanted, others): (Vec<&Part>, Vec<&Part>) =
+        let (mut wanted, others): (Vec<&Part>, Vec<&Part>) =
             song.iter().partition(|p| p.holds(self.stem));
+        if self.silent > 0.0 && wanted.len() > 1 {
+            let one = rng.random_range(0..wanted.len());
+            let mut index = 0;
+            wanted.retain(|_| {
+                index += 1;
+                index - 1 == one || !chance(rng, self.silent)
+            });
+        }
         let longest = wanted.iter().map(|p| p.samples.len()).max().unwrap_or(0) as f64;
         let semitones = rng.random_range(-2i8..=2);
         let window = Window {

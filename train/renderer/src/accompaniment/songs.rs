@@ -31,9 +31,32 @@ const KITS: [u8; 6] = [0, 0, 8, 16, 32, 40];
 const BASSES: Range<u8> = 32..40;
 const GUITARS: Range<u8> = 24..32;
 
+/// The sounds with which a small band plays the parts of a program; its notes name the first of
+/// them. It leaves out effects and the instruments of single countries.
+fn sounds_of(program: u8) -> Option<&'static [u8]> {
+    Some(match program {
+        0..24 | 80..104 => &[0, 4],
+        24..32 => &[27, 25, 30],
+        32..40 => &[33, 34],
+        40..80 => &[48, 49],
+        _ => return None,
+    })
+}
+
+/// Who plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Band {
+    /// Every part of the song, each on an instrument like its own.
+    Whole,
+    /// Drums, keys, guitar, bass and strings: the busiest part of each, on few sounds.
+    Small,
+}
+
 /// One instrument of a song.
 struct Part {
     is_drums: bool,
+    /// What its notes name, where that is not what plays them.
+    named: Option<u8>,
     audio: Vec<f32>,
     notes: Vec<PoolNote>,
 }
@@ -48,6 +71,7 @@ pub fn render_songs(
     sound_fonts: &[impl AsRef<Path>],
     folder: &Path,
     range: Range<usize>,
+    band: Band,
     seed: u64,
 ) -> Result<()> {
     let fonts = load_fonts(sound_fonts)?;
@@ -56,7 +80,7 @@ pub fn render_songs(
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(index as u64);
         let font = &fonts[rng.random_range(0..fonts.len())];
-        let parts = song(&mut rng, &songs[index % songs.len()], font);
+        let parts = song(&mut rng, &songs[index % songs.len()], font, band);
         let has_bass = |p: &Part| !p.is_drums && BASSES.contains(&p.notes[0].program);
         if !parts.iter().any(has_bass) {
             return Ok(0);
@@ -71,19 +95,23 @@ pub fn render_songs(
 }
 
 /// The parts of an excerpt, each as loud as it is beside the others.
-fn song(rng: &mut ChaCha8Rng, song: &[MidiNote], font: &Arc<SoundFont>) -> Vec<Part> {
+fn song(rng: &mut ChaCha8Rng, song: &[MidiNote], font: &Arc<SoundFont>, band: Band) -> Vec<Part> {
     let end = song.last().map_or(0.0, |n| n.onset);
     let start = f64::from(uniform(rng, 0.0, (end - EXCERPT_SECONDS).max(0.5) as f32));
     let transpose = rng.random_range(-3i8..=3);
     let mut parts = Vec::new();
     for channel in 0..16u8 {
         let is_drums = channel == DRUM_CHANNEL;
+        if band == Band::Small && !is_drums && !plays_in_small_band(song, channel, start) {
+            continue;
+        }
         let own: Vec<&MidiNote> = song.iter().filter(|n| n.channel == channel).collect();
         let Some(first) = own.first() else { continue };
-        let program = if is_drums {
-            KITS[rng.random_range(0..KITS.len())]
-        } else {
-            substitute(rng, first.program)
+        let sounds = sounds_of(first.program).filter(|_| band == Band::Small && !is_drums);
+        let program = match sounds {
+            _ if is_drums => KITS[rng.random_range(0..KITS.len())],
+            Some(sounds) => sounds[rng.random_range(0..sounds.len())],
+            None => substitute(rng, first.program),
         };
         let notes: Vec<PoolNote> = own
             .into_iter()
@@ -131,12 +159,34 @@ fn song(rng: &mut ChaCha8Rng, song: &[MidiNote], font: &Arc<SoundFont>) -> Vec<P
             scale(&mut audio, amplitude(balance + normal(rng, 3.0)) / level);
             parts.push(Part {
                 is_drums,
+                named: sounds.map(|sounds| sounds[0]),
                 audio,
                 notes,
             });
         }
     }
     parts
+}
+
+/// Whether the channel has more notes in the excerpt from `start` on than any other of its family.
+fn plays_in_small_band(song: &[MidiNote], channel: u8, start: f64) -> bool {
+    let excerpt = start..start + EXCERPT_SECONDS;
+    let program = |channel| {
+        song.iter()
+            .find(|n| n.channel == channel)
+            .map(|n| n.program)
+    };
+    let count = |channel| {
+        let own = song.iter().filter(|n| n.channel == channel);
+        own.filter(|n| excerpt.contains(&n.onset)).count()
+    };
+    let family = |channel| program(channel).and_then(sounds_of);
+    let Some(own) = family(channel) else {
+        return false;
+    };
+    let mut rivals =
+        (0..16).filter(|&c| c != channel && c != DRUM_CHANNEL && family(c) == Some(own));
+    rivals.all(|rival| (count(channel), channel) > (count(rival), rival))
 }
 
 fn sum(parts: &[Part]) -> Vec<f32> {
@@ -159,7 +209,7 @@ fn write(folder: &Path, mut parts: Vec<Part>) -> Result<()> {
     let mut all = Vec::new();
     for (index, part) in parts.iter_mut().enumerate() {
         scale(&mut part.audio, 0.98 / top);
-        let notes: Vec<Note> = part.notes.iter().map(|n| note(n, part.is_drums)).collect();
+        let notes: Vec<Note> = part.notes.iter().map(|n| note(n, part)).collect();
         write_wav(&stems.join(format!("S{index:02}.wav")), &part.audio)?;
         write_midi_file(
             &midi.join(format!("S{index:02}.mid")),
@@ -172,13 +222,18 @@ fn write(folder: &Path, mut parts: Vec<Part>) -> Result<()> {
     write_wav(&folder.join("mix.wav"), &sum(&parts))
 }
 
-fn note(note: &PoolNote, is_drum: bool) -> Note {
+fn note(note: &PoolNote, part: &Part) -> Note {
+    let is_drum = part.is_drums;
     Note {
         onset_seconds: note.onset.into(),
         offset_seconds: note.offset.into(),
         pitch: note.key,
         velocity: note.velocity.max(1),
-        program: if is_drum { 0 } else { note.program },
+        program: if is_drum {
+            0
+        } else {
+            part.named.unwrap_or(note.program)
+        },
         is_drum,
         openness: None,
         confidence: 1.0,
@@ -201,9 +256,37 @@ mod tests {
         });
         Part {
             is_drums,
+            named: None,
             audio: vec![0.7; 10 * SAMPLE_RATE as usize],
             notes: notes.collect(),
         }
+    }
+
+    #[test]
+    fn a_small_band_has_the_busiest_part_of_each_family() {
+        let notes = |channel: u8, program: u8, count: usize| {
+            (0..count).map(move |i| MidiNote {
+                onset: i as f64 * 0.1,
+                offset: i as f64 * 0.1 + 0.1,
+                channel,
+                key: 60,
+                velocity: 90,
+                program,
+            })
+        };
+        let parts = [
+            (0, 0, 20),
+            (1, 81, 30),
+            (2, 29, 9),
+            (3, 30, 9),
+            (4, 120, 40),
+        ];
+        let song: Vec<MidiNote> = parts.iter().flat_map(|&(c, p, n)| notes(c, p, n)).collect();
+        let playing = (0..16).filter(|&c| plays_in_small_band(&song, c, 0.0));
+        assert_eq!(playing.collect::<Vec<u8>>(), [1, 3]);
+        let mut part = part(30, false);
+        part.named = Some(27);
+        assert_eq!(note(&part.notes[0], &part).program, 27);
     }
 
     #[test]

@@ -24,7 +24,24 @@ fn song(channel: u8) -> Vec<Part> {
 }
 
 fn of(stem: Stem, songs: Vec<Vec<Part>>) -> Recordings {
-    Recordings { songs, stem }
+    Recordings {
+        songs,
+        stem,
+        silent: 0.0,
+    }
+}
+
+#[test]
+fn silent_parts_have_neither_sound_nor_notes() {
+    let parts = || [song(9), song(0), song(1)].into_iter().flatten().collect();
+    let recordings = of(Stem::Mix, vec![parts()]).with_silent(1.0);
+    for index in 0..12 {
+        let mixture = recordings.mixture(&mut random_stream(1, index), 64_000, 0.0);
+        let first = mixture.notes.first().map(|n| n.channel);
+        assert!(mixture.notes.iter().all(|n| Some(n.channel) == first));
+        assert!(mixture.notes.is_empty() || peak(&mixture.own) > 0.1);
+        assert!(peak(&mixture.own) < 0.9, "more than one part is heard");
+    }
 }
 
 #[test]
