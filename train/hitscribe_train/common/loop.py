@@ -58,6 +58,7 @@ def arguments(description):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--run", required=True, help="folder for checkpoints")
     parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--steps", type=int, help="steps after which it ends too, for comparisons; the rate falls with them")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--workers", type=int, default=1)
@@ -106,13 +107,13 @@ def fit(net, stream, losses, loss_weights, options, optimizer_of=Optimizer):
     # Another stream after every start, so that no segment comes back.
     dataset = stream(options.seed + step, step * options.batch)
     loader = DataLoader(dataset, options.batch, num_workers=options.workers, prefetch_factor=6, pin_memory=device.type == "cuda")
-    limit = options.minutes * 60
+    limit, steps = options.minutes * 60, getattr(options, "steps", None)
     sums, counted, waited, mark = torch.zeros(len(loss_weights)), 0, 0.0, time.monotonic()
     begin = mark
     for batch in loader:
         waited += time.monotonic() - mark
         audio, *targets = (t.to(device, non_blocking=True) for t in batch)
-        progress = min(spent / limit, 1.0)
+        progress = min(step / steps if steps else spent / limit, 1.0)
         rate = options.rate * min(1.0, (step + 1) / options.warm_up) * (0.5 * (1 + math.cos(math.pi * progress)) + 0.005)
         with torch.autocast(device.type, torch.bfloat16):
             parts = losses(net, audio, targets)
@@ -139,7 +140,7 @@ def fit(net, stream, losses, loss_weights, options, optimizer_of=Optimizer):
             counted, waited = 0, 0.0
         if step % 250 == 0:
             save()
-        if spent >= limit:
+        if spent >= limit or (steps and step >= steps):
             break
     save()
     return average
