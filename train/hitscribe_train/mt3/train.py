@@ -17,13 +17,13 @@ from ..common.loop import arguments, fit
 from ..drums import optimizer
 from .checkpoint import config_of_json, fill
 from .data import WithMemory
-from .frames import FrameHead
-from .model import FIRST_MEMORY, PAD, Config, Mt3
+from .frames import STEP_FRAMES, FrameHead
+from .model import FIRST_MEMORY, FRAMES, PAD, Config, Mt3
 from .segments import Batches, logarithms
-from .shuffle import shuffled
-from .start import prepare
+from .shuffle import SHIFTS, shuffled
+from .start import SEARCH, prepare
 
-LOSS_WEIGHTS = {"tokens": 1.0, "begun": 2.0, "onsets": 1.0, "sounding": 0.05}
+LOSS_WEIGHTS = {"tokens": 1.0, "search": 0.5, "begun": 2.0, "onsets": 1.0, "sounding": 0.05}
 SMALL = os.path.join(os.path.dirname(__file__), "small.json")
 # The instruments of `hitscribe-train songs --small-band`.
 PROGRAMS = (0, 27, 33, 48)
@@ -36,6 +36,26 @@ class WithFrames(torch.nn.Module):
         super().__init__()
         self.mt3 = Mt3(config)
         self.head = FrameHead(config, programs)
+        self.searching().register_forward_pre_hook(self.remember)
+
+    def searching(self):
+        layer = min(SEARCH[0], self.mt3.config.decoder_layers - 1)
+        return self.mt3.decoder.block[layer].layer[1].EncDecAttention
+
+    def remember(self, attention, arguments):
+        self.searched = arguments
+
+    def search_loss(self, ids):
+        """Cross-entropy of the frame that one head attends to where a time is said next, which is to be that time's."""
+        decoded, encoded = self.searched
+        size, head = self.mt3.config.head_size, min(SEARCH[1], self.mt3.config.heads - 1)
+        rows = slice(head * size, (head + 1) * size)
+        queries = F.linear(decoded, self.searching().q.weight[rows]).float()
+        keys = F.linear(encoded, self.searching().k.weight[rows]).float()
+        scores = queries @ keys.transpose(1, 2)
+        is_time = (ids >= SHIFTS.start) & (ids < SHIFTS.stop)
+        frames = ((ids[is_time] - SHIFTS.start) * STEP_FRAMES).long().clamp(max=FRAMES - 1)
+        return F.cross_entropy(scores[is_time], frames) if len(frames) else scores.sum() * 0
 
 
 class Optimizer(optimizer.Optimizer):
@@ -61,7 +81,7 @@ def losses(net, features, targets):
     hidden = net.mt3.decoder(before, net.mt3.context(encoded, *previous))
     is_said = ids != PAD
     tokens = F.cross_entropy(net.mt3.lm_head(hidden[is_said]).float(), ids[is_said])
-    return {"tokens": tokens, **net.head.losses(encoded, begun, onsets, sounding)}
+    return {"tokens": tokens, "search": net.search_loss(ids), **net.head.losses(encoded, begun, onsets, sounding)}
 
 
 class Plain:
