@@ -71,17 +71,33 @@ fn edge_samples(drums: &DrumConfig, pitched: &PitchConfig, config: &SessionConfi
     }
 }
 
+/// How the models' frames will lie once something else than digital silence has come.
+struct Lead {
+    /// Steps of the models begin at multiples of it on the timeline.
+    grid_samples: u64,
+    /// Of the start of the passage on this grid.
+    off_grid_samples: u64,
+    /// Silence before the cell of the grid in which the sound begins.
+    edge_samples: u64,
+}
+
 /// One source from the start of a passage to its end. A new passage needs a new session. `Send`.
 pub struct Session {
     config: SessionConfig,
     resampler: Resampler,
     pipelines: Pipelines,
     latency_samples: u64,
-    /// Silence before the first sample. It aligns the frames with the grid of the timeline, and a
-    /// hit at the first sample is seen as after a pause.
+    /// Silence that the models get before the first sample. It aligns the frames with the grid of
+    /// the timeline, and a hit at the first sample is seen as after a pause.
     lead_in_samples: u64,
     /// Silence after the last sample, for the same reason.
     lead_out_samples: u64,
+    /// As long as all samples were 0, which the built-in models do not get: notes do not depend on
+    /// how much silence a host plays before the music.
+    lead: Option<Lead>,
+    skipped_samples: u64,
+    /// What is settled because it is silence.
+    silent_samples: u64,
     is_finished: bool,
     pushed_samples: u64,
     bad_samples: u64,
@@ -111,7 +127,6 @@ impl Session {
         let grid_samples = grid_samples(step_samples, model_rate_hz, config.sample_rate_hz);
         let off_grid_samples = config.timeline_samples.rem_euclid(grid_samples as i64) as u64;
         let edge_samples = edge_samples(drums, pitched, config);
-        let lead_in_samples = off_grid_samples + edge_samples.next_multiple_of(grid_samples);
         let mut session = Self {
             config: *config,
             latency_samples: latency_samples(
@@ -126,14 +141,21 @@ impl Session {
                 drums: config.parts.drums.then(new_drums).transpose()?,
                 pitched: config.parts.pitched_program.map(new_pitched).transpose()?,
             },
-            lead_in_samples,
+            lead_in_samples: 0,
             lead_out_samples: edge_samples,
+            lead: Some(Lead {
+                grid_samples,
+                off_grid_samples,
+                edge_samples: edge_samples.next_multiple_of(grid_samples),
+            }),
+            skipped_samples: 0,
+            silent_samples: 0,
             is_finished: false,
             pushed_samples: 0,
             bad_samples: 0,
             resampled: Vec::new(),
         };
-        session.begin();
+        session.set_sensitivity(config.sensitivity);
         Ok(session)
     }
 
@@ -168,18 +190,17 @@ impl Session {
             ))),
             lead_in_samples: lead_in_samples as u64,
             lead_out_samples: 0,
+            lead: None,
+            skipped_samples: 0,
+            silent_samples: 0,
             is_finished: false,
             pushed_samples: 0,
             bad_samples: 0,
             resampled: Vec::new(),
         };
-        session.begin();
+        session.set_sensitivity(config.sensitivity);
+        session.process(&vec![0.0; lead_in_samples as usize]);
         Ok(session)
-    }
-
-    fn begin(&mut self) {
-        self.set_sensitivity(self.config.sensitivity);
-        self.process(&vec![0.0; self.lead_in_samples as usize]);
     }
 
     /// The configuration.
@@ -213,7 +234,33 @@ impl Session {
         self.pushed_samples += samples.len() as u64;
         let (clean, bad) = sanitize(samples);
         self.bad_samples += bad as u64;
-        self.process(&clean);
+        let start = self.skip_silence(&clean);
+        self.process(&clean[start..]);
+    }
+
+    /// Leaves digital silence at the start out. The number of samples that are dealt with.
+    fn skip_silence(&mut self, samples: &[f32]) -> usize {
+        if self.lead.is_none() {
+            return 0;
+        }
+        let sound = samples.iter().position(|x| *x != 0.0);
+        let silent = sound.unwrap_or(samples.len());
+        self.skipped_samples += silent as u64;
+        match sound {
+            Some(_) => self.begin_sound(),
+            None => {
+                self.silent_samples = self.pushed_samples.saturating_sub(self.latency_samples);
+            }
+        }
+        silent
+    }
+
+    fn begin_sound(&mut self) {
+        if let Some(lead) = self.lead.take() {
+            let in_cell = (lead.off_grid_samples + self.skipped_samples) % lead.grid_samples;
+            self.lead_in_samples = lead.edge_samples + in_cell;
+            self.process(&vec![0.0; self.lead_in_samples as usize]);
+        }
     }
 
     /// Ends the passage. Its last notes are given out after the models have run.
@@ -222,6 +269,7 @@ impl Session {
             return;
         }
         self.is_finished = true;
+        self.begin_sound();
         self.process(&vec![0.0; self.lead_out_samples as usize]);
         self.resampled.clear();
         self.resampler.finish(&mut self.resampled);
@@ -245,9 +293,13 @@ impl Session {
         if self.is_complete() {
             return u64::MAX;
         }
+        if self.lead.is_some() {
+            return self.silent_samples;
+        }
         let seconds = self.pipelines.settled_seconds();
         let samples = (seconds * f64::from(self.config.sample_rate_hz)) as u64;
-        samples.saturating_sub(self.lead_in_samples)
+        let settled = (samples + self.skipped_samples).saturating_sub(self.lead_in_samples);
+        settled.max(self.silent_samples)
     }
 
     /// Connects a model of the MT3 family that has been loaded since the session began.
@@ -378,7 +430,7 @@ impl Session {
             true => self.pushed_samples + late as u64,
             false => u64::MAX,
         };
-        let onset = onset_samples.saturating_sub(self.lead_in_samples);
+        let onset = (onset_samples + self.skipped_samples).saturating_sub(self.lead_in_samples);
         (onset < end).then_some(onset.min(last_sample))
     }
 

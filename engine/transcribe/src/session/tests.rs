@@ -1,6 +1,6 @@
 use super::*;
 use crate::builtin::BuiltinModels;
-use crate::session_config::{HOP_FRAMES, MIN_HOP_FRAMES};
+use crate::session_config::{HOP_FRAMES, MIN_HOP_FRAMES, Parts};
 use hitscribe_models::device::DeviceChoice;
 
 const fn shared_between_threads<T: Send + Sync>() {}
@@ -267,6 +267,40 @@ fn notes_do_not_depend_on_where_a_passage_begins() {
             );
         }
     }
+}
+
+#[test]
+fn notes_do_not_depend_on_silence_before_the_music() {
+    let models = models();
+    let audio: Vec<f32> = groove(48_000)
+        .into_iter()
+        .skip_while(|x| *x == 0.0)
+        .collect();
+    for parts in [Parts::DRUMS, Parts::ALL] {
+        let config = SessionConfig {
+            parts,
+            ..SessionConfig::new(48_000)
+        };
+        let alone = transcribe(&models, &config, &audio, &[audio.len()]);
+        for silence in [1usize, 700, 1_536, 60_000] {
+            let later = SessionConfig {
+                timeline_samples: -(silence as i64),
+                ..config
+            };
+            let samples = [vec![0.0; silence], audio.clone()].concat();
+            let after = transcribe(&models, &later, &samples, &[1_000]);
+            let moved = after.into_iter().map(|note| PlacedNote {
+                onset_samples: note.onset_samples - silence as u64,
+                ..note
+            });
+            assert_eq!(moved.collect::<Vec<_>>(), alone, "{silence}");
+        }
+    }
+    let mut silent = models.session(&SessionConfig::new(48_000)).unwrap();
+    silent.push(&vec![0.0; 48_000]);
+    let settled = silent.settled_samples();
+    assert_eq!(settled, 48_000 - silent.latency_samples());
+    assert!(!silent.is_ready());
 }
 
 #[test]
