@@ -195,7 +195,7 @@ impl Plugin for Hitscribe {
             self.status.clone(),
             self.preview.clone(),
             self.repaint.clone(),
-            Box::new(move || executor.execute_gui(Task::ReportChange)),
+            Box::new(move |task| executor.execute_gui(task)),
         )
     }
 
@@ -208,6 +208,11 @@ impl Plugin for Hitscribe {
         Box::new(move |task| match task {
             Task::Connect(connection) => host.connect(connection, &params),
             Task::ReportChange => host.report_change(),
+            Task::FindHostMenu => {
+                let has_menu = host.has_menu();
+                status.has_host_menu.store(has_menu, Ordering::Relaxed);
+            }
+            Task::OpenHostMenu(menu) => host.open_menu(&menu),
             Task::ReportTake => {
                 if let Some(executor) = executor.get() {
                     executor.execute_gui(Task::ReportChange);

@@ -34,6 +34,8 @@ pub struct PluginStatus {
     pub is_waiting: AtomicBool,
     /// Set when a wait for the engine timed out.
     pub has_stalled: AtomicBool,
+    /// Whether the host shows menus of parameters.
+    pub has_host_menu: AtomicBool,
     /// What does not fit into an atomic. Never locked by the audio thread.
     pub links: Mutex<Links>,
 }

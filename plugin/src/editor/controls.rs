@@ -3,6 +3,7 @@
 use egui::{Button, ComboBox, DragValue, Response, RichText, Slider, Ui};
 use nice_plug::prelude::*;
 
+use crate::editor::host_menu;
 use crate::editor::style::palette;
 use crate::params::own::set_unautomated;
 
@@ -30,13 +31,11 @@ where
 /// A check box.
 pub fn switch(ui: &mut Ui, setter: Option<&ParamSetter>, param: &BoolParam, hint: &str) {
     let mut value = param.value();
-    if ui
-        .checkbox(&mut value, param.name())
-        .on_hover_text(hint)
-        .changed()
-    {
+    let response = ui.checkbox(&mut value, param.name()).on_hover_text(hint);
+    if response.changed() {
         set(setter, param, value);
     }
+    host_menu::add(ui, setter, param, &response);
 }
 
 /// A button that stays pressed while `is_on`.
@@ -57,9 +56,11 @@ pub fn choice_named<T: Enum + PartialEq + Copy + 'static>(
     values: &[impl AsRef<str>],
     hint: &str,
 ) {
-    if let Some(index) = menu(ui, name, values, param.value().to_index(), hint) {
+    let (clicked, response) = menu(ui, name, values, param.value().to_index(), hint);
+    if let Some(index) = clicked {
         set(setter, param, T::from_index(index));
     }
+    host_menu::add(ui, setter, param, &response);
 }
 
 /// A menu with a name for each state of a switch, off first.
@@ -71,22 +72,24 @@ pub fn switch_named(
     values: &[&str; 2],
     hint: &str,
 ) {
-    if let Some(index) = menu(ui, name, values, usize::from(param.value()), hint) {
+    let (clicked, response) = menu(ui, name, values, usize::from(param.value()), hint);
+    if let Some(index) = clicked {
         set(setter, param, index == 1);
     }
+    host_menu::add(ui, setter, param, &response);
 }
 
-/// A label and a drop-down menu. Returns the index of a value that was clicked.
+/// A label and a drop-down menu. Returns the index of a value that was clicked, and the button.
 fn menu(
     ui: &mut Ui,
     name: &str,
     values: &[impl AsRef<str>],
     selected: usize,
     hint: &str,
-) -> Option<usize> {
+) -> (Option<usize>, Response) {
     let mut clicked = None;
     let label = ui.label(RichText::new(name).color(palette(ui).faint));
-    ComboBox::from_id_salt(name)
+    let response = ComboBox::from_id_salt(name)
         // High enough for the longest list.
         .height(360.0)
         .selected_text(values.get(selected).map_or("", AsRef::as_ref))
@@ -103,7 +106,7 @@ fn menu(
         .response
         .labelled_by(label.id)
         .on_hover_text(hint);
-    clicked
+    (clicked, response)
 }
 
 /// An integer. A drag is one gesture.
@@ -116,6 +119,7 @@ pub fn number(ui: &mut Ui, setter: Option<&ParamSetter>, param: &IntParam, name:
         let label = ui.label(RichText::new(name).color(palette(ui).faint));
         let response = response.labelled_by(label.id).on_hover_text(hint);
         gesture(setter, param, value, &response);
+        host_menu::add(ui, setter, param, &response);
     });
 }
 
@@ -136,6 +140,7 @@ pub fn percentage(ui: &mut Ui, setter: Option<&ParamSetter>, param: &FloatParam,
         return;
     }
     gesture(setter, param, percent / 100.0, &response);
+    host_menu::add(ui, setter, param, &response);
 }
 
 /// Forwards a change to the host: a drag as one gesture, anything else as a single step.

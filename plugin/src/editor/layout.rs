@@ -15,7 +15,7 @@ use crate::editor::side_panel::side_panel;
 use crate::editor::state::EditorState;
 use crate::editor::style::palette;
 use crate::editor::view::View;
-use crate::editor::{controls, editing, empty_state, export, lanes, preview_button};
+use crate::editor::{controls, editing, empty_state, export, host_menu, lanes, preview_button};
 use crate::params::HitscribeParams;
 
 /// Draws everything. `setter` is none without a host, as in tests.
@@ -31,6 +31,7 @@ pub fn draw(
         .accesskit_node_builder(egui::accesskit_root_id(), |node| {
             node.set_label("Hitscribe")
         });
+    host_menu::begin_frame(ui.ctx(), &params.indications, view.has_host_menu);
     state.editing.follow(view.passage_id);
     handle_keys(ui, params, view, preview, state);
     Panel::top("header").show(ui, |ui| {

@@ -14,6 +14,7 @@ pub mod footer;
 pub mod groove_page;
 pub mod header;
 pub mod history;
+pub mod host_menu;
 pub mod import_bar;
 pub mod import_queue;
 pub mod lanes;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nice_plug::context::gui::GuiContext;
+use nice_plug::prelude::PluginApi;
 use nice_plug_egui::baseview::{HandlerError, WindowSize};
 use nice_plug_egui::{Frame, NiceEguiApp, RepaintNotifier};
 
@@ -47,6 +49,7 @@ use crate::params::HitscribeParams;
 use crate::params::device::RequestedDevice;
 use crate::params::model::ModelTag;
 use crate::platform::accessibility;
+use crate::process::rebuild::Task;
 use crate::status::PluginStatus;
 use hitscribe_core::midi::NoteMap;
 
@@ -61,7 +64,7 @@ pub struct Window {
     /// The device at the last frame.
     device: Option<RequestedDevice>,
     context: Option<GuiContext>,
-    report_change: Box<dyn Fn() + Send>,
+    run: Box<dyn Fn(Task) + Send>,
     /// The fields of the state that are not parameters, at the last frame.
     saved_fields: Option<SavedFields>,
     state: EditorState,
@@ -76,13 +79,13 @@ struct SavedFields {
     is_light: bool,
 }
 
-/// The editor of one instance. `report_change` reports to the host that the project has changed.
+/// The editor of one instance. `run` runs a task on the host's main thread.
 pub fn create(
     params: Arc<HitscribeParams>,
     status: Arc<PluginStatus>,
     preview: Arc<Preview>,
     repaint: RepaintNotifier,
-    report_change: Box<dyn Fn() + Send>,
+    run: Box<dyn Fn(Task) + Send>,
 ) -> Option<PluginEditor> {
     let window = Window {
         params: params.clone(),
@@ -90,7 +93,7 @@ pub fn create(
         preview,
         device: None,
         context: None,
-        report_change,
+        run,
         saved_fields: None,
         state: EditorState::default(),
     };
@@ -123,7 +126,7 @@ impl Window {
         let before = self.saved_fields.replace(fields);
         let has_changed = before.is_some_and(|before| Some(&before) != self.saved_fields.as_ref());
         if has_changed | std::mem::take(&mut self.state.has_changed_take) {
-            (self.report_change)();
+            (self.run)(Task::ReportChange);
         }
     }
 }
@@ -137,6 +140,10 @@ impl NiceEguiApp for Window {
     ) -> Result<(), HandlerError> {
         style::apply(&egui_context, *self.params.is_light.lock());
         accessibility::connect(&egui_context);
+        // A VST3 host would take any task for a change of the project.
+        if context.plugin_api() == PluginApi::Clap {
+            (self.run)(Task::FindHostMenu);
+        }
         self.context = Some(context);
         // A state that was loaded since is no change.
         self.saved_fields = None;
@@ -156,6 +163,9 @@ impl NiceEguiApp for Window {
             &mut self.state,
         );
         self.report_changes();
+        if let Some(menu) = host_menu::take_request(ui.ctx()) {
+            (self.run)(Task::OpenHostMenu(menu));
+        }
         ui.ctx().request_repaint_after(FRAME_TIME);
     }
 

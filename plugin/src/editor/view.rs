@@ -83,6 +83,8 @@ pub struct View {
     pub is_aligned: bool,
     /// What takes effect at the next start of playback.
     pub pending_change: Option<Pending>,
+    /// Whether the host shows menus of parameters.
+    pub has_host_menu: bool,
     /// Whether blocks currently wait for the engine.
     pub is_rendering: bool,
     /// Notes that were found too late to be sent live.
@@ -171,6 +173,7 @@ impl View {
             midi_delay_seconds: seconds(status.midi_delay_frames.load(Ordering::Relaxed)),
             is_aligned: status.is_aligned.load(Ordering::Relaxed),
             pending_change: status.pending(params.latency_key()),
+            has_host_menu: status.has_host_menu.load(Ordering::Relaxed),
             is_rendering: status.is_waiting.load(Ordering::Relaxed),
             late_notes: status.late_notes.load(Ordering::Relaxed),
             refused_notes: status.refused_notes.load(Ordering::Relaxed),

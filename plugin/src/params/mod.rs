@@ -2,12 +2,16 @@
 
 pub mod choices;
 pub mod device;
+pub mod host_menu;
+pub mod indications;
 pub mod latency_key;
 pub mod model;
 #[expect(unsafe_code, reason = "the framework's pointer to a parameter")]
 pub mod own;
 pub mod take;
 pub mod window_shape;
+
+use std::sync::Arc;
 
 use hitscribe::Sensitivity;
 use hitscribe_core::DrumClass;
@@ -21,6 +25,7 @@ use crate::notes::note_map::NoteMapField;
 use crate::notes::quantize::{Grid, Quantize};
 use crate::notes::velocity_curve::VelocityCurve;
 use crate::params::choices::{DeviceParam, Hop, ImportTempo, LatencyMode, SourceChoice};
+use crate::params::indications::Indications;
 use crate::params::latency_key::LatencyKey;
 use crate::params::model::ModelField;
 use crate::params::take::{TakeField, UnreadField};
@@ -110,6 +115,8 @@ pub struct HitscribeParams {
     /// Size and zoom of the editor's window.
     #[persist = "window"]
     pub window: Mutex<WindowShape>,
+    /// What the host says about the parameters. Not saved.
+    pub indications: Arc<Indications>,
 }
 
 impl Default for HitscribeParams {
@@ -152,6 +159,7 @@ impl Default for HitscribeParams {
             gpu_name: Mutex::default(),
             is_light: Mutex::new(false),
             window: Mutex::default(),
+            indications: Arc::default(),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
 
+use crate::params::host_menu::HostMenu;
 use crate::platform::clap::Connection;
 use crate::process::config::ProcessConfig;
 use crate::process::processor::Processor;
@@ -26,6 +27,10 @@ pub enum Task {
     ReportChange,
     /// Of the main thread: connect the instance with its CLAP host.
     Connect(Arc<Connection>),
+    /// Of the main thread: find out whether the CLAP host shows menus of parameters.
+    FindHostMenu,
+    /// Of the main thread: have the CLAP host show one.
+    OpenHostMenu(HostMenu),
 }
 
 /// Passes new processors to the audio thread and retired ones back.

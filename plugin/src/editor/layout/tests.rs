@@ -14,6 +14,7 @@ use crate::process::config::ProcessConfig;
 use crate::status::PluginStatus;
 
 mod accessible;
+mod parameter_menu;
 #[cfg(target_os = "linux")]
 mod screen_reader;
 mod snapshots;

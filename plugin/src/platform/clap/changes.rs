@@ -1,6 +1,7 @@
 //! What the plugin reports to a CLAP host on the host's main thread: that the project has changed,
 //! and that the names of notes have.
 
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::thread::ThreadId;
 
@@ -8,10 +9,12 @@ use clap_sys::ext::note_name::{CLAP_EXT_NOTE_NAME, clap_host_note_name};
 use clap_sys::ext::state::{CLAP_EXT_STATE, clap_host_state};
 use clap_sys::host::clap_host;
 use hitscribe_core::midi::NoteMap;
+use nice_plug::params::internals::ParamPtr;
 use parking_lot::Mutex;
 
 use super::note_names::names;
 use crate::params::HitscribeParams;
+use crate::params::host_menu::HostMenu;
 
 /// The host of an instance.
 #[derive(Clone, Copy)]
@@ -51,6 +54,8 @@ impl HostPointer {
 pub struct Connection {
     host: HostPointer,
     main_thread: ThreadId,
+    /// The parameters as CLAP identifies them.
+    ids: HashMap<ParamPtr, u32>,
     params: OnceLock<Arc<HitscribeParams>>,
     /// The map whose names the host knows.
     known_map: Mutex<Option<NoteMap>>,
@@ -58,10 +63,11 @@ pub struct Connection {
 
 impl Connection {
     /// Of the instance that this thread makes, which is the host's main thread.
-    pub(super) fn new(host: HostPointer) -> Self {
+    pub(super) fn new(host: HostPointer, ids: HashMap<ParamPtr, u32>) -> Self {
         Self {
             host,
             main_thread: std::thread::current().id(),
+            ids,
             params: OnceLock::new(),
             known_map: Mutex::default(),
         }
@@ -76,6 +82,21 @@ impl Connection {
         self.params.get().map(Arc::as_ref)
     }
 
+    /// The number of a parameter in CLAP.
+    pub(super) fn param_id(&self, param: ParamPtr) -> Option<u32> {
+        self.ids.get(&param).copied()
+    }
+
+    /// The parameter with a number.
+    pub(super) fn param(&self, id: u32) -> Option<ParamPtr> {
+        let mut found = self.ids.iter().filter(|(_, other)| **other == id);
+        found.next().map(|(param, _)| *param)
+    }
+
+    pub(super) fn is_main_thread(&self) -> bool {
+        std::thread::current().id() == self.main_thread
+    }
+
     /// The host has asked for the names, of this map.
     pub(super) fn host_knows(&self, map: NoteMap) {
         *self.known_map.lock() = Some(map);
@@ -83,7 +104,7 @@ impl Connection {
 
     /// Reports that the project has changed. Does nothing on other threads than the main one.
     fn mark_dirty(&self) {
-        if std::thread::current().id() != self.main_thread {
+        if !self.is_main_thread() {
             return;
         }
         // SAFETY: the type is that of the extension; this is the main thread.
@@ -98,7 +119,7 @@ impl Connection {
     /// other threads than the main one.
     pub(super) fn follow_note_map(&self) {
         let Some(params) = self.params() else { return };
-        if std::thread::current().id() != self.main_thread {
+        if !self.is_main_thread() {
             return;
         }
         let now = params.note_map.current();
@@ -129,6 +150,18 @@ impl HostLink {
     pub fn connect(&self, connection: Arc<Connection>, params: &Arc<HitscribeParams>) {
         let _ = connection.params.set(params.clone());
         let _ = self.0.set(connection);
+    }
+
+    /// Whether the host shows menus of parameters.
+    pub fn has_menu(&self) -> bool {
+        self.0.get().is_some_and(|connection| connection.has_menu())
+    }
+
+    /// Has the host show its menu of a parameter.
+    pub fn open_menu(&self, menu: &HostMenu) {
+        if let Some(connection) = self.0.get() {
+            connection.open_menu(menu);
+        }
     }
 
     /// Reports a change of the project to the host.

@@ -4,6 +4,9 @@ use std::ffi::{CStr, c_char, c_void};
 use std::sync::{Arc, OnceLock};
 
 use clap_sys::ext::note_name::CLAP_EXT_NOTE_NAME;
+use clap_sys::ext::param_indication::{
+    CLAP_EXT_PARAM_INDICATION, CLAP_EXT_PARAM_INDICATION_COMPAT,
+};
 use clap_sys::ext::params::{CLAP_EXT_PARAMS, clap_plugin_params};
 use clap_sys::ext::preset_load::{CLAP_EXT_PRESET_LOAD, CLAP_EXT_PRESET_LOAD_COMPAT};
 use clap_sys::ext::state::{CLAP_EXT_STATE, clap_plugin_state};
@@ -14,7 +17,7 @@ use clap_sys::stream::clap_istream;
 use nice_plug::wrapper::clap::Wrapper;
 
 use super::changes::{Connection, HostPointer};
-use super::{note_names, parameters, presets, state_context, text};
+use super::{indications, note_names, parameters, presets, state_context, text};
 use crate::Hitscribe;
 use crate::process::rebuild::Task;
 
@@ -36,8 +39,10 @@ pub(super) struct Instance {
 pub(super) unsafe fn create(host: *const clap_host) -> *const clap_plugin {
     // SAFETY: by the caller.
     let (connection, framework) = unsafe {
-        let connection = Arc::new(Connection::new(HostPointer::new(host)));
-        (connection, Wrapper::<Hitscribe>::new(host))
+        let framework = Wrapper::<Hitscribe>::new(host);
+        let ids = framework.param_ptr_to_hash.clone();
+        let connection = Connection::new(HostPointer::new(host), ids);
+        (Arc::new(connection), framework)
     };
     (framework.task_executor.lock())(Task::Connect(connection.clone()));
     // `destroy` of the framework takes this count back.
@@ -139,6 +144,8 @@ unsafe extern "C" fn get_extension(plugin: *const clap_plugin, id: *const c_char
     };
     if name == CLAP_EXT_NOTE_NAME {
         (&raw const note_names::EXTENSION).cast()
+    } else if name == CLAP_EXT_PARAM_INDICATION || name == CLAP_EXT_PARAM_INDICATION_COMPAT {
+        (&raw const indications::EXTENSION).cast()
     } else if name == CLAP_EXT_STATE_CONTEXT {
         (&raw const state_context::EXTENSION).cast()
     } else if name == CLAP_EXT_PRESET_LOAD || name == CLAP_EXT_PRESET_LOAD_COMPAT {

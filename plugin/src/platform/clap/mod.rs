@@ -1,9 +1,12 @@
 //! The CLAP entry, with the extensions that the framework lacks: names of notes, states for
-//! presets, presets in the host's browser, and values of parameters as lists.
+//! presets, presets in the host's browser, values of parameters as lists, what the host does with
+//! parameters, and its menus for them.
 //!
 //! The framework makes the plugin; `instance` puts these extensions beside its own.
 
 mod changes;
+mod context_menu;
+mod indications;
 mod instance;
 mod note_names;
 mod parameters;

@@ -4,9 +4,12 @@
     reason = "the tests are the host: all pointers are their own"
 )]
 
+mod host_ui;
+
 use std::ffi::CString;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use clap_sys::ext::context_menu::CLAP_EXT_CONTEXT_MENU;
 use clap_sys::ext::note_name::{
     CLAP_EXT_NOTE_NAME, clap_host_note_name, clap_note_name, clap_plugin_note_name,
 };
@@ -23,6 +26,8 @@ use clap_sys::factory::preset_discovery::*;
 use clap_sys::stream::{clap_istream, clap_ostream};
 use hitscribe_core::DrumClass;
 use hitscribe_live::take::Passage;
+use nice_plug::params::internals::ParamPtr;
+use parking_lot::Mutex;
 
 use super::instance::Instance;
 use super::*;
@@ -33,6 +38,8 @@ use crate::process::rebuild::Task;
 struct Counts {
     dirty: AtomicU32,
     names: AtomicU32,
+    /// Parameter and place of each.
+    menus: Mutex<Vec<(u32, i32, i32)>>,
 }
 
 struct Plugin {
@@ -69,6 +76,7 @@ unsafe extern "C" fn host_extension(_host: *const clap_host, id: *const c_char) 
     match unsafe { text(id) } {
         Some(id) if id == CLAP_EXT_STATE => (&raw const HOST_STATE).cast(),
         Some(id) if id == CLAP_EXT_NOTE_NAME => (&raw const HOST_NAMES).cast(),
+        Some(id) if id == CLAP_EXT_CONTEXT_MENU => (&raw const host_ui::HOST_MENU).cast(),
         _ => std::ptr::null(),
     }
 }
