@@ -1,10 +1,12 @@
-//! The user's files: exported MIDI files and note maps.
+//! The user's files: exported MIDI files, note maps and presets.
 
 use std::path::{Path, PathBuf};
 
 use hitscribe_core::atomic_file::write_atomically;
-
 use hitscribe_core::midi::NoteMap;
+use serde::Serialize;
+
+use crate::params::settings::Preset;
 
 /// Writes `bytes` to a new file `stem.extension` (or `stem (2).extension`, ...) in `folder`, which is
 /// created if necessary. Existing files are never overwritten.
@@ -84,20 +86,37 @@ pub fn map_folder() -> PathBuf {
     save_folder().join("note-maps")
 }
 
+/// Folder of the user's presets, which all projects share: `presets` in [`save_folder`].
+pub fn preset_folder() -> PathBuf {
+    save_folder().join("presets")
+}
+
 /// The note maps in a folder, sorted by name. Other files are skipped.
 pub fn note_maps(folder: &Path) -> Vec<NoteMap> {
+    let mut maps = all(folder, read_note_map);
+    maps.sort_by(|a, b| a.name.cmp(&b.name));
+    maps
+}
+
+/// The presets in a folder, sorted by name. Other files are skipped.
+pub fn presets(folder: &Path) -> Vec<Preset> {
+    let mut presets = all(folder, read_preset);
+    presets.sort_by(|a, b| a.name.cmp(&b.name));
+    presets
+}
+
+/// What `read` makes of the JSON files in a folder.
+fn all<T>(folder: &Path, read: impl Fn(&Path) -> Result<T, String>) -> Vec<T> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path());
-    let is_map = |path: &PathBuf| {
+    let is_json = |path: &PathBuf| {
         path.extension()
             .is_some_and(|extension| extension == "json")
     };
-    let mut maps: Vec<NoteMap> = paths
-        .filter(is_map)
-        .filter_map(|path| read_note_map(&path).ok())
-        .collect();
-    maps.sort_by(|a, b| a.name.cmp(&b.name));
-    maps
+    paths
+        .filter(is_json)
+        .filter_map(|path| read(&path).ok())
+        .collect()
 }
 
 /// Reads a note map.
@@ -105,6 +124,20 @@ pub fn note_maps(folder: &Path) -> Vec<NoteMap> {
 /// # Errors
 /// One line with the path and the reason.
 pub fn read_note_map(path: &Path) -> Result<NoteMap, String> {
+    let failed = |reason: String| format!("{}: not a note map: {reason}", path.display());
+    NoteMap::parse(&small_text(path)?).map_err(|error| failed(error.to_string()))
+}
+
+/// Reads a preset.
+///
+/// # Errors
+/// One line with the path and the reason.
+pub fn read_preset(path: &Path) -> Result<Preset, String> {
+    let failed = |reason| format!("{}: not a preset: {reason}", path.display());
+    Preset::parse(&small_text(path)?).map_err(failed)
+}
+
+fn small_text(path: &Path) -> Result<String, String> {
     /// Larger files are not read.
     const MAX_BYTES: u64 = 1 << 20;
     let failed = |reason: &dyn std::fmt::Display| format!("{}: {reason}", path.display());
@@ -112,10 +145,9 @@ pub fn read_note_map(path: &Path) -> Result<NoteMap, String> {
         .map_err(|error| failed(&error))?
         .len();
     if length > MAX_BYTES {
-        return Err(failed(&"too large for a note map"));
+        return Err(failed(&"too large"));
     }
-    let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
-    NoteMap::parse(&text).map_err(|error| failed(&format!("not a note map: {error}")))
+    std::fs::read_to_string(path).map_err(|error| failed(&error))
 }
 
 /// Saves a note map under its name. An existing map with this name is replaced atomically.
@@ -123,15 +155,26 @@ pub fn read_note_map(path: &Path) -> Result<NoteMap, String> {
 /// # Errors
 /// One line with the path and the reason.
 pub fn save_note_map(folder: &Path, map: &NoteMap) -> Result<PathBuf, String> {
+    save_named(folder, &map.name, map)
+}
+
+/// Saves a preset under its name. An existing preset with this name is replaced atomically.
+///
+/// # Errors
+/// One line with the path and the reason.
+pub fn save_preset(folder: &Path, preset: &Preset) -> Result<PathBuf, String> {
+    save_named(folder, &preset.name, preset)
+}
+
+fn save_named(folder: &Path, name: &str, value: &impl Serialize) -> Result<PathBuf, String> {
     let is_plain = |c: char| c.is_alphanumeric() || " -_.()".contains(c);
-    let stem: String = map
-        .name
+    let stem: String = name
         .chars()
         .map(|c| if is_plain(c) { c } else { '-' })
         .collect();
     let path = folder.join(format!("{}.json", stem.trim()));
     std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let text = serde_json::to_string_pretty(map).map_err(|error| error.to_string())?;
+    let text = serde_json::to_string_pretty(value).map_err(|error| error.to_string())?;
     write_atomically(&path, (text + "\n").as_bytes()).map_err(|error| error.to_string())?;
     Ok(path)
 }
@@ -140,6 +183,8 @@ pub fn save_note_map(folder: &Path, map: &NoteMap) -> Result<PathBuf, String> {
 mod tests {
     use super::*;
     use crate::notes::note_map::NoteMapField;
+    use crate::params::HitscribeParams;
+    use crate::params::settings::Settings;
     use hitscribe_core::DrumClass;
     use hitscribe_core::midi::ClassMap;
 
@@ -167,6 +212,23 @@ mod tests {
         let error = read_note_map(&folder.join("junk.json")).unwrap_err();
         assert!(error.contains("junk.json: not a note map"), "{error}");
         assert!(note_maps(&folder.join("nowhere")).is_empty());
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn saved_presets_are_listed_and_note_maps_are_none() {
+        let folder = folder("presets");
+        let settings = Settings::of(&HitscribeParams::default());
+        let preset = Preset::new("Live / dry".to_owned(), settings);
+        let path = save_preset(&folder, &preset).unwrap();
+        assert!(path.ends_with("Live - dry.json"), "{}", path.display());
+        assert_eq!(save_preset(&folder, &preset).unwrap(), path);
+        let map = save_note_map(&folder, &NoteMapField::default().current()).unwrap();
+        std::fs::write(folder.join("junk.json"), "{").unwrap();
+        assert_eq!(presets(&folder), [preset]);
+        let error = read_preset(&map).unwrap_err();
+        assert!(error.contains("not a preset"), "{error}");
+        assert!(presets(&folder.join("nowhere")).is_empty());
         std::fs::remove_dir_all(&folder).unwrap();
     }
 

@@ -15,6 +15,7 @@ use crate::editor::state::EditorState;
 use crate::editor::view::{Fate, NoteView, View};
 use crate::notes::quantize::Grid;
 use crate::params::HitscribeParams;
+use crate::params::settings::Settings;
 
 pub use keys::handle_keys;
 
@@ -173,11 +174,13 @@ pub fn time_in_words(passage: &Passage, offset_frames: u64) -> String {
 /// Undoes or redoes the last step.
 pub fn step(params: &HitscribeParams, state: &mut EditorState, is_redo: bool) {
     let mut take = params.take.take().lock();
-    match is_redo {
-        true => state.editing.history.redo(&mut take),
-        false => state.editing.history.undo(&mut take),
-    }
-    state.has_changed_take = true;
+    let now = || Settings::of(params);
+    let settings = match is_redo {
+        true => state.editing.history.redo(&mut take, now),
+        false => state.editing.history.undo(&mut take, now),
+    };
+    state.has_changed_take |= settings.is_none();
+    state.wanted_settings = settings;
 }
 
 /// The notes that an edit applies to: the chosen ones, or those in the selected range.

@@ -1,5 +1,5 @@
-//! The band at the top: what the track contains, the shown take, undo and redo, the pages at the
-//! side.
+//! The band at the top: what the track contains, the shown take, undo and redo, presets and the two
+//! settings to compare, the pages at the side.
 
 use egui::{Button, Grid, RichText, Ui};
 use nice_plug::prelude::{Enum as _, ParamSetter};
@@ -8,14 +8,14 @@ use crate::editor::side_panel::SidePage;
 use crate::editor::state::EditorState;
 use crate::editor::style::palette;
 use crate::editor::view::View;
-use crate::editor::{controls, editing, take_menu};
+use crate::editor::{controls, editing, presets_menu, take_menu};
 use crate::params::HitscribeParams;
 use crate::params::choices::SourceChoice;
 
 /// The name of the plugin is left out of a narrower window.
 const NAME_FROM_WIDTH: f32 = 900.0;
 /// Space for everything right of the menu of takes.
-const RIGHT_WIDTH: f32 = 352.0;
+const RIGHT_WIDTH: f32 = 502.0;
 
 /// Draws the band.
 pub fn header(
@@ -35,6 +35,8 @@ pub fn header(
         let width = (ui.available_width() - RIGHT_WIDTH).clamp(100.0, 320.0);
         take_menu::show(ui, params, view, state, width);
         undo_buttons(ui, params, view, state);
+        presets_menu::show(ui, params, state);
+        presets_menu::compare(ui, params, setter);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             for page in SidePage::ALL.into_iter().rev() {
                 let is_open = state.side.page == Some(page);

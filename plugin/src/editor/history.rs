@@ -1,7 +1,9 @@
-//! Undo and redo of everything that the editor does to the take.
+//! Undo and redo of everything that the editor does to the take, and of loaded presets.
 
 use hitscribe_live::take::edits::{Change, Edits, NoteId};
 use hitscribe_live::take::{Passage, Take};
+
+use crate::params::settings::Settings;
 
 /// Most steps that can be undone.
 const MAX_STEPS: usize = 10_000;
@@ -30,6 +32,8 @@ enum Step {
     },
     /// A passage had this name.
     Renamed(u64, Option<String>),
+    /// The settings were these.
+    Settings(Box<Settings>),
 }
 
 /// Steps that can be undone and redone.
@@ -76,6 +80,11 @@ impl History {
         self.done(Step::Renamed(passage, before));
     }
 
+    /// A preset was loaded; the settings `before` were in use.
+    pub fn settings_changed(&mut self, before: Settings) {
+        self.done(Step::Settings(Box::new(before)));
+    }
+
     fn done(&mut self, step: Step) {
         self.redo.clear();
         self.undo.push(step);
@@ -84,23 +93,36 @@ impl History {
         }
     }
 
-    /// Undoes the last step.
-    pub fn undo(&mut self, take: &mut Take) {
-        if let Some(step) = self.undo.pop() {
-            self.redo.extend(inverted(step, take));
-        }
+    /// Undoes the last step. `now` are the current settings. Returns those to use from now on, if the
+    /// step changes settings.
+    pub fn undo(&mut self, take: &mut Take, now: impl FnOnce() -> Settings) -> Option<Settings> {
+        let (back, settings) = inverted(self.undo.pop()?, take, now);
+        self.redo.extend(back);
+        settings
     }
 
-    /// Redoes what was undone last.
-    pub fn redo(&mut self, take: &mut Take) {
-        if let Some(step) = self.redo.pop() {
-            self.undo.extend(inverted(step, take));
-        }
+    /// Redoes what was undone last, as [`History::undo`].
+    pub fn redo(&mut self, take: &mut Take, now: impl FnOnce() -> Settings) -> Option<Settings> {
+        let (back, settings) = inverted(self.redo.pop()?, take, now);
+        self.undo.extend(back);
+        settings
     }
 }
 
-/// Applies a step. Returns what leads back; none if its passage is gone.
-fn inverted(step: Step, take: &mut Take) -> Option<Step> {
+/// Applies a step. Returns what leads back, and the settings to use if it changes them.
+fn inverted(
+    step: Step,
+    take: &mut Take,
+    now: impl FnOnce() -> Settings,
+) -> (Option<Step>, Option<Settings>) {
+    match step {
+        Step::Settings(before) => (Some(Step::Settings(Box::new(now()))), Some(*before)),
+        step => (inverted_take(step, take), None),
+    }
+}
+
+/// Applies a step of the take. Returns what leads back; none if its passage is gone.
+fn inverted_take(step: Step, take: &mut Take) -> Option<Step> {
     match step {
         Step::Edits { passage, before } => {
             let now = take.passage_mut(passage)?.edit(|edits| {
@@ -144,19 +166,47 @@ fn inverted(step: Step, take: &mut Take) -> Option<Step> {
             let now = std::mem::replace(&mut passage.name, name);
             Some(Step::Renamed(id, now))
         }
+        Step::Settings(_) => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::params::HitscribeParams;
     use hitscribe_live::take::edits::EditedNote;
+
+    fn now() -> Settings {
+        Settings::of(&HitscribeParams::default())
+    }
 
     fn edit(take: &mut Take, history: &mut History, change: impl FnOnce(&mut Edits)) {
         let passage = &mut take.passages[0];
         let before = passage.edits.clone();
         passage.edit(change);
         history.edited(passage.id, &before, &passage.edits);
+    }
+
+    #[test]
+    fn a_loaded_preset_is_undone_and_redone_between_edits() {
+        let with = |sensitivity| {
+            let params = HitscribeParams::default();
+            crate::params::own::set_for_test(&params.sensitivity, sensitivity);
+            Settings::of(&params)
+        };
+        let mut take = Take::default();
+        take.add_passage(Passage::new(48_000.0));
+        let mut history = History::default();
+        let id = take.passages[0].id;
+        history.settings_changed(with(0.25));
+        let before = take.passages[0].name.replace("Chorus".to_owned());
+        history.renamed(id, before);
+        assert_eq!(history.undo(&mut take, now), None);
+        assert_eq!(take.passages[0].name, None);
+        assert_eq!(history.undo(&mut take, || with(0.75)), Some(with(0.25)));
+        assert_eq!(history.redo(&mut take, || with(0.25)), Some(with(0.75)));
+        assert_eq!(history.redo(&mut take, now), None);
+        assert_eq!(take.passages[0].name.as_deref(), Some("Chorus"));
     }
 
     #[test]
@@ -173,12 +223,12 @@ mod tests {
         let (index, passage) = take.remove(id).unwrap();
         history.removed(index, passage);
         assert_eq!(take.passages.len(), 2);
-        history.undo(&mut take);
+        history.undo(&mut take, now);
         assert_eq!(take.passages[1].name.as_deref(), Some("Chorus"));
-        history.undo(&mut take);
+        history.undo(&mut take, now);
         assert_eq!(take, recorded);
-        history.redo(&mut take);
-        history.redo(&mut take);
+        history.redo(&mut take, now);
+        history.redo(&mut take, now);
         assert_eq!(take.passages.len(), 2);
         assert!(take.passages.iter().all(|passage| passage.id != id));
     }
@@ -202,11 +252,11 @@ mod tests {
         history.merged(1, id, before);
         let done = take.clone();
         assert_eq!(take.passages.len(), 2);
-        history.undo(&mut take);
+        history.undo(&mut take, now);
         assert_eq!(take, recorded);
-        history.redo(&mut take);
+        history.redo(&mut take, now);
         assert_eq!(take, done);
-        history.undo(&mut take);
+        history.undo(&mut take, now);
         assert_eq!(take, recorded);
     }
 
@@ -242,19 +292,19 @@ mod tests {
         let began = std::time::Instant::now();
         for _ in 0..1_001 {
             assert!(history.can().0);
-            history.undo(&mut take);
+            history.undo(&mut take, now);
         }
         eprintln!("1,001 steps undone in {:?}", began.elapsed());
         assert_eq!(take, recorded);
         assert_eq!(history.can(), (false, true));
         for _ in 0..1_000 {
-            history.redo(&mut take);
+            history.redo(&mut take, now);
         }
         assert_eq!(take, edited);
-        history.redo(&mut take);
+        history.redo(&mut take, now);
         assert!(take.passages.is_empty());
         // A new edit ends what can be redone.
-        history.undo(&mut take);
+        history.undo(&mut take, now);
         edit(&mut take, &mut history, |edits| {
             edits.add(note(7));
         });

@@ -58,6 +58,9 @@ pub fn draw(
             lanes::lanes(ui, params, view, preview, state);
         }
     });
+    if let Some(settings) = state.wanted_settings.take() {
+        settings.apply(params, setter);
+    }
 }
 
 /// Handles the editor's keys unless a text field has the focus.

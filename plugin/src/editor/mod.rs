@@ -20,6 +20,7 @@ pub mod import_queue;
 pub mod lanes;
 pub mod layout;
 pub mod model_menu;
+pub mod presets_menu;
 pub mod preview_button;
 pub mod problem;
 pub mod resolved;
@@ -77,6 +78,7 @@ struct SavedFields {
     model: ModelTag,
     gpu_name: String,
     is_light: bool,
+    is_b: bool,
 }
 
 /// The editor of one instance. `run` runs a task on the host's main thread.
@@ -122,6 +124,7 @@ impl Window {
             model: params.model.tag(),
             gpu_name: params.gpu_name.lock().clone(),
             is_light: *params.is_light.lock(),
+            is_b: params.compare.lock().is_b(),
         };
         let before = self.saved_fields.replace(fields);
         let has_changed = before.is_some_and(|before| Some(&before) != self.saved_fields.as_ref());

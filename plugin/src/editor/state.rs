@@ -11,9 +11,11 @@ use crate::editor::file_dialog::FileDialog;
 use crate::editor::import_queue::ImportQueue;
 use crate::editor::lanes::Folds;
 use crate::editor::model_menu::Models;
+use crate::editor::presets_menu::PresetMenu;
 use crate::editor::resolved::Resolved;
 use crate::editor::side_panel::SideState;
 use crate::editor::viewport::Viewport;
+use crate::params::settings::Settings;
 use crate::platform::drag::Drag;
 
 /// State of the editor between two frames.
@@ -35,6 +37,10 @@ pub struct EditorState {
     pub models: Models,
     /// The GPUs in the menu.
     pub devices: Devices,
+    /// The menu of presets.
+    pub presets: PresetMenu,
+    /// The settings that an action of this frame asks for.
+    pub wanted_settings: Option<Settings>,
     /// Result of the last action.
     pub message: Option<String>,
     /// The chosen notes and the edit in progress.

@@ -1,6 +1,7 @@
 //! The parameters and the other fields of the saved state. Identifiers never change.
 
 pub mod choices;
+pub mod compare;
 pub mod device;
 pub mod host_menu;
 pub mod indications;
@@ -8,6 +9,7 @@ pub mod latency_key;
 pub mod model;
 #[expect(unsafe_code, reason = "the framework's pointer to a parameter")]
 pub mod own;
+pub mod settings;
 pub mod take;
 pub mod window_shape;
 
@@ -25,6 +27,7 @@ use crate::notes::note_map::NoteMapField;
 use crate::notes::quantize::{Grid, Quantize};
 use crate::notes::velocity_curve::VelocityCurve;
 use crate::params::choices::{DeviceParam, Hop, ImportTempo, LatencyMode, SourceChoice};
+use crate::params::compare::Compare;
 use crate::params::indications::Indications;
 use crate::params::latency_key::LatencyKey;
 use crate::params::model::ModelField;
@@ -109,6 +112,9 @@ pub struct HitscribeParams {
     /// The name of the GPU, if the device is one; empty for the best.
     #[persist = "gpu"]
     pub gpu_name: Mutex<String>,
+    /// The settings to compare with.
+    #[persist = "compare"]
+    pub compare: Mutex<Compare>,
     /// Whether the editor uses its light look.
     #[persist = "light"]
     pub is_light: Mutex<bool>,
@@ -157,6 +163,7 @@ impl Default for HitscribeParams {
             model: ModelField::default(),
             import_tempo: Mutex::default(),
             gpu_name: Mutex::default(),
+            compare: Mutex::default(),
             is_light: Mutex::new(false),
             window: Mutex::default(),
             indications: Arc::default(),

@@ -17,6 +17,7 @@ mod accessible;
 mod parameter_menu;
 #[cfg(target_os = "linux")]
 mod screen_reader;
+mod settings;
 mod snapshots;
 
 /// A passage with so many candidates, ten a second, of which about half are hits at 50 %.

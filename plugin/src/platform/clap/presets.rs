@@ -1,5 +1,5 @@
-//! Note maps as presets in the host's browser: `preset-discovery` lists those of the user, which are
-//! files, `preset-load` loads them and those inside the plugin.
+//! Note maps and settings as presets in the host's browser: `preset-discovery` lists those of the
+//! user, which are files, `preset-load` loads them and the note maps inside the plugin.
 
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::path::Path;
@@ -14,7 +14,8 @@ use clap_sys::version::CLAP_VERSION;
 use hitscribe_core::midi::NoteMap;
 
 use super::instance::Instance;
-use super::{descriptor, text};
+use super::{Connection, descriptor, text};
+use crate::params::settings::Preset;
 use crate::user_files;
 
 pub(super) static FACTORY: clap_preset_discovery_factory = clap_preset_discovery_factory {
@@ -83,6 +84,20 @@ unsafe extern "C" fn get_extension(
     std::ptr::null()
 }
 
+/// What a file holds.
+enum Found {
+    Map(NoteMap),
+    Settings(Preset),
+}
+
+fn read(path: &Path) -> Result<Found, String> {
+    match user_files::read_preset(path) {
+        Ok(preset) => Ok(Found::Settings(preset)),
+        // A note map lacks what a preset has.
+        Err(_) => user_files::read_note_map(path).map(Found::Map),
+    }
+}
+
 /// Declares the type of files and where they are.
 unsafe extern "C" fn init(provider: *const clap_preset_discovery_provider) -> bool {
     // SAFETY: the host passes the provider, whose data is its indexer. All strings live until the
@@ -101,27 +116,30 @@ unsafe extern "C" fn init(provider: *const clap_preset_discovery_provider) -> bo
             return false;
         };
         let filetype = clap_preset_discovery_filetype {
-            name: c"Hitscribe note map".as_ptr(),
-            description: c"The key and channel of each drum".as_ptr(),
+            name: c"Hitscribe preset".as_ptr(),
+            description: c"Settings, or the key and channel of each drum".as_ptr(),
             file_extension: c"json".as_ptr(),
         };
         // Those inside the plugin would be one location with many presets. clap-validator 0.4.1
         // waits for ever at the second preset of a location, since it locks its result twice; so
         // they can be loaded, but are not listed.
-        let is_declared = declare_type(indexer, &filetype);
-        let folder = user_files::map_folder();
-        let Some(folder) = folder.to_str().and_then(|path| CString::new(path).ok()) else {
-            return is_declared;
+        let declare_folder = |name: &CStr, folder: &Path| {
+            let path = folder.to_str().and_then(|path| CString::new(path).ok());
+            // A folder that is not there yet is no fault.
+            let Some(path) = path.filter(|_| folder.is_dir()) else {
+                return true;
+            };
+            let place = clap_preset_discovery_location {
+                flags: CLAP_PRESET_DISCOVERY_IS_USER_CONTENT,
+                name: name.as_ptr(),
+                kind: CLAP_PRESET_DISCOVERY_LOCATION_FILE,
+                location: path.as_ptr(),
+            };
+            declare_place(indexer, &place)
         };
-        let user = clap_preset_discovery_location {
-            flags: CLAP_PRESET_DISCOVERY_IS_USER_CONTENT,
-            name: c"My note maps".as_ptr(),
-            kind: CLAP_PRESET_DISCOVERY_LOCATION_FILE,
-            location: folder.as_ptr(),
-        };
-        // A folder that is not there yet is no fault.
-        let is_there = Path::new(&*folder.to_string_lossy()).is_dir();
-        is_declared && (!is_there || declare_place(indexer, &user))
+        declare_type(indexer, &filetype)
+            && declare_folder(c"My note maps", &user_files::map_folder())
+            && declare_folder(c"My settings", &user_files::preset_folder())
     }
 }
 
@@ -144,15 +162,15 @@ unsafe extern "C" fn get_metadata(
             for (key, map) in maps {
                 let Ok(key) = CString::new(key) else { continue };
                 // SAFETY: by the host.
-                unsafe { describe(receiver, &map, Some(&key)) };
+                unsafe { describe(receiver, &Found::Map(map), Some(&key)) };
             }
             true
         }
         (CLAP_PRESET_DISCOVERY_LOCATION_FILE, Some(path)) => {
-            match user_files::read_note_map(Path::new(&*path.to_string_lossy())) {
-                Ok(map) => {
+            match read(Path::new(&*path.to_string_lossy())) {
+                Ok(found) => {
                     // SAFETY: by the host.
-                    unsafe { describe(receiver, &map, None) };
+                    unsafe { describe(receiver, &found, None) };
                     true
                 }
                 Err(reason) => {
@@ -173,10 +191,14 @@ unsafe extern "C" fn get_metadata(
 /// The receiver is the host's.
 unsafe fn describe(
     receiver: &clap_preset_discovery_metadata_receiver,
-    map: &NoteMap,
+    found: &Found,
     key: Option<&CStr>,
 ) {
-    let Ok(name) = CString::new(map.name.as_str()) else {
+    let (name, feature, source) = match found {
+        Found::Map(map) => (&map.name, c"note map", map.source.as_str()),
+        Found::Settings(preset) => (&preset.name, c"settings", ""),
+    };
+    let Ok(name) = CString::new(name.as_str()) else {
         return;
     };
     let plugin = clap_universal_plugin_id {
@@ -196,17 +218,42 @@ unsafe fn describe(
             add_plugin_id(receiver, &plugin);
         }
         if let Some(add_feature) = receiver.add_feature {
-            add_feature(receiver, c"note map".as_ptr());
+            add_feature(receiver, feature.as_ptr());
             add_feature(receiver, c"drum".as_ptr());
         }
-        let source = CString::new(map.source.as_str()).unwrap_or_default();
+        let source = CString::new(source).unwrap_or_default();
         if let Some(describe) = receiver.set_description.filter(|_| !source.is_empty()) {
             describe(receiver, source.as_ptr());
         }
     }
 }
 
-/// Loads a note map into an instance. The take and all other settings stay.
+/// # Safety
+/// `plugin` is what the host got; this is the main thread.
+unsafe fn load(
+    plugin: *const clap_plugin,
+    connection: &Connection,
+    found: Found,
+) -> Result<(), String> {
+    match found {
+        Found::Map(map) => {
+            let params = connection.params().ok_or("no parameters")?;
+            params.note_map.replace(&map);
+        }
+        Found::Settings(preset) => {
+            // SAFETY: by the caller.
+            let wrapper = unsafe { Instance::wrapper(plugin) }.ok_or("no instance")?;
+            let mut state = preset.settings.into_state();
+            if !wrapper.set_state_inner(&mut state) {
+                return Err(format!("{} cannot be loaded", preset.name));
+            }
+        }
+    }
+    connection.follow_note_map();
+    Ok(())
+}
+
+/// Loads a note map or settings into an instance. The take stays, and all that the file lacks.
 unsafe extern "C" fn from_location(
     plugin: *const clap_plugin,
     kind: clap_preset_discovery_location_kind,
@@ -216,29 +263,31 @@ unsafe extern "C" fn from_location(
     // SAFETY: the host passes the plugin that it got, on the main thread, and C strings.
     let (connection, path, key) =
         unsafe { (Instance::connection(plugin), text(location), text(load_key)) };
-    let Some((connection, params)) = connection.and_then(|c| Some((c, c.params()?))) else {
+    let Some(connection) = connection else {
         return false;
     };
-    let map = match (kind, path, key) {
+    let found = match (kind, path, key) {
         (CLAP_PRESET_DISCOVERY_LOCATION_PLUGIN, _, Some(key)) => {
             let key = key.to_string_lossy();
-            hitscribe_presets::note_map(&key).ok_or_else(|| format!("no note map {key:?}"))
+            let map = hitscribe_presets::note_map(&key);
+            map.map(Found::Map)
+                .ok_or_else(|| format!("no note map {key:?}"))
         }
         (CLAP_PRESET_DISCOVERY_LOCATION_FILE, Some(path), _) => {
-            user_files::read_note_map(Path::new(&*path.to_string_lossy()))
+            read(Path::new(&*path.to_string_lossy()))
         }
-        _ => Err("no note map is named".to_owned()),
+        _ => Err("no preset is named".to_owned()),
     };
+    // SAFETY: as above.
+    let loaded = found.and_then(|found| unsafe { load(plugin, connection, found) });
     // SAFETY: the type is that of the extension; this is the main thread.
     let host = unsafe {
         connection
             .host()
             .extension::<clap_host_preset_load>(CLAP_EXT_PRESET_LOAD)
     };
-    match map {
-        Ok(map) => {
-            params.note_map.replace(&map);
-            connection.follow_note_map();
+    match loaded {
+        Ok(()) => {
             if let Some(loaded) = host.and_then(|host| host.loaded) {
                 // SAFETY: the host's own strings.
                 unsafe { loaded(connection.host().as_ptr(), kind, location, load_key) };

@@ -1,7 +1,6 @@
 //! `state-context`: a preset of the host leaves out what belongs to a project or a computer; a
 //! project and a duplicate have everything.
 
-use std::collections::BTreeMap;
 use std::ffi::c_void;
 
 use clap_sys::ext::state::{CLAP_EXT_STATE, clap_plugin_state};
@@ -13,27 +12,15 @@ use clap_sys::stream::{clap_istream, clap_ostream};
 use nice_plug::prelude::PluginState;
 
 use super::instance::Instance;
+use crate::params::settings::keep_settings;
 
 pub(super) static EXTENSION: clap_plugin_state_context = clap_plugin_state_context {
     save: Some(save),
     load: Some(load),
 };
 
-/// Fields of the state that are not settings: the takes and the look of the window.
-const PROJECT_FIELDS: [&str; 4] = ["take", "take-unread", "light", "window"];
-/// Parameters that fit one computer only.
-const COMPUTER_PARAMS: [&str; 1] = ["device"];
 /// Larger presets are not read: they are a few kilobytes.
 const MAX_PRESET_BYTES: u64 = 64 << 20;
-
-/// Leaves only what a preset has. What a state lacks stays as it is when it is loaded.
-fn keep_settings(state: &mut PluginState) {
-    fn without<T>(map: &mut BTreeMap<String, T>, names: &[&str]) {
-        map.retain(|name, _| !names.contains(&name.as_str()));
-    }
-    without(&mut state.fields, &PROJECT_FIELDS);
-    without(&mut state.params, &COMPUTER_PARAMS);
-}
 
 unsafe extern "C" fn save(
     plugin: *const clap_plugin,

@@ -5,6 +5,7 @@
 )]
 
 mod host_ui;
+mod settings;
 
 use std::ffi::CString;
 use std::sync::atomic::{AtomicU32, Ordering};

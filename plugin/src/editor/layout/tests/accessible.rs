@@ -9,7 +9,7 @@ use super::snapshots::scenes;
 use super::*;
 
 /// The nodes of the last of a few frames, the first of which measure.
-fn tree(
+pub(super) fn tree(
     context: &Context,
     params: &HitscribeParams,
     status: &PluginStatus,
@@ -47,14 +47,21 @@ fn name(nodes: &BTreeMap<NodeId, Node>, node: &Node) -> String {
     own.map_or_else(label, str::to_owned)
 }
 
-fn find<'a>(nodes: &'a BTreeMap<NodeId, Node>, start: &str) -> Option<(NodeId, &'a Node)> {
+pub(super) fn find<'a>(
+    nodes: &'a BTreeMap<NodeId, Node>,
+    start: &str,
+) -> Option<(NodeId, &'a Node)> {
     let found = nodes
         .iter()
         .find(|(_, node)| name(nodes, node).starts_with(start));
     found.map(|(id, node)| (*id, node))
 }
 
-fn request(target_node: NodeId, action: Action, data: Option<ActionData>) -> ActionRequest {
+pub(super) fn request(
+    target_node: NodeId,
+    action: Action,
+    data: Option<ActionData>,
+) -> ActionRequest {
     ActionRequest {
         action,
         target_tree: TreeId::ROOT,
