@@ -53,7 +53,8 @@ pub fn header(
 fn source_menu(ui: &mut Ui, params: &HitscribeParams, setter: Option<&ParamSetter>) {
     let names = SourceChoice::variants();
     let current = params.source.value().to_index();
-    let text = format!("{} ▾", names.get(current).copied().unwrap_or_default());
+    let name = names.get(current).copied().unwrap_or_default();
+    let text = format!("{name} ▾");
     let menu = ui.menu_button(text, |ui| {
         Grid::new("sources").num_columns(2).show(ui, |ui| {
             let rows = names.len().div_ceil(2);
@@ -71,7 +72,8 @@ fn source_menu(ui: &mut Ui, params: &HitscribeParams, setter: Option<&ParamSette
             }
         });
     });
-    menu.response.on_hover_text(
+    let button = menu.response.accessible_name(format!("Source: {name}"));
+    button.on_hover_text(
         "Source: what is on this track. Anything else is treated as bleed and ignored.",
     );
 }

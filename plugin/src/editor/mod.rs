@@ -139,10 +139,10 @@ impl NiceEguiApp for Window {
         &mut self,
         egui_context: egui::Context,
         context: GuiContext,
-        _frame: &mut Frame,
+        frame: &mut Frame,
     ) -> Result<(), HandlerError> {
         style::apply(&egui_context, *self.params.is_light.lock());
-        accessibility::connect(&egui_context);
+        accessibility::connect(&egui_context, Some(frame.baseview_window()));
         // A VST3 host would take any task for a change of the project.
         if context.plugin_api() == PluginApi::Clap {
             (self.run)(Task::FindHostMenu);

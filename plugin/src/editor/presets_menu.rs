@@ -34,6 +34,7 @@ pub fn show(ui: &mut Ui, params: &HitscribeParams, state: &mut EditorState) {
     });
     state.presets.is_open = menu.inner.is_some();
     menu.response
+        .accessible_name("Presets")
         .on_hover_text("All settings without the take, for other projects");
 }
 

@@ -47,7 +47,7 @@ pub fn show(
         state.shown.passage = None;
     }
     let text = button_text(&take, view, state.shown.passage);
-    let button = Button::new(text).truncate().min_size([width, 0.0].into());
+    let button = Button::new(&text).truncate().min_size([width, 0.0].into());
     let behavior = PopupCloseBehavior::CloseOnClickOutside;
     let config = MenuConfig::new().close_behavior(behavior);
     let mut action = None;
@@ -55,7 +55,9 @@ pub fn show(
         ui.set_max_width(width);
         let menu = MenuButton::from_button(button).config(config);
         let (response, _) = menu.ui(ui, |ui| action = entries(ui, &take, state));
-        response.on_hover_text("Takes: choose, rename, merge, delete");
+        response
+            .accessible_name(text.trim_end_matches(" ▾"))
+            .on_hover_text("Takes: choose, rename, merge, delete");
     });
     match action {
         None => {}

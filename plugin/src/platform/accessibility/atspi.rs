@@ -1,6 +1,7 @@
 //! AT-SPI, the interface to the screen readers of Linux and BSD, by D-Bus.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use accesskit_unix::Adapter;
 use egui::accesskit::{
@@ -8,25 +9,56 @@ use egui::accesskit::{
 };
 
 use super::Requests;
+use super::place::Place;
+
+/// Time between two looks at where the window is: the host moves it.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// An adapter for AT-SPI.
-pub struct UnixAdapter(Adapter);
+pub struct UnixAdapter {
+    adapter: Adapter,
+    window: Option<u32>,
+    /// Found when the first tree is passed on, which is when a screen reader runs.
+    place: Option<Place>,
+    next_look: Option<Instant>,
+}
 
 impl UnixAdapter {
-    /// The adapter of a new window.
-    pub fn new(requests: Arc<Requests>) -> Self {
+    /// The adapter of a new window, with its number in X11.
+    pub fn new(requests: Arc<Requests>, window: Option<u32>) -> Self {
         let handler = || Handler(requests.clone());
-        Self(Adapter::new(handler(), handler(), handler()))
+        Self {
+            adapter: Adapter::new(handler(), handler(), handler()),
+            window,
+            place: None,
+            next_look: None,
+        }
+    }
+
+    /// Passes on where the window is.
+    fn look(&mut self) {
+        let now = Instant::now();
+        if self.next_look.is_some_and(|next| now < next) {
+            return;
+        }
+        self.next_look = Some(now + LOOK_INTERVAL);
+        if self.place.is_none() {
+            self.place = self.window.take().and_then(Place::of);
+        }
+        if let Some(area) = self.place.as_ref().and_then(Place::area) {
+            self.adapter.set_root_window_bounds(area, area);
+        }
     }
 }
 
 impl super::Adapter for UnixAdapter {
     fn update(&mut self, tree: TreeUpdate) {
-        self.0.update_if_active(|| tree);
+        self.look();
+        self.adapter.update_if_active(|| tree);
     }
 
     fn set_focus(&mut self, has_focus: bool) {
-        self.0.update_window_focus_state(has_focus);
+        self.adapter.update_window_focus_state(has_focus);
     }
 }
 

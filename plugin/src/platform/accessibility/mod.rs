@@ -6,12 +6,15 @@
 
 #[cfg(target_os = "linux")]
 mod atspi;
+#[cfg(target_os = "linux")]
+mod place;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use egui::accesskit::{ActionRequest, TreeUpdate};
 use egui::{Context, Event, FullOutput, Plugin, RawInput};
+use nice_plug_egui::baseview::WindowContext;
 use parking_lot::Mutex;
 
 /// What screen readers want from the editor. Adapters fill it from threads of their own; the next
@@ -83,13 +86,14 @@ impl<A: Adapter> Plugin for Bridge<A> {
 }
 
 /// Connects a window with the screen readers of the system, until its context is dropped. So far
-/// Linux only.
+/// Linux only. Without `window`, as in tests, its place on the screen is not known.
 #[cfg_attr(not(target_os = "linux"), expect(unused_variables))]
-pub fn connect(context: &Context) {
+pub fn connect(context: &Context, window: Option<&WindowContext>) {
     #[cfg(target_os = "linux")]
     {
         let requests = Arc::<Requests>::default();
-        let adapter = atspi::UnixAdapter::new(requests.clone());
+        let window = window.and_then(place::x11_window);
+        let adapter = atspi::UnixAdapter::new(requests.clone(), window);
         context.add_plugin(Bridge::new(adapter, requests));
     }
 }

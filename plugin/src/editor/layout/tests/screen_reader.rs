@@ -131,7 +131,7 @@ async fn use_controls() -> zbus::Result<()> {
     let params = params(200);
     let (status, mut state) = (PluginStatus::default(), EditorState::default());
     let context = Context::default();
-    accessibility::connect(&context);
+    accessibility::connect(&context, None);
     let frame = |state: &mut EditorState| {
         frame_of(&context, RawInput::default(), &params, &status, state);
         std::thread::sleep(Duration::from_millis(10));
@@ -197,7 +197,7 @@ async fn use_controls() -> zbus::Result<()> {
     let before = threads();
     for _ in 0..3 {
         let context = Context::default();
-        accessibility::connect(&context);
+        accessibility::connect(&context, None);
         frame_of(&context, RawInput::default(), &params, &status, &mut state);
     }
     eprintln!("{before} threads after the first window");
