@@ -2,7 +2,7 @@
 
     python -m hitscribe_train.mt3.clip MODEL.pth SONG OUT [--start SECONDS]
 
-Of a song in Slakh's layout OUT gets `song.flac`, three segments at 16 kHz, `song.json` with its notes and the ids that
+Of a song in Slakh's layout OUT gets `song.flac`, two segments at 16 kHz, `song.json` with its notes and the ids that
 PyTorch decodes of it, and `drums.flac`, the drums alone.
 """
 
@@ -21,7 +21,7 @@ from .checkpoint import load
 from .model import EOS, FRAMES, HOP, SAMPLE_RATE, SEGMENT_SAMPLES
 
 # Not whole frames: what the last one lacks is silence.
-SAMPLES = 3 * SEGMENT_SAMPLES - 1000
+SAMPLES = 2 * SEGMENT_SAMPLES - 1000
 
 
 def cut(path, start):
@@ -49,9 +49,9 @@ def notes_of(path, start):
         for note in instrument.notes:
             if start <= note.start < start + seconds:
                 notes.append({
-                    "onset_seconds": round(note.start - start, 4), "offset_seconds": round(note.end - start, 4),
-                    "pitch": note.pitch, "velocity": note.velocity, "confidence": 1.0, "is_drum": instrument.is_drum,
-                    "program": 0 if instrument.is_drum else instrument.program,
+                    "onset_seconds": round(float(note.start) - start, 4), "offset_seconds": round(float(note.end) - start, 4),
+                    "pitch": int(note.pitch), "velocity": int(note.velocity), "confidence": 1.0, "is_drum": instrument.is_drum,
+                    "program": 0 if instrument.is_drum else int(instrument.program),
                 })  # fmt: skip
     return sorted(notes, key=lambda n: (n["onset_seconds"], n["is_drum"], n["program"], n["pitch"]))
 

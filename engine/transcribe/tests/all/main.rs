@@ -6,3 +6,4 @@ mod leakage;
 mod pitched_notes;
 mod pitched_session;
 mod published_session;
+mod small_mt3;
