@@ -85,12 +85,21 @@ impl<A: Adapter> Plugin for Bridge<A> {
     }
 }
 
+/// The variable with which users keep programs from the accessibility bus.
+#[cfg(target_os = "linux")]
+const OFF: &str = "NO_AT_BRIDGE";
+
+#[cfg(target_os = "linux")]
+fn is_off(value: Option<std::ffi::OsString>) -> bool {
+    value.is_some_and(|value| !value.is_empty() && value != "0")
+}
+
 /// Connects a window with the screen readers of the system, until its context is dropped. So far
 /// Linux only. Without `window`, as in tests, its place on the screen is not known.
 #[cfg_attr(not(target_os = "linux"), expect(unused_variables))]
 pub fn connect(context: &Context, window: Option<&WindowContext>) {
     #[cfg(target_os = "linux")]
-    {
+    if !is_off(std::env::var_os(OFF)) {
         let requests = Arc::<Requests>::default();
         let window = window.and_then(place::x11_window);
         let adapter = atspi::UnixAdapter::new(requests.clone(), window);
@@ -115,6 +124,14 @@ mod tests {
         fn set_focus(&mut self, has_focus: bool) {
             self.0.lock().1 = has_focus;
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_usual_variable_turns_the_connection_off() {
+        let is_off = |value: Option<&str>| is_off(value.map(Into::into));
+        assert!(!is_off(None) && !is_off(Some("")) && !is_off(Some("0")));
+        assert!(is_off(Some("1")));
     }
 
     #[test]
