@@ -6,7 +6,7 @@ use hitscribe_core::Note;
 use hitscribe_core::midi::reference_writers;
 use hitscribe_core::tokens::SegmentTokens;
 use hitscribe_core::tokens::yourmt3::{
-    DRUM_PROGRAM, Fault, Faults, channel_of_program, encode, merge, mix, output_program,
+    DRUM_PROGRAM, Fault, Faults, Layout, channel_of_program, encode, merge, mix, output_program,
     parse_channel, parse_segment, training_drum_key, training_program,
 };
 use hitscribe_testing::golden::{f64_of, floats, golden_json, ints};
@@ -161,6 +161,7 @@ fn source_notes_encode_to_the_golden_tokens() {
         let got = encode(
             &notes_of(&case["source_notes"]),
             &floats(&case["start_times"]),
+            Layout::Channels,
         );
         for (position, (got, want)) in got
             .iter()

@@ -6,37 +6,68 @@ use crate::tokens::yourmt3::notes::trim_and_sort;
 use crate::tokens::yourmt3::programs::{channel_of_program, training_drum_key, training_program};
 use crate::tokens::yourmt3::segment::CHANNELS;
 
+/// How notes are spread over token streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// The [`CHANNELS`] channels of the published model.
+    Channels,
+    /// Everything in one stream, for models of one stem.
+    OneStream,
+}
+
+impl Layout {
+    /// Number of token streams per segment.
+    pub const fn streams(self) -> usize {
+        match self {
+            Self::Channels => CHANNELS,
+            Self::OneStream => 1,
+        }
+    }
+
+    /// The stream of a note; `None` if its program has no channel.
+    fn stream_of(self, note: &Note) -> Option<usize> {
+        let channel = match note.is_drum {
+            true => CHANNELS - 1,
+            false => channel_of_program(note.program)?,
+        };
+        match self {
+            Self::Channels => Some(channel),
+            Self::OneStream => Some(0),
+        }
+    }
+}
+
 /// Encodes `notes` for segments that start at `segment_starts_seconds` (ascending; the last segment
-/// has no end). Returns model ids with EOS as `[segment][channel]`.
+/// has no end). Returns model ids with EOS as `[segment][stream]`.
 ///
 /// Notes whose program has no channel are left out. Programs and drum keys become those of their
 /// group; a program token is written wherever the original program changes.
-pub fn encode(notes: &[Note], segment_starts_seconds: &[f64]) -> Vec<Vec<Vec<i32>>> {
-    let mut channels: Vec<Vec<Note>> = vec![Vec::new(); CHANNELS];
+pub fn encode(
+    notes: &[Note],
+    segment_starts_seconds: &[f64],
+    layout: Layout,
+) -> Vec<Vec<Vec<i32>>> {
+    let streams = layout.streams();
+    let mut channels: Vec<Vec<Note>> = vec![Vec::new(); streams];
     for note in notes {
-        let channel = if note.is_drum {
-            Some(CHANNELS - 1)
-        } else {
-            channel_of_program(note.program)
-        };
-        if let Some(channel) = channel {
-            channels[channel].push(*note);
+        if let Some(stream) = layout.stream_of(note) {
+            channels[stream].push(*note);
         }
     }
     let events: Vec<Vec<TimedEvent>> = channels
         .into_iter()
         .map(|notes| timed_events(trim_and_sort(notes)))
         .collect();
-    let mut sounding: Vec<Vec<(u8, u8)>> = vec![Vec::new(); CHANNELS];
-    let mut cursors = [0; CHANNELS];
+    let mut sounding: Vec<Vec<(u8, u8)>> = vec![Vec::new(); streams];
+    let mut cursors = vec![0; streams];
     let mut out = Vec::with_capacity(segment_starts_seconds.len());
     for (position, &start_seconds) in segment_starts_seconds.iter().enumerate() {
         let end_seconds = segment_starts_seconds
             .get(position + 1)
             .copied()
             .unwrap_or(f64::INFINITY);
-        let mut segment = Vec::with_capacity(CHANNELS);
-        for channel in 0..CHANNELS {
+        let mut segment = Vec::with_capacity(streams);
+        for channel in 0..streams {
             let events = &events[channel];
             let first = cursors[channel];
             let mut cursor = first;
@@ -136,4 +167,53 @@ fn encode_segment(events: &[TimedEvent], start_seconds: f64, sounding: &[(u8, u8
     }
     out.push(EOS_ID);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tokens::segment::SegmentTokens;
+    use crate::tokens::yourmt3::{Faults, parse_channel};
+
+    #[test]
+    fn one_stream_says_what_the_channels_say() {
+        let note = |onset: f64, length: f64, pitch, program, is_drum| Note {
+            onset_seconds: onset,
+            offset_seconds: onset + length,
+            pitch,
+            velocity: 100,
+            program,
+            is_drum,
+            openness: None,
+            confidence: 1.0,
+        };
+        // A note over the border, two programs with one pitch at one time, drums.
+        let notes = [
+            note(0.5, 0.01, 38, 0, true),
+            note(0.5, 0.25, 60, 0, false),
+            note(0.5, 2.0, 60, 33, false),
+            note(2.25, 0.01, 36, 0, true),
+        ];
+        let starts = [0.0, 2.0];
+        let one = encode(&notes, &starts, Layout::OneStream);
+        assert!(one.iter().all(|streams| streams.len() == 1));
+        let segments: Vec<SegmentTokens> = starts
+            .iter()
+            .zip(&one)
+            .map(|(&start, streams)| SegmentTokens::certain(start, streams[0].clone()))
+            .collect();
+        let mut faults = Faults::new();
+        let said = parse_channel(&segments, &mut faults);
+        assert!(faults.is_empty(), "{faults:?}");
+        let key = |n: &Note| {
+            let step = |seconds: f64| (seconds * STEPS_PER_SECOND).round() as i32;
+            let times = (step(n.onset_seconds), step(n.offset_seconds));
+            (n.is_drum, n.program, n.pitch, times)
+        };
+        let mut said: Vec<_> = said.iter().map(key).collect();
+        let mut meant: Vec<_> = notes.iter().map(key).collect();
+        said.sort_unstable();
+        meant.sort_unstable();
+        assert_eq!(said, meant);
+    }
 }

@@ -6,7 +6,7 @@ mod notes;
 mod programs;
 mod segment;
 
-pub use encode::encode;
+pub use encode::{Layout, encode};
 pub use incremental::YourMt3IncrementalParser;
 pub use notes::{
     MAX_NOTE_SECONDS, MIN_NOTE_SECONDS, NOTE_VELOCITY, ParsedNotes, merge, mix, parse,
