@@ -183,6 +183,7 @@ fn whole_networks() {
 fn huge_networks() {
     const LONG: &[usize] = &[100_000, 1];
     const SHORT: &[usize] = &[64, 1];
+    const WIDE: &[usize] = &[64, 1024];
     let mt3 = [
         ("proj.weight", LONG),
         ("encoder.block.0.layer.0.SelfAttention.q.weight", SHORT),
@@ -200,7 +201,7 @@ fn huge_networks() {
         format!("{block}.2.DenseReluDense.wi_0.weight"),
     );
     let yourmt3 = [
-        ("pre_decoder.0.linear.weight", LONG),
+        ("pre_decoder.0.linear.weight", WIDE),
         ("encoder.latent_array.latents", &[2, 512]),
         ("encoder.rotary_emb_sca.freqs", &[16]),
         ("pre_encoder.0.blocks.0.conv1.weight", LONG),

@@ -6,6 +6,7 @@ use hitscribe_core::checkpoint::Checkpoint;
 use hitscribe_core::error::Result;
 use hitscribe_core::features::mt3_family::Features;
 use hitscribe_core::tokens::vocabulary::{PAD_ID, Vocabulary};
+use hitscribe_core::tokens::yourmt3::CHANNELS;
 
 use crate::compact::Precision;
 use crate::generate::allowed::{AllowedNotes, LogitBias};
@@ -95,7 +96,7 @@ impl<B: Backend> Network<B> {
     fn max_ids(&self) -> usize {
         match self {
             Self::Mt3(_) => mt3::MAX_NEW_IDS,
-            Self::YourMt3(_) => yourmt3::MAX_NEW_IDS,
+            Self::YourMt3(model) => model.config().max_new_ids(),
         }
     }
 
@@ -183,10 +184,10 @@ impl<B: Backend> Network<B> {
             Self::YourMt3(model) => {
                 let channels: Vec<Vec<usize>> = tasks
                     .iter()
-                    .map(|task| {
-                        let mut channels = task.source.yourmt3_channels();
-                        channels.retain(|&channel| channel < self.channels());
-                        channels
+                    .map(|task| match self.channels() {
+                        CHANNELS => task.source.yourmt3_channels(),
+                        // Other models divide the notes in another way, or not at all.
+                        channels => (0..channels).collect(),
                     })
                     .collect();
                 let rows = channels.iter().zip(&masks);

@@ -10,7 +10,7 @@ use crate::generate::greedy::{GreedyOptions, Sequence, greedy, teacher_forced};
 use crate::generate::network::{Network, batch, with_memory};
 use crate::mt3_family::layers::to_host;
 use crate::mt3_family::mt3::{self, MEMORY_IDS, Mt3};
-use crate::mt3_family::yourmt3::{self, YourMt3, YourMt3Trace};
+use crate::mt3_family::yourmt3::{YourMt3, YourMt3Trace};
 
 /// What a trace has besides features, encoder output and greedy tokens.
 #[derive(Clone, Debug, Default)]
@@ -102,7 +102,7 @@ pub(super) fn trace<B: Backend>(
             model,
             features,
             request,
-            options(yourmt3::MAX_NEW_IDS, false),
+            options(model.config().max_new_ids(), false),
             device,
         ),
     })

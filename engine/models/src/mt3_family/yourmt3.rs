@@ -1,5 +1,5 @@
 //! YourMT3, variant YPTF.MoE+Multi: convolutional pre-encoder, Perceiver-TF encoder with mixtures
-//! of experts, one T5 decoder for 13 channels.
+//! of experts, one T5 decoder for 13 channels, or for one.
 
 use burn_tensor::backend::Backend;
 use burn_tensor::{Device, Tensor};
@@ -22,7 +22,9 @@ pub const FRAMES: usize = 110;
 /// Bins of the spectrogram.
 pub const BINS: usize = 1024;
 /// Longest sequence of a channel of a segment in ids.
-pub const MAX_NEW_IDS: usize = 256;
+const MAX_NEW_IDS: usize = 256;
+/// Longest sequence of a segment in ids, where one channel holds all notes.
+const MAX_NEW_IDS_OF_ONE_CHANNEL: usize = 1024;
 /// Attention heads of the published encoder.
 const PUBLISHED_ENCODER_HEADS: usize = 8;
 /// Experts per row.
@@ -37,6 +39,9 @@ pub struct YourMt3Config {
     pub convolution_blocks: usize,
     /// The encoder.
     pub encoder: PerceiverConfig,
+    /// Latents of the encoder that form a channel: two in the published model, all of them in a
+    /// model with one channel.
+    pub latents_per_channel: usize,
     /// The decoder's blocks.
     pub decoder: T5Config,
     /// Number of decoder blocks.
@@ -62,9 +67,12 @@ impl YourMt3Config {
         let shapes = Shapes::new(checkpoint, prefix, kind);
         let convolution_blocks = shapes.count(|n| format!("pre_encoder.0.blocks.{n}.conv1.weight"));
         let [latents, size] = shapes.matrix("encoder.latent_array.latents")?;
-        if latents % 2 != 0 {
+        let [model_size, channel_size] = shapes.matrix("pre_decoder.0.linear.weight")?;
+        let latents_per_channel = channel_size / size;
+        if channel_size % size != 0 || latents % latents_per_channel != 0 {
             return Err(shapes.wrong(format!(
-                "has {latents} latents; channels need an even number"
+                "has {latents} latents of width {size}, which form no channels of width \
+                 {channel_size}"
             )));
         }
         let block = "encoder.blocks.0";
@@ -102,7 +110,6 @@ impl YourMt3Config {
             rotary_angles,
             norm_has_bias: shapes.contains(&format!("{block}.local_transformer.0.layernorm.bias")),
         };
-        let model_size = shapes.first("pre_decoder.0.linear.weight")?;
         let decoder = T5Config::of(
             &shapes,
             hyperparameters,
@@ -122,6 +129,7 @@ impl YourMt3Config {
             convolution_channels: shapes.first("pre_encoder.0.blocks.0.conv1.weight")?,
             convolution_blocks,
             encoder,
+            latents_per_channel,
             decoder,
             decoder_layers: shapes
                 .count(|n| format!("decoder.decoder.block.{n}.layer.0.layer_norm.weight")),
@@ -136,7 +144,7 @@ impl YourMt3Config {
     fn elements(&self) -> u64 {
         let model_size = self.decoder.model_size;
         let between = count_elements(&[
-            &[2, self.encoder.size, model_size],
+            &[self.latents_per_channel, self.encoder.size, model_size],
             &[2, self.vocabulary_size, model_size],
             &[self.max_positions, model_size],
         ]);
@@ -148,7 +156,15 @@ impl YourMt3Config {
 
     /// Number of token streams per segment.
     pub fn channels(&self) -> usize {
-        self.encoder.latents / 2
+        self.encoder.latents / self.latents_per_channel
+    }
+
+    /// Longest sequence of a channel of a segment in ids.
+    pub fn max_new_ids(&self) -> usize {
+        match self.channels() {
+            1 => MAX_NEW_IDS_OF_ONE_CHANNEL,
+            _ => MAX_NEW_IDS,
+        }
     }
 }
 
@@ -219,7 +235,7 @@ impl<B: Backend> YourMt3<B> {
             pre_decoder: Linear::load(
                 &mut weights,
                 "pre_decoder.0.linear",
-                2 * config.encoder.size,
+                config.latents_per_channel * config.encoder.size,
                 model_size,
             ),
             decoder,
@@ -263,21 +279,22 @@ impl<B: Backend> YourMt3<B> {
     /// Encoder output `[batch, frames, latents, size]` to the decoder's contexts of the given
     /// channels, `[batch * channels, frames, model]`, all channels of a segment together.
     pub fn contexts(&self, encoded: Tensor<B, 4>, channels: &[usize]) -> Tensor<B, 3> {
-        let [batch, frames, latents, size] = encoded.dims();
-        let pairs = encoded
-            .reshape([batch, frames, latents / 2, 2 * size])
+        let [batch, frames, _, size] = encoded.dims();
+        let width = self.config.latents_per_channel * size;
+        let parts = encoded
+            .reshape([batch, frames, self.config.channels(), width])
             .swap_dims(1, 2);
         let chosen: Vec<Tensor<B, 4>> = channels
             .iter()
             .map(|&channel| {
-                pairs
+                parts
                     .clone()
-                    .slice([0..batch, channel..channel + 1, 0..frames, 0..2 * size])
+                    .slice([0..batch, channel..channel + 1, 0..frames, 0..width])
             })
             .collect();
         let chosen = Tensor::cat(chosen, 1);
         self.pre_decoder
-            .forward(chosen.reshape([batch * channels.len(), frames, 2 * size]))
+            .forward(chosen.reshape([batch * channels.len(), frames, width]))
     }
 }
 
