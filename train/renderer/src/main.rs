@@ -1,19 +1,24 @@
 //! `hitscribe-train`: renders the data that the training loop reads.
 
+mod records;
+
 use std::io::{BufWriter, Write, stdout};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+use hitscribe_core::tokens::yourmt3::Layout;
 use hitscribe_train::SAMPLE_RATE;
 use hitscribe_train::accompaniment::band::{Shares, render_pool};
 use hitscribe_train::accompaniment::songs::{Band, render_songs};
 use hitscribe_train::bank::Split;
 use hitscribe_train::grid::Half;
 use hitscribe_train::grid::score::score;
-use hitscribe_train::recordings::{Excerpt, MAX_IDS, Recordings, Stem, TokenSegment};
-use hitscribe_train::segment::{PitchedSegment, SEGMENT_SAMPLES, Segment, Studio};
+use hitscribe_train::recordings::{Excerpt, Policy, Recordings, Stem};
+use hitscribe_train::segment::Studio;
 use realfft::RealFftPlanner;
+
+use crate::records::{write_drums, write_pitched, write_streams, write_tokens};
 
 #[derive(Parser)]
 #[command(about = "Renders training data for the built-in model.")]
@@ -160,16 +165,18 @@ enum Command {
         /// What is labelled: hits for drums, notes for every other stem.
         #[arg(long)]
         stem: Stem,
-        /// Labels with the tokens of a published model instead, in the record format of
-        /// `mt3_data.py`.
+        /// Labels with the tokens of a published model instead, in the record format of its
+        /// `data.py`.
         #[arg(long)]
         tokens: Option<Tokens>,
+        /// With YourMT3's tokens: one stream for all notes instead of 13 channels.
+        #[arg(long, requires = "tokens")]
+        one_stream: bool,
+        #[command(flatten)]
+        policy: Policy,
         /// With tokens: those of this many segments before each.
         #[arg(long, default_value_t = 0, requires = "tokens")]
         history: usize,
-        /// Share of the parts that are silent in each segment. At least one plays.
-        #[arg(long, default_value_t = 0.0)]
-        silent: f32,
         /// Names the random stream.
         #[arg(long, default_value_t = 1)]
         seed: u64,
@@ -190,13 +197,9 @@ const GRID_SAMPLES: usize = 20 * SAMPLE_RATE as usize;
 enum Tokens {
     /// MT3's, MT3-PyTorch's and MR-MT3's, for segments of 2.048 s at 16 kHz.
     Mt3,
+    /// YourMT3's.
+    Yourmt3,
 }
-
-/// Hits in a record of [`SEGMENT_SAMPLES`] samples: more would be 60 per second. Longer ones hold
-/// as many more.
-const MAX_HITS: usize = 256;
-/// Notes in a record of [`SEGMENT_SAMPLES`] samples, in longer ones as many more.
-const MAX_NOTES: usize = 512;
 
 fn split_of(hold_out: bool) -> Split {
     if hold_out {
@@ -204,14 +207,6 @@ fn split_of(hold_out: bool) -> Split {
     } else {
         Split::Train
     }
-}
-
-fn write_samples(out: &mut (impl Write + ?Sized), audio: &[f32]) -> std::io::Result<()> {
-    for x in audio {
-        let sample = (x * 32_767.0).round().clamp(-32_768.0, 32_767.0) as i16;
-        out.write_all(&sample.to_le_bytes())?;
-    }
-    Ok(())
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -222,66 +217,6 @@ fn seconds(text: &str) -> Result<f64, String> {
     } else {
         Err("must be a multiple of 0.008 s, at most 16 s".to_owned())
     }
-}
-
-/// A record: 16-bit samples, the number of labels as u32, then `max` labels of `N`
-/// 32-bit floats, zeros after the last; all little-endian.
-fn write_record<const N: usize>(
-    out: &mut (impl Write + ?Sized),
-    audio: &[f32],
-    labels: &[[f32; N]],
-    max: usize,
-) -> std::io::Result<()> {
-    write_samples(out, audio)?;
-    let labels = &labels[..labels.len().min(max)];
-    out.write_all(&(labels.len() as u32).to_le_bytes())?;
-    for value in labels.iter().flatten() {
-        out.write_all(&value.to_le_bytes())?;
-    }
-    out.write_all(&vec![0; (max - labels.len()) * N * 4])
-}
-
-/// Labels: seconds, class, velocity 0..=1, audibility in dB.
-fn write_drums(out: &mut (impl Write + ?Sized), segment: &Segment) -> std::io::Result<()> {
-    let label = |hit: &hitscribe_train::perform::Hit| {
-        [
-            hit.stroke.seconds as f32,
-            f32::from(hit.stroke.class as u8),
-            hit.stroke.velocity,
-            hit.audibility.db(),
-        ]
-    };
-    let labels: Vec<_> = segment.hits.iter().map(label).collect();
-    let max = MAX_HITS * segment.audio.len() / SEGMENT_SAMPLES;
-    write_record(out, &segment.audio, &labels, max)
-}
-
-/// Labels: onset and offset in seconds (the onset may lie before the segment), key, velocity 0..=1,
-/// General MIDI program (128 higher: an invented instrument).
-fn write_pitched(out: &mut (impl Write + ?Sized), segment: &PitchedSegment) -> std::io::Result<()> {
-    let label = |n: &hitscribe_train::segment::LabelledNote| {
-        let (key, program) = (f32::from(n.key), f32::from(n.program));
-        [n.onset, n.offset, key, n.velocity, program]
-    };
-    let labels: Vec<_> = segment.notes.iter().map(label).collect();
-    let max = MAX_NOTES * segment.audio.len() / SEGMENT_SAMPLES;
-    write_record(out, &segment.audio, &labels, max)
-}
-
-/// A record: `TOKEN_SEGMENT_SAMPLES` 16-bit samples, the number of frames and of ids as u16,
-/// `MAX_IDS` ids as u16, zeros after the last. Then the same number and ids of each segment before
-/// it, the last one first; the number is 0 where there is none. All little-endian.
-fn write_tokens(out: &mut (impl Write + ?Sized), segment: &TokenSegment) -> std::io::Result<()> {
-    write_samples(out, &segment.audio)?;
-    let mut values = vec![segment.frames as u16];
-    for ids in std::iter::once(&segment.ids).chain(&segment.history) {
-        values.push(ids.len() as u16);
-        values.extend_from_slice(ids);
-        values.resize(values.len() + MAX_IDS - ids.len(), 0);
-    }
-    values
-        .iter()
-        .try_for_each(|value| out.write_all(&value.to_le_bytes()))
 }
 
 /// Writes one record per index until the reader has what it wants.
@@ -366,23 +301,36 @@ fn main() -> Result<()> {
             folder,
             stem,
             tokens,
+            one_stream,
+            policy,
             history,
-            silent,
             seed,
             first,
             count,
         } => {
-            let recordings = Recordings::open(&folder, stem)?.with_silent(silent);
-            write_all(first..first.saturating_add(count), |out, index| {
-                if let Some(Tokens::Mt3) = tokens {
-                    let segment = recordings.token_segment(seed, index, history);
-                    return write_tokens(out, &segment.map_err(std::io::Error::other)?);
-                }
-                match recordings.segment(seed, index) {
-                    Excerpt::Drums(segment) => write_drums(out, &segment),
-                    Excerpt::Pitched(segment) => write_pitched(out, &segment),
-                }
-            })
+            let recordings = Recordings::open(&folder, stem)?.with_policy(policy);
+            let layout = match one_stream {
+                true => Layout::OneStream,
+                false => Layout::Channels,
+            };
+            let failed = std::io::Error::other;
+            write_all(
+                first..first.saturating_add(count),
+                |out, index| match tokens {
+                    Some(Tokens::Mt3) => {
+                        let segment = recordings.token_segment(seed, index, history);
+                        write_tokens(out, &segment.map_err(failed)?)
+                    }
+                    Some(Tokens::Yourmt3) => {
+                        let segment = recordings.stream_segment(seed, index, layout);
+                        write_streams(out, &segment.map_err(failed)?)
+                    }
+                    None => match recordings.segment(seed, index) {
+                        Excerpt::Drums(segment) => write_drums(out, &segment),
+                        Excerpt::Pitched(segment) => write_pitched(out, &segment),
+                    },
+                },
+            )
         }
         Command::Grid {
             bank,

@@ -5,6 +5,8 @@
 //! beside `X.wav` is a song in one part. What a part is follows from its notes: channel 10 is
 //! drums, the program tells the rest.
 
+mod mixture;
+mod policy;
 mod tokens;
 
 use std::path::{Path, PathBuf};
@@ -13,12 +15,13 @@ use crate::class::DrumClass;
 use anyhow::{Context, Result, bail};
 use hitscribe_core::audio::file::EXTENSIONS;
 use hitscribe_core::audio::mono::read_mono;
+use hitscribe_core::tokens::yourmt3::{DRUM_PROGRAM, training_program};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use realfft::RealFftPlanner;
 
 use crate::SAMPLE_RATE;
-use crate::dsp::{chance, interpolated, mix, peak, scale, uniform};
+use crate::dsp::{chance, interpolated, mix, peak, scale};
 use crate::groove::Stroke;
 use crate::perform::{Audibility, Hit};
 use crate::segment::{
@@ -26,7 +29,9 @@ use crate::segment::{
 };
 use crate::smf::{MidiNote, midi_notes};
 
-pub use tokens::{MAX_IDS, TOKEN_SEGMENT_SAMPLES, TokenSegment};
+use mixture::{Mixture, Window};
+pub use policy::Policy;
+pub use tokens::{MAX_IDS, StreamSegment, TokenSegment};
 
 /// What the model is to be tuned on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -37,6 +42,8 @@ pub enum Stem {
     Bass,
     /// Voices and choirs.
     Vocals,
+    /// Voices and choirs, as one singing voice where labels have one.
+    Singing,
     /// Every other pitched part.
     Other,
     /// Every part.
@@ -54,7 +61,20 @@ impl Stem {
             (_, 52..=54 | 85 | 91) => Self::Vocals,
             _ => Self::Other,
         };
-        of == self
+        of == self || (of, self) == (Self::Vocals, Self::Singing)
+    }
+
+    /// The program that YourMT3's labels have for a note: that of its group, or [`DRUM_PROGRAM`].
+    /// Stems of voices have programs of their own for a singer and a choir.
+    fn instrument(self, note: &MidiNote) -> u8 {
+        const SINGER: u8 = 100;
+        const CHOIR: u8 = 101;
+        match (self, note.channel, note.program) {
+            (_, 9, _) => DRUM_PROGRAM,
+            (Self::Vocals, _, 52 | 91) => CHOIR,
+            (Self::Vocals | Self::Singing, ..) => SINGER,
+            (_, _, program) => training_program(program),
+        }
     }
 }
 
@@ -87,38 +107,6 @@ impl Part {
     }
 }
 
-/// A stretch of a recording.
-#[derive(Clone, Copy)]
-struct Window {
-    /// First sample of the recording, which may lie before its start.
-    start: f64,
-    /// Samples of the recording for each one of the window.
-    ratio: f64,
-    /// Length.
-    samples: usize,
-}
-
-impl Window {
-    /// A time of the recording in seconds from the start of the window.
-    fn seconds(self, of_recording: f64) -> f64 {
-        let rate = f64::from(SAMPLE_RATE);
-        (of_recording * rate - self.start) / self.ratio / rate
-    }
-}
-
-/// The stem and what plays along, of the same length, and the notes of the stem as they are heard.
-struct Mixture {
-    own: Vec<f32>,
-    around: Vec<f32>,
-    /// In order of their onsets, in seconds from the start; those that begin before it and sound in
-    /// it are among them.
-    notes: Vec<MidiNote>,
-    /// Seconds from the start to that of the recording.
-    start_seconds: f64,
-    /// Seconds from the start to the end of the recording.
-    end_seconds: f64,
-}
-
 /// A segment of the stem that was asked for.
 pub enum Excerpt {
     /// With hits.
@@ -131,7 +119,7 @@ pub enum Excerpt {
 pub struct Recordings {
     songs: Vec<Vec<Part>>,
     stem: Stem,
-    silent: f32,
+    policy: Policy,
 }
 
 impl Recordings {
@@ -150,23 +138,24 @@ impl Recordings {
                 folder.display()
             );
         }
+        let policy = Policy::default();
         Ok(Self {
             songs,
             stem,
-            silent: 0.0,
+            policy,
         })
     }
 
-    /// Leaves out each part of the stem with this probability, but one.
+    /// With labelled parts dropped, and added from other songs.
     #[must_use]
-    pub fn with_silent(mut self, share: f32) -> Self {
-        self.silent = share;
+    pub fn with_policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
         self
     }
 
     /// Segment number `index` of the stream that `seed` names; always the same. The stem is moved
     /// by up to two semitones and 0.8 to 1.1 in gain, with other parts of its song, of other songs,
-    /// or alone.
+    /// or alone. What the policy adds is labelled, too.
     pub fn segment(&self, seed: u64, index: u64) -> Excerpt {
         let mut rng = random_stream(seed, index);
         let Mixture {
@@ -193,86 +182,6 @@ impl Recordings {
             });
             let notes = notes.collect();
             Excerpt::Pitched(PitchedSegment { audio, notes })
-        }
-    }
-
-    /// The stem from a random place on, moved, and what is heard with it. The notes are those of
-    /// `history_seconds` before it too.
-    fn mixture(&self, rng: &mut impl Rng, samples: usize, history_seconds: f64) -> Mixture {
-        let song = &self.songs[rng.random_range(0..self.songs.len())];
-        let (mut wanted, others): (Vec<&Part>, Vec<&Part>) =
-            song.iter().partition(|p| p.holds(self.stem));
-        if self.silent > 0.0 && wanted.len() > 1 {
-            let one = rng.random_range(0..wanted.len());
-            let mut index = 0;
-            wanted.retain(|_| {
-                index += 1;
-                index - 1 == one || !chance(rng, self.silent)
-            });
-        }
-        let longest = wanted.iter().map(|p| p.samples.len()).max().unwrap_or(0) as f64;
-        let semitones = rng.random_range(-2i8..=2);
-        let window = Window {
-            ratio: 2f64.powf(f64::from(semitones) / 12.0),
-            start: rng.random_range(-0.1..1.0) * longest - 0.4 * samples as f64,
-            samples,
-        };
-
-        let mut own = vec![0.0f32; samples];
-        for part in &wanted {
-            mix(&mut own, &part.heard(window), uniform(rng, 0.8, 1.1));
-        }
-        let mut around = vec![0.0f32; samples];
-        match rng.random::<f32>() {
-            p if p < 0.5 => {
-                for part in others {
-                    if chance(rng, 0.8) {
-                        let gain = uniform(rng, 0.8, 1.1);
-                        mix(&mut around, &part.heard(window), gain);
-                    }
-                }
-            }
-            p if p < 0.75 => self.parts_of_other_songs(rng, &mut around),
-            _ => {}
-        }
-
-        // The keys of drums are no pitches.
-        let moved = |n: &MidiNote| if n.channel == 9 { 0 } else { semitones };
-        let length = samples as f64 / f64::from(SAMPLE_RATE);
-        let notes = wanted.iter().flat_map(|p| &p.notes);
-        let mut notes: Vec<MidiNote> = notes
-            .filter(|n| self.stem.holds(n))
-            .map(|n| MidiNote {
-                onset: window.seconds(n.onset),
-                offset: window.seconds(n.offset),
-                key: n.key.saturating_add_signed(moved(n)),
-                ..*n
-            })
-            .filter(|n| n.offset > -history_seconds && n.onset < length)
-            .collect();
-        notes.sort_by(|a, b| a.onset.total_cmp(&b.onset));
-        Mixture {
-            own,
-            around,
-            notes,
-            start_seconds: window.seconds(0.0),
-            end_seconds: window.seconds(longest / f64::from(SAMPLE_RATE)),
-        }
-    }
-
-    fn parts_of_other_songs(&self, rng: &mut impl Rng, around: &mut [f32]) {
-        for _ in 0..rng.random_range(1..=3) {
-            let song = &self.songs[rng.random_range(0..self.songs.len())];
-            let part = &song[rng.random_range(0..song.len())];
-            if part.holds(self.stem) {
-                continue;
-            }
-            let window = Window {
-                ratio: 2f64.powf(f64::from(uniform(rng, -2.0, 2.0)) / 12.0),
-                start: rng.random::<f64>() * part.samples.len() as f64,
-                samples: around.len(),
-            };
-            mix(around, &part.heard(window), uniform(rng, 0.8, 1.1));
         }
     }
 }

@@ -6,6 +6,8 @@ use hitscribe_core::tokens::vocabulary::{EOS_ID, Event, Vocabulary};
 
 use super::*;
 
+mod streams;
+
 fn song(channel: u8) -> Vec<Part> {
     // A click each half second, a note at each click.
     let samples = (0..20 * 32_000)
@@ -27,14 +29,18 @@ fn of(stem: Stem, songs: Vec<Vec<Part>>) -> Recordings {
     Recordings {
         songs,
         stem,
-        silent: 0.0,
+        policy: Policy::default(),
     }
 }
 
 #[test]
 fn silent_parts_have_neither_sound_nor_notes() {
     let parts = || [song(9), song(0), song(1)].into_iter().flatten().collect();
-    let recordings = of(Stem::Mix, vec![parts()]).with_silent(1.0);
+    let policy = Policy {
+        silent: 1.0,
+        ..Policy::default()
+    };
+    let recordings = of(Stem::Mix, vec![parts()]).with_policy(policy);
     for index in 0..12 {
         let mixture = recordings.mixture(&mut random_stream(1, index), 64_000, 0.0);
         let first = mixture.notes.first().map(|n| n.channel);
@@ -99,12 +105,12 @@ fn tokens_say_the_hits_where_they_sound() {
     let mut judged = 0;
     for index in 0..20 {
         let segment = recordings.token_segment(1, index, 0).unwrap();
-        assert_eq!(segment.audio.len(), TOKEN_SEGMENT_SAMPLES);
+        assert_eq!(segment.audio.len(), 32_768);
         for note in said(&segment) {
             assert!(note.is_drum && note.pitch == 38);
             // Tokens are rounded to 10 ms, segments begin up to 8 ms after a step.
             let at = (note.onset_seconds * 16_000.0).round() as usize;
-            if (400..TOKEN_SEGMENT_SAMPLES - 400).contains(&at) {
+            if (400..32_768 - 400).contains(&at) {
                 let energy = |range: std::ops::Range<usize>| {
                     segment.audio[range].iter().map(|x| x * x).sum::<f32>()
                 };
