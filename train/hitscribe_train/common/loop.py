@@ -77,8 +77,17 @@ def renderer_arguments(description):
     return parser
 
 
-def fit(net, stream, losses, loss_weights, options, optimizer_of=Optimizer):
-    """Trains `net` on the data set `stream(seed, first)` until the clock says so; returns its running mean."""
+def has_bf16(device):
+    """Whether the machine computes with 16-bit floats; where it does not, they would be slower."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16") or able.get("bf16"))
+
+
+def fit(net, stream, losses, loss_weights, options, optimizer_of=Optimizer, watch=None):
+    """Trains `net` on the data set `stream(seed, first)` until the clock, or `watch`, says so; returns its running
+    mean."""
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -95,11 +104,13 @@ def fit(net, stream, losses, loss_weights, options, optimizer_of=Optimizer):
         average.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
         step, spent = saved["step"], saved["seconds"]
+        if watch:
+            watch.state = saved["watch"]
 
     def save():
         state = {
             "net": net.state_dict(), "model": average.state_dict(), "optimizer": optimizer.state_dict(),
-            "step": step, "seconds": spent,
+            "step": step, "seconds": spent, "watch": watch and watch.state,
         }  # fmt: skip
         torch.save(state, path + ".new")
         os.replace(path + ".new", path)
@@ -107,6 +118,7 @@ def fit(net, stream, losses, loss_weights, options, optimizer_of=Optimizer):
     # Another stream after every start, so that no segment comes back.
     dataset = stream(options.seed + step, step * options.batch)
     loader = DataLoader(dataset, options.batch, num_workers=options.workers, prefetch_factor=6, pin_memory=device.type == "cuda")
+    bf16 = has_bf16(device)
     limit, steps = options.minutes * 60, getattr(options, "steps", None)
     sums, counted, waited, mark = torch.zeros(len(loss_weights)), 0, 0.0, time.monotonic()
     begin = mark
@@ -115,7 +127,7 @@ def fit(net, stream, losses, loss_weights, options, optimizer_of=Optimizer):
         audio, *targets = (t.to(device, non_blocking=True) for t in batch)
         progress = min(step / steps if steps else spent / limit, 1.0)
         rate = options.rate * min(1.0, (step + 1) / options.warm_up) * (0.5 * (1 + math.cos(math.pi * progress)) + 0.005)
-        with torch.autocast(device.type, torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             parts = losses(net, audio, targets)
         loss = sum(weight * parts[name] for name, weight in loss_weights.items())
         optimizer.step(loss, rate, net)
@@ -130,7 +142,10 @@ def fit(net, stream, losses, loss_weights, options, optimizer_of=Optimizer):
         spent += now - begin
         begin = mark = now
         if step % 100 == 0:
-            shown = "  ".join(f"{name} {value:.4f}" for name, value in zip(loss_weights, (sums / counted).tolist()))
+            means = dict(zip(loss_weights, (sums / counted).tolist()))
+            if watch:
+                watch.log(step, means | {"rate": rate})
+            shown = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
             print(
                 f"step {step}  {spent / 60:.1f} min  {shown}"
                 f"  {counted * options.batch / (waited + 1e-9):.0f} segments per second of waiting  rate {rate:.1e}",
@@ -138,9 +153,10 @@ def fit(net, stream, losses, loss_weights, options, optimizer_of=Optimizer):
             )
             sums.zero_()
             counted, waited = 0, 0.0
+        is_over = watch and watch.is_over(step, average)
         if step % 250 == 0:
             save()
-        if spent >= limit or (steps and step >= steps):
+        if is_over or spent >= limit or (steps and step >= steps):
             break
     save()
     return average

@@ -14,6 +14,8 @@ from .model import Config, YourMt3
 from .perceiver import PerceiverConfig
 
 PRE_DECODER = "pre_decoder.0.linear.weight"
+# What `write` says of the output layer; see `as_trained`.
+ONE_SCALE = "output_scaled_once_in_training"
 
 
 def read(path):
@@ -155,10 +157,10 @@ def of_channels(weight, config, sources):
     return whole
 
 
-def load(path, config_path=None, channels=None, sources=()):
+def load(path, config_path=None, channels=None, sources=(), training=False):
     """The network of a checkpoint and a report. A configuration asks for other sizes than the checkpoint's, and
     `channels` for another number of channels: what does not fit stays as it is at random. One channel made of several
-    begins with what the channels `sources` hear."""
+    begins with what the channels `sources` hear. For `training` see `as_trained`."""
     if path is None:
         config = config_of_json(config_path)
         return YourMt3(replace(config, channels=channels or config.channels)), Report()
@@ -174,7 +176,10 @@ def load(path, config_path=None, channels=None, sources=()):
     if config.channels == 1 and sources and before is not None and len(before) == len(after):
         if before.shape[1] < after.shape[1] and (max(sources) + 1) * before.shape[1] <= config.encoder.latents * size:
             values[PRE_DECODER] = of_channels(before.float(), config, sources)
-    return net, fill(net, values)
+    report = fill(net, values)
+    if training and not said.get(ONE_SCALE):
+        as_trained(net)
+    return net, report
 
 
 def beside(path):
@@ -194,5 +199,6 @@ def write(net, path):
     tensors."""
     values = {key: value.detach().cpu() for key, value in net.state_dict().items()}
     values = {key: value.float() if value.is_floating_point() else value for key, value in values.items()}
-    torch.save({"state_dict": values, "hyper_parameters": {"model_cfg": model_cfg(net.config)}}, path + ".new")
+    said = {"model_cfg": model_cfg(net.config), ONE_SCALE: True}
+    torch.save({"state_dict": values, "hyper_parameters": said}, path + ".new")
     os.replace(path + ".new", path)

@@ -1,4 +1,4 @@
-"""YourMT3's encoder, a Perceiver-TF: latents attend to the spectrum of each frame, then to each other, then over time."""
+"""YourMT3's encoder, a Perceiver-TF: latents attend to the spectrum of each frame, to each other, and over time."""
 
 from dataclasses import dataclass
 
