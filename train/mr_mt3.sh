@@ -15,6 +15,7 @@ export PYTHONPATH=$here OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 IFS=: read -ra songs <<<"${SONGS:?songs to score on}"
 mkdir -p "$folder"
 
+# The engine takes the features of MR-MT3's published checkpoints for granted where there is a memory.
 # variant NAME ROWS ARGUMENTS...: what is there already is kept.
 variant() {
     local name=$1 memory=(--memory "$2")
@@ -28,7 +29,8 @@ variant() {
     [ -e "$folder/$name.json" ] && return
     echo "$name"
     "$python" -m hitscribe_train.mt3.evaluate "${HITSCRIBE:?the hitscribe program}" "${songs[@]}" \
-        --model "$folder/$name.pth" --seconds "${SECONDS_SCORED:-8.192}" --json "$folder/$name.json"
+        --model "$folder/$name.pth" --seconds "${SECONDS_SCORED:-8.192}" --json "$folder/$name.json" \
+        -- --frontend mt3
 }
 
 variant baseline 0
