@@ -93,13 +93,20 @@ fn a_long_note_is_written_in_full() {
     assert!(notes.iter().any(is_whole), "{notes:?}");
 }
 
-/// The embedded weights with the threshold of onsets of their configuration replaced by one of the
-/// same number of digits.
+/// The embedded weights with another threshold of onsets in the JSON at their start.
 fn weights_with_onset_threshold(threshold: &str) -> Vec<u8> {
     let mut bytes = PITCH_WEIGHTS.to_vec();
     let name = br#"\"onset\": "#;
     let at = bytes.windows(name.len()).position(|w| w == name).unwrap() + name.len();
-    bytes[at..at + threshold.len()].copy_from_slice(threshold.as_bytes());
+    let is_number = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    let digits = bytes[at..]
+        .iter()
+        .take_while(|byte| is_number(byte))
+        .count();
+    bytes.splice(at..at + digits, threshold.bytes());
+    let length = u64::from_le_bytes(*bytes.first_chunk().unwrap());
+    let length = length + threshold.len() as u64 - digits as u64;
+    bytes[..8].copy_from_slice(&length.to_le_bytes());
     bytes
 }
 
@@ -111,7 +118,7 @@ fn weights_of_the_pitched_network_take_its_place() {
     };
     let own = count(on_cpu());
     assert_eq!(count(on_cpu().weights(PITCH_WEIGHTS)), own);
-    assert!(count(on_cpu().weights(weights_with_onset_threshold("0.1"))) > own);
+    assert!(count(on_cpu().weights(weights_with_onset_threshold("0.001"))) > own);
     assert!(on_cpu().weights(&PITCH_WEIGHTS[..1000]).builtin().is_err());
 }
 
