@@ -211,7 +211,9 @@ fn transcribe(arguments: &Arguments, folder: &Path) -> Result<Vec<Onset>> {
         None => build_hitscribe()?,
     };
     let mut command = Command::new(&hitscribe);
-    command.args(["transcribe", "--live"]).arg(&arguments.audio);
+    // As the plugin, whose source is drums.
+    command.args(["transcribe", "--live", "--source", "drums"]);
+    command.arg(&arguments.audio);
     command.arg("--output").arg(&midi);
     let failure = format!("{}: cannot be transcribed", arguments.audio.display());
     succeed(&mut command, &failure)?;
