@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use egui::{Color32, Context, Id, Response, RichText, Ui};
+use egui::{Color32, Context, Id, Popup, Response, RichText, Ui};
 use nice_plug::prelude::{Param, ParamSetter};
 
 use crate::editor::controls;
@@ -60,7 +60,9 @@ where
         }
     }
     if !has_menu {
-        response.context_menu(|ui| {
+        // Of its own: by default it would be that of the list of a combo box, and open with it.
+        let id = response.id.with("reset");
+        Popup::context_menu(response).id(id).show(|ui| {
             let value = param.normalized_value_to_string(param.default_normalized_value(), true);
             if ui.button(format!("Reset to {value}")).clicked() {
                 controls::set(setter, param, param.default_plain_value());
