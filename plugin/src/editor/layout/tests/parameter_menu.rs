@@ -6,11 +6,12 @@ use nice_plug::prelude::Param as _;
 use super::*;
 use crate::params::indications::Automation;
 
-/// Clicks on the text with the right button. Returns the texts and the requested menu.
-fn right_click(
+/// Clicks on the text. Returns the texts and the requested menu.
+fn click(
     params: &HitscribeParams,
     status: &PluginStatus,
     text: &str,
+    button: PointerButton,
 ) -> (Vec<String>, Option<crate::params::host_menu::HostMenu>) {
     let context = Context::default();
     style::apply(&context, false);
@@ -29,7 +30,7 @@ fn right_click(
     let pos = at.center();
     let button = |pressed| Event::PointerButton {
         pos,
-        button: PointerButton::Secondary,
+        button,
         pressed,
         modifiers: Modifiers::NONE,
     };
@@ -44,15 +45,23 @@ fn right_click(
 fn a_right_click_opens_the_menu_of_the_host_or_ours() {
     let (params, status) = (params(200), PluginStatus::default());
     let name = "Leakage filter";
-    let (shown, request) = right_click(&params, &status, name);
+    let (shown, request) = click(&params, &status, name, PointerButton::Secondary);
     assert_eq!(request, None);
     assert!(shown.iter().any(|text| text.starts_with("Reset to ")));
     status.has_host_menu.store(true, Ordering::Relaxed);
-    let (shown, request) = right_click(&params, &status, name);
+    let (shown, request) = click(&params, &status, name, PointerButton::Secondary);
     assert!(!shown.iter().any(|text| text.starts_with("Reset to ")));
     let request = request.unwrap();
     assert_eq!(request.param, params.leakage_filter.as_ptr());
     assert!(request.at_pixels[1] > 500, "{request:?}");
+}
+
+#[test]
+fn a_list_opens_without_the_menu() {
+    let (params, status) = (params(200), PluginStatus::default());
+    let (shown, _) = click(&params, &status, "Off", PointerButton::Primary);
+    assert!(shown.iter().any(|text| text == "1/16"), "{shown:?}");
+    assert!(!shown.iter().any(|text| text.starts_with("Reset to ")));
 }
 
 #[test]
