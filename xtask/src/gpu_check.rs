@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::cargo::{cargo, succeed, target_folder, workspace_root};
+use crate::patch::copy_folder;
 
 /// Options of `gpu-check`.
 #[derive(clap::Args)]
@@ -72,10 +73,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     let root = workspace_root()?;
     let models = root.join("engine/models/tests/data/mt3_family");
-    copy(&models, &folder.join("data/mt3_family"))?;
+    copy_folder(&models, &folder.join("data/mt3_family"))?;
     let parity = root.join(&arguments.parity);
     if parity.exists() {
-        copy(&parity, &folder.join("data/parity"))?;
+        copy_folder(&parity, &folder.join("data/parity"))?;
     }
     let mib = size(&folder)? as f64 / f64::from(1 << 20);
     eprintln!("{}: {mib:.1} MiB", folder.display());
@@ -149,21 +150,6 @@ fn executables(arguments: &[&str], select: &[String]) -> Result<Vec<Executable>>
         })
     };
     Ok(messages.iter().filter_map(executable).collect())
-}
-
-/// Copies a folder with what is in it.
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
-        let entry = entry?;
-        let to = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &to)?;
-        } else {
-            fs::copy(entry.path(), to)?;
-        }
-    }
-    Ok(())
 }
 
 /// Bytes of all files in a folder.

@@ -11,7 +11,7 @@ use crate::editor::style::palette;
 use crate::params::host_menu::HostMenu;
 use crate::params::indications::Indications;
 
-/// What the host says and offers, for the controls of a frame.
+/// What the host reports and offers, for the controls of a frame.
 #[derive(Clone)]
 struct Host {
     indications: Arc<Indications>,
@@ -26,7 +26,7 @@ fn request_id() -> Id {
     Id::unique("menu of a parameter")
 }
 
-/// Tells the controls of a frame what the host says, and whether it has menus.
+/// Keeps what the host reports, and whether it has menus, for the controls of this frame.
 pub fn begin_frame(context: &Context, indications: &Arc<Indications>, has_menu: bool) {
     let indications = indications.clone();
     let host = Host {

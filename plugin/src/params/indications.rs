@@ -1,4 +1,4 @@
-//! What the host says about its use of the parameters: controllers that are mapped to them, and
+//! How the host uses the parameters: controllers that are mapped to them, and
 //! automation. The editor shows it.
 
 use std::collections::HashMap;
@@ -22,7 +22,7 @@ pub enum Automation {
     Overriding,
 }
 
-/// What the host says about one parameter.
+/// How the host uses one parameter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Indication {
     /// The name of the controller that is mapped to it, which may be empty.
@@ -34,7 +34,7 @@ pub struct Indication {
 }
 
 impl Indication {
-    /// In words; none if there is nothing to say.
+    /// In words; none if the host does nothing with it.
     pub fn text(&self) -> Option<String> {
         let automation = match self.automation {
             Automation::None => None,
@@ -55,7 +55,7 @@ impl Indication {
     }
 }
 
-/// What the host says about the parameters of an instance. The audio thread never uses it.
+/// How the host uses the parameters of an instance. The audio thread never uses it.
 #[derive(Default)]
 pub struct Indications(Mutex<HashMap<ParamPtr, Indication>>);
 
@@ -65,7 +65,7 @@ impl Indications {
         self.0.lock().get(&param).cloned().unwrap_or_default()
     }
 
-    /// The host says something else about one parameter.
+    /// The host uses one parameter in another way from now on.
     pub fn change(&self, param: ParamPtr, change: impl FnOnce(&mut Indication)) {
         change(self.0.lock().entry(param).or_default());
     }
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn indications_are_told_in_words() {
+    fn indications_in_words() {
         let mut indication = Indication::default();
         assert_eq!(indication.text(), None);
         indication.automation = Automation::Playing;

@@ -121,7 +121,7 @@ pub struct HitscribeParams {
     /// Size and zoom of the editor's window.
     #[persist = "window"]
     pub window: Mutex<WindowShape>,
-    /// What the host says about the parameters. Not saved.
+    /// How the host uses the parameters. Not saved.
     pub indications: Arc<Indications>,
 }
 

@@ -1,7 +1,7 @@
 """Reads the regions of an SFZ instrument: which sample plays which keys and velocities, and how.
 
-Of SFZ it knows what sampled instruments need to be played plainly: headers, #define, #include, ranges, tuning, volume,
-release. What controllers, keyswitches or a key's release start is left out.
+It reads what sampled instruments need for plain notes: headers, #define, #include, ranges, tuning, volume,
+release. Regions that a controller, a keyswitch or the release of a key starts are left out.
 """
 
 import re
@@ -136,7 +136,7 @@ def regions(path, samples=None):
     for header, values in opcodes(expanded(path, path.parent, {})):
         if header in scopes:
             scopes[header] = values
-            # A header ends what inner headers said; default_path stays.
+            # A header resets those within it.
             for inner in HEADERS[HEADERS.index(header) + 1 :]:
                 scopes[inner] = {}
         elif header == "region":

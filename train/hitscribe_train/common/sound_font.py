@@ -3,7 +3,7 @@
     python -m hitscribe_train.common.sound_font INSTRUMENTS.json FOLDER OUT
 
 FOLDER holds the instruments that the list names; OUT gets a file NAME.sf2 for each that is there. Samples begin with
-their attack, so that a note sounds when its label says, and are cut after eight seconds.
+their attack, so that they sound at the onset of their label, and are cut after eight seconds.
 """
 
 import json
@@ -47,6 +47,8 @@ def sound(region):
 def zones(found, keys, random):
     """One region for each key and velocity: of those that take turns one at random, the outer ones stretched."""
     found = [r for r in found if keys[0] <= r.root <= keys[1] and r.keys[1] >= keys[0] and r.keys[0] <= keys[1]]
+    if not found:
+        raise SystemExit(f"no sample of this instrument is a plain note between the keys {keys[0]} and {keys[1]}")
     by_place = {}
     for region in found:
         by_place.setdefault((region.keys, region.velocities), []).append(region)
@@ -90,7 +92,7 @@ def sound_font(name, programs, zones):
     for zone in zones:
         if sound(zone) not in sounds:
             sounds[sound(zone)] = sample(zone)
-    top = max(np.abs(sound).max() for sound in sounds.values())
+    top = max(max(np.abs(audio).max() for audio in sounds.values()), 1e-6)
     names = list(sounds)
     pcm, headers = [], b""
     start = 0

@@ -13,7 +13,13 @@ def main():
     parser.add_argument("out")
     options = parser.parse_args()
     saved = torch.load(options.checkpoint, map_location="cpu", weights_only=True)
-    model = {k: v.half() if v.dtype.is_floating_point else v for k, v in saved["model"].items()}
+    # Tied weights stay one tensor.
+    halves = {}
+    model = {}
+    for name, value in saved["model"].items():
+        key = (value.data_ptr(), value.shape)
+        halves.setdefault(key, value.half() if value.dtype.is_floating_point else value)
+        model[name] = halves[key]
     counts = {name: saved[name] for name in ("step", "segments") if name in saved}
     torch.save({"model": model, **counts}, options.out)
 

@@ -41,23 +41,24 @@ def read(path):
         saved = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise SystemExit(f"{path}: holds more than tensors ({error}); save its state_dict alone") from None
-    said = saved.get("hyper_parameters") or {}
-    said = (said.get("config") or said) if isinstance(said, dict) else {}
+    hparams = saved.get("hyper_parameters") or {}
+    hparams = (hparams.get("config") or hparams) if isinstance(hparams, dict) else {}
     values = saved.get("state_dict", saved)
     if "model.proj.weight" in values:
         values = {key.removeprefix("model."): value for key, value in values.items()}
-    return {key: value.float() for key, value in values.items() if torch.is_tensor(value)}, said
+    return {key: value.float() for key, value in values.items() if torch.is_tensor(value)}, hparams
 
 
 def config_of_json(path):
     """Sizes from a T5 configuration (`config.json`); `n_mels` is the number of bands if it is not the width."""
     with open(path) as file:
-        said = json.load(file)
+        hparams = json.load(file)
     try:
         return Config(
-            said.get("n_mels", said["d_model"]), said["d_model"], said["num_heads"], said["d_kv"], said["d_ff"],
-            said["num_layers"], said["num_decoder_layers"], said["vocab_size"], said.get("segmem_length", 0),
-            said.get("segmem_num_layers", 1), said.get("memory_variant", Config.memory_variant),
+            hparams.get("n_mels", hparams["d_model"]), hparams["d_model"], hparams["num_heads"],
+            hparams["d_kv"], hparams["d_ff"], hparams["num_layers"], hparams["num_decoder_layers"],
+            hparams["vocab_size"], hparams.get("segmem_length", 0),
+            hparams.get("segmem_num_layers", 1), hparams.get("memory_variant", Config.memory_variant),
         )  # fmt: skip
     except KeyError as missing:
         raise SystemExit(f"{path}: {missing} is missing; a T5 configuration has it") from None
@@ -87,16 +88,16 @@ def load(path, config_path=None, **changes):
     checkpoint's: what does not fit stays as it is at random."""
     if path is None:
         return Mt3(replace(config_of_json(config_path), **changes)), Report()
-    values, said = read(path)
+    values, hparams = read(path)
     if config_path:
         config = config_of_json(config_path)
     else:
         beside = os.path.join(os.path.dirname(path), "config.json")
         if os.path.exists(beside):
             with open(beside) as file:
-                said = json.load(file) | said
+                hparams = json.load(file) | hparams
         try:
-            config = Config.of(values, said)
+            config = Config.of(values, hparams)
         except ValueError as wrong:
             raise SystemExit(f"{path}: {wrong}") from None
     net = Mt3(replace(config, **changes))
@@ -107,27 +108,27 @@ def write(net, path, half=False):
     """Writes the network with the keys of mt3.pth, whole or not at all; .safetensors has each tensor once. `half`:
     matrices in 16-bit floats.
 
-    What does not follow from the tensors (the width of a head, the memory) is said beside them, where the engine
+    What does not follow from the tensors (the width of a head, the memory) is written beside them, where the engine
     looks for it.
     """
     values = {key: value.detach().float().cpu() for key, value in net.state_dict().items()}
     if half:
         values = {key: value.half() if value.dim() > 1 else value for key, value in values.items()}
-    config, said = net.config, {}
+    config, hparams = net.config, {}
     if config.head_size != HEAD_SIZE:
-        said = {"num_heads": config.heads, "d_kv": config.head_size}
+        hparams = {"num_heads": config.heads, "d_kv": config.head_size}
     if config.memory_rows:
-        said |= {"segmem_length": config.memory_rows, "memory_variant": config.memory_variant}
+        hparams |= {"segmem_length": config.memory_rows, "memory_variant": config.memory_variant}
     new = path + ".new"
     if path.endswith(".safetensors"):
-        if said:
-            raise SystemExit(f"{path}: {', '.join(said)} can be told in .pth files only")
+        if hparams:
+            raise SystemExit(f"{path}: {', '.join(hparams)} fit into .pth files only")
         save_file({key: value.contiguous() for key, value in values.items() if key not in ALIASES}, new)
     else:
         for alias, key in ALIASES.items():
             if key in values:
                 values[alias] = values[key]
-        if said:
-            values = {"state_dict": values, "hyper_parameters": said}
+        if hparams:
+            values = {"state_dict": values, "hyper_parameters": hparams}
         torch.save(values, new)
     os.replace(new, path)

@@ -1,6 +1,7 @@
 """Scores of a model on songs in Slakh's layout, transcribed and scored by the engine.
 
-    python -m hitscribe_train.mt3.evaluate HITSCRIBE FOLDER [FOLDER ...] --model FILE.pth [--seconds N] [--json OUT.json] [-- OPTIONS]
+    python -m hitscribe_train.mt3.evaluate HITSCRIBE FOLDER [FOLDER ...] --model FILE.pth
+        [--seconds N] [--json OUT.json] [-- OPTIONS]
 
 Mean and standard deviation over songs of onset F1, multi-instrument onset F1 (program and drums), the instrument
 leakage ratio (programs transcribed for each program that plays, drums apart) and the F1 of instrument detection.
@@ -55,8 +56,8 @@ def scores_of(hitscribe, song, seconds, options):
         if seconds:
             song, reference = beginning(song, seconds, folder)
         subprocess.run([hitscribe, "transcribe", song, "-o", out, *options], check=True, capture_output=True)
-        said = subprocess.run([hitscribe, "eval", "--json", reference, out], check=True, capture_output=True).stdout
-    return json.loads(said)["notes"]
+        scores = subprocess.run([hitscribe, "eval", "--json", reference, out], check=True, capture_output=True).stdout
+    return json.loads(scores)["notes"]
 
 
 def main():

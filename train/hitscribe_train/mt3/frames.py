@@ -1,4 +1,4 @@
-"""What is heard frame by frame, as a second task of the encoder: without it the decoder has nothing to attend to for
+"""Onsets and sounding keys frame by frame, as a second task of the encoder: without it the decoder has nothing to attend to for
 most of a short training. The head is left out of what is exported."""
 
 import numpy as np
@@ -29,7 +29,8 @@ def targets_of(ids, programs):
     def end(column):
         start = active.pop(column, None)
         if start is not None:
-            sounding[int(start * STEP_FRAMES) // SOUNDING_FRAMES : int(step * STEP_FRAMES) // SOUNDING_FRAMES + 1, column] = 1
+            first, last = (int(at * STEP_FRAMES) // SOUNDING_FRAMES for at in (start, step))
+            sounding[first : last + 1, column] = 1
 
     def begin(column):
         frame = min(int(step * STEP_FRAMES), FRAMES - 1)
@@ -88,5 +89,5 @@ class FrameHead(torch.nn.Module):
         of = lambda logits, wanted: F.binary_cross_entropy_with_logits(
             logits.float(), wanted.float(), reduction="sum"
         ) / (logits.shape[0] * logits.shape[1])
-        said = self(encoded)
-        return {"begun": of(said[0], begun / 2), "onsets": of(said[1], onsets), "sounding": of(said[2], sounding)}
+        logits = self(encoded)
+        return {"begun": of(logits[0], begun / 2), "onsets": of(logits[1], onsets), "sounding": of(logits[2], sounding)}

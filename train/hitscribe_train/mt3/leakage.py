@@ -54,8 +54,8 @@ def main():
     options = parser.parse_args()
 
     def run(*arguments):
-        said = subprocess.run([options.hitscribe, *arguments], check=True, capture_output=True).stdout
-        return [note["is_drum"] for note in json.loads(said)["notes"]]
+        output = subprocess.run([options.hitscribe, *arguments], check=True, capture_output=True).stdout
+        return [note["is_drum"] for note in json.loads(output)["notes"]]
 
     stems = drum_stems(options.folders)
     total, counts = 0, {}
@@ -64,8 +64,8 @@ def main():
             audio, out = os.path.join(folder, "in.wav"), os.path.join(folder, "out.json")
             total += beginning(stem, midi, options.seconds, audio)
             for way, arguments in WAYS.items():
-                said = ["transcribe", audio, "--json", "--model", options.model, *arguments]
-                subprocess.run([options.hitscribe, *said, "--overwrite", "-o", out], check=True, capture_output=True)
+                command = ["transcribe", audio, "--json", "--model", options.model, *arguments]
+                subprocess.run([options.hitscribe, *command, "--overwrite", "-o", out], check=True, capture_output=True)
                 # The constraint leaves nothing to filter.
                 for name in FILTERS if "--source" not in arguments else ("off",):
                     is_drum = run("filter", out, "--json", "--leakage", name)

@@ -23,7 +23,7 @@ PAD, EOS, TIE = 0, 1, 1134  # a sequence begins with PAD
 MAX_IDS = 1024
 # What MR-MT3's memory holds before the first segment, by variant. Their tensors are the same.
 FIRST_MEMORY = {"v2-with-prev": (TIE, EOS), "v2": (EOS,)}
-HEAD_SIZE = 64  # of the published models; the engine takes it for granted where nothing else is said
+HEAD_SIZE = 64  # of the published models; the engine takes it for granted where nothing else is given
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class Config:
     memory_variant: str = "v2-with-prev"
 
     @classmethod
-    def of(cls, values, said=None):
-        """The sizes of a checkpoint's tensors. Those that do not follow from them come from `said`, a T5
+    def of(cls, values, hparams=None):
+        """The sizes of a checkpoint's tensors. Those that do not follow from them come from `hparams`, a T5
         configuration, or are the published ones."""
-        said = said or {}
-        head_size = said.get("d_kv")
+        hparams = hparams or {}
+        head_size = hparams.get("d_kv")
 
         def layers(stack):
             count = 0
@@ -68,7 +68,8 @@ class Config:
         memory = layers("segmem_encoder")
         return cls(
             bands, width, inner // head_size, head_size, feed_forward, layers("encoder"), layers("decoder"), vocabulary,
-            said.get("segmem_length", 64) if memory else 0, memory or 1, said.get("memory_variant", cls.memory_variant),
+            hparams.get("segmem_length", 64) if memory else 0, memory or 1,
+            hparams.get("memory_variant", cls.memory_variant),
         )  # fmt: skip
 
 

@@ -7,15 +7,14 @@ FOLDER holds a checkpoint in the layout of mt3.pth, `pack.safetensors` with `wav
 Fails where a difference is larger than what two correct programs show in 32-bit floats.
 """
 
-import argparse
 import json
 import os
-import sys
 
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
+from ..common import parity
 from .checkpoint import load
 from .model import FRAMES, HOP, MAX_IDS, SEGMENT_SAMPLES
 
@@ -53,25 +52,12 @@ def differences(folder, checkpoint):
     taught = [about["feature_segments"].index(segment) for segment in about["tf_segments"]]
     logits = net.logits(pack["tf_ids"].long().expand(len(taught), -1), encoded[taught])
     out["logits"] = (logits - pack["tf_logits"]).abs().max().item()
-    said = pack["greedy_ids"].long().clamp(min=0)  # filled with -1
-    ids = F.pad(net.greedy(encoded, min(MAX_IDS, said.shape[1] - 1)), (1, said.shape[1]))[:, : said.shape[1]]
-    out["sequences that differ"] = (ids != said).any(1).sum().item()
+    expected = pack["greedy_ids"].long().clamp(min=0)  # filled with -1
+    length = expected.shape[1]
+    ids = F.pad(net.greedy(encoded, min(MAX_IDS, length - 1)), (1, length))[:, :length]
+    out["sequences that differ"] = (ids != expected).any(1).sum().item()
     return out
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder")
-    parser.add_argument("--checkpoint", help="the weights, if they are not FOLDER/mt3.pth")
-    options = parser.parse_args()
-    checkpoint = options.checkpoint or os.path.join(options.folder, "mt3.pth")
-    too_far = False
-    for name, value in differences(options.folder, checkpoint).items():
-        limit = LIMITS.get(name, 0)
-        print(f"{name}: {value:.3g} (at most {limit:g})")
-        too_far |= value > limit
-    sys.exit(too_far)
-
-
 if __name__ == "__main__":
-    main()
+    parity.main(__doc__, differences, LIMITS, "mt3.pth")

@@ -1,4 +1,4 @@
-"""Weights to begin with: heads that look some frames away, and decoders that know what time it is.
+"""Weights to begin with: heads that look some frames away, and decoders that carry the time.
 
 An MT3 has no relative positions and its time tokens no order; that they have one is what a training from random numbers
 learns first, and slowest. Queries and keys of some heads are made of sines and cosines of the positions here, so that a
@@ -15,12 +15,12 @@ from .shuffle import SHIFTS
 
 # Frequencies of the positions that heads compare: inv_freq is BASE ** -index.
 NEAR, FAR = range(2, 26, 3), (14, 20, 26, 32)
-# Frames that encoder heads attend to, later or earlier, by layer; None: whatever they learn. An onset is heard in
-# the 16 frames before it too, whose windows reach over it.
+# Frames that encoder heads attend to, later or earlier, by layer; None: whatever they learn. The
+# windows of the 16 frames before an onset reach over it.
 ENCODER_OFFSETS = ((-7, -2, 2, 7), (-12, -4, 4, 12), (-3, 3, None, None))
 CROSS_OFFSETS = ((-9, -4, 1, None), (-6, 2, None, None))
 SHARPNESS = 2.5
-# Layer, head, offset and sharpness of the one that looks for the next onset, and says which frame it found.
+# Layer, head, offset and sharpness of the one that attends to the next onset and passes its frame on.
 SEARCH = (1, 2, 10, 0.3)
 
 
@@ -67,7 +67,7 @@ def prepare(net):
     # As large as the positions, which the heads below would not find otherwise. Loudness moves all bands alike.
     net.proj.weight.normal_(0, 0.04)
     net.proj.weight.sub_(net.proj.weight.mean(1, keepdim=True))
-    # Positions that heads compare stay clear of what is heard.
+    # Positions that heads compare stay apart from the features.
     net.proj.weight[torch.cat(dims(NEAR, width))] *= 0.1
     for layer in net.encoder.block:
         layer.layer[0].SelfAttention.o.weight.mul_(0.5)
@@ -99,7 +99,7 @@ def prepare(net):
     first = net.decoder.block[0].layer[0].SelfAttention
     far = [frequencies[index] for index in FAR]
     attend(first, 0, size, far, 0, FAR, FAR, 4.0)
-    # The last row of the query is the same everywhere, that of the key tells time tokens from others.
+    # The last row of the query is the same everywhere, that of the key differs between time tokens and others.
     first.q.weight[size - 1] = 0
     first.q.weight[size - 1, width - 1] = 3
     first.k.weight[size - 1] = 0

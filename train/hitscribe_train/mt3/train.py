@@ -46,7 +46,7 @@ class WithFrames(torch.nn.Module):
         self.searched = arguments
 
     def search_loss(self, ids):
-        """Cross-entropy of the frame that one head attends to where a time is said next, which is to be that time's."""
+        """Cross-entropy of the frame that one head attends to where the next id is a time: the frame of that time."""
         decoded, encoded = self.searched
         size, head = self.mt3.config.head_size, min(SEARCH[1], self.mt3.config.heads - 1)
         rows = slice(head * size, (head + 1) * size)
@@ -79,8 +79,8 @@ def losses(net, features, targets):
     ids = ids[:, : (ids != PAD).sum(1).max()]
     before = F.pad(ids[:, :-1], (1, 0), value=PAD)
     hidden = net.mt3.decoder(before, net.mt3.context(encoded, *previous))
-    is_said = ids != PAD
-    tokens = F.cross_entropy(net.mt3.lm_head(hidden[is_said]).float(), ids[is_said])
+    is_id = ids != PAD
+    tokens = F.cross_entropy(net.mt3.lm_head(hidden[is_id]).float(), ids[is_id])
     return {"tokens": tokens, "search": net.search_loss(ids), **net.head.losses(encoded, begun, onsets, sounding)}
 
 
@@ -112,7 +112,7 @@ def main():
     parser.add_argument("--segments", nargs="+", required=True, help="folders of `segments.py`")
     parser.add_argument("--config", default=SMALL, help="sizes, as a T5 configuration")
     parser.add_argument("--start", help="checkpoint to start from")
-    parser.add_argument("--programs", type=int, nargs="+", default=PROGRAMS, help="what the frames' head tells apart")
+    parser.add_argument("--programs", type=int, nargs="+", default=PROGRAMS, help="those that the frames' head distinguishes")
     parser.add_argument("--memory", type=int, default=0, metavar="ROWS", help="rows of MR-MT3's memory")
     parser.add_argument("--memory-variant", choices=FIRST_MEMORY, default="v2-with-prev")
     parser.add_argument("--horizon", type=int, default=1, help="segments before, of which the memory holds any")

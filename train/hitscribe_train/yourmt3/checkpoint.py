@@ -14,21 +14,21 @@ from .model import Config, YourMt3
 from .perceiver import PerceiverConfig
 
 PRE_DECODER = "pre_decoder.0.linear.weight"
-# What `write` says of the output layer; see `as_trained`.
+# What `write` records about the output layer; see `as_trained`.
 ONE_SCALE = "output_scaled_once_in_training"
 
 
 def read(path):
-    """Tensors by key, without a leading `model.`, and the hyperparameters of the file."""
+    """Tensors by key, without a leading `model.`, and the hparams of the file."""
     if path.endswith(".safetensors"):
         return load_file(path), {}
     saved = read_torch_file(path)
     if not isinstance(saved, dict):
         raise SystemExit(f"{path}: no checkpoint")
-    said = saved.get("hyper_parameters")
+    hparams = saved.get("hyper_parameters")
     values = saved.get("state_dict", saved)
     values = {str(key).removeprefix("model."): value for key, value in values.items() if torch.is_tensor(value)}
-    return values, said if isinstance(said, dict) else {}
+    return values, hparams if isinstance(hparams, dict) else {}
 
 
 def count(values, name):
@@ -39,10 +39,10 @@ def count(values, name):
     return number
 
 
-def config_of(values, said):
+def config_of(values, hparams):
     """The sizes of a checkpoint's tensors. Numbers of heads do not follow from them: they come from `model_cfg` in
-    `said`, or are the published ones. ValueError says what is wrong."""
-    model = said.get("model_cfg", {})
+    `hparams`, or are the published ones. ValueError names what is wrong."""
+    model = hparams.get("model_cfg", {})
     own = model.get("decoder", {}).get("multi-t5", {})
     block = "encoder.blocks.0"
     mixture = f"{block}.local_transformer.0.mlp"
@@ -109,15 +109,15 @@ def model_cfg(config):
 def config_of_json(path):
     """Sizes from `model_cfg`, as `model_cfg` above writes it; those that are not there are the published ones."""
     with open(path) as file:
-        said = json.load(file)
-    said = said.get("model_cfg", said)
+        hparams = json.load(file)
+    hparams = hparams.get("model_cfg", hparams)
     whole = Config()
-    encoder = said.get("encoder", {}).get("perceiver-tf", {})
-    decoder = said.get("decoder", {}).get("multi-t5", {})
+    encoder = hparams.get("encoder", {}).get("perceiver-tf", {})
+    decoder = hparams.get("decoder", {}).get("multi-t5", {})
     size = encoder.get("d_latent", whole.encoder.size)
     width = decoder.get("d_model", whole.decoder.width)
     return Config(
-        said.get("conv_out_channels", whole.convolution_channels),
+        hparams.get("conv_out_channels", whole.convolution_channels),
         whole.convolution_blocks,
         PerceiverConfig(
             encoder.get("num_latents", whole.encoder.latents),
@@ -148,8 +148,8 @@ def as_trained(net):
 
 @torch.no_grad()
 def of_channels(weight, config, sources):
-    """The pre-decoder of one channel that hears what the channels `sources` of `weight` [width, latents of a channel]
-    hear, each with the same share."""
+    """The pre-decoder of one channel made of the channels `sources` of `weight` [width, latents of a
+    channel], each with the same share."""
     size = weight.shape[1]
     whole = weight.new_zeros(len(weight), config.encoder.latents * config.encoder.size)
     for channel in sources:
@@ -160,13 +160,13 @@ def of_channels(weight, config, sources):
 def load(path, config_path=None, channels=None, sources=(), training=False):
     """The network of a checkpoint and a report. A configuration asks for other sizes than the checkpoint's, and
     `channels` for another number of channels: what does not fit stays as it is at random. One channel made of several
-    begins with what the channels `sources` hear. For `training` see `as_trained`."""
+    begins with the channels `sources`. For `training` see `as_trained`."""
     if path is None:
         config = config_of_json(config_path)
         return YourMt3(replace(config, channels=channels or config.channels)), Report()
-    values, said = read(path)
+    values, hparams = read(path)
     try:
-        config = config_of_json(config_path) if config_path else config_of(values, beside(path) | said)
+        config = config_of_json(config_path) if config_path else config_of(values, beside(path) | hparams)
         config = replace(config, channels=channels or config.channels)
         net = YourMt3(config)
     except ValueError as wrong:
@@ -177,7 +177,7 @@ def load(path, config_path=None, channels=None, sources=(), training=False):
         if before.shape[1] < after.shape[1] and (max(sources) + 1) * before.shape[1] <= config.encoder.latents * size:
             values[PRE_DECODER] = of_channels(before.float(), config, sources)
     report = fill(net, values)
-    if training and not said.get(ONE_SCALE):
+    if training and not hparams.get(ONE_SCALE):
         as_trained(net)
     return net, report
 
@@ -188,9 +188,9 @@ def beside(path):
         place = os.path.join(os.path.dirname(path), name)
         if os.path.exists(place):
             with open(place) as file:
-                said = json.load(file)
-            if isinstance(said, dict) and "model_cfg" in said:
-                return {"model_cfg": said["model_cfg"]}
+                hparams = json.load(file)
+            if isinstance(hparams, dict) and "model_cfg" in hparams:
+                return {"model_cfg": hparams["model_cfg"]}
     return {}
 
 
@@ -199,6 +199,6 @@ def write(net, path):
     tensors."""
     values = {key: value.detach().cpu() for key, value in net.state_dict().items()}
     values = {key: value.float() if value.is_floating_point() else value for key, value in values.items()}
-    said = {"model_cfg": model_cfg(net.config), ONE_SCALE: True}
-    torch.save({"state_dict": values, "hyper_parameters": said}, path + ".new")
+    hparams = {"model_cfg": model_cfg(net.config), ONE_SCALE: True}
+    torch.save({"state_dict": values, "hyper_parameters": hparams}, path + ".new")
     os.replace(path + ".new", path)

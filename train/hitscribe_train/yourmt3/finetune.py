@@ -43,7 +43,7 @@ class Validation:
     def __call__(self, net):
         device = net.embed_tokens.weight.device
         loss = ids_in_all = 0
-        said, meant = [], []
+        estimated, references = [], []
         for first in range(0, len(self.examples), self.batch):
             examples = torch.utils.data.default_collate(self.examples[first : first + self.batch])
             audio, ids = (part.to(device) for part in examples)
@@ -54,9 +54,9 @@ class Validation:
                 contexts = net.contexts(net.encode(net.spectrogram(audio)))
                 # Networks that have learnt little do not end.
                 longest = (ids != PAD).sum(-1).max().item() + SPARE_IDS
-                said += net.greedy(contexts, longest, self.task.ids).tolist()
-                meant += ids.flatten(0, 1).tolist()
-        return {"loss": loss / ids_in_all, "onset F": onset_f(meant, said)}
+                estimated += net.greedy(contexts, longest, self.task.ids).tolist()
+                references += ids.flatten(0, 1).tolist()
+        return {"loss": loss / ids_in_all, "onset F": onset_f(references, estimated)}
 
 
 def finetune(options):

@@ -7,14 +7,13 @@ FOLDER holds `last.ckpt`, and `pack.safetensors` with `wav`, `spectrogram`, `enc
 32-bit floats.
 """
 
-import argparse
 import os
-import sys
 
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
+from ..common import parity
 from .checkpoint import load
 from .model import SEGMENT_SAMPLES
 
@@ -54,26 +53,12 @@ def differences(folder, checkpoint):
     contexts = net.contexts(encoded).unflatten(0, (len(encoded), -1))
     logits = net.logits(pack["tf_ids"].long(), contexts[0])
     out["logits"] = (logits - pack["tf_logits"][0]).abs().max().item()
-    said = pack["greedy_ids"].long()
-    length = said.shape[-1]
+    expected = pack["greedy_ids"].long()
+    length = expected.shape[-1]
     ids = F.pad(net.greedy(contexts.flatten(0, 1), length), (0, length))[:, :length]
-    out["sequences that differ"] = (ids != said.flatten(0, 1)).any(1).sum().item()
+    out["sequences that differ"] = (ids != expected.flatten(0, 1)).any(1).sum().item()
     return out
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder")
-    parser.add_argument("--checkpoint", help="the weights, if they are not FOLDER/last.ckpt")
-    options = parser.parse_args()
-    checkpoint = options.checkpoint or os.path.join(options.folder, "last.ckpt")
-    too_far = False
-    for name, value in differences(options.folder, checkpoint).items():
-        limit = LIMITS.get(name, 0)
-        print(f"{name}: {value:.3g} (at most {limit:g})")
-        too_far |= value > limit
-    sys.exit(too_far)
-
-
 if __name__ == "__main__":
-    main()
+    parity.main(__doc__, differences, LIMITS, "last.ckpt")

@@ -1,4 +1,4 @@
-//! `param-indication`: the host says which parameters are mapped to controllers or automated.
+//! `param-indication`: which parameters the host maps to controllers or automates.
 
 use std::ffi::c_char;
 

@@ -94,7 +94,9 @@ fn read(path: &Path) -> Result<Found, String> {
     match user_files::read_preset(path) {
         Ok(preset) => Ok(Found::Settings(preset)),
         // A note map lacks what a preset has.
-        Err(_) => user_files::read_note_map(path).map(Found::Map),
+        Err(no_preset) => user_files::read_note_map(path)
+            .map(Found::Map)
+            .map_err(|no_map| format!("{no_preset}; {no_map}")),
     }
 }
 

@@ -176,7 +176,7 @@ mod tests {
     use crate::tokens::yourmt3::{Faults, parse_channel};
 
     #[test]
-    fn one_stream_says_what_the_channels_say() {
+    fn one_stream_holds_the_notes_of_all_channels() {
         let note = |onset: f64, length: f64, pitch, program, is_drum| Note {
             onset_seconds: onset,
             offset_seconds: onset + length,
@@ -203,17 +203,17 @@ mod tests {
             .map(|(&start, streams)| SegmentTokens::certain(start, streams[0].clone()))
             .collect();
         let mut faults = Faults::new();
-        let said = parse_channel(&segments, &mut faults);
+        let parsed = parse_channel(&segments, &mut faults);
         assert!(faults.is_empty(), "{faults:?}");
         let key = |n: &Note| {
             let step = |seconds: f64| (seconds * STEPS_PER_SECOND).round() as i32;
             let times = (step(n.onset_seconds), step(n.offset_seconds));
             (n.is_drum, n.program, n.pitch, times)
         };
-        let mut said: Vec<_> = said.iter().map(key).collect();
-        let mut meant: Vec<_> = notes.iter().map(key).collect();
-        said.sort_unstable();
-        meant.sort_unstable();
-        assert_eq!(said, meant);
+        let mut parsed: Vec<_> = parsed.iter().map(key).collect();
+        let mut expected: Vec<_> = notes.iter().map(key).collect();
+        parsed.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(parsed, expected);
     }
 }
