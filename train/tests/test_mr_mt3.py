@@ -71,13 +71,15 @@ class Network(unittest.TestCase):
             for segment, ids in enumerate(sequences):
                 self.assertEqual([0, *ids.tolist()], expected[f"{variant}.ids{segment}"].tolist(), (variant, segment))
 
-    def test_a_checkpoint_says_what_its_memory_is(self):
+    def test_a_checkpoint_names_its_memory_and_front_end(self):
         net = Mt3(Config(32, 64, 1, 64, 32, 1, 1, memory_rows=5, memory_variant="v2"))
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "out.pth")
             write(net, path)
             again, report = load(path)
             self.assertEqual((again.config, str(report)), (net.config, "all tensors used"))
+            # The engine would take that of MR-MT3's published weights.
+            self.assertEqual(read(path)[1]["front_end"], "mt3")
             # From MT3: what is new is named.
             write(Mt3(Config(32, 64, 1, 64, 32, 1, 1)), path)
             grown, report = load(path, memory_rows=5)

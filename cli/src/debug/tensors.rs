@@ -80,6 +80,7 @@ pub fn run(args: &Args) -> Result<()> {
         head_size: None,
         memory_rows: args.memory_rows,
         memory_variant: args.memory_variant,
+        front_end: None,
         encoder_heads: args.encoder_heads,
     };
     let options = LoadOptions {

@@ -118,7 +118,8 @@ def write(net, path, half=False):
     if config.head_size != HEAD_SIZE:
         hparams = {"num_heads": config.heads, "d_kv": config.head_size}
     if config.memory_rows:
-        hparams |= {"segmem_length": config.memory_rows, "memory_variant": config.memory_variant}
+        # MR-MT3's published weights, which the engine expects where there is a memory, have other features.
+        hparams |= {"segmem_length": config.memory_rows, "memory_variant": config.memory_variant, "front_end": "mt3"}
     new = path + ".new"
     if path.endswith(".safetensors"):
         if hparams:

@@ -29,7 +29,8 @@ pub struct LoadOptions<'a> {
     pub config: Option<&'a Path>,
     /// Hyperparameters that override those of any file.
     pub hyperparameters: Hyperparameters,
-    /// The front end; `None` for the one that the weights were trained with.
+    /// The front end; `None` for the one that the checkpoint names, else that of its family's
+    /// published weights.
     pub front_end: Option<FrontEndKind>,
     /// In how many bits the CPU computes.
     pub precision: Precision,
@@ -80,7 +81,10 @@ impl TokenModel {
         let (network, report) =
             erased::load(&checkpoint, &hyperparameters, options.precision, device)?;
         let family = network.family();
-        let kind = options.front_end.unwrap_or(family.front_end());
+        let kind = options
+            .front_end
+            .or(hyperparameters.front_end)
+            .unwrap_or(family.front_end());
         if !family.takes(kind) {
             return Err(Error::Model {
                 model: path.display().to_string(),

@@ -1,11 +1,12 @@
 //! Hyperparameters that do not follow from a checkpoint's shapes: attention heads, length and
-//! variant of the memory.
+//! variant of the memory, front end.
 
 use std::path::Path;
 use std::str::FromStr;
 
 use hitscribe_core::checkpoint::Checkpoint;
 use hitscribe_core::error::{Error, Result};
+use hitscribe_core::features::mt3_family::FrontEndKind;
 use serde_json::Value;
 
 /// The variants of MR-MT3 with memory. Their tensors are the same; they differ in what the memory
@@ -69,13 +70,15 @@ pub struct Hyperparameters {
     pub memory_rows: Option<usize>,
     /// The variant of MR-MT3's memory.
     pub memory_variant: Option<MemoryVariant>,
+    /// The front end that the weights were trained with.
+    pub front_end: Option<FrontEndKind>,
     /// Attention heads of YourMT3's encoder.
     pub encoder_heads: Option<usize>,
 }
 
 impl Hyperparameters {
     /// Reads the configuration of a T5 model (`num_heads`, `d_kv`, `segmem_length`, the name of
-    /// MR-MT3's class) or of YourMT3 (`model_cfg`), at the top level or under `config`.
+    /// MR-MT3's class, `front_end`) or of YourMT3 (`model_cfg`), at the top level or under `config`.
     pub fn from_json(json: &Value) -> Self {
         let number = |value: &Value| {
             value
@@ -91,6 +94,7 @@ impl Hyperparameters {
                 head_size: number(&decoder["d_kv"]),
                 memory_rows: None,
                 memory_variant: None,
+                front_end: None,
                 encoder_heads: number(
                     &model["encoder"]["perceiver-tf"]["num_self_attention_heads"],
                 ),
@@ -110,6 +114,9 @@ impl Hyperparameters {
             memory_rows,
             memory_variant: MemoryVariant::from_json(inner)
                 .or_else(|| MemoryVariant::from_json(json)),
+            front_end: [&inner["front_end"], &json["front_end"]]
+                .into_iter()
+                .find_map(|value| value.as_str()?.parse().ok()),
             encoder_heads: None,
         }
     }
@@ -121,6 +128,7 @@ impl Hyperparameters {
             head_size: self.head_size.or(other.head_size),
             memory_rows: self.memory_rows.or(other.memory_rows),
             memory_variant: self.memory_variant.or(other.memory_variant),
+            front_end: self.front_end.or(other.front_end),
             encoder_heads: self.encoder_heads.or(other.encoder_heads),
         }
     }
@@ -217,5 +225,23 @@ mod tests {
             assert_eq!(variant(text), want, "{text}");
         }
         assert!("V2".parse::<MemoryVariant>().is_err());
+    }
+
+    #[test]
+    fn a_configuration_names_the_front_end() {
+        for (json, want) in [
+            (
+                serde_json::json!({"segmem_length": 64, "front_end": "mt3"}),
+                Some(FrontEndKind::Mt3),
+            ),
+            (
+                serde_json::json!({"config": {"front_end": "mr-mt3"}}),
+                Some(FrontEndKind::MrMt3),
+            ),
+            (serde_json::json!({"front_end": "wavelets"}), None),
+            (serde_json::json!({"num_heads": 6}), None),
+        ] {
+            assert_eq!(Hyperparameters::from_json(&json).front_end, want, "{json}");
+        }
     }
 }
