@@ -41,7 +41,7 @@ pub fn show(ui: &mut Ui, view: &View, state: &mut EditorState) {
         card(ui, width, "Drop a recording", |ui| {
             ui.label("Drop an audio file anywhere on this window, or");
             if ui.button("Open audio…").clicked() {
-                import_bar::open_dialog(FileKind::Audio, state);
+                state.import.request = Some(FileKind::Audio);
             }
         });
         card(ui, width, "Try the demo", |ui| {

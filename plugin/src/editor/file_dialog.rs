@@ -1,4 +1,4 @@
-//! A file dialog, because the window toolkit has none.
+//! The editor's own file dialog, for systems without one (`platform::file_dialog`).
 
 use std::path::{Path, PathBuf};
 
@@ -6,6 +6,7 @@ use egui::{Key, RichText, ScrollArea, TextEdit, Ui, Window};
 
 use crate::editor::style::palette;
 use crate::user_files;
+use hitscribe_core::audio::file::EXTENSIONS;
 
 /// Largest number of entries that are listed.
 const MAX_ENTRIES: usize = 2_000;
@@ -20,10 +21,27 @@ pub enum FileKind {
 }
 
 impl FileKind {
-    fn title(self) -> &'static str {
+    /// Title of a dialog.
+    pub fn title(self) -> &'static str {
         match self {
             Self::Audio => "Open audio",
             Self::NoteMap => "Open note map",
+        }
+    }
+
+    /// What such files are called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Audio => "Audio files",
+            Self::NoteMap => "Note maps",
+        }
+    }
+
+    /// Extensions of such files, in lower case.
+    pub fn extensions(self) -> &'static [&'static str] {
+        match self {
+            Self::Audio => EXTENSIONS,
+            Self::NoteMap => &["json"],
         }
     }
 
@@ -35,12 +53,13 @@ impl FileKind {
     }
 
     fn matches(self, path: &Path) -> bool {
-        let known: &[&str] = match self {
-            Self::Audio => &["wav", "aif", "aiff", "flac", "mp3", "ogg"],
-            Self::NoteMap => &["json"],
-        };
         let extension = path.extension().and_then(|extension| extension.to_str());
-        extension.is_some_and(|found| known.iter().any(|known| found.eq_ignore_ascii_case(known)))
+        let known = self.extensions().iter();
+        extension.is_some_and(|found| {
+            known
+                .into_iter()
+                .any(|known| found.eq_ignore_ascii_case(known))
+        })
     }
 }
 
@@ -177,12 +196,12 @@ mod tests {
     fn only_matching_files_are_listed_and_a_missing_folder_opens_its_parent() {
         let folder = std::env::temp_dir().join(format!("hitscribe-dialog-{}", std::process::id()));
         std::fs::create_dir_all(folder.join("inside")).unwrap();
-        for name in ["b.WAV", "a.flac", "map.json", ".hidden.wav"] {
+        for name in ["b.WAV", "a.m4a", "map.json", ".hidden.wav"] {
             std::fs::write(folder.join(name), b"").unwrap();
         }
         let audio = FileDialog::open(FileKind::Audio, &folder.join("gone/further"));
         assert_eq!(audio.folder, folder);
-        assert_eq!(audio.files, [folder.join("a.flac"), folder.join("b.WAV")]);
+        assert_eq!(audio.files, [folder.join("a.m4a"), folder.join("b.WAV")]);
         assert_eq!(audio.folders, [folder.join("inside")]);
         let maps = FileDialog::open(FileKind::NoteMap, &folder);
         assert_eq!(maps.files, [folder.join("map.json")]);

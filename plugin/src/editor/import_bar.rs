@@ -1,6 +1,6 @@
 //! Recordings that are opened or dropped, their progress, and the result of the last action.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use egui::{RichText, Sense, Ui};
 
@@ -20,7 +20,7 @@ pub fn import_bar(ui: &mut Ui, params: &HitscribeParams, state: &mut EditorState
     finish_import(params, state);
     messages(ui, state);
     if std::mem::take(&mut state.note_map.is_file_requested) {
-        open_dialog(FileKind::NoteMap, state);
+        state.import.request = Some(FileKind::NoteMap);
     }
     show_dialog(ui, params, state);
 }
@@ -100,13 +100,29 @@ fn messages(ui: &mut Ui, state: &mut EditorState) {
     });
 }
 
-/// Opens the file dialog.
-pub fn open_dialog(kind: FileKind, state: &mut EditorState) {
-    let folder = match kind {
+/// The folder in which a file dialog opens.
+pub fn first_folder(kind: FileKind, state: &EditorState) -> PathBuf {
+    match kind {
         FileKind::Audio => state.import.folder.clone().unwrap_or_else(user_files::home),
         FileKind::NoteMap => user_files::map_folder(),
-    };
+    }
+}
+
+/// Opens the editor's own file dialog.
+pub fn open_own_dialog(kind: FileKind, state: &mut EditorState) {
+    let folder = first_folder(kind, state);
     state.import.dialog = Some(FileDialog::open(kind, &folder));
+}
+
+/// Opens a file that the user has selected.
+pub fn open_file(kind: FileKind, path: PathBuf, params: &HitscribeParams, state: &mut EditorState) {
+    match kind {
+        FileKind::Audio => {
+            state.import.folder = path.parent().map(Path::to_owned);
+            transcribe(Recording::File(path), state);
+        }
+        FileKind::NoteMap => drums_page::load(&params.note_map, &path, &mut state.note_map),
+    }
 }
 
 fn show_dialog(ui: &Ui, params: &HitscribeParams, state: &mut EditorState) {
@@ -116,15 +132,7 @@ fn show_dialog(ui: &Ui, params: &HitscribeParams, state: &mut EditorState) {
     let mut is_open = true;
     let selected = dialog.show(ui, &mut is_open);
     if let Some(path) = selected {
-        match dialog.kind() {
-            FileKind::Audio => {
-                state.import.folder = path.parent().map(Path::to_owned);
-                transcribe(Recording::File(path), state);
-            }
-            FileKind::NoteMap => {
-                drums_page::load(&params.note_map, &path, &mut state.note_map);
-            }
-        }
+        open_file(dialog.kind(), path, params, state);
     }
     if is_open {
         state.import.dialog = Some(dialog);

@@ -39,10 +39,11 @@ use std::time::Duration;
 
 use nice_plug::context::gui::GuiContext;
 use nice_plug::prelude::PluginApi;
-use nice_plug_egui::baseview::{HandlerError, WindowSize};
+use nice_plug_egui::baseview::{HandlerError, WindowContext, WindowSize};
 use nice_plug_egui::{Frame, NiceEguiApp, RepaintNotifier};
 
 use crate::background::preview::Preview;
+use crate::editor::file_dialog::FileKind;
 use crate::editor::state::EditorState;
 use crate::editor::view::View;
 use crate::editor::window::PluginEditor;
@@ -50,6 +51,7 @@ use crate::params::HitscribeParams;
 use crate::params::device::RequestedDevice;
 use crate::params::model::ModelTag;
 use crate::platform::accessibility;
+use crate::platform::file_dialog::{Answer, SystemDialog};
 use crate::process::rebuild::Task;
 use crate::status::PluginStatus;
 use hitscribe_core::midi::NoteMap;
@@ -68,6 +70,8 @@ pub struct Window {
     run: Box<dyn Fn(Task) + Send>,
     /// The fields of the state that are not parameters, at the last frame.
     saved_fields: Option<SavedFields>,
+    /// The system's file dialog, if it is open.
+    dialog: Option<(FileKind, SystemDialog)>,
     state: EditorState,
 }
 
@@ -97,6 +101,7 @@ pub fn create(
         context: None,
         run,
         saved_fields: None,
+        dialog: None,
         state: EditorState::default(),
     };
     Some(PluginEditor::new(params, window, repaint))
@@ -132,6 +137,34 @@ impl Window {
             (self.run)(Task::ReportChange);
         }
     }
+
+    /// Opens the file dialog that the editor asks for, and the files that come out of it.
+    fn update_dialog(&mut self, window: &WindowContext) {
+        let request = self.state.import.request.take();
+        if let Some(kind) = request
+            && self.dialog.is_none()
+        {
+            let folder = import_bar::first_folder(kind, &self.state);
+            let (title, name, extensions) = (kind.title(), kind.name(), kind.extensions());
+            let dialog = SystemDialog::open(title, name, extensions, &folder, window);
+            self.dialog = Some((kind, dialog));
+        }
+        let Some((kind, dialog)) = &mut self.dialog else {
+            return;
+        };
+        let (kind, answer) = (*kind, dialog.answer());
+        match answer {
+            None => return,
+            Some(Answer::Files(paths)) => {
+                for path in paths {
+                    import_bar::open_file(kind, path, &self.params, &mut self.state);
+                }
+            }
+            Some(Answer::Cancelled) => {}
+            Some(Answer::Unavailable) => import_bar::open_own_dialog(kind, &mut self.state),
+        }
+        self.dialog = None;
+    }
 }
 
 impl NiceEguiApp for Window {
@@ -153,7 +186,7 @@ impl NiceEguiApp for Window {
         Ok(())
     }
 
-    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut Frame) {
+    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut Frame) {
         self.update_device();
         let view = View::new(&self.params, &self.status, &mut self.state.shown);
         let setter = self.context.as_ref().map(GuiContext::param_setter);
@@ -165,6 +198,7 @@ impl NiceEguiApp for Window {
             &self.preview,
             &mut self.state,
         );
+        self.update_dialog(frame.baseview_window());
         self.report_changes();
         if let Some(menu) = host_menu::take_request(ui.ctx()) {
             (self.run)(Task::OpenHostMenu(menu));
@@ -181,6 +215,7 @@ impl NiceEguiApp for Window {
 
     fn editor_closed(&mut self) {
         self.preview.stop();
+        self.dialog = None;
         self.context = None;
     }
 }

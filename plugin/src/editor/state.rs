@@ -7,7 +7,7 @@ use hitscribe_core::DrumClass;
 use crate::editor::device_menu::Devices;
 use crate::editor::drums_page::MapMenu;
 use crate::editor::editing::Editing;
-use crate::editor::file_dialog::FileDialog;
+use crate::editor::file_dialog::{FileDialog, FileKind};
 use crate::editor::import_queue::ImportQueue;
 use crate::editor::lanes::Folds;
 use crate::editor::model_menu::Models;
@@ -93,7 +93,9 @@ pub struct ExportState {
 pub struct ImportState {
     /// Recordings that are being transcribed.
     pub queue: ImportQueue,
-    /// The open file dialog.
+    /// The kind of file for which a dialog is to be opened.
+    pub request: Option<FileKind>,
+    /// The editor's own file dialog, if it is open.
     pub dialog: Option<FileDialog>,
     /// Folder of the last opened recording.
     pub folder: Option<PathBuf>,

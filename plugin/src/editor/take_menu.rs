@@ -7,7 +7,6 @@ use egui::{Button, Key, PopupCloseBehavior, ScrollArea, TextEdit, Ui};
 use hitscribe_live::take::{Passage, Take};
 
 use crate::editor::file_dialog::FileKind;
-use crate::editor::import_bar;
 use crate::editor::ruler::start_label;
 use crate::editor::state::EditorState;
 use crate::editor::view::{View, shown_passage};
@@ -87,7 +86,7 @@ pub fn show(
             state.shown.passage = None;
             state.shown.viewport = Viewport::default();
         }
-        Some(Action::OpenAudio) => import_bar::open_dialog(FileKind::Audio, state),
+        Some(Action::OpenAudio) => state.import.request = Some(FileKind::Audio),
     }
 }
 

@@ -1,9 +1,7 @@
-//! The editor as a screen reader gets it, by AT-SPI. The test runs itself again within a D-Bus
-//! session of its own, so that it needs no desktop and disturbs none.
+//! The editor as a screen reader gets it, by AT-SPI.
 
 use std::collections::VecDeque;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use futures_lite::future::block_on;
@@ -11,10 +9,8 @@ use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value};
 use zbus::{Connection, Message};
 
 use super::*;
-use crate::platform::accessibility;
+use crate::platform::{accessibility, test_session};
 
-/// Set in the process that runs within the session.
-const INSIDE: &str = "HITSCRIBE_TEST_SESSION";
 const NAME: &str = "a_screen_reader_finds_and_uses_the_controls";
 /// The accessibility bus, which a session starts when it is asked for.
 const SERVICE: &str = "/usr/share/dbus-1/services/org.a11y.Bus.service";
@@ -30,35 +26,11 @@ const MOST_FRAMES: usize = 3_000;
 
 #[test]
 fn a_screen_reader_finds_and_uses_the_controls() {
-    if std::env::var_os(INSIDE).is_some() {
+    if !Path::new(SERVICE).exists() {
+        eprintln!("skipped: at-spi2-core is not installed");
+    } else if test_session::is_within(module_path!(), NAME) {
         block_on(use_controls()).unwrap();
-        return;
     }
-    let session = Command::new("dbus-run-session").arg("--version").output();
-    if session.is_err() || !Path::new(SERVICE).exists() {
-        eprintln!("skipped: dbus-run-session or at-spi2-core is not installed");
-        return;
-    }
-    let module = module_path!().split_once("::").unwrap().1;
-    let test = format!("{module}::{NAME}");
-    let folder = format!("hitscribe-session-{}", std::process::id());
-    let folder = std::env::temp_dir().join(folder);
-    std::fs::create_dir_all(&folder).unwrap();
-    let status = Command::new("dbus-run-session")
-        .arg("--")
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", &test, "--nocapture"])
-        .env(INSIDE, "1")
-        // Neither the user's settings nor the bus of the user's desktop.
-        .env("GSETTINGS_BACKEND", "memory")
-        .env("XDG_RUNTIME_DIR", &folder)
-        .env_remove("AT_SPI_BUS_ADDRESS")
-        .env_remove("NO_AT_BRIDGE")
-        .env_remove("DISPLAY")
-        .status()
-        .unwrap();
-    let _ = std::fs::remove_dir_all(&folder);
-    assert!(status.success(), "{status}");
 }
 
 /// An object of a program: its bus name and path.
