@@ -1,13 +1,14 @@
 //! Hours of playback by many instances in the headless host, slightly faster than real time, so
 //! that they work as in live use. Reports late notes, memory growth and slow blocks.
 //!
-//! `cargo xtask soak -- [--instances N] [--minutes N] [--speed X] [--block N]`
+//! `cargo xtask soak [--instances N] [--minutes N] [--speed X] [--block N] [--editor]`
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use hitscribe_host::Host;
 use hitscribe_live::take::Detection;
+use hitscribe_tests::window::ParentWindow;
 use hitscribe_tests::{Render, groove, library, take_of, transport_at};
 
 const SAMPLE_RATE_HZ: f64 = 48_000.0;
@@ -29,6 +30,8 @@ struct Plan {
     /// Low enough that the plugin does not take the host for a renderer.
     speed: f64,
     block_frames: usize,
+    /// Whether the editor of the first instance is open.
+    has_editor: bool,
 }
 
 fn plan() -> Result<Plan> {
@@ -37,9 +40,14 @@ fn plan() -> Result<Plan> {
         minutes: 60.0,
         speed: 1.2,
         block_frames: 128,
+        has_editor: false,
     };
-    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--");
+    let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
+        if name == "--editor" {
+            plan.has_editor = true;
+            continue;
+        }
         let value = arguments
             .next()
             .with_context(|| format!("{name} needs a value"))?;
@@ -48,7 +56,7 @@ fn plan() -> Result<Plan> {
             "--minutes" => plan.minutes = value.parse()?,
             "--speed" => plan.speed = value.parse()?,
             "--block" => plan.block_frames = value.parse()?,
-            _ => bail!("{name}: use --instances, --minutes, --speed or --block"),
+            _ => bail!("{name}: use --instances, --minutes, --speed, --block or --editor"),
         }
     }
     Ok(plan)
@@ -83,6 +91,11 @@ fn main() -> Result<()> {
             audio,
             played: 0,
         });
+    }
+    let window = plan.has_editor.then(ParentWindow::open).transpose()?;
+    if let Some(window) = &window {
+        let host = &mut tracks[0].host;
+        host.open_editor(window.id(), Duration::ZERO)?;
     }
     let block_seconds = plan.block_frames as f64 / SAMPLE_RATE_HZ;
     let blocks = (plan.minutes * 60.0 / block_seconds) as u64;
@@ -138,6 +151,10 @@ fn main() -> Result<()> {
         }
     }
     let grown = resident_kib()? as f64 / memory_kib.context("too short")? as f64 - 1.0;
+    if let Some(window) = &window {
+        ensure!(window.is_painted(), "the editor shows nothing");
+        tracks[0].host.close_editor();
+    }
     let heard_frames = blocks * plan.block_frames as u64;
     let late = tracks
         .iter_mut()

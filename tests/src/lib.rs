@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod window;
+
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 

@@ -1,4 +1,4 @@
-//! `cargo xtask daw`: the plugin in Ardour 7, headless, or its editor with `--gui` ([`gui`]).
+//! `cargo xtask daw`: the plugin in Ardour 7, headless, or its editor with `--gui` ([`gui`], [`loops`]).
 //!
 //! A recording plays through the plugin in Aligned mode. Its MIDI is recorded on another track and
 //! compared with the transcription of the file. The session is closed and opened again, and must
@@ -6,7 +6,9 @@
 
 mod bounce;
 mod desktop;
+mod editor;
 mod gui;
+mod loops;
 mod session;
 
 use std::fs;
@@ -47,6 +49,9 @@ pub struct Arguments {
     /// Drive the editor by mouse and keys on a virtual screen instead: needs Xvfb, xdotool, openbox
     #[arg(long)]
     gui: bool,
+    /// With --gui: drag a clip of the recording, a loop of whole 4/4 bars at this tempo
+    #[arg(long = "loop", value_name = "BPM", requires = "gui")]
+    loop_bpm: Option<f64>,
     /// Ardour, for --gui
     #[arg(long, value_name = "PATH", default_value = "ardour")]
     ardour: PathBuf,
@@ -65,7 +70,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
     if arguments.gui {
-        copy_plugin(&gui::home_folder(&folder))?;
+        copy_plugin(&editor::home_folder(&folder))?;
     }
     scan(arguments, &folder)?;
     let lua = |name: &str, script: &str| run_lua(arguments, &folder, name, script, seconds);
@@ -73,6 +78,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let state = folder
         .join(SESSION_NAME)
         .join(format!("{SESSION_NAME}.ardour"));
+    if let Some(bpm) = arguments.loop_bpm {
+        return loops::run(arguments, &folder, &state, (bpm, seconds));
+    }
     add_recording(&state, &arguments.audio, channels, seconds)?;
     if arguments.gui {
         return gui::run(arguments, &folder, &state, seconds);
@@ -115,7 +123,7 @@ fn shape_of(audio: &Path) -> Result<(u16, f64)> {
 /// The home folder of Ardour and the plugin.
 fn home_folder(arguments: &Arguments, folder: &Path) -> Result<PathBuf> {
     match arguments.gui {
-        true => Ok(gui::home_folder(folder)),
+        true => Ok(editor::home_folder(folder)),
         false => {
             let home = std::env::var_os("HOME").context("HOME is not set")?;
             Ok(home.into())

@@ -21,6 +21,9 @@ pub struct Arguments {
     /// Block size in frames, at 48 kHz
     #[arg(long, default_value_t = 128)]
     block: u32,
+    /// Open the editor of the first instance; needs an X11 display, such as that of xvfb-run
+    #[arg(long)]
+    editor: bool,
 }
 
 /// Builds and runs the soak test.
@@ -34,6 +37,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         .args(["--instances", &arguments.instances.to_string()])
         .args(["--minutes", &arguments.minutes.to_string()])
         .args(["--speed", &arguments.speed.to_string()])
-        .args(["--block", &arguments.block.to_string()]);
+        .args(["--block", &arguments.block.to_string()])
+        .args(arguments.editor.then_some("--editor"));
     succeed(&mut command, "the soak test failed")
 }

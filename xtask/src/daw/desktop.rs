@@ -152,6 +152,13 @@ impl Desktop {
         Ok(())
     }
 
+    /// Types a text.
+    pub fn write(&self, text: &str) -> Result<()> {
+        self.xdotool(&["type", "--delay", "20", text])?;
+        pause(0.4);
+        Ok(())
+    }
+
     /// Writes a picture of the screen, if ImageMagick is there.
     pub fn picture(&self, path: &Path) {
         let _ = Command::new("import")
