@@ -19,6 +19,9 @@ use parking_lot::Mutex;
 
 use crate::params::choices::ImportTempo;
 
+/// A recording whose first downbeat comes within this time is cut to it: bar 1 begins there.
+const CUT_SECONDS: f64 = 0.1;
+
 /// What is transcribed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Recording {
@@ -130,7 +133,10 @@ fn set_found_tempo(passage: &mut Passage, transcription: &Transcription) {
         };
         if offset_frames == 0 {
             let beats = downbeat * change.bpm / 60.0;
-            passage.host_start_beats = Some((-beats).rem_euclid(change.bar_beats()));
+            passage.host_start_beats = Some(match downbeat < CUT_SECONDS {
+                true => -beats,
+                false => (-beats).rem_euclid(change.bar_beats()),
+            });
         }
         passage.change_tempo(change);
     }
@@ -284,7 +290,7 @@ mod tests {
     fn an_opened_file_has_the_hosts_tempo_or_its_own() {
         let name = format!("hitscribe-tempo-{}.wav", std::process::id());
         let path = std::env::temp_dir().join(name);
-        std::fs::write(&path, demo_wav()).unwrap();
+        std::fs::write(&path, demo_wav(0)).unwrap();
         let bpm = |take: &Arc<Mutex<Take>>, tempo| {
             let recording = Recording::File(path.clone());
             let index = import_with(recording, take, tempo).unwrap();
@@ -312,12 +318,19 @@ mod tests {
         take.lock().add_passage(played);
         assert_eq!(bpm(&take, ImportTempo::Host), 83.0);
         near(bpm(&take, ImportTempo::Recording));
+        // Cut to its first downbeat, it begins with bar 1.
+        std::fs::write(&path, demo_wav(2 * 10_584)).unwrap();
+        let take = Arc::new(Mutex::new(Take::default()));
+        near(bpm(&take, ImportTempo::Recording));
+        assert_eq!(take.lock().passages[0].bar_at(1_000).number, 1);
+        assert_eq!(take.lock().passages[0].bar_near(0).number, 1);
         std::fs::remove_file(&path).unwrap();
     }
 
-    /// The demo as a WAV file of 32-bit floats.
-    fn demo_wav() -> Vec<u8> {
+    /// The demo without its first samples, as a WAV file of 32-bit floats.
+    fn demo_wav(skipped_samples: usize) -> Vec<u8> {
         let (samples, _) = demo_kit::groove();
+        let samples = &samples[skipped_samples..];
         let rate_hz = demo_kit::DEMO_SAMPLE_RATE_HZ;
         let length = 4 * samples.len() as u32;
         let mut file = b"RIFF".to_vec();
