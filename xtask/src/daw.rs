@@ -11,9 +11,10 @@ mod gui;
 mod loops;
 mod session;
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
 use hitscribe_core::midi::read_notes;
@@ -139,7 +140,16 @@ fn copy_plugin(home: &Path) -> Result<()> {
         "{}: run `cargo xtask bundle` first",
         bundle.display()
     );
-    copy_folder(&bundle, &home.join(".vst3/Hitscribe.vst3"))
+    let copy = home.join(".vst3/Hitscribe.vst3");
+    copy_folder(&bundle, &copy)?;
+    // Ardour ignores what its scanner has written in the second in which the library was changed.
+    let library = File::options().write(true).open(copy.join(library()))?;
+    Ok(library.set_modified(SystemTime::now() - Duration::from_secs(60))?)
+}
+
+/// Place of the library in the bundle.
+fn library() -> String {
+    format!("Contents/{}-linux/Hitscribe.so", std::env::consts::ARCH)
 }
 
 /// Ardour loads only plugins that its scanner has accepted.
@@ -151,7 +161,7 @@ fn scan(arguments: &Arguments, folder: &Path) -> Result<()> {
         "{}: run `cargo xtask install` first",
         plugin.display()
     );
-    let library = format!("Contents/{}-linux/Hitscribe.so", std::env::consts::ARCH);
+    let library = library();
     let built = target_folder()?
         .join("bundles/Hitscribe.vst3")
         .join(&library);

@@ -151,7 +151,8 @@ impl Editor {
         let entries = fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
         let is_clip = |path: &PathBuf| {
             let name = path.file_name().map(|name| name.to_string_lossy());
-            name.is_some_and(|name| name.starts_with("Hitscribe"))
+            // Ardour's own are named after tracks, and after recordings of them.
+            name.is_some_and(|name| name.contains(" bar ") && !name.starts_with("Take"))
         };
         let mut files = entries.flatten().map(|entry| entry.path());
         files.find(is_clip).context("Ardour has imported no clip")

@@ -44,7 +44,8 @@ pub fn run(
     pause(4.0 + seconds / 4.0);
     let exported = editor.exported()?;
     editor.drop_clip()?;
-    let dropped = onsets(&editor.dropped_file()?)?;
+    let clip = editor.dropped_file()?;
+    let dropped = onsets(&clip)?;
     ensure!(
         dropped.len() == exported.len() && dropped.len() > 4,
         "{} notes in the clip, {} in the editor",
@@ -61,7 +62,7 @@ pub fn run(
     editor.desktop.click(TITLE)?;
     editor.desktop.key("ctrl+s")?;
     pause(3.0);
-    let bars = region_quarters(&fs::read_to_string(state)?)? / BAR_QUARTERS;
+    let bars = region_quarters(&fs::read_to_string(state)?, &clip)? / BAR_QUARTERS;
     let own_bars = seconds * bpm / 60.0 / BAR_QUARTERS;
     println!(
         "{} notes, {near} within {:.0} ms of a sixteenth, median {:.1} ms; {bars} bars, the loop has {own_bars:.3}",
@@ -77,12 +78,13 @@ pub fn run(
     Ok(())
 }
 
-/// Length of the dropped region in quarter notes.
-fn region_quarters(session: &str) -> Result<f64> {
+/// Length of the region of a file in quarter notes.
+fn region_quarters(session: &str, file: &Path) -> Result<f64> {
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
     let region = session
-        .split("<Region name=\"Hitscribe")
+        .split(&format!("<Region name=\"{name}\""))
         .nth(1)
-        .context("no clip in the session")?;
+        .with_context(|| format!("no region {name} in the session"))?;
     let from = region.find(r#" length="b"#).context("no length in beats")? + 10;
     let ticks = region[from..].split('@').next().unwrap_or_default();
     Ok(ticks.parse::<f64>()? / TICKS)
@@ -94,8 +96,11 @@ mod tests {
 
     #[test]
     fn the_length_of_a_clip_is_read_from_the_session() {
-        let text = r#"<Region name="drums" length="a5@a0"/><Region name="Hitscribe bar 1" start="b0" length="b15360@b0" type="midi"/>"#;
-        assert_eq!(region_quarters(text).unwrap(), 8.0);
-        assert!(region_quarters("<Session/>").is_err());
+        let text = r#"<Region name="drums" length="a5@a0"/><Region name="a bar 1" start="b0" length="b15360@b0" type="midi"/>"#;
+        assert_eq!(
+            region_quarters(text, Path::new("a bar 1.mid")).unwrap(),
+            8.0
+        );
+        assert!(region_quarters("<Session/>", Path::new("a.mid")).is_err());
     }
 }
