@@ -1,6 +1,6 @@
 """Files a second with one and two jobs, one and two Ray workers, on a machine that does nothing else.
 
-    python python/benches/scale.py [--files 300] [--seconds 20] [--rounds 1]
+    python python/benches/scale.py [--files 300] [--seconds 20] [--rounds 1] [--only command|Ray]
 
 Needs the wheel with `[batch]`. Each run transcribes all files afresh, from the start of the process
 to its end, and prints files a second and the ratio of two to one.
@@ -40,6 +40,7 @@ def main():
     parser.add_argument("--files", type=int, default=300)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--only", choices=("command", "Ray"))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         program, inputs = recordings(folder, options.files, options.seconds)
@@ -51,6 +52,8 @@ def main():
         }
         for turn in range(options.rounds):
             for name, arguments in ways.items():
+                if options.only not in (None, name):
+                    continue
                 rates = []
                 for count in (1, 2):
                     out = os.path.join(folder, f"{name}-{turn}-{count}")

@@ -13,8 +13,12 @@ import wave
 import numpy
 import pyarrow.parquet as pq
 import pytest
+import ray
 
 import hitscribe
+from hitscribe.batch import _tasks
+from hitscribe.batch._storage import File
+from hitscribe.batch._worker import Job, Outcome, Recording
 
 RATE = 44_100
 COUNT = int(os.environ.get("HITSCRIBE_BATCH_FILES", "300"))
@@ -149,3 +153,53 @@ def test_other_settings_need_another_output(recordings, output):
     process = run(recordings, output, source="kick")
     message = process.communicate(timeout=100)[1]
     assert process.returncode == 1 and "has results with source drums, not kick" in message
+
+
+def many(count, size=1000):
+    return [Recording(File(f"{index:04}.wav", size + index, 0), None) for index in range(count)]
+
+
+def test_tasks_get_smaller_and_begin_with_the_largest():
+    tasks = _tasks.Tasks(many(5000), "run", 2)
+    taken = []
+    while tasks:
+        taken.append(tasks.take())
+    counts = [len(task.recordings) for task in taken]
+    assert counts == sorted(counts, reverse=True) and counts[0] == _tasks.MOST_FILES
+    assert counts[-15:] == [1] * 15 and sum(counts) == 5000
+    sizes = [recording.file.size for task in taken for recording in task.recordings]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len({task.part for task in taken}) == len(taken)
+    # However large: one by one.
+    tasks = _tasks.Tasks(many(100, _tasks.MOST_BYTES), "run", 1)
+    assert len(tasks.take().recordings) == 1
+
+
+def test_only_the_recording_that_kills_its_worker_is_lost(monkeypatch):
+    class Worker:
+        def __init__(self, job):
+            pass
+
+        def transcribe(self, part, recordings):
+            names = [recording.file.name for recording in recordings]
+            if "0100.wav" in names:
+                os._exit(1)
+            if "0300.wav" in names:
+                raise OSError("no space left")
+            return [Outcome(1.0, False) for _ in recordings]
+
+    monkeypatch.setattr(_tasks, "Worker", Worker)
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    done, lost = [], {}
+    try:
+        _tasks.transcribe(
+            Job("in", "out", {}),
+            _tasks.Tasks(many(400), "run", 2),
+            2,
+            done.extend,
+            lambda task, reason: lost.update({task.recordings[0].file.name: reason}),
+        )
+    finally:
+        ray.shutdown()
+    assert len(done) == 398
+    assert lost == {"0100.wav": "its worker died 3 times", "0300.wav": "no space left"}

@@ -1,4 +1,4 @@
-"""Transcribes folders of recordings on many cores or machines, with Ray Data.
+"""Transcribes folders of recordings on many cores or machines, with Ray.
 
     python -m hitscribe.batch INPUT OUTPUT [--address auto]
 

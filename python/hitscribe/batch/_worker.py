@@ -10,12 +10,6 @@ from hitscribe.batch._storage import BLOCK_BYTES, File, Folder
 from hitscribe.batch._tables import PARTS, note_row, read_part, write_part
 
 
-#: A file for each attempt at a task, while a run lasts.
-ATTEMPTS = "attempts"
-#: How many workers may die of a task. Ray itself would run it again without end.
-MOST_ATTEMPTS = 3
-
-
 class Job(NamedTuple):
     """What all tasks of a run share."""
 
@@ -23,6 +17,22 @@ class Job(NamedTuple):
     output: str
     options: Dict[str, Any]
     """Options of `hitscribe.Transcriber`."""
+
+
+class Recording(NamedTuple):
+    """A recording that is to be transcribed."""
+
+    file: File
+    known_sha256: Optional[str]
+    """Of the content for which there are results."""
+
+
+class Outcome(NamedTuple):
+    """What became of a recording."""
+
+    duration: float
+    """In seconds; 0 if it is not known."""
+    failed: bool
 
 
 def midi_name(file: str) -> str:
@@ -49,42 +59,17 @@ class Worker:
         self._output = Folder(job.output)
         self._transcriber = hitscribe.Transcriber(**job.options)
 
-    def __call__(self, batch: Dict[str, Any]) -> Dict[str, List[Any]]:
-        outcomes: Dict[str, List[Any]] = {"durations": [], "failed": []}
-        for part, files in zip(batch["part"], batch["files"]):
-            rows = self._task(str(part), files)
-            outcomes["durations"].append([row["duration"] or 0.0 for row in rows])
-            outcomes["failed"].append([row["error"] is not None for row in rows])
-        return outcomes
-
-    def _task(self, part: str, entries: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    def transcribe(self, part: str, recordings: List[Recording]) -> List[Outcome]:
+        """Transcribes the recordings of a task and writes its part."""
         # A task that is run again, because its worker died after the last step.
         if self._output.exists(f"{PARTS}/{part}"):
-            return read_part(self._output, part, ["duration", "error"]).to_pylist()
-        files = [
-            File(str(entry["name"]), int(entry["size"]), int(entry["modified_ns"])) for entry in entries
-        ]
-        if self._may_try(part):
-            known = [str(entry["known_sha256"]) for entry in entries]
-            rows = [self._file(file, sha256) for file, sha256 in zip(files, known)]
-        elif len(files) == 1:
-            rows = [failed_row(files[0], f"its worker died {MOST_ATTEMPTS} times")]
+            rows = read_part(self._output, part, ["duration", "error"]).to_pylist()
         else:
-            # Each of them gets a task of its own.
-            return []
-        write_part(self._output, part, rows)
-        return [{"duration": None, "error": None, **row} for row in rows]
+            rows = [self._file(*recording) for recording in recordings]
+            write_part(self._output, part, rows)
+        return [Outcome(row.get("duration") or 0.0, bool(row.get("error"))) for row in rows]
 
-    def _may_try(self, part: str) -> bool:
-        """Counts an attempt; false if there were too many."""
-        for attempt in range(MOST_ATTEMPTS):
-            name = f"{ATTEMPTS}/{part}.{attempt}"
-            if not self._output.exists(name):
-                self._output.write(name, b"")
-                return True
-        return False
-
-    def _file(self, file: File, known_sha256: str) -> Dict[str, Any]:
+    def _file(self, file: File, known_sha256: Optional[str]) -> Dict[str, Any]:
         sha256, path = None, None
         try:
             with self._input.local_copy(file.name) as path:
