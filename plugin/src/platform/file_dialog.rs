@@ -45,12 +45,15 @@ impl SystemDialog {
             let capitals: Vec<String> = extensions.iter().map(|e| e.to_uppercase()).collect();
             extensions.extend(capitals);
         }
-        let dialog = AsyncFileDialog::new()
+        let mut dialog = AsyncFileDialog::new()
             .set_title(title)
             .add_filter(file_kind, &extensions)
-            .add_filter("All files", &["*"])
             .set_directory(folder)
             .set_parent(parent);
+        // On macOS all filters hold at once.
+        if !cfg!(target_os = "macos") {
+            dialog = dialog.add_filter("All files", &["*"]);
+        }
         Self::waiting_for(dialog.pick_files())
     }
 
