@@ -17,12 +17,12 @@ pub fn is_within(module: &str, name: &str) -> bool {
         eprintln!("skipped: dbus-run-session is not installed");
         return false;
     }
-    let module = module.split_once("::").unwrap().1;
+    let module = module.split_once("::").expect("a module in a crate").1;
     let test = format!("{module}::{name}");
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let status = Command::new("dbus-run-session")
         .arg("--")
-        .arg(std::env::current_exe().unwrap())
+        .arg(std::env::current_exe().expect("a test program"))
         .args(["--exact", &test, "--nocapture"])
         .env(INSIDE, "1")
         // Neither the user's settings nor the bus of the user's desktop.
@@ -32,7 +32,7 @@ pub fn is_within(module: &str, name: &str) -> bool {
         .env_remove("NO_AT_BRIDGE")
         .env_remove("DISPLAY")
         .status()
-        .unwrap();
+        .expect("dbus-run-session");
     assert!(status.success(), "{status}");
     false
 }
