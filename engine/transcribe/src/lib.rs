@@ -61,6 +61,7 @@ pub mod beats;
 pub mod builtin;
 pub mod content;
 pub mod imported;
+mod lead_in;
 pub mod leakage;
 mod loading;
 mod model;

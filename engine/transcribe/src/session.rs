@@ -3,7 +3,6 @@
 use hitscribe_core::audio::resample::Resampler;
 use hitscribe_core::audio::sanitize;
 use hitscribe_core::error::Result;
-use hitscribe_core::features::log_bands::LogBandsConfig;
 use hitscribe_core::features::mt3_family::SAMPLE_RATE_HZ;
 use hitscribe_core::note::PlacedNote;
 use hitscribe_models::frame::drums::{DrumConfig, DrumNet};
@@ -12,6 +11,7 @@ use hitscribe_models::frame::weights_file::NetworkConfig as _;
 use hitscribe_models::generate::SegmentForm;
 use hitscribe_models::generate::allowed::AllowedNotes;
 
+use crate::lead_in::{LeadIn, edge_samples, grid_samples};
 use crate::pipeline::Pipelines;
 use crate::pipeline::drums::DrumPipeline;
 use crate::pipeline::pitched::PitchedPipeline;
@@ -21,8 +21,6 @@ use crate::session_config::SessionConfig;
 use hitscribe_picking::drums::candidate::{Candidate, Sensitivity};
 use hitscribe_picking::drums::selection::Rules;
 
-/// Frames of silence at the ends of a passage, at least.
-const MIN_EDGE_FRAMES: usize = 8;
 /// Onsets this long after the end of a passage belong to its last sample; what is found later is the
 /// end of the sound itself.
 const MAX_LATE_SECONDS: f64 = 0.003;
@@ -46,55 +44,20 @@ pub(crate) fn latency_samples(
         + 1
 }
 
-/// Distance, in samples of the source, at which steps of `step_samples` samples of the model begin
-/// on whole samples.
-fn grid_samples(step_samples: usize, model_rate_hz: u32, sample_rate_hz: u32) -> u64 {
-    let step = step_samples as u64 * u64::from(sample_rate_hz);
-    let model_rate = u64::from(model_rate_hz);
-    (1..=model_rate)
-        .map(|steps| steps * step)
-        .find(|samples| samples.is_multiple_of(model_rate))
-        .map_or(1, |samples| samples / model_rate)
-}
-
-/// Silence at either end of a passage, in samples of the source: as much as frames of the models
-/// that lie outside of it see of it, and as an onset may be away from its frame.
-fn edge_samples(drums: &DrumConfig, pitched: &PitchConfig, config: &SessionConfig) -> u64 {
-    let longest = |front_end: &LogBandsConfig| {
-        let longest_fft = front_end.fft_sizes.iter().max().copied().unwrap_or(0);
-        let samples = longest_fft.max(MIN_EDGE_FRAMES * front_end.hop_samples) as u64;
-        (samples * u64::from(config.sample_rate_hz)).div_ceil(u64::from(front_end.sample_rate_hz))
-    };
-    match config.parts.pitched_program {
-        None => longest(drums.front_end()),
-        Some(_) => longest(drums.front_end()).max(longest(pitched.front_end())),
-    }
-}
-
-/// How the models' frames will lie once something else than digital silence has come.
-struct Lead {
-    /// Steps of the models begin at multiples of it on the timeline.
-    grid_samples: u64,
-    /// Of the start of the passage on this grid.
-    off_grid_samples: u64,
-    /// Silence before the cell of the grid in which the sound begins.
-    edge_samples: u64,
-}
-
 /// One source from the start of a passage to its end. A new passage needs a new session. `Send`.
 pub struct Session {
     config: SessionConfig,
     resampler: Resampler,
     pipelines: Pipelines,
     latency_samples: u64,
-    /// Silence that the models get before the first sample. It aligns the frames with the grid of
-    /// the timeline, and a hit at the first sample is seen as after a pause.
+    /// What the models get before the first sample ([`LeadIn`]). It aligns the frames with the grid
+    /// of the timeline.
     lead_in_samples: u64,
-    /// Silence after the last sample, for the same reason.
+    /// Silence after the last sample.
     lead_out_samples: u64,
     /// As long as all samples were 0, which the built-in models do not get: notes do not depend on
     /// how much silence a host plays before the music.
-    lead: Option<Lead>,
+    lead: Option<LeadIn>,
     skipped_samples: u64,
     /// What is settled because it is silence.
     silent_samples: u64,
@@ -125,7 +88,6 @@ impl Session {
         };
         let model_rate_hz = drums.front_end().sample_rate_hz;
         let grid_samples = grid_samples(step_samples, model_rate_hz, config.sample_rate_hz);
-        let off_grid_samples = config.timeline_samples.rem_euclid(grid_samples as i64) as u64;
         let edge_samples = edge_samples(drums, pitched, config);
         let mut session = Self {
             config: *config,
@@ -143,11 +105,7 @@ impl Session {
             },
             lead_in_samples: 0,
             lead_out_samples: edge_samples,
-            lead: Some(Lead {
-                grid_samples,
-                off_grid_samples,
-                edge_samples: edge_samples.next_multiple_of(grid_samples),
-            }),
+            lead: Some(LeadIn::new(config, edge_samples, grid_samples)),
             skipped_samples: 0,
             silent_samples: 0,
             is_finished: false,
@@ -257,9 +215,9 @@ impl Session {
 
     fn begin_sound(&mut self) {
         if let Some(lead) = self.lead.take() {
-            let in_cell = (lead.off_grid_samples + self.skipped_samples) % lead.grid_samples;
-            self.lead_in_samples = lead.edge_samples + in_cell;
-            self.process(&vec![0.0; self.lead_in_samples as usize]);
+            let samples = lead.samples(self.skipped_samples);
+            self.lead_in_samples = samples.len() as u64;
+            self.process(&samples);
         }
     }
 
