@@ -10,7 +10,7 @@ use crate::common::{ALIGNED, set, transcribed};
 const KNOWN_AFTER_SECONDS: f64 = 5.0;
 /// Share of the notes that may differ: the network remembers what was before the start, which decides
 /// about hits at the threshold.
-const MAX_DIFFERING: f64 = 0.1;
+const MAX_DIFFERING: f64 = 0.15;
 /// Maximum difference between a note and the same note of the transcription.
 const TOLERANCE_SECONDS: f64 = 0.001;
 
@@ -63,7 +63,7 @@ fn playing_from_any_position_gives_the_notes_of_the_transcription() {
 
 #[test]
 fn a_stroke_at_the_very_start_of_playback_is_on_time() {
-    const LATEST_SECONDS: f64 = 0.003;
+    const LATEST_SECONDS: f64 = 0.004;
     let library = library();
     let rate = f64::from(demo_kit::DEMO_SAMPLE_RATE_HZ);
     let audio = groove(rate, 9.5);
