@@ -6,7 +6,7 @@ import unittest
 import numpy as np
 import torch
 
-from hitscribe_train.pitched.harmonic import batches, features, layers, model, targets
+from hitscribe_train.pitched.harmonic import batches, feed, features, layers, model, targets
 from hitscribe_train.pitched.harmonic.pick import pick
 from hitscribe_train.pitched.harmonic.ring import Ring
 
@@ -15,6 +15,22 @@ FRAMES = 64
 
 def note(onset, offset, key, velocity=0.5, program=0):
     return [onset, offset, key, velocity, program]
+
+
+class Feed(unittest.TestCase):
+    def test_a_segment_may_begin_with_silence(self):
+        audio = np.ones(4 * 32_000, np.float32)
+        notes = np.array([note(0.2, 1.0, 60), note(0.9, 1.5, 64), note(1.8, 3.0, 62), note(1.81, 3.0, 67)], np.float32)
+        rng = np.random.default_rng(1)
+        kept = [feed.opening_silence(audio, notes, rng) for _ in range(200)]
+        cut = [(varied, left) for varied, left in kept if len(left) < 4]
+        self.assertTrue(10 < len(cut) < 60)
+        for varied, left in cut:
+            # Not at .9 s, where another note sounds.
+            self.assertEqual(left[:, 2].tolist(), [62, 67])
+            silent = np.flatnonzero(varied)[0] / 32_000
+            self.assertTrue(1.77 <= silent <= 1.8 and varied[-1] == 1.0)
+        self.assertEqual(audio.min(), 1.0)
 
 
 class Layers(unittest.TestCase):

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 
+import numpy as np
 import torch
 
 from .features import BandPowers
@@ -28,7 +29,8 @@ def renderer_command(options, first, more):
     return [*command, *more, *options.extra.split()]
 
 
-def main(ring_type=Ring, transform_type=BandPowers, about=__doc__, more=()):
+def main(ring_type=Ring, transform_type=BandPowers, about=__doc__, more=(), varied=None):
+    """`varied`: changes the audio and hits of a segment with a random number generator, before the transform."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ring", required=True)
     parser.add_argument("--renderer", required=True, help="the hitscribe-train program")
@@ -48,6 +50,7 @@ def main(ring_type=Ring, transform_type=BandPowers, about=__doc__, more=()):
     if options.forget:
         ring.forget()
     size = ring.record_bytes(samples)
+    rng = np.random.default_rng([options.seed, int(ring.totals[0])])
     command = renderer_command(options, int(ring.totals[0]), more)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=size)
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(SystemExit(0)))
@@ -60,6 +63,8 @@ def main(ring_type=Ring, transform_type=BandPowers, about=__doc__, more=()):
             if len(record) < size:
                 raise SystemExit(f"the renderer ended with status {process.wait()}")
             audio, hits = ring.parse(record, samples)
+            if varied:
+                audio, hits = varied(audio, hits, rng)
             with torch.no_grad():
                 ring.write(transform(torch.from_numpy(audio)[None])[0].numpy(), hits)
             written = int(ring.totals[0])
