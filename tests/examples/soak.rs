@@ -104,7 +104,8 @@ fn main() -> Result<()> {
     // Interrupts count as time of the running thread. A few lines that copy show how much they
     // take.
     let mut copying = times();
-    let mut memory_kib = None;
+    // After each tenth of the time.
+    let mut memory_kib = Vec::new();
     let mut notes = Vec::new();
     let mut began = Instant::now();
     // Slow calls by position in the loop: those of the plugin recur in every repetition, those of
@@ -133,8 +134,8 @@ fn main() -> Result<()> {
             wall.add(wall_before.elapsed().as_secs_f64());
             track.played += notes.iter().filter(|note| note.is_on).count();
         }
-        if index == blocks / 10 {
-            memory_kib = Some(resident_kib()?);
+        if index > 0 && index % (blocks / 10).max(1) == 0 {
+            memory_kib.push(resident_kib()?);
         }
         let due = Duration::from_secs_f64(at_seconds / plan.speed);
         match due.checked_sub(began.elapsed()) {
@@ -150,7 +151,9 @@ fn main() -> Result<()> {
             }
         }
     }
-    let grown = resident_kib()? as f64 / memory_kib.context("too short")? as f64 - 1.0;
+    let first_kib = *memory_kib.first().context("too short")?;
+    memory_kib.push(resident_kib()?);
+    let grown = resident_kib()? as f64 / first_kib as f64 - 1.0;
     if let Some(window) = &window {
         ensure!(window.is_painted(), "the editor shows nothing");
         tracks[0].host.close_editor();
@@ -191,9 +194,13 @@ fn main() -> Result<()> {
         BLOCK_SHARE * 100.0,
     );
     println!(
-        "memory {:+.2} % since the first tenth, {} MiB",
+        "memory {:+.2} % since the first tenth; MiB after each: {}",
         grown * 100.0,
-        resident_kib()? / 1024
+        memory_kib
+            .iter()
+            .map(|kib| format!("{:.1}", *kib as f64 / 1024.0))
+            .collect::<Vec<_>>()
+            .join(" ")
     );
     ensure!(late == 0, "{late} notes were late");
     ensure!(grown < MEMORY_TOLERANCE, "memory has grown");
