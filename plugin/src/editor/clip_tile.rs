@@ -5,9 +5,10 @@ use egui::{
 };
 
 use crate::editor::export;
+use crate::editor::resolved::{Fate, NoteView};
 use crate::editor::state::EditorState;
 use crate::editor::style::palette;
-use crate::editor::view::{Fate, NoteView, View};
+use crate::editor::view::View;
 use crate::params::HitscribeParams;
 
 /// Size of the tile in points.

@@ -10,9 +10,10 @@ use hitscribe_live::take::Passage;
 use hitscribe_live::take::edits::{EditedNote, Edits, NoteId};
 
 use crate::editor::history::History;
+use crate::editor::resolved::{Fate, NoteView};
 use crate::editor::ruler::{DisplayTime, display_time};
 use crate::editor::state::EditorState;
-use crate::editor::view::{Fate, NoteView, View};
+use crate::editor::view::View;
 use crate::notes::quantize::Grid;
 use crate::params::HitscribeParams;
 use crate::params::settings::Settings;

@@ -13,9 +13,10 @@ use hitscribe_core::DrumClass;
 
 use crate::background::preview::Preview;
 use crate::editor::editing::{self, DragTo};
+use crate::editor::resolved::{Fate, NoteView};
 use crate::editor::state::EditorState;
 use crate::editor::style::palette;
-use crate::editor::view::{Fate, NoteView, View};
+use crate::editor::view::View;
 use crate::params::HitscribeParams;
 pub use grid::Folds;
 use grid::LaneGrid;

@@ -1,70 +1,26 @@
 //! Everything that the editor shows in one frame.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use hitscribe::ModelChoice;
 use hitscribe_core::DrumClass;
-use hitscribe_core::note::PlacedNote;
-use hitscribe_live::take::edits::NoteId;
-use hitscribe_live::take::{NoteStatus, PEAKS_PER_SECOND, Passage, Take, TakeNote};
+use hitscribe_live::take::{PEAKS_PER_SECOND, Passage, Take};
 use hitscribe_live::{EngineStatus, ModelStatus, Phase};
 
 use crate::editor::export;
 use crate::editor::model_menu;
 use crate::editor::problem::{Problem, Repair};
-use crate::editor::resolved::ResolvedNote;
+use crate::editor::resolved::{Fate, NoteView};
 use crate::editor::ruler::{self, display_time};
 use crate::editor::state::Shown;
-use crate::notes::quantize::{Grid, Quantize};
 use crate::params::HitscribeParams;
 use crate::params::choices::DeviceParam;
 use crate::status::{Pending, PluginStatus};
 
 /// Time in which the light of a hit fades.
 const LIGHT_SECONDS: f64 = 0.15;
-
-/// What becomes of a note.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It is sent and exported.
-    Sent,
-    /// The note map or the flam rule drops it.
-    Dropped,
-    /// The leakage filter removes it.
-    Leakage,
-    /// The sensitivity is too low for it.
-    Candidate,
-    /// The user has deleted it.
-    Deleted,
-}
-
-/// A note as the editor shows it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct NoteView {
-    /// Identifies it for edits.
-    pub id: NoteId,
-    /// The note, placed in the passage.
-    pub note: PlacedNote,
-    /// Seconds from the start of the passage.
-    pub at_seconds: f64,
-    /// Where quantization moves it in exports, if that is elsewhere.
-    pub quantized_seconds: Option<f64>,
-    /// Length in seconds.
-    pub length_seconds: f64,
-    /// The lane; none for pitched notes and for drums without a lane.
-    pub class: Option<DrumClass>,
-    /// Whether `key` is a percussion key.
-    pub is_drum: bool,
-    /// MIDI key.
-    pub key: u8,
-    /// MIDI velocity: as it is sent, or measured if the raw take is shown.
-    pub velocity: u8,
-    /// What becomes of it.
-    pub fate: Fate,
-    /// Whether the user has changed or added it.
-    pub is_edited: bool,
-}
 
 /// Everything that the editor shows in one frame.
 #[derive(Clone, Debug, Default)]
@@ -114,7 +70,7 @@ pub struct View {
     /// The visible range in seconds from the start of the passage.
     pub window: Range<f64>,
     /// The notes of the shown passage by onset, candidates and deleted ones included.
-    pub all_notes: Vec<NoteView>,
+    pub all_notes: Arc<Vec<NoteView>>,
     /// The visible ones.
     pub visible: Range<usize>,
     /// Peak levels of the visible range, 0..=1, [`PEAKS_PER_SECOND`] per second.
@@ -203,36 +159,21 @@ impl View {
         self.window = shown.viewport.window(self.length_seconds);
         let settings = export::clip_settings(params);
         let filter = params.leakage_filter.value();
-        let notes = shown.resolved.notes(passage, &settings, filter);
-        for resolved in notes.iter() {
-            let taken = &resolved.taken;
-            if taken.status == NoteStatus::Played && filter && taken.is_leakage {
-                self.filtered_notes += 1;
-            }
-            self.shown_notes += usize::from(resolved.mapped.is_some());
-            if let Some(class) = taken.note.drum_class() {
-                self.class_counts[class.index()] += usize::from(resolved.mapped.is_some());
-                self.used_classes[class.index()] |= taken.status != NoteStatus::Candidate;
-            }
-            // The lane from which a hit was moved away stays.
-            if let NoteId::Recorded(key) = taken.id
-                && let Some(class) = DrumClass::from_gm_note(key.pitch).filter(|_| key.is_drum)
-            {
-                self.used_classes[class.index()] |= taken.status != NoteStatus::Candidate;
-            }
-        }
+        let resolved = shown
+            .resolved
+            .notes(passage, &settings, filter, shown.is_raw);
+        self.shown_notes = resolved.sent;
+        self.filtered_notes = resolved.filtered;
+        self.class_counts = resolved.class_counts;
+        self.used_classes = resolved.used_classes;
+        self.all_notes = resolved.notes.clone();
         let frames = |seconds: f64| (seconds * rate).max(0.0) as u64;
-        let index = |frames: u64| notes.partition_point(|n| n.taken.note.onset_samples < frames);
+        let notes = &self.all_notes;
+        let index = |frames: u64| notes.partition_point(|n| n.note.onset_samples < frames);
         // A long note that starts before the window may reach into it.
         let from = index(frames(self.window.start - 10.0));
         let to = index(frames(self.window.end));
-        let quantized = quantized_position(passage, &settings.quantize);
-        let is_raw = shown.is_raw;
         self.visible = from..to;
-        self.all_notes = notes
-            .iter()
-            .map(|resolved| note_view(resolved, rate, filter, is_raw, &quantized))
-            .collect();
         let step = |seconds: f64| (seconds * PEAKS_PER_SECOND as f64).max(0.0) as usize;
         let first = step(self.window.start).min(passage.peaks.len());
         let last = (step(self.window.end) + 1).clamp(first, passage.peaks.len());
@@ -283,64 +224,6 @@ fn lights(notes: &[NoteView], now_seconds: f64) -> [f32; DrumClass::ALL.len()] {
         }
     }
     lights
-}
-
-/// Where a note moves in exports, in seconds, if quantization is on.
-fn quantized_position<'a>(
-    passage: &'a Passage,
-    quantize: &'a Quantize,
-) -> impl Fn(u64) -> Option<f64> + 'a {
-    let bar_beats = passage.bar_at(0).start_beats;
-    let is_on = quantize.grid != Grid::Off;
-    move |onset_samples| {
-        let beats = passage.beats_at(onset_samples) - bar_beats;
-        let moved = is_on.then(|| quantize.apply(beats))?;
-        let frames = passage.offset_at_beats(moved + bar_beats);
-        (frames != onset_samples).then(|| frames as f64 / passage.sample_rate_hz)
-    }
-}
-
-fn note_view(
-    resolved: &ResolvedNote,
-    rate: f64,
-    filter: bool,
-    is_raw: bool,
-    quantized: &impl Fn(u64) -> Option<f64>,
-) -> NoteView {
-    let TakeNote {
-        id,
-        note,
-        is_leakage,
-        status,
-        is_edited,
-    } = resolved.taken;
-    let fate = match (status, resolved.mapped) {
-        (NoteStatus::Candidate, _) => Fate::Candidate,
-        (NoteStatus::Deleted, _) => Fate::Deleted,
-        (NoteStatus::Played, _) if filter && is_leakage => Fate::Leakage,
-        (NoteStatus::Played, None) => Fate::Dropped,
-        (NoteStatus::Played, Some(_)) => Fate::Sent,
-    };
-    let sent_velocity = resolved.mapped.map(|mapped| mapped.velocity);
-    NoteView {
-        id,
-        note,
-        at_seconds: note.onset_samples as f64 / rate,
-        quantized_seconds: match fate {
-            Fate::Sent if !is_raw => quantized(note.onset_samples),
-            _ => None,
-        },
-        length_seconds: note.length_samples as f64 / rate,
-        class: note.drum_class(),
-        is_drum: note.is_drum,
-        key: note.pitch,
-        velocity: sent_velocity.filter(|_| !is_raw).unwrap_or(note.velocity),
-        fate: match fate {
-            Fate::Dropped if is_raw => Fate::Sent,
-            fate => fate,
-        },
-        is_edited,
-    }
 }
 
 fn problem(

@@ -5,8 +5,9 @@ use hitscribe_core::DrumClass;
 use hitscribe_live::take::edits::{EditedNote, NoteId};
 
 use super::{DEFAULT_STEPS, DragTo, change, delete, dragged, set_class, step, targets};
+use crate::editor::resolved::{Fate, NoteView};
 use crate::editor::state::EditorState;
-use crate::editor::view::{Fate, NoteView, View};
+use crate::editor::view::View;
 use crate::params::HitscribeParams;
 
 /// Steps of the keyboard.

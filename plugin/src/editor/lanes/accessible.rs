@@ -12,8 +12,9 @@ use crate::background::preview::Preview;
 use crate::editor::editing;
 use crate::editor::lanes::grid::LaneGrid;
 use crate::editor::lanes::labels;
+use crate::editor::resolved::{Fate, NoteView};
 use crate::editor::state::EditorState;
-use crate::editor::view::{Fate, NoteView, View};
+use crate::editor::view::View;
 use crate::params::HitscribeParams;
 
 /// Most hits that are described at once. Further ones need a smaller visible range.

@@ -6,14 +6,27 @@ use hitscribe_live::take::PEAKS_PER_SECOND;
 
 use crate::editor::lanes::grid::LaneGrid;
 use crate::editor::lanes::labels;
+use crate::editor::resolved::{Fate, NoteView};
 use crate::editor::state::EditorState;
 use crate::editor::style::Palette;
-use crate::editor::view::{Fate, NoteView, View};
+use crate::editor::view::View;
 use crate::editor::viewport::Viewport;
 use crate::params::HitscribeParams;
 
 /// Distance of the lines across the part that is not transcribed yet.
 const HATCH_PIXELS: f32 = 8.0;
+
+/// Shapes that are narrower have square corners: round ones are hardly seen there, and cost most
+/// of the time of a frame.
+const ROUND_FROM_PIXELS: f32 = 6.0;
+
+/// Radius of the corners of a note or a bar.
+fn corner(shape: Rect) -> f32 {
+    match shape.width() < ROUND_FROM_PIXELS {
+        true => 0.0,
+        false => 1.5,
+    }
+}
 
 /// Draws everything.
 pub fn draw(
@@ -170,7 +183,7 @@ fn draw_velocities(
         let color = note
             .class
             .map_or(colors.accent, |class| colors.class(class));
-        painter.rect_filled(bar, 1.0, color.gamma_multiply(0.75));
+        painter.rect_filled(bar, corner(bar), color.gamma_multiply(0.75));
         if state.editing.chosen.contains(&note.id) {
             let around = Stroke::new(1.5, colors.text);
             painter.rect_stroke(bar.expand(1.0), 1.0, around, StrokeKind::Outside);
@@ -194,7 +207,8 @@ fn draw_wave(painter: &Painter, grid: &LaneGrid, view: &View, colors: &Palette) 
         };
         let center = Pos2::new(grid.x(seconds) + width / 2.0, grid.wave.center().y);
         let size = vec2((width - 1.0).max(1.0), half * 2.0);
-        painter.rect_filled(Rect::from_center_size(center, size), 1.0, color);
+        let bar = Rect::from_center_size(center, size);
+        painter.rect_filled(bar, corner(bar), color);
     }
 }
 
@@ -215,7 +229,7 @@ fn draw_note(
         .map_or(colors.accent, |class| colors.class(class));
     let outline = |shape: Rect, color: Color32| {
         let stroke = Stroke::new(1.0, color);
-        painter.rect_stroke(shape, 1.0, stroke, StrokeKind::Inside);
+        painter.rect_stroke(shape, corner(shape), stroke, StrokeKind::Inside);
     };
     let quantized = note
         .quantized_seconds
@@ -233,7 +247,7 @@ fn draw_note(
                 true => 0.45 + 0.55 * strength,
                 false => 0.15,
             };
-            painter.rect_filled(shape, 1.5, color.gamma_multiply(shade));
+            painter.rect_filled(shape, corner(shape), color.gamma_multiply(shade));
         }
         Fate::Candidate => outline(shape, color.gamma_multiply(0.45)),
         Fate::Dropped => outline(shape, color),

@@ -3,7 +3,8 @@
 use egui::{Pos2, Rect, vec2};
 use hitscribe_core::DrumClass;
 
-use crate::editor::view::{Fate, NoteView, View};
+use crate::editor::resolved::{Fate, NoteView};
+use crate::editor::view::View;
 
 /// Width of the names.
 pub const LABEL_WIDTH: f32 = 164.0;
