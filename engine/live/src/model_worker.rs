@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::Receiver;
-use hitscribe::imported::{ImportedModel, MAX_BATCH, ModelChoice, ModelUnavailable};
+use hitscribe::imported::{ImportedModel, ModelChoice, ModelUnavailable};
 use hitscribe::pipeline::tokens::{SEGMENT_SECONDS, SegmentRequest};
 use hitscribe_core::error::Result;
 use hitscribe_core::model_store::Store;
@@ -157,8 +157,8 @@ impl Worker {
                 }
             }
             while !requests.is_empty() {
-                let batch: Vec<SegmentRequest> =
-                    requests.drain(..requests.len().min(MAX_BATCH)).collect();
+                let most = requests.len().min(loaded.model.batch_segments());
+                let batch: Vec<SegmentRequest> = requests.drain(..most).collect();
                 match self.decode(loaded, &batch) {
                     Ok(decoded) => {
                         for (request, channels) in batch.into_iter().zip(decoded) {
@@ -211,5 +211,10 @@ impl Worker {
 }
 
 fn load(path: &Path, device: Device) -> Result<ImportedModel> {
-    guarded("model", || ImportedModel::load(path, device)).and_then(|model| model)
+    let load = || {
+        let model = ImportedModel::load(path, device)?;
+        model.warm_up()?;
+        Ok(model)
+    };
+    guarded("model", load).and_then(|model| model)
 }

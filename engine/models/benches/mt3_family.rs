@@ -4,7 +4,7 @@
 //! cargo xtask bench [--python PYTHON] [--threads N] CHECKPOINT...
 //! ```
 //!
-//! On the CPU in every precision, and on the GPU if there is one. With `--python` the networks of `torch_reference.py`
+//! In every precision on the CPU, and on the GPU if there is one. With `--python` the networks of `torch_reference.py`
 //! run as well on the CPU, in 32-bit floats and with PyTorch's dynamic quantisation. With one thread the times are CPU time, which other work on the machine
 //! disturbs little; otherwise, and on a GPU, they are wall time. The best of all rounds counts.
 #![allow(clippy::print_stdout)]
@@ -16,7 +16,7 @@ use std::time::Instant;
 use hitscribe_core::error::Result;
 use hitscribe_core::features::mt3_family::{Features, SAMPLE_RATE_HZ};
 use hitscribe_models::Precision;
-use hitscribe_models::device::{Device, DeviceChoice, select};
+use hitscribe_models::device::{Device, DeviceChoice, has_half_floats, select};
 use hitscribe_models::generate::{LoadOptions, TokenModel, TokenOptions};
 
 const ROUNDS: usize = 2;
@@ -141,7 +141,7 @@ fn long_recording(model: &TokenModel) -> Result<()> {
     for (batch_segments, words) in [(1, "one by one"), (usize::MAX, "in one batch")] {
         let options = TokenOptions {
             max_ids: Some(128),
-            batch_segments,
+            batch_segments: Some(batch_segments),
             ..TokenOptions::default()
         };
         let start = Instant::now();
@@ -214,6 +214,8 @@ fn own_columns(path: &Path, device: Device, clock: Clock) -> Result<Vec<Column>>
     let precisions = match device {
         Device::Cpu => &all[..],
         #[allow(unreachable_patterns)] // Without GPU support.
+        device if has_half_floats(device)? => &all[..2],
+        #[allow(unreachable_patterns)]
         _ => &all[..1],
     };
     let mut columns = Vec::new();

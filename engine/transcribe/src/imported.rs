@@ -20,9 +20,6 @@ use crate::pipeline::tokens::{
 use crate::session::Session;
 use crate::session_config::SessionConfig;
 
-/// Most segments that are decoded as one batch.
-pub const MAX_BATCH: usize = 8;
-
 /// A reference to a model of the store. The checksum identifies it, the name is for display.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelChoice {
@@ -185,6 +182,19 @@ impl ImportedModel {
         self.transcriber.transcribe(samples, options, on_progress)
     }
 
+    /// Has a GPU compile its kernels, so that the first segment does not wait for them.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the GPU fails; the model must be dropped then.
+    pub fn warm_up(&self) -> Result<()> {
+        self.transcriber.warm_up()
+    }
+
+    /// Most segments that are decoded as one batch.
+    pub fn batch_segments(&self) -> usize {
+        self.transcriber.batch_segments()
+    }
+
     /// The form of its segments, which sessions need.
     pub fn form(&self) -> SegmentForm {
         self.transcriber.form()
@@ -213,10 +223,9 @@ impl ImportedModel {
     pub fn run(&self, sessions: &mut [&mut Session]) -> Result<usize> {
         let mut requests: Vec<SegmentRequest> =
             sessions.iter_mut().flat_map(|s| s.requests()).collect();
-        let count = requests.len();
+        let (count, most) = (requests.len(), self.batch_segments());
         while !requests.is_empty() {
-            let batch: Vec<SegmentRequest> =
-                requests.drain(..requests.len().min(MAX_BATCH)).collect();
+            let batch: Vec<SegmentRequest> = requests.drain(..requests.len().min(most)).collect();
             let decoded = self.decode(&batch, &|| true)?;
             for (request, channels) in batch.into_iter().zip(decoded) {
                 request.answer(Some(channels));

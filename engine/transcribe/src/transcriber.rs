@@ -312,8 +312,8 @@ impl TranscriberBuilder {
         self
     }
 
-    /// In how many bits the CPU computes with an imported model. The built-in networks are small and
-    /// have one precision.
+    /// In how many bits the device computes with an imported model. The built-in networks are small
+    /// and have one precision.
     pub fn precision(mut self, precision: Precision) -> Self {
         self.settings.precision = precision;
         self

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use burn_tensor::backend::Backend;
+use burn_tensor::{DType, Device};
 use hitscribe_core::error::{Error, Result};
 
 use crate::compact::Format;
+use crate::device::is_cpu;
 
-/// In how many bits the CPU computes with the weights of a model of the MT3 family. On a GPU it is
-/// always [`Precision::F32`].
+/// In how many bits a device computes with the weights of a model of the MT3 family.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Precision {
     /// [`Precision::F32`], until the others are measured on trained weights.
@@ -16,10 +18,12 @@ pub enum Precision {
     Auto,
     /// 32-bit floats: the reference.
     F32,
-    /// The decoder's weights in 16-bit floats; everything else in 32.
+    /// On the CPU the decoder's weights in 16-bit floats, everything else in 32. On a GPU weights,
+    /// inputs, keys and values in 16-bit floats; norms, softmax, sums, logits and the maps whose
+    /// outputs can be too large for 16 bits in 32. [`Precision::F32`] on a GPU that lacks them.
     F16,
-    /// Weights in 8-bit integers with a scale for each output, and their inputs in 8-bit integers
-    /// with a scale for every 64 of them.
+    /// On the CPU weights in 8-bit integers with a scale for each output, and their inputs in 8-bit
+    /// integers with a scale for every 64 of them. On a GPU [`Precision::F32`].
     Int8,
 }
 
@@ -43,9 +47,29 @@ impl Precision {
         }
     }
 
-    /// The same for an encoder, whose many rows make 16-bit weights no faster.
-    pub(crate) fn of_encoder(self) -> Option<Format> {
-        (self == Self::Int8).then_some(Format::Int8)
+    /// The same for an encoder, whose many rows make 16-bit weights no faster on the CPU.
+    pub(crate) fn of_encoder<B: Backend>(self) -> Option<Format> {
+        self.of_decoder()
+            .filter(|format| *format == Format::Int8 || !is_cpu::<B>())
+    }
+
+    /// What the device computes in. Says in the log why that is not what was asked for.
+    pub(crate) fn on<B: Backend>(self, device: &Device<B>) -> Self {
+        let lack = match self {
+            _ if is_cpu::<B>() => None,
+            Self::Int8 => Some("8-bit products are for the CPU"),
+            Self::F16 if !B::supports_dtype(device, DType::F16) => {
+                Some("the driver offers no 16-bit floats")
+            }
+            _ => None,
+        };
+        match lack {
+            None => self,
+            Some(lack) => {
+                log::warn!("the GPU computes in f32 instead of {self}: {lack}");
+                Self::F32
+            }
+        }
     }
 }
 

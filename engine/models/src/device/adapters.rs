@@ -73,6 +73,7 @@ pub(super) fn open(number: usize) -> Result<Device, String> {
     if let Some(opening) = opened.iter().position(works) {
         return Ok(Device::Gpu { number, opening });
     }
+    super::settings::set();
     opened.push(adapter.open(number, &adapters.instance)?);
     let opening = opened.len() - 1;
     Ok(Device::Gpu { number, opening })

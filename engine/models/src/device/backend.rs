@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 
+use burn_tensor::DType;
 use burn_tensor::backend::Backend;
 use hitscribe_core::error::Result;
 
@@ -44,6 +45,7 @@ impl Device {
             Self::Cpu => Ok(task.run::<Cpu>(&Default::default())),
             #[cfg(feature = "cuda")]
             Self::Cuda { index } => self.guard(|| {
+                super::settings::set();
                 let device = burn_cuda::CudaDevice::new(index);
                 task.run::<Gpu>(&burn_dispatch::DispatchDevice::Cuda(device))
             }),
@@ -95,6 +97,22 @@ impl Device {
             _ => guarded(&self.to_string(), work),
         }
     }
+}
+
+/// Whether the device computes in 16-bit floats. The CPU does not: it widens them.
+///
+/// # Errors
+/// [`hitscribe_core::Error::Device`] when the GPU fails.
+pub fn has_half_floats(device: Device) -> Result<bool> {
+    struct HasHalfFloats;
+    impl BackendTask for HasHalfFloats {
+        type Output = bool;
+
+        fn run<B: Backend>(self, device: &burn_tensor::Device<B>) -> bool {
+            !is_cpu::<B>() && B::supports_dtype(device, DType::F16)
+        }
+    }
+    device.run(HasHalfFloats)
 }
 
 /// Whether the tensors of this backend are in main memory.

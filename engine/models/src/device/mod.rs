@@ -17,6 +17,8 @@ mod fallback;
 mod guarded;
 mod search;
 mod select;
+#[cfg(any(feature = "cuda", feature = "gpu"))]
+mod settings;
 #[cfg(any(feature = "cuda", feature = "gpu", test))]
 mod trial;
 
@@ -24,6 +26,7 @@ mod trial;
 pub(crate) use backend::Cpu;
 #[cfg(all(test, feature = "gpu"))]
 pub(crate) use backend::Gpu;
+pub use backend::has_half_floats;
 pub(crate) use backend::{BackendTask, is_cpu};
 pub use choice::{Device, DeviceChoice, GpuChoice, Selected};
 #[cfg(feature = "cuda")]

@@ -64,6 +64,7 @@ impl Search {
         self.steps.push(Step { subject, outcome });
     }
 
+    #[cfg(not(all(feature = "cuda", feature = "gpu")))]
     fn without(&mut self, subject: &str, feature: &str) {
         let reason = format!("this build has none; build with `--features {feature}`");
         self.step(subject, Err(reason));

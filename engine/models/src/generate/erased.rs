@@ -25,6 +25,9 @@ pub(super) trait TokenNetwork: Send + Sync {
     /// Features per frame.
     fn bands(&self) -> usize;
 
+    /// See [`Network::usual_batch`].
+    fn usual_batch(&self, frames: usize) -> usize;
+
     /// See [`Network::memory`].
     fn memory(&self) -> Option<MemoryVariant>;
 
@@ -67,6 +70,10 @@ impl<B: Backend> TokenNetwork for Resident<B> {
 
     fn bands(&self) -> usize {
         self.network.bands()
+    }
+
+    fn usual_batch(&self, frames: usize) -> usize {
+        self.network.usual_batch(frames)
     }
 
     fn memory(&self) -> Option<MemoryVariant> {

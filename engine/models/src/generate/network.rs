@@ -1,5 +1,7 @@
 //! A network of the MT3 family on one backend: from features to token sequences.
 
+use std::cell::{Cell, RefCell};
+
 use burn_tensor::backend::Backend;
 use burn_tensor::{Device, Tensor, TensorData};
 use hitscribe_core::checkpoint::Checkpoint;
@@ -9,6 +11,7 @@ use hitscribe_core::tokens::vocabulary::{PAD_ID, Vocabulary};
 use hitscribe_core::tokens::yourmt3::CHANNELS;
 
 use crate::compact::Precision;
+use crate::device::is_cpu;
 use crate::generate::allowed::{AllowedNotes, LogitBias};
 use crate::generate::family::{Family, unknown_family};
 use crate::generate::greedy::{GreedyOptions, Sequence, greedy, greedy_each};
@@ -19,28 +22,28 @@ use crate::mt3_family::mt3::{self, MEMORY_IDS, Mt3, Mt3Config};
 use crate::mt3_family::t5::Decoder;
 use crate::mt3_family::yourmt3::{self, YourMt3, YourMt3Config};
 
+/// Segments in a batch on the CPU, which gains little from more.
+const CPU_BATCH: usize = 8;
+/// Most segments in a batch on a GPU, and what their keys and values may take there if all
+/// sequences become as long as possible. The same on every GPU: batches of other sizes use other
+/// kernels, so the notes would depend on what memory happens to be free.
+const GPU_BATCH: usize = 64;
+const GPU_CACHE_BYTES: usize = 2 << 30;
+/// Steps on a GPU between two questions whether to go on.
+const GPU_QUESTION_STEPS: usize = 16;
+
 /// What and how to decode.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct TokenOptions {
     /// The notes that the signal can contain.
     pub source: AllowedNotes,
     /// Sensitivity by class.
     pub sensitivity: LogitBias,
-    /// Segments in a batch, at least 1. MR-MT3 with memory decodes one by one.
-    pub batch_segments: usize,
+    /// Segments in a batch, at least 1. `None`: 8 on the CPU; on a GPU up to 64, as many as fit
+    /// into 2 GiB. MR-MT3 with memory decodes one by one.
+    pub batch_segments: Option<usize>,
     /// Longest sequence in ids; `None` for the model's own limit.
     pub max_ids: Option<usize>,
-}
-
-impl Default for TokenOptions {
-    fn default() -> Self {
-        Self {
-            source: AllowedNotes::everything(),
-            sensitivity: LogitBias::default(),
-            batch_segments: 8,
-            max_ids: None,
-        }
-    }
 }
 
 /// A loaded network.
@@ -57,6 +60,7 @@ impl<B: Backend> Network<B> {
         precision: Precision,
         device: &Device<B>,
     ) -> Result<(Self, LoadReport)> {
+        let precision = precision.on::<B>(device);
         if let Some(prefix) = mt3::prefix_of(checkpoint) {
             let config = Mt3Config::of(checkpoint, prefix, hyperparameters)?;
             let (model, report) = Mt3::load(checkpoint, prefix, config, precision, device)?;
@@ -108,8 +112,19 @@ impl<B: Backend> Network<B> {
         }
     }
 
+    /// Segments of so many frames in a batch, if nobody says.
+    pub(super) fn usual_batch(&self, frames: usize) -> usize {
+        if is_cpu::<B>() {
+            return CPU_BATCH;
+        }
+        let rows = self.channels() * (self.max_ids() + frames);
+        let bytes = rows * self.decoder().cache_row_bytes();
+        (GPU_CACHE_BYTES / bytes.max(1)).clamp(1, GPU_BATCH)
+    }
+
     /// Decodes every segment: `[segment][channel]`. Channels in which no allowed note can occur
-    /// stay empty. `on_segments` gets the number of segments done; `false` stops.
+    /// stay empty. `on_segments` gets the number of segments done; `false` stops. A GPU's batches
+    /// take long: there it is also called within a batch, which is dropped if it stops.
     pub(super) fn decode_all(
         &self,
         features: &Features,
@@ -121,8 +136,14 @@ impl<B: Backend> Network<B> {
         let mut memory_ids = mt3::first_memory_ids(self.memory());
         let most = match self.memory() {
             Some(_) => 1,
-            None => options.batch_segments.max(1),
+            None => options
+                .batch_segments
+                .unwrap_or_else(|| self.usual_batch(features.frames))
+                .max(1),
         };
+        let on_segments = RefCell::new(on_segments);
+        let goes_on = Cell::new(true);
+        let steps = Cell::new(0usize);
         while out.len() < features.segments() {
             let first = out.len();
             let count = most.min(features.segments() - first);
@@ -132,12 +153,22 @@ impl<B: Backend> Network<B> {
                 memory_ids: &memory_ids,
             };
             let spectra = batch(features, first, count, device);
-            let sequences = self.decode(spectra, &vec![task; count], options.max_ids, &|| true);
+            let keep_going = || {
+                steps.set(steps.get() + 1);
+                if !is_cpu::<B>() && steps.get().is_multiple_of(GPU_QUESTION_STEPS) {
+                    goes_on.set((on_segments.borrow_mut())(first));
+                }
+                goes_on.get()
+            };
+            let sequences = self.decode(spectra, &vec![task; count], options.max_ids, &keep_going);
+            if !goes_on.get() {
+                break;
+            }
             if let Some(sequence) = sequences.last().and_then(|channels| channels.first()) {
                 memory_ids = memory_ids_after(sequence);
             }
             out.extend(sequences);
-            if !on_segments(out.len()) {
+            if !(on_segments.borrow_mut())(out.len()) {
                 break;
             }
         }

@@ -1,6 +1,7 @@
 //! A token model of the MT3 family: sound in, notes out, on one device.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::path::Path;
 
 use hitscribe_core::checkpoint::Checkpoint;
@@ -13,6 +14,7 @@ use hitscribe_core::tokens::yourmt3::{self, Faults};
 
 use crate::compact::Precision;
 use crate::device::Device;
+use crate::generate::allowed::{AllowedNotes, LogitBias};
 use crate::generate::erased::{self, TokenNetwork};
 use crate::generate::family::Family;
 use crate::generate::greedy::Sequence;
@@ -21,6 +23,10 @@ use crate::generate::segment::{SegmentForm, SegmentJob, append_features, plain};
 use crate::generate::trace::{NamedTensor, TraceRequest};
 use crate::mt3_family::hyperparameters::Hyperparameters;
 use crate::mt3_family::load::LoadReport;
+
+/// Ids that [`TokenModel::warm_up`] decodes: kernels differ by whether the number of ids so far is
+/// a multiple of small powers of two.
+const WARM_UP_STEPS: usize = 16;
 
 /// How a model is loaded.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +38,7 @@ pub struct LoadOptions<'a> {
     /// The front end; `None` for the one that the checkpoint names, else that of its family's
     /// published weights.
     pub front_end: Option<FrontEndKind>,
-    /// In how many bits the CPU computes.
+    /// In how many bits the device computes.
     pub precision: Precision,
 }
 
@@ -128,6 +134,34 @@ impl TokenModel {
             front_end: self.front_end.kind(),
             memory: self.network.memory(),
         }
+    }
+
+    /// Most segments that are decoded as one batch, unless [`TokenOptions`] say.
+    pub fn batch_segments(&self) -> usize {
+        self.network.usual_batch(self.front_end.frames())
+    }
+
+    /// Decodes a moment of silence, so that a GPU compiles its kernels before there is sound to
+    /// wait for it. Does nothing on the CPU.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the GPU fails; the model must be dropped then.
+    pub fn warm_up(&self) -> Result<()> {
+        if self.device == Device::Cpu {
+            return Ok(());
+        }
+        // With a mask, as most sources have one, and all channels of the model.
+        let source = AllowedNotes::programs(0..127);
+        let silence = SegmentJob {
+            samples: vec![0.0; self.front_end.segment_samples()],
+            is_last: false,
+            source,
+            sensitivity: LogitBias::default(),
+            memory_ids: self.form().memory_ids(None),
+        };
+        let steps = Cell::new(0);
+        let keep_going = || steps.replace(steps.get() + 1) < WARM_UP_STEPS;
+        self.decode_segments(&[&silence], &keep_going).map(drop)
     }
 
     /// Transcribes a recording: mono samples at 16 kHz, full scale at 1. `on_progress` gets the
@@ -308,6 +342,10 @@ mod tests {
 
         fn bands(&self) -> usize {
             0
+        }
+
+        fn usual_batch(&self, _: usize) -> usize {
+            1
         }
 
         fn memory(&self) -> Option<MemoryVariant> {

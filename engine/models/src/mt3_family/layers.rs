@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use burn_tensor::activation::{sigmoid, softmax};
 use burn_tensor::backend::Backend;
-use burn_tensor::{Device, Int, Tensor, TensorData};
+use burn_tensor::{DType, Device, Int, Tensor, TensorData};
+use half::f16;
 
 use crate::compact::{CompactMatrix, Format};
 use crate::device::is_cpu;
@@ -24,8 +25,8 @@ pub struct Linear<B: Backend> {
 
 #[derive(Clone, Debug)]
 enum Weight<B: Backend> {
-    /// `[in, out]`, in 32-bit floats.
-    Full(Tensor<B, 2>),
+    /// `[in, out]`, in 32-bit floats, or in 16-bit ones on a GPU.
+    Floats(Tensor<B, 2>),
     /// On the CPU.
     Compact(Arc<CompactMatrix>),
 }
@@ -42,29 +43,44 @@ impl<B: Backend> Weight<B> {
             let matrix = CompactMatrix::new(stored, inputs, outputs, format);
             return Self::Compact(Arc::new(matrix));
         }
-        let mut values = vec![0.0; stored.len()];
-        for (output, row) in stored.chunks_exact(inputs.max(1)).enumerate() {
-            for (input, &value) in row.iter().enumerate() {
-                values[input * outputs + output] = value;
-            }
+        let shape = [inputs, outputs];
+        if format == Some(Format::F16) {
+            let largest = f32::from(f16::MAX);
+            let half = |value: f32| f16::from_f32(value.clamp(-largest, largest));
+            let values = TensorData::new(turned(stored, inputs, outputs, half), shape);
+            return Self::Floats(Tensor::from_data(values, (device, DType::F16)));
         }
-        Self::Full(Tensor::from_data(
-            TensorData::new(values, [inputs, outputs]),
-            device,
-        ))
+        let values = TensorData::new(turned(stored, inputs, outputs, |value| value), shape);
+        Self::Floats(Tensor::from_data(values, device))
     }
 
     fn outputs(&self) -> usize {
         match self {
-            Self::Full(weight) => weight.dims()[1],
+            Self::Floats(weight) => weight.dims()[1],
             Self::Compact(matrix) => matrix.outputs(),
         }
     }
 }
 
+/// A matrix `[outputs, inputs]` as `[inputs, outputs]`.
+fn turned<T: Copy + Default>(
+    stored: &[f32],
+    inputs: usize,
+    outputs: usize,
+    convert: impl Fn(f32) -> T,
+) -> Vec<T> {
+    let mut values = vec![T::default(); stored.len()];
+    for (output, row) in stored.chunks_exact(inputs.max(1)).enumerate() {
+        for (input, &value) in row.iter().enumerate() {
+            values[input * outputs + output] = convert(value);
+        }
+    }
+    values
+}
+
 impl<B: Backend> Linear<B> {
-    /// From a matrix `[outputs, inputs]`, PyTorch's layout, and a bias for each output. On the CPU
-    /// the matrix is in `format`, if one is given.
+    /// From a matrix `[outputs, inputs]`, PyTorch's layout, and a bias for each output. The matrix
+    /// is in `format`, if one is given: on a GPU that is [`Format::F16`].
     pub fn new(
         stored: &[f32],
         inputs: usize,
@@ -86,6 +102,22 @@ impl<B: Backend> Linear<B> {
         Self::new(&stored, inputs, outputs, None, format, device)
     }
 
+    /// [`Self::load`] for outputs that are sums of products of activations, or logits. On a GPU the
+    /// matrix is in 32-bit floats, and so are its inputs: in T5 these sums can exceed the largest of
+    /// the 16-bit ones.
+    pub fn load_wide(
+        weights: &mut Weights<'_, B>,
+        name: &str,
+        inputs: usize,
+        outputs: usize,
+    ) -> Self {
+        let format = weights.format;
+        weights.format = format.filter(|_| is_cpu::<B>());
+        let map = Self::load(weights, name, inputs, outputs);
+        weights.format = format;
+        map
+    }
+
     /// Reads `name.weight` and `name.bias`.
     pub fn load_with_bias(
         weights: &mut Weights<'_, B>,
@@ -104,7 +136,7 @@ impl<B: Backend> Linear<B> {
         let [rows, inputs] = x.dims();
         let y = match &self.weight {
             Weight::Compact(matrix) => compact(matrix, x, inputs),
-            Weight::Full(weight)
+            Weight::Floats(weight)
                 if is_cpu::<B>() && (UNPACKED_ROWS + 1..=2 * UNPACKED_ROWS).contains(&rows) =>
             {
                 let half = rows.div_ceil(2);
@@ -115,7 +147,7 @@ impl<B: Backend> Linear<B> {
                 };
                 Tensor::cat(vec![part(0, half), part(half, rows)], 0)
             }
-            Weight::Full(weight) => x.matmul(weight.clone()),
+            Weight::Floats(weight) => product(x, weight),
         };
         self.with_bias(y)
     }
@@ -124,20 +156,34 @@ impl<B: Backend> Linear<B> {
     pub fn windows(&self, x: Tensor<B, 1>, inputs: usize, step: usize) -> Tensor<B, 2> {
         let y = match &self.weight {
             Weight::Compact(matrix) => compact(matrix, x, step),
-            Weight::Full(weight) => {
-                let rows: Tensor<B, 2> = windows(x, inputs, step);
-                rows.matmul(weight.clone())
-            }
+            Weight::Floats(weight) => product(windows(x, inputs, step), weight),
         };
         self.with_bias(y)
     }
 
-    /// The matrix `[in, out]` and the bias, in full precision; none if it is compact.
+    /// The matrix `[in, out]` and the bias; none if it is compact.
     pub fn parts(&self) -> Option<(Tensor<B, 2>, Option<Tensor<B, 1>>)> {
         match &self.weight {
-            Weight::Full(weight) => Some((weight.clone(), self.bias.clone())),
+            Weight::Floats(weight) => Some((weight.clone(), self.bias.clone())),
             Weight::Compact(_) => None,
         }
+    }
+
+    /// Outputs of this map as they are kept: in the floats of its weights.
+    pub fn kept<const D: usize>(&self, y: Tensor<B, D>) -> Tensor<B, D> {
+        match &self.weight {
+            Weight::Floats(weight) => y.cast(weight.dtype()),
+            Weight::Compact(_) => y,
+        }
+    }
+
+    /// Bytes of a row of [`Self::kept`] outputs.
+    pub fn kept_row_bytes(&self) -> usize {
+        let value = match &self.weight {
+            Weight::Floats(weight) => weight.dtype().size(),
+            Weight::Compact(_) => size_of::<f32>(),
+        };
+        self.weight.outputs() * value
     }
 
     fn with_bias(&self, y: Tensor<B, 2>) -> Tensor<B, 2> {
@@ -153,6 +199,13 @@ impl<B: Backend> Linear<B> {
         let y = self.rows(x.reshape([batch * rows, inputs]));
         y.reshape([batch, rows, self.weight.outputs()])
     }
+}
+
+/// The product with weights in floats of any size. The inputs are in the same floats; sums and
+/// result are in 32-bit ones.
+fn product<B: Backend>(x: Tensor<B, 2>, weight: &Tensor<B, 2>) -> Tensor<B, 2> {
+    let y = x.cast(weight.dtype()).matmul(weight.clone());
+    y.cast(DType::F32)
 }
 
 /// The product of a compact matrix, on the CPU.
@@ -215,9 +268,12 @@ pub fn join_heads<B: Backend>(x: Tensor<B, 4>) -> Tensor<B, 3> {
     x.swap_dims(1, 2).reshape([batch, rows, heads * size])
 }
 
-/// Attention `softmax(q k^T) v` over `[batch, heads, rows, size]`, without scale and mask.
+/// Attention `softmax(q k^T) v` over `[batch, heads, rows, size]`, without scale and mask. Products
+/// are in the floats of the keys and values, the softmax and the result in 32-bit ones.
 pub fn attend<B: Backend>(q: Tensor<B, 4>, k: Tensor<B, 4>, v: Tensor<B, 4>) -> Tensor<B, 4> {
-    softmax(q.matmul(k.swap_dims(2, 3)), 3).matmul(v)
+    let scores = q.cast(k.dtype()).matmul(k.swap_dims(2, 3));
+    let shares = softmax(scores.cast(DType::F32), 3).cast(v.dtype());
+    shares.matmul(v).cast(DType::F32)
 }
 
 /// Rows `ids` of an embedding table `[vocabulary, size]`.

@@ -21,7 +21,7 @@ pub struct LoadReport {
 /// Reads the tensors of one network. [`Weights::finish`] reports all missing and mis-shaped tensors
 /// at once.
 pub struct Weights<'a, B: Backend> {
-    /// How the linear maps are kept that are read next, on the CPU; `None` in full precision.
+    /// How the linear maps are kept that are read next; `None` in full precision.
     pub format: Option<Format>,
     checkpoint: &'a Checkpoint,
     prefix: String,

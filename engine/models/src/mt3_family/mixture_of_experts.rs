@@ -44,7 +44,7 @@ impl<B: Backend> Mixture<B> {
             Expert {
                 activated: Linear::load(weights, &format!("{name}.w1"), size, inner),
                 linear: Linear::load(weights, &format!("{name}.gate"), size, inner),
-                output: Linear::load(weights, &format!("{name}.w2"), inner, size),
+                output: Linear::load_wide(weights, &format!("{name}.w2"), inner, size),
             }
         });
         let experts = experts.collect();

@@ -149,15 +149,15 @@ impl<B: Backend> Mt3<B> {
         let parts = DecoderParts {
             embedding: weights.tensor("decoder_embed_tokens.weight", [vocabulary_size, model_size]),
             positions: positions.clone(),
-            output: Linear::load(&mut weights, "lm_head", model_size, vocabulary_size),
+            output: Linear::load_wide(&mut weights, "lm_head", model_size, vocabulary_size),
             output_scale: 1.0,
         };
-        weights.format = precision.of_encoder();
+        weights.format = precision.of_encoder::<B>();
         let projection = Linear::load(&mut weights, "proj", bands, model_size);
         let encoder = Encoder::load(&mut weights, "encoder", blocks, encoder_layers);
         weights.format = precision.of_decoder();
         let decoder = Decoder::load(&mut weights, "decoder", blocks, decoder_layers, parts);
-        weights.format = precision.of_encoder();
+        weights.format = precision.of_encoder::<B>();
         let model = Self {
             projection,
             encoder,

@@ -250,8 +250,9 @@ impl<B: Backend> Attention<B> {
         };
         let rotated = self.rotated_query.forward(normed.clone());
         let q = rotary.forward(self.query.forward(normed), rotated);
-        let [q, k, v] = [q, self.key.forward(keys.clone()), self.value.forward(keys)]
-            .map(|x| split_heads(x, self.heads));
+        let k = self.key.kept(self.key.forward(keys.clone()));
+        let v = self.value.kept(self.value.forward(keys));
+        let [q, k, v] = [q, k, v].map(|x| split_heads(x, self.heads));
         x + self.output.forward(join_heads(attend(q, k, v)))
     }
 }

@@ -69,8 +69,8 @@ impl<B: Backend> Convolution<B> {
                 }
             }
         }
-        // One input is little work.
-        let format = weights.format.filter(|_| inputs > 1);
+        // One input is little work, and a GPU's convolution is in 32-bit floats.
+        let format = weights.format.filter(|_| inputs > 1 && is_cpu::<B>());
         let rows = KERNEL * KERNEL * inputs;
         Self {
             map: Linear::new(&folded, rows, outputs, Some(bias), format, weights.device()),

@@ -200,7 +200,7 @@ impl<B: Backend> YourMt3<B> {
         device: &Device<B>,
     ) -> Result<(Self, LoadReport)> {
         let mut weights = Weights::new(checkpoint, prefix, device);
-        weights.format = precision.of_encoder();
+        weights.format = precision.of_encoder::<B>();
         let pre_encoder = PreEncoder::load(
             &mut weights,
             config.convolution_blocks,
@@ -214,7 +214,7 @@ impl<B: Backend> YourMt3<B> {
                 "decoder.decoder.additive_pe.weight",
                 [config.max_positions, model_size],
             ),
-            output: Linear::load(
+            output: Linear::load_wide(
                 &mut weights,
                 "lm_head.lm_head",
                 model_size,
@@ -229,7 +229,7 @@ impl<B: Backend> YourMt3<B> {
             config.decoder_layers,
             parts,
         );
-        weights.format = precision.of_encoder();
+        weights.format = precision.of_encoder::<B>();
         let model = Self {
             encoder: Perceiver::load(&mut weights, &config.encoder),
             pre_decoder: Linear::load(

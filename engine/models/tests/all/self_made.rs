@@ -153,7 +153,7 @@ fn the_batch_size_changes_nothing() {
     let sound = seven_seconds();
     let ids = |batch_segments: usize| {
         let options = TokenOptions {
-            batch_segments,
+            batch_segments: Some(batch_segments),
             max_ids: Some(80),
             ..TokenOptions::default()
         };
@@ -322,7 +322,7 @@ fn fewer_bits_give_nearly_the_same_logits_whatever_the_batch() {
         let sound = seven_seconds();
         let transcribe = |batch_segments: usize| {
             let options = TokenOptions {
-                batch_segments,
+                batch_segments: Some(batch_segments),
                 max_ids: Some(60),
                 ..TokenOptions::default()
             };

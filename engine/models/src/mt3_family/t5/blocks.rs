@@ -91,8 +91,13 @@ impl<B: Backend> Attention<B> {
     }
 
     pub(super) fn keys_and_values(&self, x: Tensor<B, 3>) -> (Tensor<B, 4>, Tensor<B, 4>) {
-        let k = split_heads(self.k.forward(x.clone()), self.heads);
-        (k, split_heads(self.v.forward(x), self.heads))
+        let part = |map: &Linear<B>, x| split_heads(map.kept(map.forward(x)), self.heads);
+        (part(&self.k, x.clone()), part(&self.v, x))
+    }
+
+    /// Bytes of a row of keys and of values.
+    pub(super) fn cache_row_bytes(&self) -> usize {
+        self.k.kept_row_bytes() + self.v.kept_row_bytes()
     }
 
     pub(super) fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
@@ -127,7 +132,7 @@ impl<B: Backend> FeedForward<B> {
                 model,
                 inner,
             ),
-            output: Linear::load(weights, &format!("{name}.DenseReluDense.wo"), inner, model),
+            output: Linear::load_wide(weights, &format!("{name}.DenseReluDense.wo"), inner, model),
         }
     }
 

@@ -152,6 +152,12 @@ impl<B: Backend> Decoder<B> {
         self.positions.dims()[0]
     }
 
+    /// Bytes of the keys and values of one id, or of one row of the context, in all blocks.
+    pub fn cache_row_bytes(&self) -> usize {
+        let bytes = |block: &DecoderBlock<B>| block.self_attention.cache_row_bytes();
+        self.blocks.iter().map(bytes).sum()
+    }
+
     /// The embedding rows of `ids`: `[ids, model]`.
     pub fn embed(&self, ids: &[i32]) -> Tensor<B, 2> {
         embed(&self.embedding, ids)
