@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use hitscribe::Source;
 use hitscribe_core::DrumClass;
 use hitscribe_core::midi::ClassMap;
 use hitscribe_core::note::PlacedNote;
@@ -61,6 +62,7 @@ pub struct NoteView {
 struct Key {
     passage: u64,
     revision: u64,
+    source: Option<Source>,
     /// The number of tempo changes, and the last.
     tempo: (usize, Option<TempoChange>),
     detection: Detection,
@@ -105,6 +107,7 @@ impl Resolved {
         let key = Key {
             passage: passage.id,
             revision: passage.revision,
+            source: passage.source,
             tempo: (passage.tempo.len(), passage.tempo.last().copied()),
             detection: settings.detection,
             without_leakage,
