@@ -26,7 +26,7 @@ pub struct ModelArgs {
     #[arg(long, requires = "model", value_name = "NAME", help_heading = help::MODEL,
         value_parser = values::front_end)]
     pub frontend: Option<FrontEndKind>,
-    /// Weights of --model: auto, f32, f16 or int8 (the CPU alone)
+    /// Weights of --model: auto, f32, f16 or int8 (CPU only)
     #[arg(long, requires = "model", default_value_t, hide_default_value = true, help_heading = help::MODEL)]
     pub precision: Precision,
     /// Drums as in live sessions: by one network instead of two, three times as fast

@@ -62,7 +62,7 @@ pub struct Args {
     /// Memory of MR-MT3 before the first segment: v2-with-prev (tie, EOS) or v2 (EOS)
     #[arg(long, value_name = "VARIANT", help_heading = help::MODEL)]
     memory_variant: Option<MemoryVariant>,
-    /// Weights: auto, f32, f16 or int8 (the CPU alone)
+    /// Weights: auto, f32, f16 or int8 (CPU only)
     #[arg(long, default_value_t, hide_default_value = true, help_heading = help::MODEL)]
     precision: Precision,
     /// Maximum ids in a sequence [default: 1024, YourMT3 256]

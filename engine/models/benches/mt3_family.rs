@@ -4,9 +4,10 @@
 //! cargo xtask bench [--python PYTHON] [--threads N] CHECKPOINT...
 //! ```
 //!
-//! In every precision on the CPU, and on the GPU if there is one. With `--python` the networks of `torch_reference.py`
-//! run as well on the CPU, in 32-bit floats and with PyTorch's dynamic quantisation. With one thread the times are CPU time, which other work on the machine
-//! disturbs little; otherwise, and on a GPU, they are wall time. The best of all rounds counts.
+//! In every precision on the CPU, and on the GPU if there is one. With `--python` the networks of
+//! `torch_reference.py` run as well on the CPU, in 32-bit floats and with PyTorch's dynamic
+//! quantisation. With one thread the times are CPU time, which other work on the machine disturbs
+//! little; otherwise, and on a GPU, they are wall time. The best of all rounds counts.
 #![allow(clippy::print_stdout)]
 
 use std::path::Path;

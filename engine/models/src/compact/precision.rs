@@ -53,7 +53,7 @@ impl Precision {
             .filter(|format| *format == Format::Int8 || !is_cpu::<B>())
     }
 
-    /// What the device computes in. Says in the log why that is not what was asked for.
+    /// The precision that the device computes in. Logs a warning if it is another than this.
     pub(crate) fn on<B: Backend>(self, device: &Device<B>) -> Self {
         let lack = match self {
             _ if is_cpu::<B>() => None,

@@ -29,8 +29,8 @@ const CPU_BATCH: usize = 8;
 /// kernels, so the notes would depend on what memory happens to be free.
 const GPU_BATCH: usize = 64;
 const GPU_CACHE_BYTES: usize = 2 << 30;
-/// Steps on a GPU between two questions whether to go on.
-const GPU_QUESTION_STEPS: usize = 16;
+/// Decoding steps on a GPU between two checks whether to stop.
+const GPU_CHECK_STEPS: usize = 16;
 
 /// What and how to decode.
 #[derive(Clone, Debug, Default)]
@@ -112,7 +112,7 @@ impl<B: Backend> Network<B> {
         }
     }
 
-    /// Segments of so many frames in a batch, if nobody says.
+    /// Default number of segments in a batch, for segments of `frames` frames.
     pub(super) fn usual_batch(&self, frames: usize) -> usize {
         if is_cpu::<B>() {
             return CPU_BATCH;
@@ -155,7 +155,7 @@ impl<B: Backend> Network<B> {
             let spectra = batch(features, first, count, device);
             let keep_going = || {
                 steps.set(steps.get() + 1);
-                if !is_cpu::<B>() && steps.get().is_multiple_of(GPU_QUESTION_STEPS) {
+                if !is_cpu::<B>() && steps.get().is_multiple_of(GPU_CHECK_STEPS) {
                     goes_on.set((on_segments.borrow_mut())(first));
                 }
                 goes_on.get()

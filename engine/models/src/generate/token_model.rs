@@ -136,7 +136,7 @@ impl TokenModel {
         }
     }
 
-    /// Most segments that are decoded as one batch, unless [`TokenOptions`] say.
+    /// Most segments that are decoded as one batch, unless [`TokenOptions`] set it.
     pub fn batch_segments(&self) -> usize {
         self.network.usual_batch(self.front_end.frames())
     }
