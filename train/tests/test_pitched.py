@@ -136,6 +136,15 @@ class Picking(unittest.TestCase):
         self.assertEqual([model.FAMILIES[int(f)] for f in found[:, 4]], ["keys", "strings", "keys"])
 
 
+    def test_short_notes_need_a_surer_onset(self):
+        outputs = {name: np.full((88, 24), -6.0) for name in ("onset", "sounding", "offset")}
+        outputs |= {"shift": np.zeros((88, 24)), "velocity": np.zeros((88, 24)), "family": np.zeros((7, 88, 12))}
+        for key, (onset, length) in enumerate(((0.5, 4), (2.0, 4), (0.5, 5))):
+            outputs["onset"][key, 2], outputs["sounding"][key, 2 : 2 + length] = onset, 4.0
+        outputs["onset"][3, 22], outputs["sounding"][3, 22:] = 0.5, 4.0  # cut by the end
+        self.assertEqual(pick(outputs)[:, 2].tolist(), [22, 23, 24])
+
+
 class Data(unittest.TestCase):
     def test_transposed_segments_keep_their_labels(self):
         audio = 0.3 * torch.sin(2 * torch.pi * 440.0 * torch.arange(131_072) / 32_000)

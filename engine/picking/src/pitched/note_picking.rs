@@ -2,8 +2,8 @@
 //!
 //! A note begins where the onset logit of its key peaks above the threshold. It ends when the key is
 //! silent for more than one frame, at evidence for an end, when it is struck again, or after the
-//! longest time that the caller waits for an end. The same rules for whole recordings:
-//! `train/hitscribe_train/pitched/harmonic/pick.py`.
+//! longest time that the caller waits for an end. Very short notes need a surer onset. The same
+//! rules for whole recordings: `train/hitscribe_train/pitched/harmonic/pick.py`.
 
 use std::collections::VecDeque;
 
@@ -11,6 +11,11 @@ use hitscribe_models::frame::pitched::{NotePicking, PitchConfig, VALUES_BEFORE_F
 
 /// Logits by which sensitivity 0 raises and sensitivity 1 lowers the threshold of an onset.
 const SENSITIVITY_LOGITS: f32 = 3.0;
+/// Frames below which a note is short: 72 ms. Most short notes without a sure onset are noises of
+/// playing: a pick that touches a string before it plucks it, a finger that slides.
+const SHORT_FRAMES: f64 = 4.5;
+/// Logits by which the onset of a short note exceeds the threshold.
+const SHORT_LOGITS: f32 = 1.8;
 
 /// Places of the values of a key.
 const ONSET: usize = 0;
@@ -40,8 +45,9 @@ pub struct PickedNote {
 #[derive(Clone, Copy)]
 struct Open {
     note: PickedNote,
-    /// The frame of the onset.
+    /// The frame of the onset, and its logit.
     frame: u64,
+    height: f32,
     /// The first frame after the step from which families are told.
     family_end: u64,
 }
@@ -200,6 +206,7 @@ impl NotePicker {
             open.note.end_frames = open.note.end_frames.min(position);
         }
         let velocity = self.at(frame, key, VELOCITY);
+        let height = self.at(frame, key, ONSET);
         let first_step = frame / self.pair;
         self.sounding[key] = Some(Open {
             note: PickedNote {
@@ -207,10 +214,11 @@ impl NotePicker {
                 onset_frames: position,
                 end_frames: position,
                 velocity: sigmoid(if velocity.is_finite() { velocity } else { 0.0 }),
-                confidence: sigmoid(self.at(frame, key, ONSET)),
+                confidence: sigmoid(height),
                 family: None,
             },
             frame,
+            height,
             family_end: (first_step + self.rules.family_steps as u64) * self.pair,
         });
     }
@@ -239,7 +247,7 @@ impl NotePicker {
             // An onset in a frame decided later may still be before the end.
             let is_told = open.note.family.is_some() || self.families.is_empty();
             let is_known = is_told && open.note.end_frames < self.next_frame as f64;
-            if is_known || is_last {
+            if (is_known || is_last) && !self.is_noise_of_playing(open) {
                 let shortest = open.note.onset_frames + 1.0;
                 notes.push(PickedNote {
                     end_frames: open.note.end_frames.max(shortest),
@@ -249,6 +257,13 @@ impl NotePicker {
             !(is_known || is_last)
         });
         self.ended = ended;
+    }
+
+    /// Whether a note is short and its onset not sure. What the end of the passage cuts is not.
+    fn is_noise_of_playing(&self, open: &Open) -> bool {
+        let length = open.note.end_frames - open.note.onset_frames;
+        let is_cut = open.note.end_frames >= self.window_end() as f64;
+        length < SHORT_FRAMES && !is_cut && open.height < self.threshold() + SHORT_LOGITS
     }
 
     /// The most likely of the possible families.
@@ -299,12 +314,16 @@ impl NotePicker {
             .unwrap_or(frame)
     }
 
+    /// The logit from which an onset is one.
+    fn threshold(&self) -> f32 {
+        logit(self.rules.onset) + (0.5 - self.sensitivity) * 2.0 * SENSITIVITY_LOGITS
+    }
+
     fn is_onset(&self, frame: u64, key: usize) -> bool {
         let reach = self.rules.reach_frames as u64;
         let height = self.at(frame, key, ONSET);
-        let moved = (0.5 - self.sensitivity) * 2.0 * SENSITIVITY_LOGITS;
         // NaN is no evidence.
-        if height.is_nan() || height < logit(self.rules.onset) + moved {
+        if height.is_nan() || height < self.threshold() {
             return false;
         }
         let first = frame.saturating_sub(reach).max(self.window_start);

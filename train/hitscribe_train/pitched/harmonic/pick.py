@@ -11,6 +11,8 @@ FRAME_SECONDS = HOP / SAMPLE_RATE
 REACH = 2  # frames on each side of an onset that are not above it
 MOST_SHIFT = 1.0  # frames between an onset and the frame that it is picked from
 SHORTEST = 2  # frames of a note
+SHORT = 4.5  # frames below which a note needs a surer onset: most such notes are noises of playing
+SHORT_LOGITS = 1.8  # by which its logit exceeds the threshold
 END_FRAMES = 3  # from the first with evidence for an end on, among which the end is
 FAMILY_STEPS = 4  # after the onset, whose evidence for a family counts
 # General MIDI programs that are written for the families.
@@ -61,6 +63,9 @@ def pick(outputs, rule=Rule()):
                 first = place + SHORTEST + inside[0]
                 # Where the evidence is largest near its first frame.
                 end = min(first + int(np.argmax(ends[key, first : first + END_FRAMES])), limit)
+            is_sure = onset[key, place] >= logit(rule.onset) + SHORT_LOGITS
+            if end - start < SHORT and end < frames and not is_sure:
+                continue
             steps = slice(place // PAIR, place // PAIR + FAMILY_STEPS)
             family = int(outputs["family"][:, key, steps].mean(1).argmax())
             velocity = 1.0 / (1.0 + np.exp(-outputs["velocity"][key, place]))

@@ -84,6 +84,27 @@ fn a_key_that_is_struck_again_is_two_notes() {
 }
 
 #[test]
+fn short_notes_need_a_surer_onset() {
+    let count = |onset: f32, frames_held: usize, sensitivity: f32| {
+        let mut curve = vec![SILENCE, (onset, 4.0, -8.0)];
+        curve.resize(2 + frames_held, HELD);
+        curve.resize(20, SILENCE);
+        let mut picker = NotePicker::new(&model(), 20, &[]);
+        picker.set_sensitivity(sensitivity);
+        notes_of(picker, &frames(0, &curve)).len()
+    };
+    assert_eq!(count(1.7, 3, 0.5), 0);
+    assert_eq!(count(1.9, 3, 0.5), 1);
+    assert_eq!(count(0.1, 4, 0.5), 1);
+    // The sensitivity moves both thresholds.
+    assert_eq!(count(-1.0, 3, 1.0), 1);
+    assert_eq!(count(-2.0, 3, 1.0), 0);
+    // A note that the end of the passage cuts may be of any length.
+    let cut = frames(0, &[SILENCE, (0.1, 4.0, -8.0), HELD]);
+    assert_eq!(places(&notes(&cut)), [(0, 1.0, 3.0)]);
+}
+
+#[test]
 fn long_notes_are_cut() {
     let mut long = vec![ONSET];
     long.extend([HELD; 30]);
