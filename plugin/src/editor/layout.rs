@@ -154,22 +154,32 @@ fn view_bar(ui: &mut Ui, params: &HitscribeParams, view: &View, state: &mut Edit
         );
         let accent = |text: String| RichText::new(text).size(11.5);
         if let Some(text) = editing::description(params, view, &state.editing) {
+            delete_button(ui, params, view, state);
             let chosen = ui.label(accent(text).color(palette(ui).accent));
             // Read when another hit is chosen by the keyboard.
             ui.ctx()
                 .accesskit_node_builder(chosen.id, |node| node.set_live(Live::Polite));
         } else if !view.selection.is_empty() {
+            delete_button(ui, params, view, state);
             ui.label(accent(view.selection.clone()).color(palette(ui).accent));
             if ui.small_button("Deselect").on_hover_text("Esc").clicked() {
                 state.shown.viewport.deselect();
             }
         } else if view.shown_notes > 0 {
-            let text = "Drag a hit to move it, click a hollow one to accept it, double-click to add \
-                        one. Drag beside hits to select. Delete removes.";
+            let text = "Click a hit, then Delete, to remove it. Click a hollow one, which is not exported, to \
+                        add it. Drag to move, drag beside hits to select.";
             let text = accent(text.to_owned()).color(palette(ui).faint);
             ui.add(Label::new(text).truncate());
         }
     });
+}
+
+/// For hosts that keep the key for themselves.
+fn delete_button(ui: &mut Ui, params: &HitscribeParams, view: &View, state: &mut EditorState) {
+    let button = ui.small_button("Delete");
+    if button.on_hover_text("Delete key").clicked() {
+        editing::delete(params, view, state);
+    }
 }
 
 #[cfg(test)]

@@ -167,6 +167,13 @@ fn lanes_and_hits_are_named_and_do_what_is_asked() {
     let nodes = read(&[set(bar, wanted)], &mut state);
     assert_eq!(nodes[&bar].numeric_value(), Some(wanted));
     assert!(state.editing.history.can().0);
+    let snares = |state: &mut EditorState| {
+        View::new(&params, &status, &mut state.shown).class_counts[DrumClass::Snare.index()]
+    };
+    let before = snares(&mut state);
+    let (delete, _) = find(&nodes, "Delete").unwrap();
+    let nodes = read(&[request(delete, Action::Click, None)], &mut state);
+    assert_eq!(snares(&mut state), before - 1);
     let (fold, _) = find(&nodes, "Hide velocities").unwrap();
     let nodes = read(&[request(fold, Action::Click, None)], &mut state);
     assert!(find(&nodes, "Show velocities").is_some());
