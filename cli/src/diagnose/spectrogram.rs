@@ -1,7 +1,7 @@
 //! Magnitudes over time and frequency, for the picture.
 
 use anyhow::{Context, Result};
-use hitscribe_core::features::fft::real_fft;
+use hitscribe_dsp::real_fft;
 
 use crate::recording::Recording;
 

@@ -3,8 +3,8 @@
 
 use std::f32::consts::TAU;
 
+use hitscribe_dsp::RealFftPlanner;
 use rand::Rng;
-use realfft::RealFftPlanner;
 
 use crate::SAMPLE_RATE;
 use crate::codec::lossy;
@@ -69,7 +69,7 @@ impl Chain {
     }
 
     /// Records `audio` in place.
-    pub fn record(self, rng: &mut impl Rng, planner: &mut RealFftPlanner<f32>, audio: &mut [f32]) {
+    pub fn record(self, rng: &mut impl Rng, planner: &mut RealFftPlanner, audio: &mut [f32]) {
         match self {
             Self::Clean => {}
             Self::Phone => phone(rng, planner, audio),
@@ -87,7 +87,7 @@ impl Chain {
     }
 }
 
-fn phone(rng: &mut impl Rng, planner: &mut RealFftPlanner<f32>, audio: &mut [f32]) {
+fn phone(rng: &mut impl Rng, planner: &mut RealFftPlanner, audio: &mut [f32]) {
     let (t60, delay_ms) = (log_uniform(rng, 0.15, 0.8), uniform(rng, 0.5, 8.0));
     let wet = amplitude(uniform(rng, -14.0, 2.0));
     let dry = audio.to_vec();
@@ -108,7 +108,7 @@ fn phone(rng: &mut impl Rng, planner: &mut RealFftPlanner<f32>, audio: &mut [f32
     }
 }
 
-fn vintage(rng: &mut impl Rng, planner: &mut RealFftPlanner<f32>, audio: &mut [f32]) {
+fn vintage(rng: &mut impl Rng, planner: &mut RealFftPlanner, audio: &mut [f32]) {
     if chance(rng, 0.7) {
         let t60 = log_uniform(rng, 0.15, 0.9);
         let wet = amplitude(uniform(rng, -20.0, -2.0));
@@ -159,7 +159,7 @@ fn cassette(rng: &mut impl Rng, audio: &mut [f32]) {
     }
 }
 
-fn smashed(rng: &mut impl Rng, planner: &mut RealFftPlanner<f32>, audio: &mut [f32]) {
+fn smashed(rng: &mut impl Rng, planner: &mut RealFftPlanner, audio: &mut [f32]) {
     for _ in 0..rng.random_range(1..=2) {
         let (depth, ratio) = (uniform(rng, 18.0, 40.0), uniform(rng, 6.0, 20.0));
         let (attack, release) = (log_uniform(rng, 0.1, 25.0), log_uniform(rng, 25.0, 250.0));

@@ -1,9 +1,9 @@
 //! What a lossy codec at a low bit rate does to a recording: coarse spectra, holes, pre-echo, no
 //! highs.
 
+use hitscribe_dsp::Complex;
+use hitscribe_dsp::RealFftPlanner;
 use rand::Rng;
-use realfft::RealFftPlanner;
-use realfft::num_complex::Complex;
 
 use crate::SAMPLE_RATE;
 use crate::dsp::{amplitude, uniform};
@@ -61,14 +61,14 @@ impl Bands {
 }
 
 /// Puts `audio` through a codec of random coarseness. Keeps its length and its timing.
-pub(crate) fn lossy(rng: &mut impl Rng, planner: &mut RealFftPlanner<f32>, audio: &mut [f32]) {
+pub(crate) fn lossy(rng: &mut impl Rng, planner: &mut RealFftPlanner, audio: &mut [f32]) {
     let bands = Bands::random(rng);
     transform(planner, audio, |spectrum| bands.quantize(spectrum));
 }
 
 /// Changes the spectra of overlapping blocks; sine windows on both sides add up to one.
 fn transform(
-    planner: &mut RealFftPlanner<f32>,
+    planner: &mut RealFftPlanner,
     audio: &mut [f32],
     mut change: impl FnMut(&mut [Complex<f32>]),
 ) {

@@ -4,8 +4,8 @@ mod biquad;
 
 use std::f32::consts::PI;
 
+use hitscribe_dsp::RealFftPlanner;
 use rand::Rng;
-use realfft::RealFftPlanner;
 
 use crate::SAMPLE_RATE;
 
@@ -87,7 +87,7 @@ pub fn chance(rng: &mut impl Rng, probability: f32) -> bool {
 
 /// Nothing is left above `hz`, as in what has gone through a lower sample rate or a codec: a
 /// windowed sinc of linear phase, -6 dB at `hz`, below -70 dB from 250 Hz above it.
-pub fn sharp_low_pass(planner: &mut RealFftPlanner<f32>, audio: &mut [f32], hz: f32) {
+pub fn sharp_low_pass(planner: &mut RealFftPlanner, audio: &mut [f32], hz: f32) {
     const SIDE: usize = 200;
     let cutoff = hz / RATE;
     let taps: [f32; 2 * SIDE + 1] = std::array::from_fn(|i| {
@@ -109,7 +109,7 @@ pub fn sharp_low_pass(planner: &mut RealFftPlanner<f32>, audio: &mut [f32], hz: 
 
 /// `out += signal * kernel`, cut at the end of `out`: block by block, each of them some four times
 /// as long as the kernel, so that a short kernel costs little.
-fn convolve(planner: &mut RealFftPlanner<f32>, signal: &[f32], kernel: &[f32], out: &mut [f32]) {
+fn convolve(planner: &mut RealFftPlanner, signal: &[f32], kernel: &[f32], out: &mut [f32]) {
     let size = (4 * kernel.len()).next_power_of_two().max(1_024);
     let hop = size - kernel.len() + 1;
     let (forward, inverse) = (
@@ -273,13 +273,7 @@ impl Room {
     }
 
     /// `audio += wet * room(send)`.
-    pub fn add(
-        &self,
-        planner: &mut RealFftPlanner<f32>,
-        send: &[f32],
-        wet: f32,
-        audio: &mut [f32],
-    ) {
+    pub fn add(&self, planner: &mut RealFftPlanner, send: &[f32], wet: f32, audio: &mut [f32]) {
         let mut impulse = self.impulse.clone();
         scale(&mut impulse, wet);
         if let Some(late) = audio.get_mut(self.pre_delay..) {

@@ -10,8 +10,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
+use hitscribe_dsp::RealFftPlanner;
 use rayon::prelude::*;
-use realfft::RealFftPlanner;
 use serde_json::json;
 
 use crate::SAMPLE_RATE;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use hitscribe_core::tokens::yourmt3::Layout;
+use hitscribe_dsp::RealFftPlanner;
 use hitscribe_train::SAMPLE_RATE;
 use hitscribe_train::accompaniment::band::{Shares, render_pool};
 use hitscribe_train::accompaniment::songs::{Band, render_songs};
@@ -16,7 +17,6 @@ use hitscribe_train::grid::Half;
 use hitscribe_train::grid::score::score;
 use hitscribe_train::recordings::{Excerpt, Policy, Recordings, Stem};
 use hitscribe_train::segment::Studio;
-use realfft::RealFftPlanner;
 
 use crate::records::{write_drums, write_pitched, write_streams, write_tokens};
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::class::DrumClass;
+use hitscribe_dsp::RealFftPlanner;
 use rand::Rng;
-use realfft::RealFftPlanner;
 
 use crate::SAMPLE_RATE;
 use crate::dsp::{
@@ -30,7 +30,7 @@ pub enum Microphones {
 /// Records and mixes a take with these microphones.
 pub fn record(
     rng: &mut impl Rng,
-    planner: &mut RealFftPlanner<f32>,
+    planner: &mut RealFftPlanner,
     take: Take,
     microphones: Microphones,
 ) -> Drums {
@@ -41,7 +41,7 @@ pub fn record(
     }
 }
 
-fn close(rng: &mut impl Rng, planner: &mut RealFftPlanner<f32>, mut take: Take) -> Drums {
+fn close(rng: &mut impl Rng, planner: &mut RealFftPlanner, mut take: Take) -> Drums {
     let total = take.total_samples;
     let microphone = spilled_microphone(rng, planner, &take.tracks, total);
     // What bleeds is judged by what of it arrives.
@@ -64,7 +64,7 @@ struct Spilled {
     spill: f32,
 }
 
-fn overheads(rng: &mut impl Rng, planner: &mut RealFftPlanner<f32>, mut take: Take) -> Drums {
+fn overheads(rng: &mut impl Rng, planner: &mut RealFftPlanner, mut take: Take) -> Drums {
     let total = take.total_samples;
     let (metal_db, kick_db) = (uniform(rng, 0.0, 9.0), uniform(rng, -8.0, 1.0));
     let mut dry = vec![0.0f32; total];
@@ -101,7 +101,7 @@ fn finished(mut audio: Vec<f32>, hits: Vec<Hit>) -> Drums {
 }
 
 /// Mixes a take as records are: processed tracks, spill, overheads, room, plate, drum bus.
-fn mixdown(rng: &mut impl Rng, planner: &mut RealFftPlanner<f32>, take: Take) -> Drums {
+fn mixdown(rng: &mut impl Rng, planner: &mut RealFftPlanner, take: Take) -> Drums {
     let Take {
         mut tracks,
         played,
@@ -183,7 +183,7 @@ fn mixdown(rng: &mut impl Rng, planner: &mut RealFftPlanner<f32>, take: Take) ->
 /// A close microphone that hears its own drum and, coloured and squashed, everything around it.
 fn spilled_microphone(
     rng: &mut impl Rng,
-    planner: &mut RealFftPlanner<f32>,
+    planner: &mut RealFftPlanner,
     tracks: &BTreeMap<DrumClass, Vec<f32>>,
     total: usize,
 ) -> Spilled {

@@ -16,9 +16,9 @@ use anyhow::{Context, Result, bail};
 use hitscribe_core::audio::file::EXTENSIONS;
 use hitscribe_core::audio::mono::read_mono;
 use hitscribe_core::tokens::yourmt3::{DRUM_PROGRAM, training_program};
+use hitscribe_dsp::RealFftPlanner;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use realfft::RealFftPlanner;
 
 use crate::SAMPLE_RATE;
 use crate::dsp::{chance, interpolated, mix, peak, scale};

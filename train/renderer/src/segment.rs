@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use hitscribe_dsp::RealFftPlanner;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use realfft::RealFftPlanner;
 
 use crate::SAMPLE_RATE;
 use crate::accompaniment::band::load_pool;
@@ -152,7 +152,7 @@ impl Studio {
     }
 
     /// Segment number `index` of the stream that `seed` names; always the same.
-    pub fn segment(&self, planner: &mut RealFftPlanner<f32>, seed: u64, index: u64) -> Segment {
+    pub fn segment(&self, planner: &mut RealFftPlanner, seed: u64, index: u64) -> Segment {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(index);
         let rng = &mut rng;
@@ -238,7 +238,7 @@ impl Studio {
     fn drums(
         &self,
         rng: &mut ChaCha8Rng,
-        planner: &mut RealFftPlanner<f32>,
+        planner: &mut RealFftPlanner,
         scene: Scene,
         song: &[Stroke],
     ) -> Drums {
@@ -407,12 +407,7 @@ impl Studio {
 }
 
 /// Adds somebody who sings or speaks, near the level of the rest, which is an rms of 1.
-fn voice(
-    rng: &mut impl Rng,
-    planner: &mut RealFftPlanner<f32>,
-    talk: &[Vec<i16>],
-    others: &mut [f32],
-) {
+fn voice(rng: &mut impl Rng, planner: &mut RealFftPlanner, talk: &[Vec<i16>], others: &mut [f32]) {
     let mut voice = match talk.choose(rng) {
         Some(speech) if chance(rng, 0.35) => spoken(rng, speech, others.len()),
         _ => sing(rng, others.len()),

@@ -1,6 +1,6 @@
 //! Sample-rate conversion of a stream, with the filter delay removed.
 
-use rubato::{FftFixedInOut, Resampler as _};
+use hitscribe_dsp::{VecResampler, block_resampler};
 
 use crate::error::{Error, Result};
 
@@ -23,7 +23,7 @@ pub struct Resampler {
 }
 
 struct Inner {
-    fft: FftFixedInOut<f32>,
+    fft: Box<dyn VecResampler<f32>>,
     /// Input samples of the incomplete block.
     block: Vec<f32>,
     block_len: usize,
@@ -60,8 +60,8 @@ impl Resampler {
             let shortest = from_hz / gcd(from_hz, to_hz);
             let pairs = from_hz.div_ceil(2 * shortest * BLOCKS_PER_SECOND);
             let block = (2 * shortest * pairs) as usize;
-            let fft = FftFixedInOut::new(from_hz as usize, to_hz as usize, block, 1)
-                .map_err(|e| bad_rate(from_hz, e.to_string()))?;
+            let fft = block_resampler(from_hz as usize, to_hz as usize, block)
+                .map_err(|reason| bad_rate(from_hz, reason))?;
             let block_len = fft.input_frames_next();
             Some(Inner {
                 block: Vec::with_capacity(block_len),
@@ -125,9 +125,8 @@ impl Inner {
             self.block.extend_from_slice(&samples[..take]);
             samples = &samples[take..];
             if self.block.len() == self.block_len {
-                let Ok((_, count)) =
-                    self.fft
-                        .process_into_buffer(&[&self.block], &mut self.out, None)
+                let block = std::slice::from_ref(&self.block);
+                let Ok((_, count)) = self.fft.process_into_buffer(block, &mut self.out, None)
                 else {
                     // The only error is a wrong buffer length, and the lengths come from `fft`.
                     unreachable!("buffer lengths match the resampler");

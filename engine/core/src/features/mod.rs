@@ -1,6 +1,5 @@
 //! Front ends: from audio samples to the features that the networks take.
 
 mod dsp;
-pub mod fft;
 pub mod log_bands;
 pub mod mt3_family;

@@ -6,10 +6,9 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use rustfft::algorithm::Radix4;
-use rustfft::num_complex::Complex;
-use rustfft::{Fft as _, FftDirection};
+use hitscribe_dsp::{Complex, Fft, complex_fft_f64};
 
 use crate::features::dsp::{hann, mel, mel_to_hz};
 
@@ -146,7 +145,7 @@ type Band = (usize, Vec<f32>);
 pub struct FrontEnd {
     kind: FrontEndKind,
     // One algorithm, not a planner: a planner in f64 compiles every algorithm for every processor.
-    fft: Radix4<f64>,
+    fft: Arc<dyn Fft<f64>>,
     window: Vec<f64>,
     hop_samples: usize,
     segment_samples: usize,
@@ -201,7 +200,7 @@ impl FrontEnd {
         };
         Self {
             kind,
-            fft: Radix4::new(WINDOW_SAMPLES, FftDirection::Forward),
+            fft: complex_fft_f64(WINDOW_SAMPLES),
             window: hann(WINDOW_SAMPLES).collect(),
             hop_samples,
             segment_samples,

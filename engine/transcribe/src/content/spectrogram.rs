@@ -1,6 +1,6 @@
 //! A spectrogram, and the measurements on it.
 
-use hitscribe_core::features::fft::real_fft;
+use hitscribe_dsp::real_fft;
 
 use crate::content::evidence::ContentEvidence;
 

@@ -1,8 +1,8 @@
 //! What happens to a mix before it is a record.
 
+use hitscribe_dsp::RealFftPlanner;
 use rand::Rng;
 use rand::seq::IndexedRandom;
-use realfft::RealFftPlanner;
 
 use crate::SAMPLE_RATE;
 use crate::class::DrumClass;
@@ -40,7 +40,7 @@ pub(super) fn start_late(rng: &mut impl Rng, audio: &mut [f32], hits: &mut Vec<H
 }
 
 /// The finished record: tone, loudness, dirt, bandwidth, noise, level.
-pub(crate) fn master(rng: &mut impl Rng, planner: &mut RealFftPlanner<f32>, audio: &mut [f32]) {
+pub(crate) fn master(rng: &mut impl Rng, planner: &mut RealFftPlanner, audio: &mut [f32]) {
     if chance(rng, 0.3) {
         random_eq(rng, audio, 5.0);
     }

@@ -1,8 +1,8 @@
 //! Segments for the pitched network: the band is what is asked for, drums and noise are in the way.
 
+use hitscribe_dsp::RealFftPlanner;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use realfft::RealFftPlanner;
 
 use crate::SAMPLE_RATE;
 use crate::accompaniment::excerpt::Excerpt;
@@ -52,7 +52,7 @@ impl Studio {
     /// without a pool gives segments without notes.
     pub fn pitched_segment(
         &self,
-        planner: &mut RealFftPlanner<f32>,
+        planner: &mut RealFftPlanner,
         seed: u64,
         index: u64,
     ) -> PitchedSegment {

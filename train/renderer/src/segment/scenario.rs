@@ -1,9 +1,9 @@
 //! Segments of the validation grid: each shows one situation, and nothing is left to chance but
 //! what a situation leaves open.
 
+use hitscribe_dsp::RealFftPlanner;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use realfft::RealFftPlanner;
 
 use super::lengths::{LEAD_SAMPLES, LEAD_SECONDS};
 use super::scene::stir;
@@ -148,7 +148,7 @@ impl Studio {
     /// Clip number `index` of a scenario; always the same for a seed.
     pub fn clip(
         &self,
-        planner: &mut RealFftPlanner<f32>,
+        planner: &mut RealFftPlanner,
         scenario: Scenario,
         seed: u64,
         index: u64,
@@ -232,7 +232,7 @@ impl Studio {
     fn clip_drums(
         &self,
         rng: &mut ChaCha8Rng,
-        planner: &mut RealFftPlanner<f32>,
+        planner: &mut RealFftPlanner,
         scenario: Scenario,
         index: u64,
     ) -> Drums {

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use realfft::RealToComplex;
-use realfft::num_complex::Complex;
+use hitscribe_dsp::{Complex, RealToComplex, real_fft};
 
 use crate::features::dsp::hann;
-use crate::features::fft::real_fft;
 use crate::features::log_bands::config::LogBandsConfig;
 
 /// Triangular filters of unit sum. A triangle narrower than a bin is widened to one bin on each
