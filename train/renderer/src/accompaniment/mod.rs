@@ -3,6 +3,7 @@
 mod amplifier;
 pub mod band;
 pub mod excerpt;
+mod fingers;
 mod fonts;
 mod riffs;
 pub mod solo;

@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::accompaniment::amplifier::amplify;
 use crate::accompaniment::excerpt::{EXCERPT_SECONDS, INVENTED, PoolNote, Row};
+use crate::accompaniment::fingers::with_fingers;
 use crate::accompaniment::fonts::Fonts;
 use crate::accompaniment::tone::Tone;
 use crate::accompaniment::touch::touch;
@@ -138,15 +139,19 @@ pub(crate) fn excerpt(
         ring_on(rng, &mut row.notes, longest);
     }
     end_before_repetition(&mut row.notes);
+    let played = match program {
+        24..=39 => with_fingers(rng, &row.notes),
+        _ => row.notes.clone(),
+    };
 
     let mut audio = if program == SUNG && chance(rng, 0.85) {
         sing_notes(rng, &row.notes)
     } else if chance(rng, 0.22) {
         row.notes.iter_mut().for_each(|n| n.program |= INVENTED);
-        Tone::invent(rng, is_plucked).play(rng, &row.notes)
+        Tone::invent(rng, is_plucked).play(rng, &played)
     } else {
         let wet = chance(rng, 0.5);
-        fonts.play(rng, &row.notes, wet)?
+        fonts.play(rng, &played, wet)?
     };
     let noisy = if is_plucked { 0.6 } else { 0.2 };
     if chance(rng, noisy) {
