@@ -155,7 +155,8 @@ fn view_bar(ui: &mut Ui, params: &HitscribeParams, view: &View, state: &mut Edit
         let accent = |text: String| RichText::new(text).size(11.5);
         if let Some(text) = editing::description(params, view, &state.editing) {
             delete_button(ui, params, view, state);
-            let chosen = ui.label(accent(text).color(palette(ui).accent));
+            let text = accent(text).color(palette(ui).accent);
+            let chosen = ui.add(Label::new(text).truncate());
             // Read when another hit is chosen by the keyboard.
             ui.ctx()
                 .accesskit_node_builder(chosen.id, |node| node.set_live(Live::Polite));
