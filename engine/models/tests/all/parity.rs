@@ -42,6 +42,17 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     differences.fold(0.0, f32::max)
 }
 
+/// The features of a pack with three channels and two scalars, in the front end's order.
+pub fn joined_features<C: NetworkConfig>(weights: &WeightsFile<'_, C>) -> Vec<f32> {
+    let bands = weights.config.front_end().bands;
+    let channels = tensor(weights, "check.channels", &[bands, 3]);
+    let scalars = tensor(weights, "check.scalars", &[2]);
+    let frames = channels.chunks(bands * 3).zip(scalars.chunks(2));
+    frames
+        .flat_map(|(channels, scalars)| [channels, scalars].concat())
+        .collect()
+}
+
 /// Checks the features of the pack's audio against PyTorch.
 pub fn features_equal<C: NetworkConfig + DeserializeOwned>(pack: &[u8]) {
     let weights = WeightsFile::<C>::parse(pack).unwrap();

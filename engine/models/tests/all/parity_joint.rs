@@ -10,21 +10,10 @@ use super::parity;
 
 const PACK: &[u8] = include_bytes!("../data/joint_parity.safetensors");
 
-/// The features of the pack in the front end's order.
-fn features(weights: &DrumWeights<'_>) -> Vec<f32> {
-    let bands = weights.config.front_end().bands;
-    let channels = parity::tensor(weights, "check.channels", &[bands, 3]);
-    let scalars = parity::tensor(weights, "check.scalars", &[2]);
-    let frames = channels.chunks(bands * 3).zip(scalars.chunks(2));
-    frames
-        .flat_map(|(channels, scalars)| [channels, scalars].concat())
-        .collect()
-}
-
 #[test]
 fn features_equal_pytorch() {
     let weights = DrumWeights::parse(PACK).unwrap();
-    parity::check_features(&weights, &features(&weights));
+    parity::check_features(&weights, &parity::joined_features(&weights));
 }
 
 #[test]
@@ -41,7 +30,8 @@ pub fn outputs_equal_pytorch(device: Device) {
     let tail = net.config().front_end().tail_frames * row;
     let expected = &expected[..expected.len() - tail];
     let hops = [256, 4, 8, 32, 100, 400];
-    parity::check_outputs(net.frames(), &features(&weights), expected, row, &hops);
+    let features = parity::joined_features(&weights);
+    parity::check_outputs(net.frames(), &features, expected, row, &hops);
 }
 
 #[test]

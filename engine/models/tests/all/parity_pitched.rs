@@ -9,17 +9,6 @@ use super::parity;
 
 const PACK: &[u8] = include_bytes!("../data/pitched_parity.safetensors");
 
-/// The features of the pack in the front end's order.
-fn features(weights: &PitchWeights<'_>) -> Vec<f32> {
-    let bands = weights.config.front_end().bands;
-    let channels = parity::tensor(weights, "check.channels", &[bands, 3]);
-    let scalars = parity::tensor(weights, "check.scalars", &[2]);
-    let frames = channels.chunks(bands * 3).zip(scalars.chunks(2));
-    frames
-        .flat_map(|(channels, scalars)| [channels, scalars].concat())
-        .collect()
-}
-
 /// The outputs of the pack as frames of the engine: the families of a step in both of its frames.
 fn outputs(weights: &PitchWeights<'_>) -> Vec<f32> {
     let (model, values) = (&weights.config, VALUES_BEFORE_FAMILIES);
@@ -40,7 +29,7 @@ fn outputs(weights: &PitchWeights<'_>) -> Vec<f32> {
 #[test]
 fn features_equal_pytorch() {
     let weights = PitchWeights::parse(PACK).unwrap();
-    parity::check_features(&weights, &features(&weights));
+    parity::check_features(&weights, &parity::joined_features(&weights));
 }
 
 #[test]
@@ -57,7 +46,8 @@ pub fn outputs_equal_pytorch(device: Device) {
     let tail = net.config().front_end().tail_frames * row;
     let expected = &expected[..expected.len() - tail];
     let hops = [256, 2, 4, 32, 100, 400];
-    parity::check_outputs(net.frames(), &features(&weights), expected, row, &hops);
+    let features = parity::joined_features(&weights);
+    parity::check_outputs(net.frames(), &features, expected, row, &hops);
 }
 
 #[test]

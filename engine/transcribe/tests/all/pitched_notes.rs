@@ -7,7 +7,7 @@ use hitscribe::{
 };
 use hitscribe_models::frame::pitched::{PitchConfig, PitchWeights};
 
-use crate::pitched_session::transcribe_stream;
+use crate::pitched_session::{every_note_is_out_in_time, transcribe_stream};
 
 const PACK: &[u8] = include_bytes!("../../../models/tests/data/pitched_parity.safetensors");
 const RATE_HZ: u32 = 32_000;
@@ -128,18 +128,6 @@ fn every_note_is_out_after_the_latency() {
         let all = transcribe_stream(&engine, &config, &audio, audio.len());
         let longest = (longest_note_seconds * f64::from(RATE_HZ)) as u64 + 512;
         assert!(all.iter().all(|note| note.length_samples <= longest));
-        let mut session = engine.session(&config).unwrap();
-        let mut notes = Vec::new();
-        for block in audio.chunks(997) {
-            session.push(block);
-            while engine.run(&mut [&mut session]).unwrap() > 0 {}
-            session.take_notes(&mut notes);
-            let due = (session.pushed_samples() - 1).checked_sub(session.latency_samples());
-            let settled = session.settled_samples();
-            assert!(due.is_none_or(|due| settled > due));
-            for note in all.iter().filter(|n| n.onset_samples < settled) {
-                assert!(notes.contains(note), "{note:?} is not settled at {settled}");
-            }
-        }
+        every_note_is_out_in_time(&engine, &config, &audio, &all);
     }
 }
