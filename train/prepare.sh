@@ -4,11 +4,12 @@
 #
 #   RENDERER     the hitscribe-train program
 #   BANKS        folders of sample banks, the first with midi/midi_main.zip, separated by colons
-#   PYTHON       with numpy, scipy, soundfile and soxr, for the bank's generators of kits
+#   PYTHON       with numpy, scipy, soundfile and soxr, for the banks' generators of kits
 #   SOUND_FONTS  the folder of FluidR3_GM.sf2 and MuseScore_General_Full.sf2
 # Speech needs Debian's flite and ffmpeg.
 set -euo pipefail
 folder=$(realpath -m "$1")
+here=$(cd "$(dirname "$0")" && pwd)
 shift
 renderer=${RENDERER:?the hitscribe-train program}
 IFS=: read -ra banks <<<"${BANKS:?folders of sample banks}"
@@ -33,6 +34,10 @@ pool() {
 computed_kits() {
     mkdir -p "$1"
     "$python" "${banks[0]}/tools/gen_synth_drums.py" "$1/synth_oneshots" 60 7
+}
+computed_kits_2() {
+    mkdir -p "$1"
+    PYTHONPATH=$here/kits "$python" "${banks[1]}/tools/gen_synth2.py" "$1/synth_oneshots" 96 3
 }
 # speech VOICES FOLDER: numbers, counting in and remarks, a file each.
 speech() {
@@ -67,6 +72,7 @@ for what in "${@:-drums}"; do
     case $what in
     drums)
         once computed computed_kits
+        [ -e "${banks[1]:-}/tools/gen_synth2.py" ] && once computed2 computed_kits_2
         once talk speech "rms slt kal"
         once pool pool --count 800 --solo-share 0.2 --seed 21
         once riffs pool --count 150 --riff-share 1 --seed 22

@@ -12,7 +12,11 @@ use crate::dsp::{
 };
 use crate::perform::Hit;
 
-/// Silence, then the recording begins: often a few milliseconds before a hit, as clips are cut.
+/// Most that a cut takes of the first stroke.
+const LOST_ATTACK_SECONDS: f32 = 0.0015;
+
+/// Silence, then the recording begins: often a few milliseconds before a hit or within its attack,
+/// as clips are cut.
 pub(super) fn start_late(rng: &mut impl Rng, audio: &mut [f32], hits: &mut Vec<Hit>) {
     // So late at most that most of a segment is left.
     let early = hits.partition_point(|hit| hit.stroke.seconds < 3.0);
@@ -24,19 +28,17 @@ pub(super) fn start_late(rng: &mut impl Rng, audio: &mut [f32], hits: &mut Vec<H
     let seconds = match hits[..early].choose_weighted(rng, weight) {
         Err(_) => uniform(rng, 0.3, 2.5),
         Ok(hit) => {
-            let first = hit.stroke.seconds as f32;
-            let close = chance(rng, 0.7);
-            first
-                - if close {
-                    log_uniform(rng, 0.001, 0.03)
-                } else {
-                    uniform(rng, 0.03, 0.4)
-                }
+            let before = match rng.random::<f32>() {
+                p if p < 0.35 => uniform(rng, -LOST_ATTACK_SECONDS, 0.001),
+                p if p < 0.75 => log_uniform(rng, 0.001, 0.03),
+                _ => uniform(rng, 0.03, 0.4),
+            };
+            hit.stroke.seconds as f32 - before
         }
     };
     let start = ((seconds.max(0.0) * SAMPLE_RATE as f32) as usize).min(audio.len());
     audio[..start].fill(0.0);
-    hits.retain(|hit| hit.stroke.seconds >= f64::from(seconds));
+    hits.retain(|hit| hit.stroke.seconds >= f64::from(seconds - LOST_ATTACK_SECONDS));
 }
 
 /// The finished record: tone, loudness, dirt, bandwidth, noise, level.
