@@ -347,12 +347,14 @@ impl Session {
         if let Some(drums) = self.drum_pipeline() {
             drums.take_candidates(&mut new);
         }
-        candidates.extend(new.into_iter().filter_map(|candidate| {
-            let onset_samples = self.limited_onset(candidate.onset_samples)?;
-            Some(Candidate {
-                onset_samples,
-                ..candidate
-            })
+        candidates.extend(new.into_iter().map(|mut candidate| {
+            let limited = self.limited_onset(candidate.onset_samples);
+            if limited.is_none() {
+                // Never written, but it may be why one before the end is not.
+                candidate.peak.class = None;
+            }
+            candidate.onset_samples = limited.unwrap_or(self.pushed_samples.saturating_sub(1));
+            candidate
         }));
     }
 
