@@ -18,7 +18,7 @@ use passage::MAX_PEAKS;
 
 pub use error::Error;
 pub use overview::Overview;
-pub use passage::{PEAKS_PER_SECOND, Passage};
+pub use passage::{NOTE_RESERVE, PEAKS_PER_SECOND, Passage};
 pub use resolve::{Detection, NoteStatus, TakeNote};
 pub use tempo::{Bar, HostBar, TempoChange};
 

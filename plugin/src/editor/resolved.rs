@@ -8,7 +8,9 @@ use hitscribe_core::DrumClass;
 use hitscribe_core::midi::ClassMap;
 use hitscribe_core::note::PlacedNote;
 use hitscribe_live::take::edits::NoteId;
-use hitscribe_live::take::{Detection, NoteStatus, Passage, TakeNote, TempoChange};
+use hitscribe_live::take::{
+    Detection, NOTE_RESERVE, NoteStatus, Passage, TakeNote, TempoChange,
+};
 
 use crate::notes::mapper::{MappedNote, Shaping};
 use crate::notes::midi_clip::{ClipSettings, mapped_notes};
@@ -93,6 +95,9 @@ pub struct ResolvedNotes {
 pub struct Resolved {
     key: Option<Key>,
     notes: ResolvedNotes,
+    /// Used again by every change: a take that grows would otherwise leave ever larger holes in
+    /// the host's memory.
+    taken: Vec<TakeNote>,
 }
 
 impl Resolved {
@@ -117,39 +122,46 @@ impl Resolved {
             quantize: settings.quantize,
         };
         if self.key.replace(key) != Some(key) {
-            // First, so that the old notes and the new ones are not both in memory.
-            self.notes = ResolvedNotes::default();
-            self.notes = resolve(passage, settings, without_leakage, is_raw);
+            // In the memory of the old notes, unless somebody still looks at them.
+            let mut notes = Arc::try_unwrap(std::mem::take(&mut self.notes.notes));
+            let views = notes.as_mut().map(std::mem::take).unwrap_or_default();
+            passage.resolve_into(&settings.detection, &mut self.taken);
+            let taken = &self.taken;
+            self.notes = resolve(passage, taken, settings, without_leakage, is_raw, views);
         }
         &self.notes
     }
 }
 
+/// `views` is memory to use.
 fn resolve(
     passage: &Passage,
+    taken: &[TakeNote],
     settings: &ClipSettings<'_>,
     without_leakage: bool,
     is_raw: bool,
+    mut views: Vec<NoteView>,
 ) -> ResolvedNotes {
     let all = Selection {
         without_leakage,
         class: None,
         frames: None,
     };
-    let taken = passage.resolve(&settings.detection);
-    let mut sent = mapped_notes(passage, &taken, &all, settings)
+    let mut sent = mapped_notes(passage, taken, &all, settings)
         .into_iter()
         .peekable();
     let rate = passage.sample_rate_hz;
     let quantized = quantized_position(passage, &settings.quantize);
     let mut resolved = ResolvedNotes::default();
-    let mut notes = Vec::with_capacity(taken.len());
-    for taken in &taken {
+    views.clear();
+    // In constant steps, as the take grows.
+    views.reserve_exact(taken.len().next_multiple_of(NOTE_RESERVE));
+    for taken in taken {
         // Those that are sent are in the same order.
         let mapped = sent.next_if(|(other, _)| other == taken);
         let mapped = mapped.map(|(_, mapped)| mapped);
         resolved.count(taken, mapped.is_some(), without_leakage);
-        notes.push(note_view(
+        views.push(note_view(
             taken,
             mapped,
             rate,
@@ -158,7 +170,7 @@ fn resolve(
             &quantized,
         ));
     }
-    resolved.notes = Arc::new(notes);
+    resolved.notes = Arc::new(views);
     resolved
 }
 

@@ -19,8 +19,8 @@ pub(super) const MAX_PEAKS: usize = 3 * 3600 * PEAKS_PER_SECOND;
 pub(super) const MAX_STOPPED_PEAKS: usize = 600 * PEAKS_PER_SECOND;
 /// Steps of a saved confidence between 0 and 1.
 pub(super) const CONFIDENCE_STEPS: f32 = 255.0;
-/// Notes for which a passage allocates memory at once.
-const NOTE_RESERVE: usize = 1_024;
+/// Notes for which memory is allocated at once.
+pub const NOTE_RESERVE: usize = 1_024;
 
 /// A stretch of continuous audio. Comparison ignores the `id`.
 #[derive(Clone, Debug)]

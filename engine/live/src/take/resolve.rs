@@ -8,7 +8,7 @@ use hitscribe_picking::drums::selection::select;
 
 use crate::messages::MarkedNote;
 use crate::take::edits::{Change, NoteId, RecordedKey};
-use crate::take::passage::Passage;
+use crate::take::passage::{NOTE_RESERVE, Passage};
 
 /// The settings by which notes are selected.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -56,9 +56,18 @@ impl Passage {
     /// The notes, deleted ones and candidates included, by onset and key. The user's decisions
     /// hold whatever the settings.
     pub fn resolve(&self, detection: &Detection) -> Vec<TakeNote> {
+        let mut notes = Vec::new();
+        self.resolve_into(detection, &mut notes);
+        notes
+    }
+
+    /// As [`Passage::resolve`], in memory that is used again: what it held is replaced.
+    pub fn resolve_into(&self, detection: &Detection, notes: &mut Vec<TakeNote>) {
         let source = detection.source;
         let admits = |note: &PlacedNote| source.admits(note.is_drum, note.pitch);
-        let mut notes = Vec::with_capacity(self.notes.len() + self.candidates.len());
+        notes.clear();
+        let most = self.notes.len() + self.candidates.len();
+        notes.reserve_exact(most.next_multiple_of(NOTE_RESERVE));
         for MarkedNote { note, is_leakage } in &self.notes {
             notes.extend(self.edited(*note, *is_leakage, NoteStatus::Played, admits(note)));
         }
@@ -83,9 +92,8 @@ impl Passage {
         // Two candidates may be the same note.
         notes.dedup_by_key(|n| (n.note.onset_samples, n.note.pitch, n.id));
         if self.source.is_some_and(|recorded| recorded != source) {
-            self.judge_leakage(&mut notes, source);
+            self.judge_leakage(notes, source);
         }
-        notes
     }
 
     /// A recorded note with its edit; none if nothing of it is left.
