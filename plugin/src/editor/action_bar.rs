@@ -44,7 +44,11 @@ pub fn action_bar(
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             clip_tile::show(ui, params, view, state);
             let hint = format!("Writes a file to {}", user_files::save_folder().display());
-            let save = ui.add_enabled(view.shown_notes > 0, Button::new("Save MIDI"));
+            let text = match view.selection.is_empty() {
+                true => "Save MIDI",
+                false => "Save selection",
+            };
+            let save = ui.add_enabled(view.shown_notes > 0, Button::new(text));
             if save.on_hover_text(hint).clicked() {
                 export::save(params, state);
             }

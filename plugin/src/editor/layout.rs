@@ -134,7 +134,7 @@ fn view_bar(ui: &mut Ui, params: &HitscribeParams, view: &View, state: &mut Edit
             viewport.zoom(2.0, middle, length);
         }
         if ui
-            .small_button("All")
+            .small_button("Show all")
             .on_hover_text("Shows the whole take")
             .clicked()
         {
@@ -149,7 +149,7 @@ fn view_bar(ui: &mut Ui, params: &HitscribeParams, view: &View, state: &mut Edit
         {
             viewport.follow();
         }
-        controls::toggle(ui, &mut state.shown.is_raw, "Raw").on_hover_text(
+        controls::toggle(ui, &mut state.shown.is_raw, "As detected").on_hover_text(
             "Shows notes as they were detected: without note map, velocity curve and quantization",
         );
         let accent = |text: String| RichText::new(text).size(11.5);
