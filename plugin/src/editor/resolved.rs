@@ -8,9 +8,7 @@ use hitscribe_core::DrumClass;
 use hitscribe_core::midi::ClassMap;
 use hitscribe_core::note::PlacedNote;
 use hitscribe_live::take::edits::NoteId;
-use hitscribe_live::take::{
-    Detection, NOTE_RESERVE, NoteStatus, Passage, TakeNote, TempoChange,
-};
+use hitscribe_live::take::{Detection, NOTE_RESERVE, NoteStatus, Passage, TakeNote, TempoChange};
 
 use crate::notes::mapper::{MappedNote, Shaping};
 use crate::notes::midi_clip::{ClipSettings, mapped_notes};
