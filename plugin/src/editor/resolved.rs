@@ -93,8 +93,7 @@ pub struct ResolvedNotes {
 pub struct Resolved {
     key: Option<Key>,
     notes: ResolvedNotes,
-    /// Used again by every change: a take that grows would otherwise leave ever larger holes in
-    /// the host's memory.
+    /// Its memory is used again by every change.
     taken: Vec<TakeNote>,
 }
 
