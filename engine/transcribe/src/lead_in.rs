@@ -7,6 +7,9 @@ use hitscribe_models::frame::weights_file::NetworkConfig as _;
 
 use crate::session_config::SessionConfig;
 
+/// Where on the grid the start of the timeline lies for drums. Loops are cut to their first stroke:
+/// in the middle of a step the networks find it more often than where a step begins.
+const TIMELINE_START_SECONDS: f64 = 0.006;
 /// Frames of silence at the ends of a passage, at least.
 const MIN_EDGE_FRAMES: usize = 8;
 /// Length of the noise in seconds.
@@ -16,7 +19,7 @@ const NOISE_PEAK: f32 = 0.0016;
 
 /// How the models' frames will lie once something else than digital silence has come.
 pub struct LeadIn {
-    /// Steps of the models begin at multiples of it on the timeline.
+    /// Steps of the models begin at its multiples, counted from just before the timeline's start.
     grid_samples: u64,
     /// Of the start of the passage on this grid.
     off_grid_samples: u64,
@@ -38,9 +41,15 @@ impl LeadIn {
             true => edge_samples.max(noise_samples),
             false => edge_samples,
         };
+        let start_seconds = match config.parts.drums {
+            true => TIMELINE_START_SECONDS,
+            false => 0.0,
+        };
+        let start_samples = (start_seconds * f64::from(config.sample_rate_hz)) as i64;
+        let on_grid = config.timeline_samples.saturating_add(start_samples);
         Self {
             grid_samples,
-            off_grid_samples: config.timeline_samples.rem_euclid(grid_samples as i64) as u64,
+            off_grid_samples: on_grid.rem_euclid(grid_samples as i64) as u64,
             edge_samples: edge_samples.next_multiple_of(grid_samples),
             is_noise,
         }

@@ -12,8 +12,8 @@ const CLASSES: usize = DrumClass::ALL.len();
 pub const SENSITIVITY_LOGITS: f32 = 3.0;
 
 /// Candidates this many logits below the calibrated thresholds are kept for later changes of the
-/// sensitivity: as far as overall sensitivity 1 reaches with the most that loudness can add.
-pub const KEPT_BELOW_LOGITS: f32 = 3.9;
+/// sensitivity, apart from what loudness can add: as far as overall sensitivity 1 reaches.
+pub const KEPT_BELOW_LOGITS: f32 = SENSITIVITY_LOGITS;
 
 /// From 0 (only the surest notes) to 1 (every candidate); the models are calibrated for 0.5.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -69,11 +69,13 @@ impl Picker {
     /// Keeps what can be a hit at this sensitivity, and at least what is `kept_logits` below the
     /// calibrated thresholds.
     fn set_floors(&mut self, sensitivity: &Sensitivity, kept_logits: f32) {
-        let reach = |class| sensitivity.reach_logits(class) + MAX_BONUS;
-        let floor = |class| -reach(class).max(kept_logits);
+        let reach = |class| sensitivity.reach_logits(class).max(kept_logits);
         match self {
-            Self::Independent(picker) => picker.set_floors(|class| floor(Some(class))),
-            Self::Joint(picker) => picker.set_floors(floor),
+            // Its loudness gate can add to a peak.
+            Self::Independent(picker) => {
+                picker.set_floors(|class| -(reach(Some(class)) + MAX_BONUS));
+            }
+            Self::Joint(picker) => picker.set_floors(|class| -reach(class)),
         }
     }
 

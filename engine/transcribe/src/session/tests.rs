@@ -382,3 +382,37 @@ fn kept_candidates_give_the_hits_of_any_sensitivity_later() {
     }
     assert!(counts[0] < counts[2] && counts[2] < counts[4], "{counts:?}");
 }
+
+#[test]
+fn kept_candidates_give_the_hits_at_the_end_of_a_passage() {
+    use hitscribe_core::audio::demo_kit;
+    use hitscribe_picking::drums::selection::select;
+
+    let models = models();
+    let (interleaved, _) = demo_kit::groove();
+    let groove: Vec<f32> = interleaved.iter().step_by(2).copied().collect();
+    let rate_hz = demo_kit::DEMO_SAMPLE_RATE_HZ;
+    let config = |keeps_candidates| SessionConfig {
+        sensitivity: 1.0.into(),
+        keeps_candidates,
+        ..SessionConfig::new(rate_hz)
+    };
+    // Cuts after which the silence has rivals of the last hits.
+    for cut in [20_331, 45_156, 68_988] {
+        let audio = &groove[..cut];
+        let mut session = models.session(&config(true)).unwrap();
+        let (mut notes, mut candidates) = (Vec::new(), Vec::new());
+        session.push(audio);
+        session.finish();
+        drain(&models, &mut session, &mut notes);
+        session.take_candidates(&mut candidates);
+        let decisions = select(&session.rules().unwrap(), &1.0.into(), &candidates);
+        let selected: Vec<_> = candidates
+            .iter()
+            .zip(&decisions)
+            .filter_map(|(candidate, decision)| candidate.note(decision, rate_hz.into()))
+            .collect();
+        let expected = transcribe(&models, &config(false), audio, &[4_096]);
+        assert_eq!(selected, expected, "{cut}");
+    }
+}
