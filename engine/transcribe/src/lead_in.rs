@@ -7,8 +7,8 @@ use hitscribe_models::frame::weights_file::NetworkConfig as _;
 
 use crate::session_config::SessionConfig;
 
-/// Where on the grid the start of the timeline lies for drums. Loops are cut to their first stroke:
-/// in the middle of a step the networks find it more often than where a step begins.
+/// How long before the start of the timeline a step of the drum networks begins. Loops are cut to
+/// their first stroke, which the networks find less often where a step begins.
 const TIMELINE_START_SECONDS: f64 = 0.006;
 /// Frames of silence at the ends of a passage, at least.
 const MIN_EDGE_FRAMES: usize = 8;
@@ -19,7 +19,7 @@ const NOISE_PEAK: f32 = 0.0016;
 
 /// How the models' frames will lie once something else than digital silence has come.
 pub struct LeadIn {
-    /// Steps of the models begin at its multiples, counted from just before the timeline's start.
+    /// Steps of the models begin at its multiples, from the timeline's start or just before it.
     grid_samples: u64,
     /// Of the start of the passage on this grid.
     off_grid_samples: u64,

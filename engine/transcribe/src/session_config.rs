@@ -104,8 +104,8 @@ pub struct SessionConfig {
     /// How sensitive the models are.
     pub sensitivity: Sensitivity,
     /// Position of the first sample on the timeline of the source, in samples. Frames are aligned
-    /// with a grid that begins at 0 there, so that the same audio gives the same notes wherever a
-    /// passage begins.
+    /// with a fixed grid there (for drums a step begins 6 ms before 0), so that the same audio gives
+    /// the same notes wherever a passage begins.
     pub timeline_samples: i64,
     /// What is transcribed.
     pub parts: Parts,
